@@ -1,0 +1,49 @@
+/* The C interface of libipmdae. All arrays are float32, row-major and contiguous.
+ *
+ * Functions that can fail return 0 on success, 1 for a size below zero (or no states) and 2 when
+ * memory runs out. Results do not depend on the number of threads.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define IPMDAE_API __declspec(dllexport)
+#else
+#define IPMDAE_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The instruction set in use: "avx512", "avx2", "sse42" or "generic". */
+IPMDAE_API const char* ipmdae_instruction_set(void);
+
+/* Chooses an instruction set by name; 1 where this processor cannot run it. */
+IPMDAE_API int ipmdae_set_instruction_set(const char* name);
+
+/* At most so many threads work on a call; less than 1 counts as 1. */
+IPMDAE_API void ipmdae_set_threads(int threads);
+
+/* y (batch, length, d) of the selective scan. h0 and h_last (batch, d, n) may be null: the scan
+ * then starts at zero, or its last state is not wanted. They may be the same array. */
+IPMDAE_API int ipmdae_scan_forward(const float* u, const float* delta, const float* A,
+                                   const float* B, const float* C, const float* D,
+                                   const float* h0, float* y, float* h_last, int64_t batch,
+                                   int64_t length, int64_t d, int64_t n);
+
+/* Gradients of a scan that started at zero, for the gradient dy of its output. dA (d, n) and
+ * dD (d,) are summed over the batch. */
+IPMDAE_API int ipmdae_scan_backward(const float* u, const float* delta, const float* A,
+                                    const float* B, const float* C, const float* D,
+                                    const float* dy, float* du, float* ddelta, float* dA,
+                                    float* dB, float* dC, float* dD, int64_t batch,
+                                    int64_t length, int64_t d, int64_t n);
+
+/* y = e^x as the scan computes it, for x <= 87. */
+IPMDAE_API void ipmdae_exp(const float* x, float* y, int64_t count);
+
+#ifdef __cplusplus
+}
+#endif

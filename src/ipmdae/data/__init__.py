@@ -1,0 +1,1 @@
+"""The public databases: fetching them, reading them, and mixing noise into them."""

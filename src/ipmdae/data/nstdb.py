@@ -1,0 +1,68 @@
+"""The MIT-BIH Noise Stress Test Database: half an hour of each kind of ambulatory noise.
+
+Moody, Muldrow and Mark, "A noise stress test for arrhythmia detectors", Computers in Cardiology
+11, 1984; PhysioNet version 1.0.0. The noise records are not calibrated (gain 0 in the header), so
+their unit has no meaning: what uses them scales them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae import formats
+from ipmdae.data.download import DatasetNotFoundError
+from ipmdae.resample import resample
+
+FOLDER = "mit-bih-noise-stress-test-database-1.0.0"
+FS = 360.0
+KINDS = ("bw", "em", "ma")
+TITLES = {"bw": "baseline wander", "em": "electrode motion", "ma": "muscle artefact"}
+
+Part = Literal["train", "test"]
+_HALF_MINUTES = 15
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The three kinds of noise, z-scored per channel over the whole record.
+
+    Attributes:
+        signals: for each of :data:`KINDS`, (time, 2 channels), float32, mean 0 and deviation 1.
+        fs: sampling rate in Hz.
+    """
+
+    signals: dict[str, NDArray[np.float32]]
+    fs: float
+
+    def part(self, part: Part) -> NDArray[np.float32]:
+        """The first 15 min (``train``) or the last 15 min (``test``), (kinds, time, channels).
+
+        The half hour is some seconds longer, which leaves a gap between the parts; shorter
+        records (an excerpt) are halved.
+        """
+        stacked = np.stack([self.signals[kind] for kind in KINDS])
+        samples = min(round(_HALF_MINUTES * 60 * self.fs), stacked.shape[1] // 2)
+        return stacked[:, :samples] if part == "train" else stacked[:, -samples:]
+
+
+def load(folder: Path, fs: float = FS) -> Noise:
+    """Read bw, em and ma from ``folder``, resampled to ``fs`` Hz and z-scored per channel.
+
+    Raises:
+        DatasetNotFoundError: one of the noise records is not there.
+    """
+    signals = {}
+    for kind in KINDS:
+        if not (folder / f"{kind}.hea").is_file():
+            raise DatasetNotFoundError("nstdb", folder)
+        recording = formats.read(folder / kind, annotations=False)
+        signal = resample(recording.signal, recording.fs, fs)
+        signal = (signal - signal.mean(axis=0)) / signal.std(axis=0)
+        signals[kind] = signal.astype(np.float32)
+    length = min(len(signal) for signal in signals.values())
+    return Noise({kind: signal[:length] for kind, signal in signals.items()}, fs)

@@ -1,0 +1,1 @@
+"""How good a cleaned signal is: metrics, and networks tested on the pairs of a protocol."""

@@ -1,0 +1,237 @@
+"""The selective scan in C++ (``native/``), called through ctypes.
+
+The recurrence of Mamba (Gu and Dao, 2023), for each item of a batch, d channels and n states:
+
+    h_t = exp(delta_t A) h_{t-1} + delta_t B_t u_t,    y_t = C_t . h_t + D u_t
+
+Arrays are float32 and C-contiguous: u, delta, y, dy (batch, length, d), with delta >= 0 (its
+softplus is already taken); A (d, n), <= 0; B, C (batch, length, n); D (d,); h (batch, d, n).
+Results are the same to the last bit for any number of threads.
+
+Environment: ``IPMDAE_NATIVE`` names another library file, ``IPMDAE_ISA`` an instruction set
+narrower than the processor's best (avx512, avx2, sse42), ``IPMDAE_NUM_THREADS`` or else
+``OMP_NUM_THREADS`` the threads, otherwise as many as there are processors to run on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import warnings
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "available",
+    "exp",
+    "instruction_set",
+    "library",
+    "scan_backward",
+    "scan_backward_pointers",
+    "scan_forward",
+    "scan_forward_pointers",
+    "scan_forward_state",
+    "set_threads",
+]
+
+Array = NDArray[np.float32]
+
+_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+_pointer, _size, _int = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
+_SIGNATURES: dict[str, tuple[list[type], type | None]] = {
+    "ipmdae_instruction_set": ([], ctypes.c_char_p),
+    "ipmdae_set_instruction_set": ([ctypes.c_char_p], _int),
+    "ipmdae_set_threads": ([_int], None),
+    "ipmdae_scan_forward": ([_pointer] * 9 + [_size] * 4, _int),
+    "ipmdae_scan_backward": ([_pointer] * 13 + [_size] * 4, _int),
+    "ipmdae_exp": ([_pointer, _pointer, _size], None),
+}
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The loaded library, or None (after one warning) where it was not built or does not load.
+
+    Raises:
+        ValueError: ``IPMDAE_ISA`` names an instruction set that this processor does not run.
+    """
+    built = Path(__file__).parent / "_native" / f"libipmdae{_SUFFIX}"
+    path = Path(os.environ.get("IPMDAE_NATIVE") or built)
+    try:
+        loaded = ctypes.CDLL(str(path))
+    except OSError as error:
+        warnings.warn(
+            f"ipmdae runs without its native library, many times slower: {error}. Install a C++ "
+            "compiler or the package ziglang and install ipmdae again to build it.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    for name, (arguments, result) in _SIGNATURES.items():
+        function = getattr(loaded, name)
+        function.argtypes, function.restype = arguments, result
+    wanted = os.environ.get("IPMDAE_ISA")
+    if wanted and loaded.ipmdae_set_instruction_set(wanted.encode()):
+        raise ValueError(f"IPMDAE_ISA={wanted} names no instruction set that this processor runs")
+    loaded.ipmdae_set_threads(_default_threads())
+    return loaded
+
+
+def available() -> bool:
+    """Whether the native library is there."""
+    return library() is not None
+
+
+def instruction_set() -> str:
+    """The instruction set in use: ``avx512``, ``avx2``, ``sse42`` or ``generic``."""
+    name: bytes = _required().ipmdae_instruction_set()
+    return name.decode()
+
+
+def set_threads(threads: int | None) -> None:
+    """Let at most ``threads`` threads work on a call; None stands for the number at the start.
+
+    Raises:
+        ValueError: ``threads`` is less than 1.
+    """
+    if threads is None:
+        threads = _default_threads()
+    if threads < 1:
+        raise ValueError(f"the number of threads must be at least 1, got {threads}")
+    _required().ipmdae_set_threads(threads)
+
+
+def scan_forward(u: Array, delta: Array, A: Array, B: Array, C: Array, D: Array) -> Array:
+    """The output y (batch, length, d) of the scan that starts at the state zero.
+
+    Raises:
+        ValueError: an array is not float32, not C-contiguous, or of a shape that does not fit
+            the others.
+    """
+    sizes = _check_inputs(u, delta, A, B, C, D)
+    y = np.empty_like(u)
+    scan_forward_pointers(*_addresses(u, delta, A, B, C, D), 0, *_addresses(y), 0, *sizes)
+    return y
+
+
+def scan_forward_state(
+    u: Array, delta: Array, A: Array, B: Array, C: Array, D: Array, h0: Array
+) -> tuple[Array, Array]:
+    """The output y and the last state (batch, d, n) of the scan that starts at the state ``h0``.
+
+    Raises:
+        ValueError: as :func:`scan_forward`.
+    """
+    batch, length, d, n = _check_inputs(u, delta, A, B, C, D)
+    _check("h0", h0, (batch, d, n))
+    y, last = np.empty_like(u), np.empty_like(h0)
+    addresses = _addresses(u, delta, A, B, C, D, h0, y, last)
+    scan_forward_pointers(*addresses, batch, length, d, n)
+    return y, last
+
+
+def scan_backward(
+    u: Array, delta: Array, A: Array, B: Array, C: Array, D: Array, dy: Array
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Gradients by u, delta, A, B, C and D of a scan from zero, for the gradient ``dy`` by y.
+
+    Raises:
+        ValueError: as :func:`scan_forward`.
+    """
+    inputs = (u, delta, A, B, C, D)
+    sizes = _check_inputs(*inputs)
+    _check("dy", dy, u.shape)
+    du, ddelta, dA, dB, dC, dD = gradients = tuple(np.empty_like(array) for array in inputs)
+    scan_backward_pointers(*_addresses(*inputs, dy, *gradients), *sizes)
+    return du, ddelta, dA, dB, dC, dD
+
+
+def scan_forward_pointers(*pointers_and_sizes: int) -> None:
+    """Forward scan on addresses: u, delta, A, B, C, D, h0, y, h_last, then batch, length, d, n.
+
+    ``h0`` and ``h_last`` may be 0. Nothing is checked but the sizes: for callers that hold memory
+    of another library.
+    """
+    _raise_for(_required().ipmdae_scan_forward(*pointers_and_sizes))
+
+
+def scan_backward_pointers(*pointers_and_sizes: int) -> None:
+    """Backward scan on addresses: u, delta, A, B, C, D, dy, du, ddelta, dA, dB, dC, dD, then sizes
+    batch, length, d, n. Nothing is checked but the sizes.
+    """
+    _raise_for(_required().ipmdae_scan_backward(*pointers_and_sizes))
+
+
+def exp(x: Array) -> Array:
+    """e^x for x <= 87 as the scan computes it, for tests of its error.
+
+    Raises:
+        ValueError: ``x`` is not a C-contiguous float32 array.
+    """
+    _check("x", x, x.shape)
+    y = np.empty_like(x)
+    _required().ipmdae_exp(*_addresses(x, y), x.size)
+    return y
+
+
+def _default_threads() -> int:
+    for variable in ("IPMDAE_NUM_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(variable, "")
+        if text.isdigit() and int(text) > 0:
+            return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _required() -> ctypes.CDLL:
+    loaded = library()
+    if loaded is None:
+        raise RuntimeError("the native library is not built: check ipmdae.native.available() first")
+    return loaded
+
+
+def _addresses(*arrays: Array) -> tuple[int, ...]:
+    return tuple(array.ctypes.data for array in arrays)
+
+
+def _raise_for(status: int) -> None:
+    if status == 1:
+        raise ValueError("sizes must not be negative, and a scan needs at least one state")
+    if status == 2:
+        raise MemoryError("not enough memory for the working space of a scan")
+
+
+def _check(name: str, array: Array, shape: tuple[int, ...]) -> None:
+    if array.dtype != np.float32:
+        raise ValueError(f"{name} must be float32, got {array.dtype}")
+    if not array.flags.c_contiguous:
+        raise ValueError(f"{name} must be C-contiguous: pass np.ascontiguousarray({name})")
+    if array.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
+
+
+def _check_inputs(
+    u: Array, delta: Array, A: Array, B: Array, C: Array, D: Array
+) -> tuple[int, int, int, int]:
+    if u.ndim != 3 or A.ndim != 2:
+        raise ValueError(
+            f"u must be (batch, length, d) and A (d, n), got the shapes {u.shape} and {A.shape}"
+        )
+    batch, length, d = u.shape
+    n = A.shape[1]
+    _check("u", u, u.shape)
+    _check("delta", delta, u.shape)
+    _check("A", A, (d, n))
+    _check("B", B, (batch, length, n))
+    _check("C", C, (batch, length, n))
+    _check("D", D, (d,))
+    if A.size and A.max() > 0:
+        raise ValueError("A must not be positive: the state would grow without bound")
+    if delta.size and delta.min() < 0:
+        raise ValueError("delta must not be negative: take its softplus first")
+    return batch, length, d, n

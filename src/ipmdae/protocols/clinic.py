@@ -1,0 +1,160 @@
+"""P3 "clinic": the network sees a noisy lead alone, in mV, and gives it back clean in mV.
+
+Windows of one lead of the QT Database, with the recording's constant offset taken off and no
+other filter, so that the ST segment is a target as it is. Noise of all kinds, alone and mixed,
+from the first 15 min (training) or the last 15 min (validation) of both channels; SNR by AC power.
+Records are divided by patient; the test records are those of P2, read by the evaluation alone.
+
+What the network is given is scaled by the noisy window itself (:func:`ipmdae.window.robust_scale`)
+exactly as in use; the target is the clean window by the same scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.data import mixing, nstdb, qtdb, splits
+from ipmdae.protocols import Pair
+from ipmdae.window import robust_scale
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clinic:
+    """The protocol with its settings; windows are read when first asked for.
+
+    Attributes:
+        qtdb_folder: folder of the QT Database's records.
+        nstdb_folder: folder of the noise database's records.
+        time_win: length of a window in s.
+        snr_range: lowest and highest SNR of a noisy window in dB.
+        clean_share: share of windows to which no noise is added.
+        seed: of all that is drawn.
+    """
+
+    qtdb_folder: Path | str
+    nstdb_folder: Path | str
+    time_win: float = 10
+    snr_range: tuple[float, float] = (-5.0, 20.0)
+    clean_share: float = 0.15
+    seed: int = 0
+
+    name = "clinic"
+    fs = qtdb.FS
+    leads = 1
+
+    @property
+    def window(self) -> int:
+        """Samples of a window."""
+        return round(self.time_win * self.fs)
+
+    @cached_property
+    def records(self) -> tuple[list[str], list[str]]:
+        """Names of the training and of the validation records that are in the folder.
+
+        Raises:
+            DatasetNotFoundError: there is no QT Database in the folder.
+            ValueError: the folder has no record for one of the sides.
+        """
+        present = set(qtdb.record_names(Path(self.qtdb_folder)))
+        training, validation = (
+            [name for name in splits.load(self.name, part) if name in present]
+            for part in ("train", "validation")
+        )
+        if not training or not validation:
+            raise ValueError(
+                f"{self.qtdb_folder} has {len(training)} training and {len(validation)} "
+                "validation records of this protocol; both must be there"
+            )
+        return training, validation
+
+    def training(self, *, fresh: bool) -> ClinicPairs:
+        """Training pairs, anew in each epoch where ``fresh``, else those of the first epoch."""
+        return self._pairs(self.records[0], "train", fresh=fresh)
+
+    def validation(self) -> ClinicPairs:
+        """Validation pairs: other patients, other noise, always the same draw."""
+        return self._pairs(self.records[1], "test", fresh=False)
+
+    def _pairs(self, records: list[str], part: nstdb.Part, *, fresh: bool) -> ClinicPairs:
+        signals = [qtdb.read_centred(Path(self.qtdb_folder), name) for name in records]
+        noise = nstdb.load(Path(self.nstdb_folder), self.fs).part(part)
+        return ClinicPairs(
+            leads=[np.ascontiguousarray(lead) for signal in signals for lead in signal.T],
+            noise=noise,
+            window=self.window,
+            snr_range=self.snr_range,
+            clean_share=self.clean_share,
+            seed=self.seed,
+            fresh=fresh,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClinicPairs:
+    """Pairs drawn from single leads: a place, a polarity, a mixture of noise and an SNR.
+
+    Attributes:
+        leads: signals in mV, (time,) each.
+        noise: (kinds, time, channels).
+    """
+
+    leads: list[Array]
+    noise: Array
+    window: int
+    snr_range: tuple[float, float]
+    clean_share: float
+    seed: int
+    fresh: bool
+
+    @cached_property
+    def _starts(self) -> list[tuple[int, int]]:
+        return [
+            (lead, start)
+            for lead, signal in enumerate(self.leads)
+            for start in range(0, len(signal) - self.window + 1, self.window)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def draw(self, index: int, epoch: int = 0) -> Pair:
+        rng = np.random.default_rng((self.seed, epoch if self.fresh else 0, index))
+        clean = self._window(index, rng)
+        noisy = clean
+        if rng.random() >= self.clean_share:
+            noisy = mixing.mix(
+                clean, self._noise(rng), rng.uniform(*self.snr_range), of="ac", per_lead=True
+            )
+        noisy, _, scale = robust_scale(noisy[np.newaxis])
+        return noisy[0], clean / scale[0]
+
+    def _window(self, index: int, rng: np.random.Generator) -> Array:
+        lead, start = self._starts[index]
+        signal = self.leads[lead]
+        start += int(rng.integers(-(self.window // 2), self.window // 2 + 1))
+        start = min(max(start, 0), len(signal) - self.window)
+        window: Array = signal[start : start + self.window, np.newaxis]
+        window = window * np.float32(rng.choice(POLARITIES))
+        return window
+
+    def _noise(self, rng: np.random.Generator) -> Array:
+        """One kind alone (half of the draws) or all three in random shares, (window, 1)."""
+        channel = rng.integers(self.noise.shape[2])
+        pieces = mixing.draw_pieces(self.noise[..., channel : channel + 1], self.window, rng)
+        weights = rng.dirichlet(np.ones(len(pieces)))
+        if rng.random() < 0.5:
+            weights = np.eye(len(pieces))[rng.integers(len(pieces))]
+        deviation = pieces.std(axis=1, keepdims=True) + np.float32(1e-6)
+        mixture: Array = np.tensordot(weights.astype(np.float32), pieces / deviation, axes=1)
+        return mixture
+
+
+#: A lead turned upside down is as good an ECG as it was (aVR, swapped electrodes).
+POLARITIES = (1, 1, -1)

@@ -1,0 +1,215 @@
+"""A recording: the one thing that flows from the readers through the denoiser to the writers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+MILLIVOLTS = {"nv": 1e-6, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3}
+"""Millivolts in one of the units of voltage that files use, in lower case (both signs for mu)."""
+
+
+def millivolts(unit: str) -> float | None:
+    """Millivolts in one ``unit`` (``"uV"``, ``"V"``, …); ``None`` if it is no unit of voltage."""
+    return MILLIVOLTS.get(unit.strip().lower())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolution:
+    """How a lead was digitised, so that it can be stored as it came.
+
+    A digital value d stands for (d - ``baseline``) / ``gain`` in ``unit``.
+
+    Attributes:
+        gain: steps per ``unit``; negative where the digital values are upside down.
+        baseline: the digital value that stands for zero.
+        unit: the unit in the file, e.g. ``"uV"``; the signal itself is in mV then.
+        bits: width of a stored sample.
+    """
+
+    gain: float = 1000.0
+    baseline: int = 0
+    unit: str = "mV"
+    bits: int = 16
+
+    def __post_init__(self) -> None:
+        if self.gain == 0 or not np.isfinite(self.gain):
+            raise ValueError(f"a gain of {self.gain} steps per {self.unit} has no meaning")
+
+    @property
+    def step(self) -> float:
+        """Size of one step (LSB) in mV, or in the lead's own unit if that is no voltage."""
+        return (millivolts(self.unit) or 1.0) / abs(self.gain)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotations:
+    """Marks that one annotator, man or machine, set; all fields have one entry a mark.
+
+    Attributes:
+        sample: index into the signal, rising; int64.
+        symbol: what it is, in PhysioNet's one-letter code (``"N"`` a normal beat, ``"("`` an
+            onset, …).
+        note: free text, often empty.
+        subtype, channel, number: small integers whose meaning is the annotator's.
+    """
+
+    sample: NDArray[np.int64]
+    symbol: tuple[str, ...]
+    note: tuple[str, ...] = ()
+    subtype: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    channel: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    number: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __post_init__(self) -> None:
+        count = len(self.sample)
+        object.__setattr__(self, "sample", np.asarray(self.sample, np.int64))
+        object.__setattr__(self, "symbol", tuple(self.symbol))
+        object.__setattr__(self, "note", tuple(self.note) or ("",) * count)
+        for name in ("subtype", "channel", "number"):
+            values = np.asarray(getattr(self, name), np.int64)
+            object.__setattr__(self, name, values if len(values) else np.zeros(count, np.int64))
+        for name in ("symbol", "note", "subtype", "channel", "number"):
+            if len(getattr(self, name)) != count:
+                raise ValueError(f"{count} marks, but {len(getattr(self, name))} of {name}")
+
+    def __len__(self) -> int:
+        return len(self.sample)
+
+    def between(self, start: int, stop: int) -> Annotations:
+        """The marks on samples ``start`` to ``stop`` (not included), counted from ``start``."""
+        inside = (self.sample >= start) & (self.sample < stop)
+        kept = np.flatnonzero(inside)
+        return Annotations(
+            sample=self.sample[inside] - start,
+            symbol=tuple(self.symbol[i] for i in kept),
+            note=tuple(self.note[i] for i in kept),
+            subtype=self.subtype[inside],
+            channel=self.channel[inside],
+            number=self.number[inside],
+        )
+
+    def rescaled(self, ratio: float) -> Annotations:
+        """The same marks for a signal of ``ratio`` times as many samples."""
+        sample = np.rint(self.sample * ratio).astype(np.int64)
+        return self if ratio == 1 else dataclasses.replace(self, sample=sample)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recording:
+    """Leads recorded together at one rate, and what is known about them. Immutable.
+
+    Attributes:
+        signal: (time, leads) float64, in mV where the lead is a voltage; NaN is a missing sample.
+            Read-only.
+        fs: sampling rate in Hz.
+        leads: their names.
+        units: ``"mV"``, or another unit for a lead that is no voltage (respiration, pressure);
+            by default all mV.
+        start: when sample 0 was taken, in the recorder's local time, if known.
+        annotations: by the name of the annotator.
+        resolution: how each lead was digitised; ``None`` for a lead that never was.
+        comments: free text of the file's header, one entry a line.
+        metadata: further fields by name (e.g. the patient's), as the file's format calls them.
+
+    Raises:
+        ValueError: shapes or counts do not agree, there is no sample or no lead, the rate is not
+            positive, or the signal holds infinite values.
+    """
+
+    signal: NDArray[np.float64]
+    fs: float
+    leads: tuple[str, ...]
+    units: tuple[str, ...] = ()
+    start: datetime | None = None
+    annotations: Mapping[str, Annotations] = field(default_factory=dict)
+    resolution: tuple[Resolution | None, ...] = ()
+    comments: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        signal = np.asarray(self.signal, np.float64).view()
+        if signal.ndim != 2:
+            raise ValueError(f"signal must be (time, leads), got an array of shape {signal.shape}")
+        if 0 in signal.shape:
+            raise ValueError(f"a recording needs samples and leads, got the shape {signal.shape}")
+        if np.isinf(signal).any():
+            raise ValueError("the signal holds infinite values; mark missing samples by NaN")
+        if not 0 < self.fs < np.inf:
+            raise ValueError(f"the sampling rate must be positive, got {self.fs} Hz")
+        signal.flags.writeable = False
+        count = signal.shape[1]
+        fields = {
+            "signal": signal,
+            "fs": float(self.fs),
+            "leads": tuple(self.leads),
+            "units": tuple(self.units) or ("mV",) * count,
+            "resolution": tuple(self.resolution) or (None,) * count,
+            "comments": tuple(self.comments),
+            "annotations": MappingProxyType(dict(self.annotations)),
+            "metadata": MappingProxyType(dict(self.metadata)),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        for name in ("leads", "units", "resolution"):
+            if len(getattr(self, name)) != count:
+                raise ValueError(f"{count} leads in the signal, {len(getattr(self, name))} {name}")
+
+    @classmethod
+    def from_array(cls, x: ArrayLike, fs: float, leads: tuple[str, ...] = ()) -> Recording:
+        """A recording of an array in mV, (time,) or (time, leads); leads are numbered from 1.
+
+        Raises:
+            ValueError: the array has another shape, or no samples.
+        """
+        signal = np.asarray(x, np.float64)
+        signal = signal[:, None] if signal.ndim == 1 else signal
+        count = signal.shape[-1] if signal.ndim else 0
+        return cls(
+            signal=signal, fs=fs, leads=leads or tuple(f"lead {i + 1}" for i in range(count))
+        )
+
+    @property
+    def samples(self) -> int:
+        """How many samples each lead has."""
+        return len(self.signal)
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.samples / self.fs
+
+    def with_signal(self, signal: NDArray[np.float64]) -> Recording:
+        """The same recording with another signal of the same shape.
+
+        Raises:
+            ValueError: the shape is another one.
+        """
+        if signal.shape != self.signal.shape:
+            raise ValueError(f"shape {signal.shape} does not replace {self.signal.shape}")
+        return dataclasses.replace(self, signal=signal)
+
+    def excerpt(self, start: float, seconds: float) -> Recording:
+        """``seconds`` from ``start`` on (both in s), with the annotations inside; a view.
+
+        Raises:
+            ValueError: no sample of the recording lies there.
+        """
+        first = max(round(start * self.fs), 0)
+        stop = min(round((start + seconds) * self.fs), self.samples)
+        if stop <= first:
+            raise ValueError(
+                f"nothing was recorded from {start:g} s for {seconds:g} s; "
+                f"the recording lasts {self.duration:g} s"
+            )
+        begin = self.start and self.start + timedelta(seconds=first / self.fs)
+        marks = {name: marks.between(first, stop) for name, marks in self.annotations.items()}
+        return dataclasses.replace(
+            self, signal=self.signal[first:stop], start=begin, annotations=marks
+        )

@@ -1,0 +1,202 @@
+"""A training run: from its settings to ``results/<model>/version_<n>``."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from ipmdae import __version__, protocols
+from ipmdae.files import replacing
+from ipmdae.nn import checkpoints, registry
+from ipmdae.nn.ipm_dae import UltralightIPMDAE
+from ipmdae.protocols import TrainingProtocol
+from ipmdae.training import recipe as recipes
+from ipmdae.training.callbacks import callbacks
+from ipmdae.training.loaders import loader
+from ipmdae.training.module import DenoisingModule
+from ipmdae.training.recipe import Recipe
+
+SETTINGS_FILE = "run.json"
+LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that decides the result of a run, stored beside it.
+
+    Attributes:
+        model: name in :mod:`ipmdae.nn.registry`.
+        protocol: name in :mod:`ipmdae.protocols`, and its own settings.
+        protocol_settings: arguments of the protocol, folders included.
+        recipe: how to train.
+        seed: of the weights and of the order of the windows (the protocol has its own).
+        precision: of Lightning's trainer, such as ``32-true`` or ``bf16-mixed``.
+    """
+
+    model: str
+    protocol: str
+    protocol_settings: dict[str, Any]
+    recipe: Recipe
+    seed: int = 0
+    precision: str = "32-true"
+
+    def open_protocol(self) -> TrainingProtocol:
+        """The protocol with its settings."""
+        return protocols.open_protocol(self.protocol, **self.protocol_settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What the run uses of the machine; it does not decide the result on one device."""
+
+    accelerator: str
+    devices: int | list[int]
+    workers: int
+
+
+def machine(gpu: int | None, devices: int, workers: int) -> Machine:
+    """The GPU number ``gpu`` (or ``devices`` of them) where there is one, else the CPU."""
+    if gpu is None or not torch.cuda.is_available():
+        return Machine(accelerator="cpu", devices=devices, workers=workers)
+    chosen: int | list[int] = devices if devices > 1 else [gpu]
+    return Machine(accelerator="gpu", devices=chosen, workers=workers)
+
+
+def train(settings: Settings, log_dir: Path, machine: Machine, resume: int | None = None) -> Path:
+    """Train and return the folder of the run.
+
+    Args:
+        log_dir: folder of the model's runs; the run gets the next free ``version_<n>``.
+        resume: number of a version to go on with from the end of its last whole epoch, to the
+            result that it would have had unkilled; ``settings`` must be its own.
+
+    Raises:
+        FileNotFoundError: the version to resume has no checkpoint.
+    """
+    pl.seed_everything(settings.seed, verbose=False)
+    logger = TensorBoardLogger(log_dir, name="", version=resume)
+    folder = Path(logger.log_dir)
+    checkpoint = folder / LAST_CHECKPOINT if resume is not None else None
+    if checkpoint is not None and not checkpoint.is_file():
+        raise FileNotFoundError(f"nothing to resume: {checkpoint} does not exist")
+
+    protocol = settings.open_protocol()
+    recipe = settings.recipe
+    trainer = pl.Trainer(
+        max_epochs=recipe.epochs,
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        precision=settings.precision,  # type: ignore[arg-type]
+        gradient_clip_val=recipe.clip_norm,
+        callbacks=callbacks(recipe, folder),
+        logger=logger,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+        log_every_n_steps=10,
+    )
+    shares = {"rank": trainer.global_rank, "replicas": trainer.world_size}
+    batches = {
+        "batch_size": max(recipe.batch_size // trainer.world_size, 1),
+        "workers": machine.workers,
+        **shares,
+    }
+    training = loader(
+        protocol.training(fresh=recipe.fresh_noise), shuffle=True, seed=settings.seed, **batches
+    )
+    validation = loader(protocol.validation(), shuffle=False, **batches)
+    if trainer.is_global_zero and resume is None:
+        write_settings(folder, settings)
+    module = DenoisingModule(registry.build(settings.model, protocol.leads), recipe)
+    trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=False)
+    return folder
+
+
+def write_settings(folder: Path, settings: Settings) -> None:
+    """Store the settings, the split by name and the versions in ``folder``/run.json."""
+    training, validation = settings.open_protocol().records
+    content = {
+        **asdict(settings),
+        "split": {"training": training, "validation": validation},
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "lightning", "numpy", "soxr")},
+            "ultralight-ipm-dae": __version__,
+        },
+    }
+    with replacing(folder / SETTINGS_FILE) as path:
+        path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def read_settings(folder: Path) -> Settings:
+    """The settings of the run in ``folder``.
+
+    Raises:
+        FileNotFoundError: there is no run in the folder.
+    """
+    path = folder / SETTINGS_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"no training run in {folder}: {path.name} is missing")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return Settings(
+        recipe=Recipe(**content["recipe"]),
+        **{
+            name: content[name]
+            for name in ("model", "protocol", "protocol_settings", "seed", "precision")
+        },
+    )
+
+
+def checkpoint_path(folder: Path, which: str) -> Path:
+    """The ``last`` or the ``best`` (by validation loss) checkpoint of the run in ``folder``.
+
+    Raises:
+        FileNotFoundError: the run has none yet.
+    """
+    last = folder / LAST_CHECKPOINT
+    found = [last] if which == "last" else sorted(last.parent.glob("valid_monitor-*.ckpt"))
+    if not found or not found[0].is_file():
+        raise FileNotFoundError(f"no {which} checkpoint in {last.parent}: train the network first")
+    return found[0]
+
+
+def load_network(folder: Path, which: str) -> UltralightIPMDAE:
+    """The network of the run in ``folder``, with the weights of its ``last`` or ``best`` epoch."""
+    settings = read_settings(folder)
+    network = registry.build(settings.model, settings.open_protocol().leads)
+    checkpoints.load_weights(network, checkpoint_path(folder, which))
+    return network
+
+
+def recipe_with(name: str, epochs: int | None, batch_size: int | None) -> Recipe:
+    """The recipe ``name``, with other epochs and batch size where they are given."""
+    recipe = recipes.get(name)
+    return replace(
+        recipe, epochs=epochs or recipe.epochs, batch_size=batch_size or recipe.batch_size
+    )
+
+
+def latest_version(log_dir: Path) -> int:
+    """The highest number of a ``version_<n>`` in ``log_dir``.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    numbers = [
+        int(path.name.removeprefix("version_"))
+        for path in log_dir.glob("version_*")
+        if path.name.removeprefix("version_").isdigit()
+    ]
+    if not numbers:
+        raise FileNotFoundError(f"no version_<n> in {log_dir}: train a network first")
+    return max(numbers)

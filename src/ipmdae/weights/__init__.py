@@ -1,0 +1,1 @@
+"""Released models, one ``<name>.safetensors`` each: see :func:`ipmdae.engine.model_path`."""

@@ -1,0 +1,47 @@
+"""Fixtures: small real excerpts, laid out as a user's data sets, and a tiny random model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from networks import TINY, random_tensors
+
+from ipmdae.engine import ModelFile, Preprocessing
+
+DATA = Path(__file__).parent / "data"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors, but not those that the wfdb package causes when it is imported."""
+    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:wfdb")
+
+
+@pytest.fixture(scope="session")
+def datasets() -> Path:
+    """A folder of both databases, as downloaded, but with a few short records only."""
+    return DATA / "datasets"
+
+
+@pytest.fixture(scope="session")
+def qtdb_folder(datasets: Path) -> Path:
+    """The excerpts of the QT Database: sel100, sel52, sele0121, sele0122, 60 s each."""
+    return datasets / "qt-database-1.0.0"
+
+
+@pytest.fixture(scope="session")
+def nstdb_folder(datasets: Path) -> Path:
+    """The excerpts of the noise database: bw, em, ma (120 s); 118e06, 118e24 (30 s)."""
+    return datasets / "mit-bih-noise-stress-test-database-1.0.0"
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> ModelFile:
+    """A network of one lead with random weights, for windows of 2 s at 250 Hz."""
+    return ModelFile(
+        name="tiny",
+        architecture=TINY,
+        preprocessing=Preprocessing(fs=250.0, window=500, overlap=100),
+        card={},
+        tensors=random_tensors(TINY),
+    )

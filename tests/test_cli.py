@@ -1,0 +1,228 @@
+"""The command ``ipmdae``, as a user types it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mirror import Mirror
+from networks import TINY, random_tensors
+from typer.testing import CliRunner, Result
+
+from ipmdae import cli, examples, formats, weights
+from ipmdae.denoiser import Denoiser
+from ipmdae.engine import ModelFile, Preprocessing, write_model
+
+EXAMPLE = "118e06_excerpt"
+SOURCES = str(Path(cli.__file__).parents[1])
+NSTDB = "mit-bih-noise-stress-test-database-1.0.0"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
+    preprocessing = Preprocessing(fs=250.0, window=500, overlap=100)
+    tiny = ModelFile(
+        name="tiny",
+        architecture=TINY,
+        preprocessing=preprocessing,
+        card={},
+        tensors=random_tensors(TINY),
+    )
+    write_model(path, tiny)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Ten seconds of the example, in a folder that the command runs in."""
+    monkeypatch.chdir(tmp_path)
+    noisy = formats.read(examples.path(EXAMPLE), annotations=False)
+    formats.write(noisy.excerpt(0, 10), "noisy")
+    return Path("noisy")
+
+
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    files = {"RECORDS": b"bw\n", "bw.hea": b"bw 2 360 50000\n", "bw.dat": bytes(150_000)}
+    with Mirror("nstdb/1.0.0", files).running() as running:
+        yield running
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def refused(result: Result) -> str:
+    """The one line that tells of an error."""
+    assert result.exit_code == 1, result.output
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("ipmdae: error: ")
+    return result.stderr
+
+
+def test_help_lists_the_commands_and_each_has_an_example() -> None:
+    shown = run("--help")
+    assert shown.exit_code == 0
+    for command in ("denoise", "models", "example", "download"):
+        assert command in shown.output
+        assert f"Example: ipmdae {command}" in run(command, "--help").output
+
+
+def test_python_m_ipmdae_prints_the_version() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ipmdae", "--version"],
+        env=os.environ | {"PYTHONPATH": SOURCES},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("ipmdae")
+    assert done.stderr == ""
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = {"torch", "scipy", "wfdb", "requests", "matplotlib", "pandas"}
+    program = f"import sys, ipmdae.cli; print(*{heavy} & sys.modules.keys())"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": SOURCES},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == ""
+
+
+def test_the_example_is_copied_and_may_be_copied_again() -> None:
+    for _ in range(2):
+        assert EXAMPLE in run("example").output
+    copied, shipped = formats.read(f"example/{EXAMPLE}"), formats.read(examples.path(EXAMPLE))
+    np.testing.assert_array_equal(copied.signal, shipped.signal)
+    Path(f"example/{EXAMPLE}.hea").write_text("the user's own")
+    assert "is another file" in refused(run("example"))
+
+
+def test_denoise_writes_what_the_denoiser_gives(record: Path, model: Path) -> None:
+    result = run("denoise", record, "-o", "new/folder/cleaned", "--model", model)
+    assert result.exit_code == 0, result.output
+    assert "noisy: 10.0 s at 360 Hz, 2 leads (MLII, V1)" in result.stdout
+    assert "real-time factor" in result.stdout
+    written = formats.read("new/folder/cleaned")
+    expected = Denoiser(str(model)).denoise(formats.read(record))
+    np.testing.assert_allclose(written.signal, expected.signal, atol=0.5 / 200 + 1e-9)
+    assert written.leads == expected.leads
+
+
+def test_denoise_draws_a_figure(record: Path, model: Path) -> None:
+    run("denoise", record, "-o", "cleaned", "--model", model, "--figure", "figures/strips.png")
+    assert Path("figures/strips.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_denoise_replaces_a_recording_only_when_asked(record: Path, model: Path) -> None:
+    command = ("denoise", record, "-o", "cleaned", "--model", model)
+    assert run(*command).exit_code == 0
+    Path("cleaned.hea").write_text("precious")
+    assert "cleaned.hea exists" in refused(run(*command))
+    assert Path("cleaned.hea").read_text() == "precious"
+    assert run(*command, "--overwrite").exit_code == 0
+    assert formats.read("cleaned").samples == 3600
+
+
+@pytest.mark.parametrize("output", ["noisy", "noisy.hea", "./noisy.dat"])
+def test_denoise_never_replaces_its_input(record: Path, model: Path, output: str) -> None:
+    result = run("denoise", record, "-o", output, "--model", model, "--overwrite")
+    assert "is the recording itself" in refused(result)
+
+
+def test_denoise_wants_a_name_in_a_folder(record: Path, model: Path, tmp_path: Path) -> None:
+    result = run("denoise", record, "-o", tmp_path, "--model", model)
+    assert "is a folder: name a record in it" in refused(result)
+
+
+def test_denoise_names_what_is_missing(record: Path) -> None:
+    assert "nowhere" in refused(run("denoise", "nowhere", "-o", "cleaned"))
+    result = run("denoise", record, "-o", "cleaned", "--model", "no-such-model")
+    assert "no-such-model" in refused(result)
+    Path("noisy.dat").unlink()
+    assert "noisy.dat" in refused(run("denoise", record, "-o", "cleaned"))
+    assert not list(Path().glob("cleaned*"))
+
+
+@pytest.mark.parametrize(("owner", "function"), [(Denoiser, "denoise"), (os, "replace")])
+def test_an_interrupted_denoise_leaves_nothing(
+    record: Path, model: Path, monkeypatch: pytest.MonkeyPatch, owner: object, function: str
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(owner, function, interrupted)
+    before = set(Path().iterdir())
+    result = run("denoise", record, "-o", "cleaned", "--model", model)
+    assert result.exit_code == 130
+    assert result.stderr.startswith("ipmdae: interrupted: ")
+    assert set(Path().iterdir()) == before
+
+
+def test_denoise_prints_warnings_in_one_line(record: Path, model: Path) -> None:
+    recording = formats.read(record)
+    signal = recording.signal.copy()
+    signal[:, 1] = 0.0
+    formats.write(recording.with_signal(signal), "flat")
+    result = run("denoise", "flat", "-o", "cleaned", "--model", model)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("ipmdae: warning: ")
+    assert "V1" in result.stderr
+
+
+def test_models_are_listed(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "__path__", [str(model.parent)])
+    assert run("models").output.splitlines()[1].split()[:4] == ["tiny", "1", "250", "2"]
+    monkeypatch.setattr(weights, "__path__", [str(model.parent.parent)])
+    assert "no model comes with this package" in run("models").output
+
+
+def test_download_fetches_and_says_what(mirror: Mirror) -> None:
+    result = run("download", "nstdb", "--to", "data", "--base-url", mirror.url, "--jobs", 2)
+    assert result.exit_code == 0, result.output
+    assert "MIT-BIH Noise Stress Test Database: 3 files fetched, 0 were there" in result.stdout
+    assert Path("data", NSTDB, "bw.dat").stat().st_size == 150_000
+
+
+def test_download_tells_of_errors_in_one_line(mirror: Mirror) -> None:
+    mirror.fail("bw.hea", [404])
+    assert "bw.hea: the server answers 404 Not Found" in refused(
+        run("download", "nstdb", "--base-url", mirror.url)
+    )
+    assert "unknown database 'mitdb'" in refused(run("download", "mitdb"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
+def test_ctrl_c_leaves_parts_and_the_next_download_goes_on(mirror: Mirror) -> None:
+    mirror.fail("bw.dat", ["stall"])
+    command = [sys.executable, "-m", "ipmdae", "download", "nstdb", "--base-url", mirror.url]
+    process = subprocess.Popen(
+        command, env=os.environ | {"PYTHONPATH": SOURCES}, stderr=subprocess.PIPE, text=True
+    )
+    part = Path("datasets", NSTDB, "bw.dat.part")
+    while not (part.exists() and part.stat().st_size > 50_000):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert complaint.startswith("ipmdae: interrupted: ")
+    assert complaint.count("\n") == 1
+    here = {path.name: path.read_bytes() for path in part.parent.iterdir()}
+    assert mirror.nothing_is_half_written(here)
+    mirror.answers.clear()
+    assert run("download", "nstdb", "--base-url", mirror.url).exit_code == 0
+    assert mirror.sent("bw.dat")[0].first == len(here["bw.dat.part"])
+    assert {path.name for path in part.parent.iterdir()} == mirror.files.keys()

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from networks import random_tensors
+from numpy.testing import assert_allclose, assert_array_equal
+
+import ipmdae
+from ipmdae import denoiser, examples, formats
+from ipmdae.architecture import Architecture
+from ipmdae.denoiser import Denoiser
+from ipmdae.engine import ModelFile, write_model
+from ipmdae.recording import Recording
+
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+class FakeEngine:
+    """Runs a function in place of a network, and checks what it is given."""
+
+    def __init__(self, model: ModelFile, run: Run) -> None:
+        self.architecture = model.architecture
+        self.batches: list[int] = []
+        self._run = run
+
+    def run(self, windows: np.ndarray) -> np.ndarray:
+        assert windows.dtype == np.float32
+        assert windows.flags.c_contiguous
+        assert windows.shape[2] == self.architecture.leads
+        assert np.isfinite(windows).all()
+        self.batches.append(len(windows))
+        return self._run(windows)
+
+
+@pytest.fixture
+def fake(tiny_model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Denoiser]:
+    """A denoiser whose network is a function, by default the identity."""
+
+    def make(run: Run = lambda windows: windows, leads: int = 1) -> Denoiser:
+        model = dataclasses.replace(tiny_model, architecture=Architecture(leads=leads))
+        monkeypatch.setattr(denoiser, "open_engine", lambda model, _: FakeEngine(model, run))
+        return Denoiser(model)
+
+    return make
+
+
+def ecg(fs: float, samples: int, leads: int = 1) -> np.ndarray:
+    """Waves within the band of all rates, whose median is 0, in mV: (time, leads)."""
+    time = np.arange(samples)[:, None] / fs
+    return np.sin(2 * np.pi * (3 + np.arange(leads)) * time) + 0.3 * np.sin(2 * np.pi * 17 * time)
+
+
+def recording(signal: np.ndarray, fs: float = 250, **fields: Any) -> Recording:
+    return dataclasses.replace(Recording.from_array(signal, fs), **fields)
+
+
+# With networks that change nothing
+
+
+@pytest.mark.parametrize("fs", [60, 128, 250, 257.3, 360, 1000, 4000])
+def test_any_rate_goes_there_and_back(fake: Callable[..., Denoiser], fs: float) -> None:
+    signal = ecg(fs, round(7 * fs), leads=2)
+    cleaned = fake().denoise_array(signal, fs)
+    inner = slice(round(0.3 * fs), -round(0.3 * fs))
+    # A window puts its own median to zero: what is left of it is a step of the baseline.
+    assert_allclose(cleaned[inner], signal[inner], atol=0.25)
+    drift = np.abs(np.diff(cleaned - signal, axis=0))[inner].max()
+    assert drift < 0.02
+
+
+@pytest.mark.parametrize("leads", [1, 2, 3, 12, 15])
+def test_any_number_of_leads_lead_by_lead(fake: Callable[..., Denoiser], leads: int) -> None:
+    signal = ecg(250, 1700, leads)
+    clean = fake().denoise_array(signal, 250)
+    for lead in range(leads):
+        assert_allclose(clean[:, lead], fake().denoise_array(signal[:, lead], 250), atol=1e-6)
+
+
+@pytest.mark.parametrize("samples", [2, 3, 10, 499, 500, 501, 901, 1300, 5000])
+@pytest.mark.parametrize("fs", [128, 250, 1000])
+def test_any_length(fake: Callable[..., Denoiser], samples: int, fs: float) -> None:
+    cleaned = fake().denoise_array(5 + ecg(fs, samples), fs)
+    assert cleaned.shape == (samples, 1)
+    assert np.isfinite(cleaned).all()
+    assert np.abs(cleaned - 5).max() < 3
+
+
+def test_one_sample_is_flat(fake: Callable[..., Denoiser]) -> None:
+    with pytest.warns(UserWarning, match="lead 1 is flat"):
+        assert_array_equal(fake().denoise_array([3.5], 250), [3.5])
+
+
+def test_constant_offsets_of_volts_are_put_back(fake: Callable[..., Denoiser]) -> None:
+    signal = ecg(360, 3600, leads=2)
+    offset = np.array([5000.0, -0.3])
+    plain, shifted = (fake().denoise_array(x, 360) for x in (signal, signal + offset))
+    assert_allclose(shifted - offset, plain, atol=1e-6)
+
+
+def test_the_gain_does_not_matter(fake: Callable[..., Denoiser]) -> None:
+    signal = ecg(360, 3600)
+    smooth = fake(lambda w: np.tanh(w)).denoise_array
+    assert_allclose(smooth(signal * 7, 360), 7 * smooth(signal, 360), atol=1e-5)
+
+
+def test_missing_samples_stay_missing_and_nothing_else(fake: Callable[..., Denoiser]) -> None:
+    signal = ecg(360, 3600, leads=3)
+    gappy = signal.copy()
+    gappy[:40, 0] = gappy[1000:1900, 0] = gappy[3000, 1] = gappy[-5:, 1] = np.nan
+    cleaned = fake().denoise_array(gappy, 360)
+    assert_array_equal(np.isnan(cleaned), np.isnan(gappy))
+    whole = fake().denoise_array(signal, 360)
+    assert_allclose(cleaned[:, 2], whole[:, 2], atol=1e-6)
+    # Only the neighbourhood of a gap is affected: windows of 2 s, scaled by what they hold.
+    assert_allclose(cleaned[2900:2995, 1], whole[2900:2995, 1], atol=0.05)
+
+
+def test_leads_that_need_no_cleaning_come_back_unchanged(fake: Callable[..., Denoiser]) -> None:
+    signal = np.column_stack(
+        [ecg(250, 1000), np.full(1000, 2.0), np.full(1000, np.nan), ecg(9, 1000)]
+    )
+    r = recording(
+        signal, leads=("II", "V1", "V2", "Resp"), units=("mV", "mV", "mV", "l/s"), comments=("A",)
+    )
+    with pytest.warns(UserWarning, match="comes back unchanged") as caught:
+        cleaned = fake(np.zeros_like).denoise(r)
+    assert [str(w.message) for w in caught] == [
+        "lead V1 is flat and comes back unchanged",
+        "lead V2 is without samples and comes back unchanged",
+    ]
+    assert_array_equal(cleaned.signal[:, 1:], signal[:, 1:])
+    assert_allclose(cleaned.signal[:, 0], np.median(signal[:, 0]), atol=1e-6)
+    assert cleaned.comments == (
+        "A",
+        "Cleaned by tiny: II",
+        "Unchanged, flat: V1",
+        "Unchanged, without samples: V2",
+        "Unchanged, in l/s: Resp",
+    )
+
+
+def test_everything_else_is_kept(fake: Callable[..., Denoiser]) -> None:
+    noisy = formats.read(examples.path("118e06_excerpt"))
+    cleaned = fake(lambda w: 0.5 * w).denoise(noisy)
+    for field in dataclasses.fields(Recording):
+        if field.name not in ("signal", "comments"):
+            assert getattr(cleaned, field.name) == getattr(noisy, field.name)
+    assert cleaned.comments == (*noisy.comments, "Cleaned by tiny: MLII, V1")
+    assert np.abs(cleaned.signal - noisy.signal).max() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("fs", "reason"), [(59.9, "too low for an ECG"), (1, "too low"), (4001, "too high for an ECG")]
+)
+def test_rates_that_make_no_sense_are_refused(
+    fake: Callable[..., Denoiser], fs: float, reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        fake().denoise_array(ecg(250, 100), fs)
+
+
+@pytest.mark.parametrize("x", [[], np.zeros((0, 2)), np.zeros((2, 3, 4)), 1.0, [np.inf, 1.0]])
+def test_arrays_that_are_no_recording_are_refused(fake: Callable[..., Denoiser], x: Any) -> None:
+    with pytest.raises(ValueError, match=r"needs samples|must be \(time|infinite"):
+        fake().denoise_array(x, 250)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [(np.float32, np.float32), (np.float64, np.float64), (np.int16, np.float64)],
+)
+def test_arrays_keep_shape_and_precision(
+    fake: Callable[..., Denoiser], dtype: type, expected: type
+) -> None:
+    x: np.ndarray = (100 * ecg(250, 800)[:, 0]).astype(dtype)
+    cleaned = fake().denoise_array(x, 250)
+    assert cleaned.shape == (800,)
+    assert cleaned.dtype == expected
+
+
+def test_a_network_of_several_leads_takes_them_together(fake: Callable[..., Denoiser]) -> None:
+    swap = fake(lambda w: w[:, :, ::-1], leads=2)
+    signal = ecg(250, 500, leads=2)
+    signal /= np.diff(np.percentile(signal, [5, 95], axis=0), axis=0) / 2
+    signal -= np.median(signal, axis=0)
+    assert_allclose(swap.denoise_array(signal, 250), signal[:, ::-1], atol=1e-5)
+    with pytest.raises(ValueError, match=r"cleans 2 leads at once, the recording has 3 \(lead 1"):
+        swap.denoise_array(ecg(250, 500, leads=3), 250)
+
+
+def test_a_network_of_several_leads_leaves_a_flat_one(fake: Callable[..., Denoiser]) -> None:
+    signal = np.column_stack([ecg(250, 700), np.full(700, 2.0)])
+    with pytest.warns(UserWarning, match="lead 2 is flat"):
+        cleaned = fake(np.zeros_like, leads=2).denoise_array(signal, 250)
+    assert_array_equal(cleaned[:, 1], 2)
+    assert_allclose(cleaned[:, 0], np.median(signal[:, 0]))
+    with pytest.warns(UserWarning, match="is flat"):
+        assert_array_equal(fake(leads=2).denoise_array(np.ones((9, 2)), 250), 1)
+
+
+def test_long_recordings_go_through_in_pieces(
+    fake: Callable[..., Denoiser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal = ecg(250, 60_000, leads=3)
+    whole = fake().denoise_array(signal, 250)
+    monkeypatch.setattr(denoiser, "_SAMPLES_AT_ONCE", 60_000)
+    monkeypatch.setattr(denoiser, "_BATCH", 7)
+    pieces = fake()
+    assert_allclose(pieces.denoise_array(signal, 250), whole, atol=1e-6)
+    assert max(pieces._engine.batches) == 7  # type: ignore[attr-defined]
+
+
+def smooth_band(windows: np.ndarray) -> np.ndarray:
+    """A zero-phase band pass of 0.4 s, which sees no farther than that beyond any sample."""
+    narrow, wide = np.hanning(9) / np.hanning(9).sum(), np.hanning(101) / np.hanning(101).sum()
+    kernel = np.pad(narrow, 46) - wide
+    padded = np.pad(windows, ((0, 0), (50, 50), (0, 0)), mode="edge")
+    filtered = np.apply_along_axis(np.convolve, 1, padded, kernel, "valid")
+    return filtered.astype(np.float32)
+
+
+@pytest.mark.parametrize("shift", [1, 77, 200, 333, 1001])
+def test_where_the_cuts_fall_hardly_matters(fake: Callable[..., Denoiser], shift: int) -> None:
+    """What a filter of finite reach gives changes by less than a step of the recorder, 5 µV."""
+    signal = formats.read(examples.path("118e06_excerpt"), annotations=False).signal[:9000]
+    cleaned = fake(smooth_band)
+    whole, shifted = (cleaned.denoise_array(x, 250) for x in (signal, signal[shift:]))
+    offset = np.median(signal, axis=0) - np.median(signal[shift:], axis=0)
+    difference = np.abs(whole[shift:] - shifted - offset)[250:-250]
+    assert difference.max() < 0.005
+    assert np.sqrt((difference**2).mean()) < 0.0003
+
+
+# With a network
+
+
+@pytest.fixture
+def noisy() -> np.ndarray:
+    return formats.read(examples.path("118e06_excerpt"), annotations=False).signal[:7200]
+
+
+def test_batches_do_not_matter(
+    tiny_model: ModelFile, noisy: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Denoiser(tiny_model).denoise_array(noisy, 360)
+    monkeypatch.setattr(denoiser, "_BATCH", 1)
+    assert_allclose(Denoiser(tiny_model).denoise_array(noisy, 360), whole, atol=1e-4)
+
+
+def test_what_happens_far_away_does_not_matter(tiny_model: ModelFile, noisy: np.ndarray) -> None:
+    changed = noisy.copy()
+    changed[3600:] += 2
+    cleaned = Denoiser(tiny_model)
+    a, b = (cleaned.denoise(recording(x, 360)).signal for x in (noisy, changed))
+    offset = np.median(changed, axis=0) - np.median(noisy, axis=0)
+    assert_allclose(b[:2500] - offset, a[:2500], atol=1e-4)
+
+
+def test_models_are_given_by_path_name_or_as_they_are(
+    tiny_model: ModelFile, noisy: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = Denoiser(tiny_model).denoise_array(noisy[:800], 360)
+    write_model(tmp_path / "tiny.safetensors", tiny_model)
+    path = tmp_path / "tiny.safetensors"
+    monkeypatch.setattr("ipmdae.weights.__path__", [str(tmp_path)])
+    for model in (path, str(path), "tiny"):
+        assert_array_equal(ipmdae.denoise(noisy[:800], 360, model=model), expected)
+    with pytest.raises(ValueError, match="there are: tiny"):
+        Denoiser("unheard-of")
+    with pytest.raises(FileNotFoundError, match=r"none\.safetensors"):
+        Denoiser(tmp_path / "none.safetensors")
+    with pytest.raises(ValueError, match="backend"):
+        Denoiser(tiny_model, backend="abacus")
+
+
+def test_a_two_lead_network_runs(noisy: np.ndarray, tiny_model: ModelFile) -> None:
+    two = dataclasses.replace(tiny_model.architecture, leads=2)
+    model = dataclasses.replace(tiny_model, architecture=two, tensors=random_tensors(two))
+    assert np.isfinite(Denoiser(model).denoise_array(noisy, 360)).all()
+
+
+# The package
+
+
+def test_importing_the_package_is_light_and_cleaning_needs_no_torch() -> None:
+    code = (
+        "import sys, ipmdae\n"
+        "assert 'numpy' not in sys.modules\n"
+        "assert {'denoise', 'Denoiser', 'Recording', 'read', 'write'} <= set(dir(ipmdae))\n"
+        "for name in ipmdae.__all__: getattr(ipmdae, name)\n"
+        "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": _source()})
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = ipmdae.nonsense
+
+
+def _source() -> str:
+    return str(Path(ipmdae.__file__).parents[1])
+
+
+def test_examples_are_listed() -> None:
+    assert examples.names() == ("118e06_excerpt", "118e24_excerpt")
+    with pytest.raises(KeyError, match="there are 118e06_excerpt"):
+        examples.path("100")
+    assert formats.read(examples.path("118e24_excerpt")).duration == 60

@@ -1,0 +1,320 @@
+"""The databases arrive whole, whatever the server and the network do."""
+
+from __future__ import annotations
+
+import errno
+import random
+from collections.abc import Iterator
+from itertools import repeat
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mirror import Answer, Mirror
+
+from ipmdae.data import checksums
+from ipmdae.data.download import (
+    DATASETS,
+    Dataset,
+    DatasetNotFoundError,
+    DownloadError,
+    Summary,
+    download,
+)
+from ipmdae.data.transfer import Retry
+
+FOLDER = "mit-bih-noise-stress-test-database-1.0.0"
+RETRY = Retry(attempts=3, pause=0.0, timeout=5.0)
+BIG = "118e00.dat"
+
+
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    noise = random.Random(0)
+    files = {
+        "RECORDS": b"118e00\nbw\n",
+        "ANNOTATORS": b"atr\treference beat annotations\n",
+        "118e00.hea": b"118e00 2 360 50000\n",
+        BIG: noise.randbytes(150_000),
+        "bw.hea-": b"",
+        "old/118 02.dat": noise.randbytes(3000),
+    }
+    with Mirror("nstdb/1.0.0", files).running() as running:
+        yield running
+
+
+def fetch(mirror: Mirror, to: Path, **options: object) -> Summary:
+    defaults = {"base_url": mirror.url, "retry": RETRY}
+    (summary,) = download(["nstdb"], to, **(defaults | options))  # type: ignore[arg-type]
+    return summary
+
+
+def files_in(to: Path) -> dict[str, bytes]:
+    folder = to / FOLDER
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_everything_that_is_published_arrives(mirror: Mirror, tmp_path: Path, jobs: int) -> None:
+    summary = fetch(mirror, tmp_path, jobs=jobs)
+    assert files_in(tmp_path) == mirror.files
+    assert summary.folder == tmp_path / FOLDER
+    assert (summary.fetched, summary.present) == (6, 0)
+    assert summary.size == sum(map(len, mirror.files.values())) - len(
+        mirror.files["SHA256SUMS.txt"]
+    )
+
+
+def test_what_is_here_is_not_fetched_again(mirror: Mirror, tmp_path: Path) -> None:
+    fetch(mirror, tmp_path)
+    (tmp_path / FOLDER / "RECORDS").unlink()
+    (tmp_path / FOLDER / "ANNOTATORS").write_text("damaged since")
+    mirror.answers.clear()
+    summary = fetch(mirror, tmp_path)
+    assert files_in(tmp_path) == mirror.files
+    assert {answer.name for answer in mirror.answers} == {
+        "SHA256SUMS.txt",
+        "RECORDS",
+        "ANNOTATORS",
+    }
+    assert (summary.fetched, summary.present) == (2, 4)
+
+
+def test_a_trailing_slash_in_the_base_url_does_not_matter(mirror: Mirror, tmp_path: Path) -> None:
+    fetch(mirror, tmp_path, base_url=mirror.url + "/")
+    assert files_in(tmp_path) == mirror.files
+
+
+def test_a_broken_connection_is_resumed_where_it_broke(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.fail(BIG, ["break off", "break off"])
+    fetch(mirror, tmp_path)
+    assert files_in(tmp_path) == mirror.files
+    first, second, third = mirror.sent(BIG)
+    assert 0 < second.first <= first.sent
+    assert second.first < third.first <= second.first + second.sent
+
+
+def test_a_connection_that_gets_somewhere_is_not_given_up(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.fail(BIG, ["break off"] * (RETRY.attempts + 1))
+    fetch(mirror, tmp_path, retry=Retry(attempts=2, pause=0.0, timeout=5.0))
+    assert files_in(tmp_path) == mirror.files
+
+
+def test_a_server_without_ranges_sends_the_file_anew(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.fail(BIG, ["break off", "ignore range"])
+    fetch(mirror, tmp_path)
+    assert files_in(tmp_path) == mirror.files
+    assert mirror.sent(BIG)[1] == Answer(BIG, 0, 150_000)
+
+
+def test_a_file_damaged_once_is_fetched_again(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.fail(BIG, ["corrupt"])
+    fetch(mirror, tmp_path)
+    assert files_in(tmp_path) == mirror.files
+
+
+def test_a_file_that_changed_since_the_interruption_is_fetched_anew(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    part = tmp_path / FOLDER / f"{BIG}.part"
+    part.parent.mkdir()
+    part.write_bytes(b"of an older version")
+    fetch(mirror, tmp_path)
+    assert files_in(tmp_path) == mirror.files
+    assert [answer.first for answer in mirror.sent(BIG)] == [19, 0]
+
+
+@pytest.mark.parametrize("surplus", [b"", b"and more"])
+def test_a_part_that_is_not_shorter_than_the_file(
+    mirror: Mirror, tmp_path: Path, surplus: bytes
+) -> None:
+    part = tmp_path / FOLDER / f"{BIG}.part"
+    part.parent.mkdir()
+    part.write_bytes(mirror.files[BIG] + surplus)
+    fetch(mirror, tmp_path)
+    assert files_in(tmp_path) == mirror.files
+    assert len(mirror.sent(BIG)) == (1 if surplus else 0)
+
+
+@pytest.mark.parametrize("fault", ["corrupt", 404, 403, 503])
+def test_a_file_that_cannot_be_had_is_named_and_the_others_come(
+    mirror: Mirror, tmp_path: Path, fault: object
+) -> None:
+    mirror.fail(BIG, repeat(fault))  # type: ignore[arg-type]
+    with pytest.raises(DownloadError, match=r"1 file of 6 .*118e00\.dat.* run the same command"):
+        fetch(mirror, tmp_path)
+    assert files_in(tmp_path) == {
+        name: content
+        for name, content in mirror.files.items()
+        if name not in (BIG, "SHA256SUMS.txt")
+    }
+    mirror.fail(BIG, [])
+    assert fetch(mirror, tmp_path).fetched == 1
+    assert files_in(tmp_path) == mirror.files
+
+
+def test_a_file_that_breaks_off_at_the_same_place_each_time(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.fail("RECORDS", repeat("break off"))
+    with pytest.raises(DownloadError, match=r"RECORDS broke off: .* \(tried 3 times\)"):
+        fetch(mirror, tmp_path)
+    assert "RECORDS" not in files_in(tmp_path)
+
+
+def test_a_busy_server_is_asked_again(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.fail("SHA256SUMS.txt", [503])
+    mirror.fail(BIG, [429, 500])
+    fetch(mirror, tmp_path)
+    assert files_in(tmp_path) == mirror.files
+
+
+def test_it_stops_when_nothing_works(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.files |= {f"{number}.atr": b"beats" for number in range(100)}
+    mirror.publish()
+    for name in mirror.files.keys() - {"SHA256SUMS.txt"}:
+        mirror.fail(name, repeat(404))
+    with pytest.raises(DownloadError, match=r"8 files of 106 .* 404 Not Found"):
+        fetch(mirror, tmp_path)
+    assert files_in(tmp_path) == {}
+
+
+class Interruption:
+    """Ctrl-C as soon as part of ``BIG`` is here."""
+
+    def __init__(self, to: Path) -> None:
+        self.part = to / FOLDER / f"{BIG}.part"
+
+    def __call__(self, dataset: Dataset, here: int, expected: int) -> None:
+        if self.part.exists() and self.part.stat().st_size > 40_000:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_download_goes_on_where_it_stopped(mirror: Mirror, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fetch(mirror, tmp_path, progress=Interruption(tmp_path))
+    here = files_in(tmp_path)
+    assert f"{BIG}.part" in here
+    assert "SHA256SUMS.txt" not in here
+    assert mirror.nothing_is_half_written(here)
+    mirror.answers.clear()
+    summary = fetch(mirror, tmp_path)
+    assert files_in(tmp_path) == mirror.files
+    assert mirror.sent(BIG)[0].first == len(here[f"{BIG}.part"]) > 40_000
+    assert summary.fetched + summary.present == 6
+
+
+def test_progress_ends_at_the_size_of_the_database(mirror: Mirror, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    mirror.fail(BIG, ["corrupt"])
+    summary = fetch(mirror, tmp_path, progress=lambda _, *sizes: seen.append(sizes))
+    assert seen[-1] == (summary.size, summary.size)
+    assert all(0 <= here <= expected for here, expected in seen)
+    assert {expected for _, expected in seen[:-1]} == {DATASETS["nstdb"].size}
+
+
+def test_without_a_network_the_message_says_so(tmp_path: Path) -> None:
+    with Mirror("nstdb/1.0.0", {}).running() as closed:
+        pass
+    with pytest.raises(DownloadError, match=r"cannot reach .*refused; is there a network"):
+        fetch(closed, tmp_path)
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_a_server_that_stops_answering_counts_as_broken(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.fail(BIG, ["stall"])
+    fetch(mirror, tmp_path, retry=Retry(attempts=5, pause=0.0, timeout=0.5))
+    assert files_in(tmp_path) == mirror.files
+
+
+@pytest.mark.parametrize(
+    "base_url", ["physionet.org/files", "ftp://physionet.org/files", "http://"]
+)
+def test_an_address_without_sense(tmp_path: Path, base_url: str) -> None:
+    with pytest.raises(DownloadError, match="not an address that can be fetched"):
+        download(["nstdb"], tmp_path, base_url=base_url)
+
+
+@pytest.mark.parametrize("fault", [404, "corrupt"])
+def test_a_wrong_base_url(mirror: Mirror, tmp_path: Path, fault: object) -> None:
+    if fault == "corrupt":
+        mirror.files["SHA256SUMS.txt"] = b"<html>please log in</html>"
+    else:
+        mirror.fail("SHA256SUMS.txt", [404])
+    with pytest.raises(DownloadError, match="is the base URL right"):
+        fetch(mirror, tmp_path)
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_a_full_disk(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_path = Path.open
+
+    def open_on_a_full_disk(self: Path, mode: str = "r") -> object:
+        if self.name == f"{BIG}.part":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return open_path(self, mode)
+
+    monkeypatch.setattr(Path, "open", open_on_a_full_disk)
+    with pytest.raises(DownloadError, match=r"is full; .* takes about 61 MB\. Make room"):
+        fetch(mirror, tmp_path)
+    assert BIG not in files_in(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_to(mirror: Mirror, tmp_path: Path) -> None:
+    (tmp_path / FOLDER).write_text("a file in the place of the folder")
+    with pytest.raises(DownloadError, match=r"cannot write .*; choose another folder"):
+        fetch(mirror, tmp_path)
+
+
+def test_a_list_that_leads_out_of_the_folder_is_refused(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.files["SHA256SUMS.txt"] = b"0" * 64 + b" ../../.bashrc\n"
+    with pytest.raises(DownloadError, match="leads out of the folder"):
+        fetch(mirror, tmp_path)
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_unknown_names_and_jobs_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'mitdb': choose from qtdb, nstdb"):
+        download(["qtdb", "mitdb"], tmp_path)
+    with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
+        download(["qtdb"], tmp_path, jobs=0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/etc/passwd", "..", "a/../../b", ".", "C:\\x", "C:x", "a\\..\\b", "a\tb", "a\x00b", "a|b"],
+)
+def test_names_that_are_no_plain_paths_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="leads out of the folder"):
+        checksums.parse(f"{'0' * 64} {name}\n")
+
+
+@pytest.mark.parametrize("text", ["", "\n", "0123 name\n", f"{'0' * 64}\n", f"{'0' * 64} \n"])
+def test_lists_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"empty|not a checksum"):
+        checksums.parse(text)
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(
+        st.from_regex(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_.-]*[a-z])?", fullmatch=True),
+        st.binary(min_size=32, max_size=32).map(bytes.hex),
+        min_size=1,
+    ),
+    st.sampled_from([" ", "  ", " *"]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_lists_are_read_back(digests: dict[str, str], gap: str, end: str) -> None:
+    text = "".join(f"{sha256}{gap}{name}{end}" for name, sha256 in digests.items())
+    assert checksums.parse(text) == digests
+
+
+@pytest.mark.parametrize("looked_in", ["datasets", f"datasets/{FOLDER}"])
+def test_a_missing_database_names_the_command_that_fetches_it(looked_in: str) -> None:
+    message = str(DatasetNotFoundError("nstdb", looked_in))
+    assert f"is not in {Path(looked_in)};" in message
+    assert message.endswith("ipmdae download qtdb nstdb --to datasets")

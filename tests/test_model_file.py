@@ -1,0 +1,264 @@
+"""Model files: what goes in comes out, and what is damaged is refused by name."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from networks import TINY, random_tensors
+from safetensors.numpy import save_file
+
+from ipmdae.engine.model_file import ModelFile, Preprocessing, read_model, write_model
+
+MODEL = ModelFile(
+    name="tiny",
+    architecture=TINY,
+    preprocessing=Preprocessing(fs=250.0, window=64, overlap=16),
+    card={"data": "none", "scores": {"improvement_dB": 1.5}, "author": "Åse"},
+    tensors=random_tensors(TINY),
+)
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    write_model(path, MODEL)
+    return path
+
+
+def parts(path):
+    """Header and payload of a safetensors file."""
+    data = path.read_bytes()
+    (size,) = struct.unpack("<Q", data[:8])
+    return json.loads(data[8 : 8 + size]), data[8 + size :]
+
+
+def assemble(path, header, payload=b"", size=None):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text) if size is None else size) + text + payload)
+
+
+def rewrite(path, tensors=None, **metadata):
+    """The file again with other tensors, or metadata fields changed or, for None, left out."""
+    header, _ = parts(path)
+    fields = {**header["__metadata__"], **metadata}
+    fields = {name: value for name, value in fields.items() if value is not None}
+    save_file(MODEL.tensors if tensors is None else tensors, path, metadata=fields)
+
+
+def refused(path, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        read_model(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_what_is_written_is_read(path):
+    model = read_model(path)
+    assert model.tensors.keys() == MODEL.tensors.keys()
+    for name, tensor in MODEL.tensors.items():
+        np.testing.assert_array_equal(model.tensors[name], tensor)
+        assert model.tensors[name].dtype == np.float32
+    assert replace(model, tensors={}) == replace(MODEL, tensors={})
+
+
+def test_the_metadata_are_plain_json(path):
+    metadata = parts(path)[0]["__metadata__"]
+    assert metadata["format"] == "ipmdae-1"
+    assert json.loads(metadata["preprocessing"]) == {
+        "fs": 250.0,
+        "window": 64,
+        "overlap": 16,
+        "scaling": "robust",
+    }
+
+
+def test_arrays_of_any_memory_order_are_written(tmp_path):
+    tensors = {name: np.asfortranarray(tensor) for name, tensor in MODEL.tensors.items()}
+    write_model(tmp_path / "fortran.safetensors", replace(MODEL, tensors=tensors))
+    model = read_model(tmp_path / "fortran.safetensors")
+    for name, tensor in MODEL.tensors.items():
+        np.testing.assert_array_equal(model.tensors[name], tensor)
+
+
+def test_there_is_no_such_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such model file"):
+        read_model(tmp_path / "none.safetensors")
+    with pytest.raises(FileNotFoundError, match="no such model file"):
+        read_model(tmp_path)
+
+
+def changed(**changes):
+    tensors = {**MODEL.tensors, **changes}
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+
+def with_value(value):
+    tensor = MODEL.tensors["encoder.0.weight"].copy()
+    tensor[0, 0, 0] = value
+    return changed(**{"encoder.0.weight": tensor})
+
+
+WRONG_TENSORS = {
+    "missing": (changed(**{"encoder.1.bias": None}), r"tensor encoder\.1\.bias \(6,\) is missing"),
+    "surplus": (changed(extra=np.zeros(2, np.float32)), "tensor extra has no place"),
+    "shape": (
+        changed(**{"encoder.1.bias": np.zeros(5, np.float32)}),
+        r"tensor encoder\.1\.bias has shape \(5,\), expected \(6,\)",
+    ),
+    "nan": (with_value(np.nan), r"tensor encoder\.0\.weight holds NaN or infinite"),
+    "infinite": (with_value(-np.inf), r"tensor encoder\.0\.weight holds NaN or infinite"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_TENSORS)
+def test_wrong_tensors_are_named_on_reading(path, case):
+    tensors, message = WRONG_TENSORS[case]
+    rewrite(path, tensors)
+    refused(path, message)
+
+
+@pytest.mark.parametrize("case", WRONG_TENSORS)
+def test_wrong_tensors_are_named_on_writing(path, case):
+    tensors, message = WRONG_TENSORS[case]
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=message):
+        write_model(path, replace(MODEL, tensors=tensors))
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_another_type_is_named(path):
+    tensors = changed(**{"encoder.1.bias": np.zeros(6)})
+    with pytest.raises(ValueError, match=r"encoder\.1\.bias is float64, expected float32"):
+        write_model(path, replace(MODEL, tensors=tensors))
+    rewrite(path, tensors)
+    refused(path, r"encoder\.1\.bias is stored as F64, expected F32")
+
+
+def test_a_type_unknown_to_numpy_is_named(path):
+    header, payload = parts(path)
+    header["encoder.1.bias"] |= {"dtype": "F8_E4M3", "shape": [24]}
+    assemble(path, header, payload)
+    refused(path, r"encoder\.1\.bias is stored as F8_E4M3")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"format": "ipmdae-2"}, "format = 'ipmdae-2', expected 'ipmdae-1'"),
+        ({"format": None}, "format = None, expected 'ipmdae-1'"),
+        ({"name": None}, "field name is missing"),
+        ({"architecture": None}, "field architecture is missing"),
+        ({"architecture": "{"}, "field architecture: "),
+        ({"architecture": "[1]"}, "field architecture: "),
+        ({"architecture": '{"depth": 3}'}, "field architecture: .*depth"),
+        ({"architecture": '{"channels": 3}'}, "field architecture: "),
+        ({"architecture": '{"leads": 0}'}, "field architecture: leads must be"),
+        ({"architecture": '{"channels": [1e3, 1], "branches": [1]}'}, "field architecture: "),
+        ({"architecture": '{"d_state": "16"}'}, "field architecture: d_state must be"),
+        ({"architecture": '{"pool_cap": 0}'}, "field architecture: pool_cap must be"),
+        ({"architecture": '{"attention": "new"}'}, "field architecture: attention must be"),
+        (
+            {"architecture": '{"channels": [1000000000000, 1], "branches": [1000000000000]}'},
+            "tensors are too few",
+        ),
+        ({"architecture": "[" * 100_000}, "field architecture: "),
+        ({"preprocessing": None}, "field preprocessing is missing"),
+        ({"preprocessing": "no"}, "field preprocessing is no JSON"),
+        ({"preprocessing": "[]"}, "field preprocessing is no JSON object"),
+        ({"preprocessing": "{}"}, "field preprocessing: .*fs"),
+        ({"preprocessing": '{"fs": 250, "gain": 3}'}, "field preprocessing: gain is unknown"),
+        ({"preprocessing": '{"fs": 0, "window": 9, "overlap": 0}'}, "fs must be a positive rate"),
+        ({"preprocessing": '{"fs": NaN, "window": 9, "overlap": 0}'}, "fs must be a positive"),
+        ({"preprocessing": '{"fs": "a", "window": 9, "overlap": 0}'}, "fs must be a positive"),
+        ({"preprocessing": '{"fs": 1, "window": 9.5, "overlap": 0}'}, "window must be a whole"),
+        ({"preprocessing": '{"fs": 1, "window": 9, "overlap": 9}'}, "overlap must be at least 0"),
+        (
+            {"preprocessing": '{"fs": 1, "window": 9, "overlap": 0, "scaling": "z"}'},
+            "scaling must be one of robust, got 'z'",
+        ),
+        ({"card": None}, "field card is missing"),
+        ({"card": "{]"}, "field card is no JSON"),
+        ({"card": "[" * 100_000}, "field card is no JSON"),
+        ({"card": '"text"'}, "field card is no JSON object"),
+    ],
+    ids=str,
+)
+def test_wrong_metadata_are_named(path, fields, message):
+    rewrite(path, **fields)
+    refused(path, message)
+
+
+def test_a_file_without_metadata_is_refused(path):
+    save_file(MODEL.tensors, path)
+    refused(path, "format = None")
+
+
+@pytest.mark.parametrize("kept", [0, 4, 8, 100, -4, -1])
+def test_a_truncated_file_is_refused(path, kept):
+    data = path.read_bytes()
+    path.write_bytes(data[:kept])
+    refused(path, "not a readable safetensors file")
+
+
+HOSTILE = {
+    "longer payload": lambda header, payload: (header, payload + b"x"),
+    "huge header": lambda header, payload: (header, payload, 2**62),
+    "negative header": lambda header, payload: (header, payload, 2**64 - 1),
+    "short header": lambda header, payload: (header, payload, 10),
+    "no JSON": lambda header, payload: (b"{{{{", payload),
+    "no text": lambda header, payload: (b"\xff\xfe\xff\xfe", payload),
+    "no object": lambda header, payload: ([1, 2], payload),
+    "no tensor": lambda header, payload: (header | {"extra": 1}, payload),
+    "metadata of numbers": lambda header, payload: (header | {"__metadata__": {"a": 1}}, payload),
+    "deep": lambda header, payload: (b'{"a":' + b"[" * 100_000, payload),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_header_is_refused(path, case):
+    assemble(path, *HOSTILE[case](*parts(path)))
+    refused(path, "not a readable safetensors file")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"data_offsets": [0, 24]},
+        {"data_offsets": [24, 0]},
+        {"data_offsets": [2**40, 2**40 + 24]},
+        {"data_offsets": [-24, 0]},
+        {"data_offsets": [2**64 - 24, 0]},
+        {"data_offsets": "all"},
+        {"shape": [-6]},
+        {"shape": [2**40, 2**40]},
+        {"shape": [7]},
+        {"dtype": "F1"},
+    ],
+    ids=str,
+)
+def test_a_hostile_tensor_entry_is_refused(path, entry):
+    header, payload = parts(path)
+    header["encoder.1.bias"] |= entry
+    assemble(path, header, payload)
+    refused(path, "not a readable safetensors file")
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(position=st.integers(0, 3000), value=st.integers(0, 255))
+def test_a_flipped_byte_never_crashes(path, position, value):
+    write_model(path, MODEL)
+    data = bytearray(path.read_bytes())
+    data[position] = value
+    path.write_bytes(data)
+    try:
+        read_model(path)
+    except ValueError as error:
+        assert str(error).startswith(str(path))

@@ -1,0 +1,54 @@
+"""The lists of records: complete, made as they say, no patient on two sides."""
+
+from __future__ import annotations
+
+import pytest
+
+from ipmdae.data import qtdb, splits
+
+ORDERS = splits.names("reference")
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_an_order_holds_all_105_records_once(name: str) -> None:
+    order = splits.load("reference", name)
+    assert len(order) == 105
+    assert sorted(order) == splits.load("reference", "sorted")
+
+
+def test_sorted_is_sorted() -> None:
+    order = splits.load("reference", "sorted")
+    assert order == sorted(order)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_random_orders_can_be_made_again(seed: int) -> None:
+    made = splits.shuffled_by_patient(splits.load("reference", "sorted"), seed, 91)
+    assert made == splits.load("reference", f"random-{seed}")
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_no_patient_stands_on_both_sides(name: str) -> None:
+    order = splits.load("reference", name)
+    boundary = splits.PUBLISHED_TRAINING_RECORDS
+    before = {qtdb.patient(record) for record in order[:boundary]}
+    assert not before & {qtdb.patient(record) for record in order[boundary:]}
+
+
+def test_clinic_divides_the_records_by_patient() -> None:
+    parts = [set(splits.load("clinic", part)) for part in ("train", "validation", "test")]
+    assert [len(part) for part in parts] == [78, 12, 14]
+    patients = [{qtdb.patient(record) for record in part} for part in parts]
+    assert not patients[0] & patients[1]
+    assert not (patients[0] | patients[1]) & patients[2]
+    assert set(splits.load("reference", "sorted")) - set().union(*parts) == {"sele0122"}
+
+
+def test_unknown_list_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(ValueError, match="random-1"):
+        splits.load("reference", "random-99")
+
+
+def test_patients_with_two_records() -> None:
+    assert qtdb.patient("sele0122") == qtdb.patient("sele0121")
+    assert qtdb.patient("sel100") != qtdb.patient("sel102")

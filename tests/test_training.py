@@ -1,0 +1,159 @@
+"""Training: the recipes' schedules, the order of the data, and a killed run that goes on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from excerpts import DATASETS, NSTDB, QTDB
+from networks import TINY
+
+from ipmdae.nn.ipm_dae import UltralightIPMDAE
+from ipmdae.protocols.reference import Reference
+from ipmdae.training import recipe as recipes
+from ipmdae.training import run
+from ipmdae.training.loaders import EpochSampler, loader
+from ipmdae.training.module import DenoisingModule, learning_rate_factor
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_paper_recipe_is_the_published_one() -> None:
+    paper = recipes.get("paper")
+    assert (paper.optimizer, paper.learning_rate) == ("adam", 1e-5)
+    assert (paper.epochs, paper.batch_size, paper.fresh_noise) == (600, 64, False)
+    assert {learning_rate_factor(step, 100, paper) for step in range(101)} == {1.0}
+
+
+def test_modern_schedule_warms_up_and_ends_as_a_cosine() -> None:
+    modern = recipes.get("modern")
+    factors = [learning_rate_factor(step, 1000, modern) for step in range(1001)]
+    peak = int(np.argmax(factors))
+    assert factors[0] < 0.05
+    assert peak == pytest.approx(1000 * modern.warmup, abs=1)
+    assert np.all(np.diff(factors[peak:]) <= 0)
+    assert factors[-1] == pytest.approx(modern.final_rate)
+
+
+def test_unknown_recipe_is_refused() -> None:
+    with pytest.raises(ValueError, match="paper, modern"):
+        recipes.get("nothing")
+
+
+def test_state_matrices_and_biases_do_not_decay() -> None:
+    module = DenoisingModule(UltralightIPMDAE(TINY), recipes.get("modern"))
+    groups = module.parameter_groups()
+    names = {id(p): name for name, p in module.model.named_parameters()}
+    decaying = {names[id(p)] for p in groups[0]["params"]}
+    assert "encoder.0.weight" in decaying
+    assert not any("A_log" in name or name.endswith(("bias", ".D")) for name in decaying)
+    assert sum(len(group["params"]) for group in groups) == len(names)
+
+
+def test_sampler_shuffles_by_seed_and_epoch_and_shares_between_replicas() -> None:
+    def order(epoch: int, **options: int) -> list[tuple[int, int]]:
+        sampler = EpochSampler(11, seed=3, shuffle=True, **options)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    assert sorted(order(2)) == [(2, index) for index in range(11)]
+    assert order(2) == order(2) != [(2, index) for _, index in order(1)]
+    halves = [order(2, rank=rank, replicas=2) for rank in (0, 1)]
+    assert [len(half) for half in halves] == [6, 6]
+    assert {index for half in halves for _, index in half} == set(range(11))
+
+
+@pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
+def test_batches_do_not_depend_on_the_number_of_workers() -> None:
+    protocol = Reference(qtdb_folder=QTDB, nstdb_folder=NSTDB, split_idx=3, time_win=1)
+    pairs = protocol.training(fresh=True)
+    alone, together = (
+        list(loader(pairs, batch_size=16, shuffle=True, seed=1, workers=workers))
+        for workers in (0, 2)
+    )
+    assert len(alone) == len(together)
+    for one, other in zip(alone, together, strict=True):
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+
+
+def command(*flags: str) -> list[str]:
+    return [
+        sys.executable, "-W", "ignore", "-m", "main", "--use_model=ipmdae-small",
+        "--recipe=modern", f"--dataset_root_path={DATASETS}", "--split_idx=3", "--time_win=1",
+        "--num_workers=0", "--max_epochs=3", "--batch_size=16", "--use_gpu=False", *flags,
+    ]  # fmt: skip
+
+
+def train(folder: Path, *flags: str) -> None:
+    done = subprocess.run(
+        command(*flags), cwd=folder, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def environment() -> dict[str, str]:
+    """The commands of the repository, from anywhere."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+
+def weights(version: Path) -> dict[str, torch.Tensor]:
+    content = torch.load(version / "checkpoints" / "last.ckpt", weights_only=True)
+    state: dict[str, torch.Tensor] = content["state_dict"]
+    return state
+
+
+def curve(version: Path) -> list[dict[str, str]]:
+    path = version / "results" / "train_valid_loss_epoch_avg.csv"
+    with path.open(encoding="utf-8") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+@pytest.mark.timeout(280)
+def test_a_killed_run_resumes_to_the_result_of_an_unkilled_one(tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        folder.mkdir()
+        (folder / "config.yaml").write_text((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    runs = "results/ipmdae-small/version_0"
+    process = subprocess.Popen(
+        command(),
+        cwd=killed,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    last = killed / runs / "checkpoints" / "last.ckpt"
+    while not last.is_file():
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    train(whole)
+    train(killed, "--resume")
+    expected, resumed = weights(whole / runs), weights(killed / runs)
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in expected.items())
+    assert curve(whole / runs) == curve(killed / runs)
+    assert len(curve(killed / runs)) == 3
+    content = json.loads((killed / runs / "run.json").read_text(encoding="utf-8"))
+    assert content["split"]["validation"] == ["sele0121", "sele0122"]
+    assert {"torch", "python"} <= set(content["versions"])
+    assert run.read_settings(killed / runs).recipe.epochs == 3
+
+
+def test_nothing_to_resume_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="train a network first"):
+        run.latest_version(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"run\.json is missing"):
+        run.read_settings(tmp_path)

@@ -1,0 +1,79 @@
+"""Make a trained run a model that ships: ``python -m tools.release_model --use_model NAME``.
+
+Writes the weights with their card to ``src/ipmdae/weights/NAME.safetensors``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from ipmdae import __version__
+from ipmdae.engine import ModelFile, Preprocessing, write_model
+from ipmdae.nn import checkpoints
+from ipmdae.protocols.clinic import Clinic
+from ipmdae.training import flags, run
+from tools import show
+
+WEIGHTS = Path("src", "ipmdae", "weights")
+_LIMITS = (
+    "For research and engineering, not for diagnosis. Trained on two-lead Holter recordings at "
+    "250 Hz and three kinds of noise; other signals may come out wrong without a warning."
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.release_model",
+        description="Store the best weights of a run of protocol clinic as a shipped model.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--use_model", required=True, help="a model of config.yaml")
+    parser.add_argument("--version", type=int, required=True, help="number of its run")
+    parser.add_argument("--overlap", type=float, default=2.0, help="of the windows, in s")
+    parser.add_argument("--to", type=Path, default=WEIGHTS, help="folder to write to")
+    args = parser.parse_args(arguments)
+    folder = Path(flags.model_entry(args.use_model)["log_dir"]) / f"version_{args.version}"
+    path = args.to / f"{args.use_model}.safetensors"
+    write_model(path, released(folder, args.use_model, args.overlap))
+    print(f"written to {path} ({path.stat().st_size / 1e6:.2f} MB)")
+
+
+def released(folder: Path, name: str, overlap: float) -> ModelFile:
+    """The best weights of the run in ``folder``, with what is needed to use and to judge them.
+
+    Raises:
+        ValueError: the run was trained on windows scaled by the clean signal, so that its network
+            is of no use where only the noisy signal is known.
+    """
+    settings = run.read_settings(folder)
+    protocol = settings.open_protocol()
+    if not isinstance(protocol, Clinic):
+        raise ValueError(
+            f"{folder} was trained on protocol {settings.protocol!r}, which scales by the clean "
+            "signal; train with --protocol clinic"
+        )
+    network = run.load_network(folder, "best")
+    content = json.loads((folder / run.SETTINGS_FILE).read_text(encoding="utf-8"))
+    return ModelFile(
+        name=name,
+        architecture=network.architecture,
+        preprocessing=Preprocessing(
+            fs=protocol.fs, window=protocol.window, overlap=round(overlap * protocol.fs)
+        ),
+        card={
+            "trained": {key: content[key] for key in ("recipe", "seed", "split", "started")},
+            "protocol": settings.protocol,
+            "noise": "first 15 min of bw, em, ma of the MIT-BIH Noise Stress Test Database 1.0.0",
+            "signal": "QT Database 1.0.0",
+            "best_epoch": run.checkpoint_path(folder, "best").stem,
+            "versions": content["versions"] | {"released with": __version__},
+            "limits": _LIMITS,
+        },
+        tensors=checkpoints.tensors_of(network),
+    )
+
+
+if __name__ == "__main__":
+    show.run(main)
