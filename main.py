@@ -16,13 +16,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m main",
         description="Train a denoising network on the QT Database with NSTDB noise.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=flags.Help,
     )
     add = parser.add_argument
     add("--use_model", default="Ultralight_IPM_DAE", help="a model of config.yaml")
     flags.add_dataset_flags(parser)
     flags.add_split_flags(parser)
-    add("--time_win", type=float, default=5, help="length of a window in s")
+    add("--time_win", type=float, help="length of a window in s (the protocol's own: reference 5)")
     add("--use_gpu", type=flags.boolean, default=True, help="use a GPU where there is one")
     add("--gpu", type=int, default=0, help="number of the GPU")
     add("--max_epochs", type=flags.positive, help="epochs (the recipe's own: paper 600)")
@@ -74,7 +74,7 @@ def protocol_settings(args: argparse.Namespace) -> dict[str, object]:
     """The arguments of the protocol that the flags name; "clinic" has its own split and SNR."""
     if args.protocol == "reference":
         return flags.reference_settings(args)
-    return {**flags.dataset_folders(args), "seed": args.seed}
+    return {**flags.dataset_folders(args), **flags.window_setting(args), "seed": args.seed}
 
 
 if __name__ == "__main__":

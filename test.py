@@ -21,13 +21,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m test",
         description="Test a trained denoising network.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=flags.Help,
     )
     add = parser.add_argument
     add("--use_model", required=True, help="a model of config.yaml")
     add("--version", type=int, default=1, help="number of the run")
     add("--test_mode", choices=["last", "best"], default="best", help="which of its checkpoints")
-    add("--time_win", type=float, default=5, help="length of a window in s")
+    add("--time_win", type=float, help="length of a window in s (as in training)")
     add("--get_mode", choices=["valid", "train"], default="valid", help="on which records")
     add("--snr", type=float, default=0.0, help="SNR of the noisy windows in dB")
     ours = parser.add_argument_group("not in the public implementation")
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> evaluation.Report:
 
 def tested_protocol(settings: run.Settings, args: argparse.Namespace) -> TrainingProtocol:
     """The protocol of the run, on its own split, with the window and SNR that are asked for."""
-    changes: dict[str, object] = {"time_win": args.time_win}
+    changes: dict[str, object] = {**flags.window_setting(args)}
     if settings.protocol == "reference":
         changes["snr"] = args.snr
     arguments = settings.protocol_settings | flags.dataset_folders(args) | changes

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from excerpts import FULL, NSTDB, QTDB, needs_full
 
+from ipmdae import formats
 from ipmdae.data import nstdb, qtdb
 from ipmdae.data.download import DatasetNotFoundError
 
@@ -42,6 +43,23 @@ def test_noise_is_scored_per_channel_and_keeps_its_parts_apart() -> None:
     bw = noise.signals["bw"]
     np.testing.assert_array_equal(train[0], bw[:15_000])
     np.testing.assert_array_equal(test[0], bw[-15_000:])
+
+
+def test_gaps_in_a_training_record_are_refused(tmp_path: Path) -> None:
+    recording = qtdb.read(QTDB, "sel36")
+    signal = recording.signal.copy()
+    signal[100:103, 1] = np.nan
+    formats.write(recording.with_signal(signal), tmp_path / "sel36")
+    with pytest.raises(ValueError, match=r"record sel36 .* 3 samples are missing"):
+        qtdb.read_centred(tmp_path, "sel36")
+
+
+def test_flat_noise_is_refused(tmp_path: Path) -> None:
+    for kind in nstdb.KINDS:
+        recording = formats.read(NSTDB / kind)
+        formats.write(recording.with_signal(0 * recording.signal), tmp_path / kind)
+    with pytest.raises(ValueError, match=r"noise bw .* flat"):
+        nstdb.load(tmp_path)
 
 
 @needs_full

@@ -55,6 +55,7 @@ def load(folder: Path, fs: float = FS) -> Noise:
 
     Raises:
         DatasetNotFoundError: one of the noise records is not there.
+        ValueError: a channel is flat or has missing samples, so that it cannot be scaled.
     """
     signals = {}
     for kind in KINDS:
@@ -62,7 +63,10 @@ def load(folder: Path, fs: float = FS) -> Noise:
             raise DatasetNotFoundError("nstdb", folder)
         recording = formats.read(folder / kind, annotations=False)
         signal = resample(recording.signal, recording.fs, fs)
-        signal = (signal - signal.mean(axis=0)) / signal.std(axis=0)
+        deviation = signal.std(axis=0)
+        if not np.all(deviation > 0):  # NaN is not
+            raise ValueError(f"noise {kind} in {folder}: a channel is flat or has missing samples")
+        signal = (signal - signal.mean(axis=0)) / deviation
         signals[kind] = signal.astype(np.float32)
     length = min(len(signal) for signal in signals.values())
     return Noise({kind: signal[:length] for kind, signal in signals.items()}, fs)

@@ -43,9 +43,15 @@ def read_centred(folder: Path, name: str) -> NDArray[np.float32]:
     """The signal of one recording, (time, leads) in mV, each lead's median taken off.
 
     sel100 and others declare a baseline that is not theirs, which leaves an offset of several mV.
+
+    Raises:
+        ValueError: samples are missing, which a training target must not.
     """
     signal = formats.read(folder / name, annotations=False).signal
-    return (signal - np.nanmedian(signal, axis=0)).astype(np.float32)
+    missing = np.isnan(signal).any(axis=1).sum()
+    if missing:
+        raise ValueError(f"record {name} in {folder}: {missing} samples are missing, none may")
+    return (signal - np.median(signal, axis=0)).astype(np.float32)
 
 
 def patient(name: str) -> str:

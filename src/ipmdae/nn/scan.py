@@ -7,8 +7,9 @@
 the discretisation of section 3.3.) Shapes: u, Δ, y (batch, length, d); A (d, n); B, C
 (batch, length, n); D (d,).
 
-Backends: ``native`` is the C++ kernel (CPU, float32), ``torch`` a loop over time that runs on any
-device and dtype and is the oracle of the others in float64.
+Backends: ``native`` is the C++ kernel (CPU; it computes in float32, whatever lower precision comes
+in), ``torch`` a loop over time that runs on any device and dtype and is the oracle of the others in
+float64.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import torch
 from torch import Tensor
 
 from ipmdae import native
+
+_NATIVE_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
 def selective_scan(
@@ -44,19 +47,19 @@ def selective_scan(
     if backend == "native":
         if not _native_can_run(u):
             raise ValueError(
-                "the native scan needs float32 tensors on the CPU and the compiled library"
+                "the native scan needs the compiled library and CPU tensors of at most float32"
             )
         y: Tensor = _scan_native(
             *(tensor.float().contiguous() for tensor in (u, delta, A, B, C, D))
         )
-        return y
+        return y.to(u.dtype)
     if backend == "torch":
         return _scan_torch(u, delta, A, B, C, D)
     raise ValueError(f"unknown scan backend {backend!r}; there are: auto, native, torch")
 
 
 def _native_can_run(u: Tensor) -> bool:
-    return u.device.type == "cpu" and u.dtype == torch.float32 and native.available()
+    return u.device.type == "cpu" and u.dtype in _NATIVE_DTYPES and native.available()
 
 
 def _scan_torch(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:

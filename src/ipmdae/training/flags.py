@@ -36,6 +36,13 @@ def model_entry(name: str) -> ModelEntry:
     return known[name]
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells the defaults, but not that there is none."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
 def boolean(text: str) -> bool:
     """``True``, ``false``, ``1``, ``no`` … as a truth value (``bool("False")`` is true)."""
     known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -91,10 +98,15 @@ def reference_settings(args: argparse.Namespace) -> dict[str, Any]:
         **dataset_folders(args),
         "split": args.split,
         "split_idx": args.split_idx,
-        "time_win": args.time_win,
+        **window_setting(args),
         "snr": args.snr,
         "seed": args.seed,
     }
+
+
+def window_setting(args: argparse.Namespace) -> dict[str, float]:
+    """The length of a window, where one was asked for."""
+    return {} if args.time_win is None else {"time_win": args.time_win}
 
 
 def dataset_folders(arguments: argparse.Namespace) -> dict[str, str]:
