@@ -118,16 +118,20 @@ def write_model(path: str | os.PathLike[str], model: ModelFile) -> None:
         ValueError: :func:`read_model` would refuse the file.
     """
     check_tensors(model.tensors, model.architecture, f"model {model.name}")
-    metadata = {
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in model.tensors.items()}
+    with replacing(path) as aside:
+        save_file(contiguous, aside, metadata=metadata_of(model))
+
+
+def metadata_of(model: ModelFile) -> dict[str, str]:
+    """All of a model but its tensors, as the texts of a file's metadata."""
+    return {
         "format": FORMAT,
         "name": model.name,
         "architecture": model.architecture.to_json(),
         "preprocessing": json.dumps(asdict(model.preprocessing), sort_keys=True),
         "card": json.dumps(model.card, sort_keys=True, ensure_ascii=False),
     }
-    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in model.tensors.items()}
-    with replacing(path) as aside:
-        save_file(contiguous, aside, metadata=metadata)
 
 
 def check_tensors(
