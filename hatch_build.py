@@ -44,15 +44,17 @@ FLAGS = [
     "-fno-trapping-math",
     "-ffp-contract=fast",
 ]
-# The kernels are compiled once for each instruction set, under the name that native/ looks for.
+SOURCES = ("dispatch", "network", "pool", "scan", "terminate")
+# The kernels are compiled once for each instruction set, under the name that native/ looks for;
+# those for the oldest processors to be small, the others to be quick.
 X86_KERNELS = {
-    "sse42": ["-msse4.2"],
+    "sse42": ["-msse4.2", "-Os"],
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma"],
 }
 # Without the C++ runtime as a dependency, the library loads beside an older one, as in conda.
 LINK_ATTEMPTS: tuple[list[str], ...] = (
-    ["-static-libstdc++", "-static-libgcc", "-Wl,--exclude-libs,ALL"],
+    ["-static-libstdc++", "-static-libgcc", "-Wl,--exclude-libs,ALL,--gc-sections"],
     [],
 )
 
@@ -113,7 +115,7 @@ def build(folder: Path) -> Path:
             name: [native / "kernels.cpp", f"-DIPMDAE_KERNELS={name}", *flags]
             for name, flags in kernels.items()
         }
-        jobs |= {name: [native / f"{name}.cpp"] for name in ("dispatch", "pool", "scan")}
+        jobs |= {name: [native / f"{name}.cpp"] for name in SOURCES}
         objects = {name: str(Path(temporary, f"{name}.o")) for name in jobs}
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             commands = [

@@ -41,6 +41,26 @@ IPMDAE_API int ipmdae_scan_backward(const float* u, const float* delta, const fl
                                     float* dB, float* dC, float* dD, int64_t batch,
                                     int64_t length, int64_t d, int64_t n);
 
+/* A network ready to run. Its instruction set is the one in use when it was opened. */
+typedef struct ipmdae_network ipmdae_network;
+
+/* Opens a network. `description` is, in `count` numbers: leads, kernel, pool_cap (0: none), d_state,
+ * d_conv, expand; 1 where attention is that of the figure, where fusion is, and where unused
+ * projections are owned, else 0; the number of stages, the channels of each, the branches of each
+ * but the last. `tensors` are the weights in the order of expected_shapes in Python, copied here.
+ * 1 where the description is not that of a network of so many tensors. */
+IPMDAE_API int ipmdae_network_open(const int32_t* description, int64_t count,
+                                   const float* const* tensors, int64_t tensor_count,
+                                   ipmdae_network** network);
+
+/* y (batch, samples, leads) of x of the same shape, with at least one sample. Several threads may
+ * run one network. */
+IPMDAE_API int ipmdae_network_run(ipmdae_network* network, const float* x, float* y, int64_t batch,
+                                  int64_t samples);
+
+/* Frees a network that no thread runs; null is allowed. */
+IPMDAE_API void ipmdae_network_close(ipmdae_network* network);
+
 /* y = e^x as the scan computes it, for x <= 87. */
 IPMDAE_API void ipmdae_exp(const float* x, float* y, int64_t count);
 

@@ -2,6 +2,7 @@
 // IPMDAE_KERNELS naming the table: everything else here is local to this file.
 #include "kernels.hpp"
 
+#include "ipm_dae.hpp"
 #include "scan_backward.hpp"
 #include "scan_forward.hpp"
 
@@ -23,8 +24,8 @@ namespace ipmdae {
 
 extern const Kernels IPMDAE_KERNELS;
 const Kernels IPMDAE_KERNELS = {
-    IPMDAE_TEXT(IPMDAE_KERNELS), kWidth,           forward,     forward_scratch,
-    backward,                    backward_scratch, exponential,
+    IPMDAE_TEXT(IPMDAE_KERNELS), kWidth,           forward,      forward_scratch,
+    backward,                    backward_scratch, open_network, exponential,
 };
 
 }  // namespace ipmdae

@@ -1,7 +1,10 @@
-// What one instruction set offers: the scan of one item of a batch, forward and backward.
+// What one instruction set offers: the scan of one item of a batch, forward and backward, and
+// whole networks.
 #pragma once
 
 #include <cstddef>
+
+#include "architecture.hpp"
 
 namespace ipmdae {
 
@@ -10,11 +13,12 @@ struct ScanItem {
     std::ptrdiff_t length;
     int channels;
     int states;
+    std::ptrdiff_t row;  // from one time of B to the next, and of C; n where they are contiguous
     const float* u;      // (length, d)
     const float* delta;  // (length, d), >= 0
     const float* A;      // (d, n), <= 0
-    const float* B;      // (length, n)
-    const float* C;      // (length, n)
+    const float* B;      // (length, n), rows `row` apart
+    const float* C;      // (length, n), rows `row` apart
     const float* D;      // (d,)
 };
 
@@ -41,6 +45,10 @@ struct Kernels {
     void (*backward)(const ScanItem& item, const float* dy, const ScanGradients& gradients,
                      float* scratch);
     std::size_t (*backward_scratch)(const ScanItem& item);
+
+    // A network from the tensors of `architecture`, in Python's order; std::bad_alloc where memory
+    // does not suffice.
+    Network* (*open_network)(const Architecture& architecture, const float* const* tensors);
 
     // y = e^x, for the tests of its error bound.
     void (*exp)(const float* x, float* y, std::ptrdiff_t count);

@@ -1,39 +1,14 @@
 // The C interface: checks sizes, shares the work out to threads, sums over the batch.
 #include <algorithm>
-#include <atomic>
-#include <memory>
-#include <new>
 #include <vector>
 
 #include "ipmdae.h"
-#include "kernels.hpp"
 #include "no_denormals.hpp"
 #include "pool.hpp"
+#include "runtime.hpp"
 
 namespace ipmdae {
 namespace {
-
-std::atomic<int> thread_limit{1};
-std::atomic<const Kernels*> chosen_kernels{find_kernels(nullptr)};
-
-constexpr std::size_t kAlignment = 64;
-
-// Floats aligned for the widest vectors, a slice for each of `slices` workers.
-class Scratch {
-public:
-    Scratch(std::size_t floats, int slices)
-        : stride_((floats * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment),
-          memory_(new char[stride_ * slices + kAlignment]) {
-        const auto address = reinterpret_cast<std::uintptr_t>(memory_.get());
-        start_ = memory_.get() + (kAlignment - address % kAlignment) % kAlignment;
-    }
-    float* slice(int index) { return reinterpret_cast<float*>(start_ + stride_ * index); }
-
-private:
-    std::size_t stride_;
-    std::unique_ptr<char[]> memory_;
-    char* start_;
-};
 
 // Threads for a call that does `steps` updates of one state of one channel: waking a thread takes
 // as long as some 2^17 of them.
@@ -54,8 +29,8 @@ struct Inputs {
 
     ScanItem item(std::int64_t b) const {
         const std::int64_t wide = b * length * d, narrow = b * length * n;
-        return {std::ptrdiff_t(length), int(d), int(n), u + wide, delta + wide, A, B + narrow,
-                C + narrow, D};
+        return {std::ptrdiff_t(length), int(d), int(n), std::ptrdiff_t(n), u + wide,
+                delta + wide,           A,      B + narrow, C + narrow,    D};
     }
 };
 
@@ -112,17 +87,6 @@ void scan_backward(const Inputs& in, const float* dy, const ScanGradients& gradi
     }
     sum_parts(dA, batch, in.d * in.n, gradients.A);
     sum_parts(dD, batch, in.d, gradients.D);
-}
-
-// Exceptions stop at the C interface.
-template <class Body>
-int guarded(const Body& body) {
-    try {
-        body();
-        return 0;
-    } catch (const std::bad_alloc&) {
-        return 2;
-    }
 }
 
 }  // namespace

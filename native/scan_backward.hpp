@@ -60,7 +60,7 @@ std::size_t backward_scratch(const ScanItem& item) {
 template <int N, bool Full>
 void checkpoint_states(const ScanItem& item, const Block& block, int s, const Vec* A_log2,
                        Vec* checkpoints, std::size_t stride) {
-    const std::ptrdiff_t d = item.channels, n = item.states;
+    const std::ptrdiff_t d = item.channels;
     Vec h[N] = {};
     for (std::ptrdiff_t t = 0; t < item.length; ++t) {
         if (t % kPiece == 0) {
@@ -68,7 +68,7 @@ void checkpoint_states(const ScanItem& item, const Block& block, int s, const Ve
             checkpoints += stride;
         }
         const std::ptrdiff_t at = t * d + block.first;
-        const float* B = item.B + t * n + s;
+        const float* B = item.B + t * item.row + s;
         const Vec delta = load<Full>(item.delta + at, block.lanes);
         const Vec delta_u = delta * load<Full>(item.u + at, block.lanes);
 #pragma GCC unroll 16
@@ -80,10 +80,10 @@ void checkpoint_states(const ScanItem& item, const Block& block, int s, const Ve
 template <int N, bool Full>
 void recompute_states(const ScanItem& item, const Block& block, int s, std::ptrdiff_t begin,
                       int steps, const Vec* A_log2, Vec* h, Vec* decay) {
-    const std::ptrdiff_t d = item.channels, n = item.states;
+    const std::ptrdiff_t d = item.channels;
     for (int step = 0; step < steps; ++step, h += N, decay += N) {
         const std::ptrdiff_t at = (begin + step) * d + block.first;
-        const float* B = item.B + (begin + step) * n + s;
+        const float* B = item.B + (begin + step) * item.row + s;
         const Vec delta = load<Full>(item.delta + at, block.lanes);
         const Vec delta_u = delta * load<Full>(item.u + at, block.lanes);
 #pragma GCC unroll 16
@@ -106,8 +106,8 @@ void backward_states(const ScanItem& item, const Block& block, int s, std::ptrdi
     for (int step = steps - 1; step >= 0; --step) {
         const std::ptrdiff_t t = begin + step;
         const std::ptrdiff_t at = t * d + block.first;
-        const float* B = item.B + t * n + s;
-        const float* C = item.C + t * n + s;
+        const float* B = item.B + t * item.row + s;
+        const float* C = item.C + t * item.row + s;
         const Vec* h = memory.h + step * N;
         const Vec* decay = memory.decay + step * N;
         Vec* dB = memory.dB + step * n + s;
@@ -142,7 +142,7 @@ void checkpoint_block(const ScanItem& item, int index, const BackwardMemory& mem
     const Block block = block_of(item, index);
     const std::size_t stride = std::size_t{1} * block_count(item.channels) * item.states;
     const std::size_t offset = std::size_t{1} * index * item.states;
-    for_state_groups(item.states, 0, [&](auto group, int s) {
+    for_state_groups<largest_group(Full)>(item.states, 0, [&](auto group, int s) {
         checkpoint_states<decltype(group)::size, Full>(item, block, s, memory.A_log2 + offset + s,
                                                        memory.checkpoints + offset + s, stride);
     });
@@ -162,7 +162,7 @@ void backward_block(const ScanItem& item, int index, std::ptrdiff_t piece, const
         memory.dD[index] +=
             load<Full>(dy + at, block.lanes) * load<Full>(item.u + at, block.lanes);
     }
-    for_state_groups(item.states, 0, [&](auto group, int s) {
+    for_state_groups<largest_group(Full)>(item.states, 0, [&](auto group, int s) {
         constexpr int N = decltype(group)::size;
         const Vec* A_log2 = memory.A_log2 + offset + s;
         for (int i = 0; i < N; ++i) memory.h[i] = checkpoint[s + i];

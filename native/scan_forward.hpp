@@ -46,14 +46,14 @@ inline void scatter(const Vec* vectors, const Block& block, int states, float* m
 template <int N, bool Full>
 void forward_states(const ScanItem& item, const Block& block, int s, std::ptrdiff_t begin,
                     std::ptrdiff_t end, const Vec* A_log2, Vec* state, float* y) {
-    const std::ptrdiff_t d = item.channels, n = item.states;
+    const std::ptrdiff_t d = item.channels;
     const Vec D = load<Full>(item.D + block.first, block.lanes);
     Vec h[N];
     for (int i = 0; i < N; ++i) h[i] = state[i];
     for (std::ptrdiff_t t = begin; t < end; ++t) {
         const std::ptrdiff_t at = t * d + block.first;
-        const float* B = item.B + t * n + s;
-        const float* C = item.C + t * n + s;
+        const float* B = item.B + t * item.row + s;
+        const float* C = item.C + t * item.row + s;
         const Vec delta = load<Full>(item.delta + at, block.lanes);
         const Vec u = load<Full>(item.u + at, block.lanes);
         const Vec delta_u = delta * u;
@@ -77,7 +77,7 @@ void forward_block(const ScanItem& item, const Block& block, const Vec* A_log2, 
     for (std::ptrdiff_t begin = 0; begin < item.length; begin += kForwardPiece) {
         const std::ptrdiff_t left = item.length - begin;
         const std::ptrdiff_t end = begin + (left < kForwardPiece ? left : kForwardPiece);
-        for_state_groups(item.states, 0, [&](auto group, int s) {
+        for_state_groups<largest_group(Full)>(item.states, 0, [&](auto group, int s) {
             forward_states<decltype(group)::size, Full>(item, block, s, begin, end, A_log2 + s,
                                                         state + s, y);
         });

@@ -89,14 +89,16 @@ inline Vec exp2(Vec x) {
 #endif
 
 // How many of the d_state states are kept in registers at once; the rest follow in further passes.
+// Fewer where a block of channels is not full: that is rare, and code for it should be small.
 template <int N>
 struct Group {
     static constexpr int size = N;
 };
 constexpr int kLargestGroup = kWidth == 16 ? 16 : kWidth == 8 ? 8 : 4;
+constexpr int largest_group(bool full) { return full ? kLargestGroup : 4; }
 
 // Calls body(Group<N>, first) for consecutive groups of states that cover 0 ... states - 1.
-template <int N = kLargestGroup, class Body>
+template <int N, class Body>
 inline void for_state_groups(int states, int first, const Body& body) {
     for (; states - first >= N; first += N) body(Group<N>{}, first);
     if constexpr (N > 1) for_state_groups<N / 2>(states, first, body);

@@ -71,7 +71,7 @@ def refused(result: Result) -> str:
 def test_help_lists_the_commands_and_each_has_an_example() -> None:
     shown = run("--help")
     assert shown.exit_code == 0
-    for command in ("denoise", "models", "example", "download"):
+    for command in ("denoise", "models", "export", "example", "download"):
         assert command in shown.output
         assert f"Example: ipmdae {command}" in run(command, "--help").output
 

@@ -19,6 +19,7 @@ from ipmdae.engine import (
     open_engine,
     read_model,
 )
+from ipmdae.engine.native import NativeNetwork
 from ipmdae.engine.numpy_network import NumpyNetwork, bidirectional_mamba, channel_attention, part
 from ipmdae.nn.reference_names import from_reference, infer_architecture
 
@@ -188,7 +189,10 @@ def model():
     )
 
 
-@pytest.mark.parametrize("backend", ["auto", "numpy"])
+needs_native = pytest.mark.skipif(not native.available(), reason="the native library is not built")
+
+
+@pytest.mark.parametrize("backend", ["auto", pytest.param("native", marks=needs_native), "numpy"])
 def test_open_engine(model, backend):
     engine = open_engine(model, backend)
     assert engine.architecture == TINY
@@ -198,8 +202,15 @@ def test_open_engine(model, backend):
     np.testing.assert_allclose(y, exact, atol=1e-5 * exact.std())
 
 
+@needs_native
+def test_auto_takes_what_is_built(model, monkeypatch):
+    assert isinstance(open_engine(model), NativeNetwork)
+    monkeypatch.setattr(native, "available", lambda: False)
+    assert isinstance(open_engine(model), NumpyNetwork)
+
+
 def test_an_unknown_backend_is_refused(model):
-    with pytest.raises(ValueError, match="auto or one of numpy, got 'abacus'"):
+    with pytest.raises(ValueError, match="auto or one of native, numpy, onnx, got 'abacus'"):
         open_engine(model, "abacus")
 
 

@@ -100,8 +100,8 @@ def doubles(arrays: list[Single]) -> list[Double]:
 
 
 def assert_close(result: Single, expected: Double, name: str = "") -> None:
-    """Within 2e-6 of the largest value, or of 1: terms of a sum that cancel are about that."""
-    bound = 2e-6 * max(1.0, np.abs(expected).max())
+    """Within 1e-5 of the largest value, or of 1: terms of a sum that cancel are about that."""
+    bound = 1e-5 * max(1.0, np.abs(expected).max())
     np.testing.assert_allclose(result, expected, rtol=0, atol=bound, err_msg=name)
 
 

@@ -131,6 +131,14 @@ def test_clinic_snr_lies_in_its_range_and_some_windows_are_clean() -> None:
     assert 0.05 < clean_windows / (8 * len(pairs)) < 0.3
 
 
+def test_clinic_keeps_the_noise_of_training_validation_and_test_apart() -> None:
+    noise = nstdb.load(NSTDB, 250)
+    training, validation = clinic()._noise()
+    assert validation.shape[1] == 2500
+    together = np.concatenate([training, validation], axis=1)
+    np.testing.assert_array_equal(together, noise.part("train"))
+
+
 def test_clinic_validation_never_changes() -> None:
     pairs = clinic().validation()
     np.testing.assert_array_equal(pairs.draw(3, 0)[0], pairs.draw(3, 9)[0])

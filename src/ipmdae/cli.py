@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from ipmdae import __version__
+from ipmdae.benchmark_cli import benchmark
 
 if TYPE_CHECKING:
     from rich.progress import Progress as ProgressBars
@@ -47,6 +49,7 @@ class OneLineErrors(TyperGroup):
 
 
 app = typer.Typer(cls=OneLineErrors, no_args_is_help=True, add_completion=False)
+app.add_typer(benchmark, name="benchmark")
 
 
 def complain(kind: str, message: str) -> None:
@@ -174,6 +177,44 @@ def models() -> None:
             f"{sum(tensor.size for tensor in model.tensors.values()):,}",
         )
     out.print(table if table.row_count else "no model comes with this package")
+
+
+class Target(str, Enum):
+    """What a model can be exported to."""
+
+    ONNX = "onnx"
+
+
+@app.command(epilog="Example: ipmdae export ipmdae-small --to onnx -o ipmdae-small.onnx")
+def export(
+    model: Annotated[
+        str, typer.Argument(help="Name of a model (see: ipmdae models), or a model file.")
+    ],
+    to: Annotated[Target, typer.Option(help="Format to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write; its folder is made.")
+    ],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there already.")
+    ] = False,
+) -> None:
+    """Write a model for other runtimes: any batch and any length, with all that describes it."""
+    from ipmdae.engine import find_model, read_model
+
+    source = find_model(model)
+    contents = read_model(source)
+    if output.is_dir():
+        raise IsADirectoryError(f"{output} is a folder: name a file in it")
+    if output.exists() and (not overwrite or output.samefile(source)):
+        raise FileExistsError(f"{output} exists: choose another name, or add --overwrite")
+    if to is Target.ONNX:
+        from ipmdae.engine.onnx import difference
+        from ipmdae.engine.onnx_export import write_onnx
+
+        deviations = difference(contents)
+        out.print(f"ONNX Runtime is within {deviations:.1e} standard deviations of the original")
+        write_onnx(output, contents)
+    out.print(f"written to {output}", markup=False)
 
 
 @app.command(epilog="Example: ipmdae example && ls example")

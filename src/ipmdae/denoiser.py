@@ -6,13 +6,12 @@ import dataclasses
 import os
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmdae.engine import Engine, ModelFile, model_path, open_engine, read_model
+from ipmdae.engine import Engine, ModelFile, find_model, open_engine, read_model
 from ipmdae.recording import Recording
 from ipmdae.resample import fill_gaps, resample
 from ipmdae.window import MIN_SPREAD, blend, cut, robust_scale, starts
@@ -78,7 +77,7 @@ class Denoiser:
             FileNotFoundError: there is no such file.
             ValueError: no model or backend has this name, or the file is broken.
         """
-        self.model = model if isinstance(model, ModelFile) else read_model(_path(model))
+        self.model = model if isinstance(model, ModelFile) else read_model(find_model(model))
         self._engine: Engine = open_engine(self.model, backend)
 
     def denoise(self, recording: Recording) -> Recording:
@@ -170,15 +169,6 @@ class Denoiser:
             cleaned = self._engine.run(np.ascontiguousarray(apart))
             together = cleaned.swapaxes(1, 2).reshape(len(windows), -1, settings.window)
             yield together.swapaxes(1, 2) * scale
-
-
-def _path(model: str | os.PathLike[str]) -> Path:
-    """The file of a model: a name is that of a shipped one, anything else is a path."""
-    path = Path(model)
-    is_name = isinstance(model, str) and path.name == model and not path.suffix
-    if is_name and not path.exists():
-        return model_path(str(model))
-    return path
 
 
 def _centre(

@@ -1,4 +1,4 @@
-"""The selective scan in C++ (``native/``), called through ctypes.
+"""The C++ library of ``native/``, called through ctypes: selective scan and whole networks.
 
 The recurrence of Mamba (Gu and Dao, 2023), for each item of a batch, d channels and n states:
 
@@ -19,6 +19,7 @@ import ctypes
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -27,9 +28,13 @@ from numpy.typing import NDArray
 
 __all__ = [
     "available",
+    "default_threads",
     "exp",
     "instruction_set",
     "library",
+    "network_close",
+    "network_open",
+    "network_run",
     "scan_backward",
     "scan_backward_pointers",
     "scan_forward",
@@ -48,6 +53,9 @@ _SIGNATURES: dict[str, tuple[list[type], type | None]] = {
     "ipmdae_set_threads": ([_int], None),
     "ipmdae_scan_forward": ([_pointer] * 9 + [_size] * 4, _int),
     "ipmdae_scan_backward": ([_pointer] * 13 + [_size] * 4, _int),
+    "ipmdae_network_open": ([_pointer, _size, _pointer, _size, _pointer], _int),
+    "ipmdae_network_run": ([_pointer] * 3 + [_size] * 2, _int),
+    "ipmdae_network_close": ([_pointer], None),
     "ipmdae_exp": ([_pointer, _pointer, _size], None),
 }
 
@@ -77,7 +85,7 @@ def library() -> ctypes.CDLL | None:
     wanted = os.environ.get("IPMDAE_ISA")
     if wanted and loaded.ipmdae_set_instruction_set(wanted.encode()):
         raise ValueError(f"IPMDAE_ISA={wanted} names no instruction set that this processor runs")
-    loaded.ipmdae_set_threads(_default_threads())
+    loaded.ipmdae_set_threads(default_threads())
     return loaded
 
 
@@ -92,6 +100,17 @@ def instruction_set() -> str:
     return name.decode()
 
 
+def default_threads() -> int:
+    """Threads to work with: see the module's text."""
+    for variable in ("IPMDAE_NUM_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(variable, "")
+        if text.isdigit() and int(text) > 0:
+            return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def set_threads(threads: int | None) -> None:
     """Let at most ``threads`` threads work on a call; None stands for the number at the start.
 
@@ -99,7 +118,7 @@ def set_threads(threads: int | None) -> None:
         ValueError: ``threads`` is less than 1.
     """
     if threads is None:
-        threads = _default_threads()
+        threads = default_threads()
     if threads < 1:
         raise ValueError(f"the number of threads must be at least 1, got {threads}")
     _required().ipmdae_set_threads(threads)
@@ -166,6 +185,53 @@ def scan_backward_pointers(*pointers_and_sizes: int) -> None:
     _raise_for(_required().ipmdae_scan_backward(*pointers_and_sizes))
 
 
+def network_open(description: Sequence[int], tensors: Sequence[Array]) -> int:
+    """The handle of a network, to be closed with :func:`network_close`.
+
+    Args:
+        description: the architecture as listed at ``ipmdae_network_open`` in native/ipmdae.h.
+        tensors: C-contiguous float32 weights, in the order and of the shapes of
+            :func:`ipmdae.engine.shapes.expected_shapes`. They are copied.
+
+    Raises:
+        ValueError: the description is not that of a network of so many tensors.
+        MemoryError: the weights do not fit into memory.
+    """
+    numbers = (ctypes.c_int32 * len(description))(*description)
+    pointers = (_pointer * len(tensors))(*_addresses(*tensors))
+    handle = _pointer()
+    status = _required().ipmdae_network_open(
+        numbers, len(numbers), pointers, len(pointers), ctypes.byref(handle)
+    )
+    if status == 1:
+        raise ValueError(
+            "the native library runs no such network: it takes up to 32 stages, sizes from 1 to "
+            f"2^20 and the tensors of the description; got {list(description)} and "
+            f"{len(tensors)} tensors"
+        )
+    _raise_for(status)
+    assert handle.value is not None
+    return handle.value
+
+
+def network_run(handle: int, windows: Array, result: Array) -> None:
+    """Run windows (batch, time, leads) through the network that ``handle`` stands for.
+
+    Both arrays are float32 and C-contiguous; ``result`` has the shape of ``windows``. Neither this
+    nor the number of leads is checked.
+
+    Raises:
+        MemoryError: the windows are too long for the memory.
+    """
+    batch, samples, _ = windows.shape
+    _raise_for(_required().ipmdae_network_run(handle, *_addresses(windows, result), batch, samples))
+
+
+def network_close(handle: int) -> None:
+    """Free the network that ``handle`` stands for."""
+    _required().ipmdae_network_close(handle)
+
+
 def exp(x: Array) -> Array:
     """e^x for x <= 87 as the scan computes it, for tests of its error.
 
@@ -176,16 +242,6 @@ def exp(x: Array) -> Array:
     y = np.empty_like(x)
     _required().ipmdae_exp(*_addresses(x, y), x.size)
     return y
-
-
-def _default_threads() -> int:
-    for variable in ("IPMDAE_NUM_THREADS", "OMP_NUM_THREADS"):
-        text = os.environ.get(variable, "")
-        if text.isdigit() and int(text) > 0:
-            return int(text)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _required() -> ctypes.CDLL:
@@ -203,7 +259,7 @@ def _raise_for(status: int) -> None:
     if status == 1:
         raise ValueError("sizes must not be negative, and a scan needs at least one state")
     if status == 2:
-        raise MemoryError("not enough memory for the working space of a scan")
+        raise MemoryError("not enough memory for the working space: pass shorter or fewer signals")
 
 
 def _check(name: str, array: Array, shape: tuple[int, ...]) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ipmdae import formats
 from ipmdae.data.download import DatasetNotFoundError
+from ipmdae.recording import Recording
 from ipmdae.resample import resample
 
 FOLDER = "mit-bih-noise-stress-test-database-1.0.0"
@@ -50,6 +51,17 @@ class Noise:
         return stacked[:, :samples] if part == "train" else stacked[:, -samples:]
 
 
+def read(folder: Path, kind: str) -> Recording:
+    """One noise record as it is on disk: uncalibrated, though its unit is called mV.
+
+    Raises:
+        DatasetNotFoundError: it is not in ``folder``.
+    """
+    if not (folder / f"{kind}.hea").is_file():
+        raise DatasetNotFoundError("nstdb", folder)
+    return formats.read(folder / kind, annotations=False)
+
+
 def load(folder: Path, fs: float = FS) -> Noise:
     """Read bw, em and ma from ``folder``, resampled to ``fs`` Hz and z-scored per channel.
 
@@ -59,9 +71,7 @@ def load(folder: Path, fs: float = FS) -> Noise:
     """
     signals = {}
     for kind in KINDS:
-        if not (folder / f"{kind}.hea").is_file():
-            raise DatasetNotFoundError("nstdb", folder)
-        recording = formats.read(folder / kind, annotations=False)
+        recording = read(folder, kind)
         signal = resample(recording.signal, recording.fs, fs)
         deviation = signal.std(axis=0)
         if not np.all(deviation > 0):  # NaN is not

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ipmdae import formats
 from ipmdae.data.download import DatasetNotFoundError
-from ipmdae.recording import Recording
+from ipmdae.formats import wfdb_annotations
+from ipmdae.recording import Annotations, Recording
 
 FOLDER = "qt-database-1.0.0"
 FS = 250.0
@@ -37,6 +38,20 @@ def record_names(folder: Path) -> list[str]:
 def read(folder: Path, name: str) -> Recording:
     """One recording, in mV as it is on disk (some records sit 4 to 6 mV off zero)."""
     return formats.read(folder / name, annotations=False)
+
+
+def read_marks(folder: Path, name: str, annotator: str) -> Annotations:
+    """What one annotator marked in a recording, without reading the others.
+
+    Raises:
+        DatasetNotFoundError: there is no such file.
+        ValueError: it is no annotation file.
+    """
+    path = folder / f"{name}.{annotator}"
+    if not path.is_file():
+        raise DatasetNotFoundError("qtdb", folder)
+    marks, _ = wfdb_annotations.decode(path.read_bytes())
+    return marks
 
 
 def read_centred(folder: Path, name: str) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ asked for, or the first that this machine can run.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -13,15 +14,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+import ipmdae.native
 from ipmdae import weights
 from ipmdae.architecture import Architecture
 from ipmdae.engine.model_file import ModelFile, Preprocessing, read_model, write_model
+from ipmdae.engine.native import NativeNetwork
 from ipmdae.engine.numpy_network import NumpyNetwork
 
 __all__ = [
     "Engine",
     "ModelFile",
     "Preprocessing",
+    "find_model",
     "model_names",
     "model_path",
     "open_engine",
@@ -51,12 +55,26 @@ class Engine(Protocol):
         ...
 
 
+def _open_native(model: ModelFile) -> Engine:
+    return NativeNetwork(model.architecture, model.tensors)
+
+
 def _open_numpy(model: ModelFile) -> Engine:
     return NumpyNetwork(model.architecture, model.tensors, np.float32)
 
 
+def _open_onnx(model: ModelFile) -> Engine:
+    from ipmdae.engine.onnx import OnnxNetwork  # an extra, and slow to import
+
+    return OnnxNetwork(model)
+
+
 # In order of preference.
-_BACKENDS: dict[str, Callable[[ModelFile], Engine]] = {"numpy": _open_numpy}
+_BACKENDS: dict[str, Callable[[ModelFile], Engine]] = {
+    "native": _open_native,
+    "numpy": _open_numpy,
+    "onnx": _open_onnx,
+}
 
 
 def open_engine(model: ModelFile, backend: str = "auto") -> Engine:
@@ -64,12 +82,17 @@ def open_engine(model: ModelFile, backend: str = "auto") -> Engine:
 
     Args:
         model: as read by :func:`read_model`.
-        backend: ``"numpy"``, or ``"auto"`` for the quickest that there is.
+        backend: ``"native"`` (C++), ``"numpy"``, ``"onnx"`` (ONNX Runtime, which needs the extra
+            ``onnx``), or ``"auto"`` for the quickest of those that need no extra.
 
     Raises:
         ValueError: no backend has that name, or the model's tensors do not fit its architecture.
+        ModuleNotFoundError: the backend's extra is not installed.
+        RuntimeError: the native library, asked for by name, is not built.
     """
-    name = next(iter(_BACKENDS)) if backend == "auto" else backend
+    name = backend
+    if backend == "auto":
+        name = "native" if ipmdae.native.available() else "numpy"
     if name not in _BACKENDS:
         raise ValueError(f"backend must be auto or one of {', '.join(_BACKENDS)}, got {backend!r}")
     return _BACKENDS[name](model)
@@ -90,6 +113,23 @@ def model_path(name: str) -> Path:
         known = ", ".join(model_names()) or "none"
         raise ValueError(f"no model named {name!r} comes with this package; there are: {known}")
     return _folder() / f"{name}.safetensors"
+
+
+def find_model(model: str | os.PathLike[str]) -> Path:
+    """The file of a model, which a user gives by name or by path.
+
+    Args:
+        model: a text without folder or suffix, where no such file is, is the name of a model that
+            comes with the package; anything else is a path.
+
+    Raises:
+        ValueError: no model has that name; the message lists those there are.
+    """
+    path = Path(model)
+    is_name = isinstance(model, str) and path.name == model and not path.suffix
+    if is_name and not path.exists():
+        return model_path(path.name)
+    return path
 
 
 def _folder() -> Path:

@@ -28,7 +28,7 @@ from ipmdae.engine.numpy_layers import (
     upsample_nearest,
 )
 from ipmdae.engine.numpy_mamba import mamba
-from ipmdae.engine.shapes import check_shapes, expected_shapes
+from ipmdae.engine.shapes import check_shapes, check_windows, expected_shapes
 
 Float = TypeVar("Float", bound=np.floating)
 
@@ -72,12 +72,7 @@ class NumpyNetwork(Generic[Float]):
         Raises:
             ValueError: the array has other axes.
         """
-        leads = self.architecture.leads
-        if windows.ndim != 3 or windows.shape[2] != leads or windows.shape[1] == 0:
-            raise ValueError(
-                f"windows must be (batch, time, leads) with {leads} leads and at least 1 sample, "
-                f"got an array of shape {windows.shape}"
-            )
+        check_windows(windows, self.architecture.leads)
         result = np.empty(windows.shape, self._dtype)
         for start in range(0, len(windows), WINDOWS_AT_ONCE):
             some = slice(start, start + WINDOWS_AT_ONCE)

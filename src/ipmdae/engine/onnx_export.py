@@ -49,10 +49,10 @@ def write_onnx(path: str | os.PathLike[str], model: ModelFile) -> None:
 def to_onnx(model: ModelFile) -> onnx.ModelProto:
     """A model in ONNX.
 
-    It takes ``windows`` and gives ``cleaned``, float32 arrays (batch, time, leads), as
-    :meth:`ipmdae.engine.Engine.run` does; batch and time are free. Weights keep the names and
-    shapes of the model file; those without effect are left out. ``metadata_props`` are the
-    metadata of the model file.
+    It takes ``windows`` and gives ``cleaned``, float32 arrays (batch, time, leads) as in
+    :meth:`ipmdae.engine.Engine.run`, with any batch and any time from 1. Weights keep the names
+    and shapes that they have in the model file; those without effect are left out.
+    ``metadata_props`` are the metadata of the model file.
 
     Raises:
         ValueError: the model's tensors do not fit its architecture, or are not finite.

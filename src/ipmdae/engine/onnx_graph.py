@@ -6,15 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
-
-try:
-    import onnx
-    from onnx import helper, numpy_helper
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "ONNX needs packages that are not installed: pip install 'ultralight-ipm-dae[onnx]'"
-    ) from error
+from onnx import helper, numpy_helper
 
 Value: TypeAlias = str
 """The name of an array in the graph: an input, a weight, a constant or what a node gives."""

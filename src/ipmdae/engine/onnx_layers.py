@@ -14,6 +14,7 @@ from ipmdae.engine.numpy_layers import LAYER_NORM_EPSILON, STRIDE
 from ipmdae.engine.onnx_graph import Graph, Value, array
 
 CHANNELS_FIRST = (0, 2, 1)
+TIME_FIRST = (1, 0, 2)
 
 
 def strided_convolution(g: Graph, x: Value, layer: str) -> Value:
@@ -48,7 +49,7 @@ def convolution(g: Graph, operator: str, x: Value, layer: str, **attributes: lis
 
 def linear(g: Graph, x: Value, weight: str) -> Value:
     """y = W x over the last axis of x; also a 1x1 convolution. W is (out, in)."""
-    return g.add("MatMul", x, g.add("Transpose", g.weight(weight), perm=[1, 0]))
+    return g.add("MatMul", x, g.add("Transpose", g.weight(weight)))
 
 
 def layer_norm(g: Graph, x: Value, layer: str) -> Value:
@@ -106,7 +107,7 @@ def mamba(g: Graph, x: Value, layer: str, A_log: str) -> Value:
 
 
 def causal_convolution(g: Graph, x: Value, layer: str) -> Value:
-    """Each channel by itself: y_t = b + sum_j w_j x_{t + j - (K - 1)}, with x zero before time 0."""
+    """Each channel by itself: y_t = b + sum_j w_j x_{t + j - (K - 1)}, x zero before time 0."""
     channels, kernel = g.shape(f"{layer}.weight")
     y = g.add(
         "Conv",
@@ -122,29 +123,26 @@ def causal_convolution(g: Graph, x: Value, layer: str) -> Value:
 def selective_scan(g: Graph, u: Value, delta: Value, A_log: str, B: Value, C: Value) -> Value:
     """h_t = exp(delta_t A) h_{t-1} + delta_t B_t u_t, y_t = C_t · h_t, from h = 0.
 
-    ONNX's Scan over time; an axis of one is put where the state's channels e or states n are
-    missing. A = -exp(A_log), (e, n).
+    A = -exp(A_log), (e, n). ONNX's Scan runs over the first axis, since some runtimes know no
+    other; an axis of one stands where a value lacks the channels e or the states n.
     """
     inner, states = g.shape(A_log)
     A = g.add("Neg", g.add("Exp", g.weight(A_log)))
     h0 = g.add("Expand", g.zeros(1, inner, states), g.vector(g.size(u, 0), 1, 1))
     scanned = [
-        g.add("Unsqueeze", delta, g.integers(3)),
-        g.add("Unsqueeze", g.add("Mul", delta, u), g.integers(3)),
-        g.add("Unsqueeze", B, g.integers(2)),
-        g.add("Unsqueeze", C, g.integers(3)),
+        time_first(g, delta, 3),
+        time_first(g, g.add("Mul", delta, u), 3),
+        time_first(g, B, 2),
+        time_first(g, C, 3),
     ]
-    _, y = g.add_several(
-        2,
-        "Scan",
-        h0,
-        *scanned,
-        body=scan_step(A, inner, states),
-        num_scan_inputs=len(scanned),
-        scan_input_axes=[1] * len(scanned),
-        scan_output_axes=[1],
-    )
-    return g.add("Squeeze", y, g.integers(3))
+    step = scan_step(A, inner, states)
+    _, y = g.add_several(2, "Scan", h0, *scanned, body=step, num_scan_inputs=len(scanned))
+    return g.add("Transpose", g.add("Squeeze", y, g.integers(3)), perm=TIME_FIRST)
+
+
+def time_first(g: Graph, x: Value, axis: int) -> Value:
+    """(batch, time, channels) as (time, batch, channels), with a new ``axis`` of one."""
+    return g.add("Unsqueeze", g.add("Transpose", x, perm=TIME_FIRST), g.integers(axis))
 
 
 def scan_step(A: Value, inner: int, states: int) -> onnx.GraphProto:

@@ -57,6 +57,19 @@ def check_shapes(tensors: Mapping[str, NDArray[np.generic]], expected: Shapes, w
             raise ValueError(f"{where}: tensor {name} has no place in this architecture")
 
 
+def check_windows(windows: NDArray[np.generic], leads: int) -> None:
+    """Check that ``windows`` are (batch, time, leads), of at least one sample.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if windows.ndim != 3 or windows.shape[2] != leads or windows.shape[1] == 0:
+        raise ValueError(
+            f"windows must be (batch, time, leads) with {leads} leads and at least 1 sample, "
+            f"got an array of shape {windows.shape}"
+        )
+
+
 def dt_rank(width: int) -> int:
     """Rank of Mamba's step-size projection for a block of ``width`` channels: ceil(width / 16)."""
     return -(-width // 16)

@@ -49,6 +49,41 @@ def cosine_similarity(clean: Signal, estimate: Signal, *, centred: bool = False)
     return cosine
 
 
+def ssd(clean: Signal, estimate: Signal) -> Values:
+    """Sum of squared distances Σ (x - y)², in the unit squared."""
+    x, y = _prepared(clean, estimate, centred=False)
+    distance: Values = np.sum((x - y) ** 2, axis=(1, 2))
+    return distance
+
+
+def mad(clean: Signal, estimate: Signal) -> Values:
+    """Maximum absolute distance max |x - y|, in the unit of the signals.
+
+    The name is that of the ECG compression literature; it is no mean absolute deviation.
+    """
+    x, y = _prepared(clean, estimate, centred=False)
+    distance: Values = np.abs(x - y).max(axis=(1, 2))
+    return distance
+
+
+def prd_deepfilter(clean: Signal, estimate: Signal, mean: float) -> Values:
+    """PRD as the DeepFilter benchmark computes it: 100 √(Σ (x - y)² / Σ (y - m)²), %.
+
+    The denominator holds the estimate y, not the clean signal x, and m is the ``mean`` over all
+    samples of all clean test windows. It is no standard PRD (see :func:`prd`): what scales an
+    estimate up lowers it.
+    """
+    x, y = _prepared(clean, estimate, centred=False)
+    return 100 * np.sqrt(_power(x - y) / (_power(y - mean) + _TINY))
+
+
+def snr_improvement(
+    clean: Signal, noisy: Signal, estimate: Signal, *, centred: bool = False
+) -> Values:
+    """How much higher the SNR of ``estimate`` is than that of ``noisy``, dB."""
+    return snr(clean, estimate, centred=centred) - snr(clean, noisy, centred=centred)
+
+
 Metric = Callable[..., Values]
 
 METRICS: Mapping[str, Metric] = {

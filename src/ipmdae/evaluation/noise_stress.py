@@ -41,20 +41,6 @@ class Improvement:
     rmse_after: NDArray[np.float64]
     kept: NDArray[np.float64]
 
-    def __str__(self) -> str:
-        header = f"{'lead':<6}{'SNR before':>12}{'after':>8}{'gain (sd)':>14}"
-        lines = [header + f"{'RMSE before':>14}{'after':>8}{'clean kept':>13}"]
-        for i, lead in enumerate(self.leads):
-            gain = self.snr_after[:, i] - self.snr_before[:, i]
-            lines.append(
-                f"{lead:<6}{self.snr_before[:, i].mean():>9.2f} dB"
-                f"{self.snr_after[:, i].mean():>8.2f}"
-                f"{gain.mean():>8.2f} ({gain.std(ddof=1):.2f})"
-                f"{self.rmse_before[:, i].mean():>11.3f} mV{self.rmse_after[:, i].mean():>8.3f}"
-                f"{self.kept[:, i].mean():>10.1f} dB"
-            )
-        return "\n".join(lines)
-
 
 def improvement(
     folder: Path, denoiser: Denoiser, noisy: str = "118e06", twin: str = "118e24"

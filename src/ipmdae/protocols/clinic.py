@@ -2,8 +2,9 @@
 
 Windows of one lead of the QT Database, with the recording's constant offset taken off and no
 other filter, so that the ST segment is a target as it is. Noise of all kinds, alone and mixed,
-from the first 15 min (training) or the last 15 min (validation) of both channels; SNR by AC power.
-Records are divided by patient; the test records are those of P2, read by the evaluation alone.
+from the first 15 min of both channels, of which validation keeps the last sixth to itself; the test
+has the last 15 min. SNR by AC power. Records are divided by patient. Test records (those of P2) and
+test noise are read by the evaluation alone, so that neither picks a checkpoint.
 
 What the network is given is scaled by the noisy window itself (:func:`ipmdae.window.robust_scale`)
 exactly as in use; the target is the clean window by the same scale.
@@ -76,15 +77,20 @@ class Clinic:
 
     def training(self, *, fresh: bool) -> ClinicPairs:
         """Training pairs, anew in each epoch where ``fresh``, else those of the first epoch."""
-        return self._pairs(self.records[0], "train", fresh=fresh)
+        return self._pairs(self.records[0], self._noise()[0], fresh=fresh)
 
     def validation(self) -> ClinicPairs:
         """Validation pairs: other patients, other noise, always the same draw."""
-        return self._pairs(self.records[1], "test", fresh=False)
+        return self._pairs(self.records[1], self._noise()[1], fresh=False)
 
-    def _pairs(self, records: list[str], part: nstdb.Part, *, fresh: bool) -> ClinicPairs:
+    def _noise(self) -> tuple[Array, Array]:
+        """Noise to train and to validate with, (kinds, time, channels) each."""
+        noise = nstdb.load(Path(self.nstdb_folder), self.fs).part("train")
+        boundary = round(noise.shape[1] * (1 - VALIDATION_SHARE))
+        return noise[:, :boundary], noise[:, boundary:]
+
+    def _pairs(self, records: list[str], noise: Array, *, fresh: bool) -> ClinicPairs:
         signals = [qtdb.read_centred(Path(self.qtdb_folder), name) for name in records]
-        noise = nstdb.load(Path(self.nstdb_folder), self.fs).part(part)
         return ClinicPairs(
             leads=[np.ascontiguousarray(lead) for signal in signals for lead in signal.T],
             noise=noise,
@@ -158,3 +164,6 @@ class ClinicPairs:
 
 #: A lead turned upside down is as good an ECG as it was (aVR, swapped electrodes).
 POLARITIES = (1, 1, -1)
+
+#: Share of the first 15 min of noise that validates: two and a half minutes.
+VALIDATION_SHARE = 1 / 6

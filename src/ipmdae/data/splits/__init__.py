@@ -3,7 +3,8 @@
 ``reference/<name>.txt`` is an order of all 105 records of the QT Database: the first so many
 train, the rest validate. ``sorted`` is alphabetical; ``random-k`` shuffles patients (not records)
 with seed k, so that with the 91 training records of the published protocol no patient stands on
-both sides. ``clinic/{train,validation,test}.txt`` are fixed sets, each patient in one of them.
+both sides. ``clinic/{train,validation,test}.txt`` are fixed sets, each patient in one of them;
+``deepfilter/{train,test}.txt`` are the published ones (sele0122, of a test patient, trains).
 """
 
 from __future__ import annotations

@@ -1,0 +1,73 @@
+"""Figures of protocol P2: beats as methods clean them, and the error by the amount of noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from ipmdae.evaluation.benchmark import Result
+from ipmdae.evaluation.published import FACTOR_EDGES, MECGE_BY_FACTOR
+from ipmdae.protocols.deepfilter import FS
+
+_INK, _FAINT, _NOISE = "#16181d", "#7d8594", "#c8553d"
+_SHOWN = 3
+_BINS = np.arange(0.2, 2.01, 0.15)
+_TINY = 1e-6  # mV²
+
+
+def examples(results: Sequence[Result]) -> Figure:
+    """A column for each noise factor, a row for each of the methods with the least mean SSD."""
+    usable = [result for result in results if not result.diverged]
+    best = sorted(usable, key=lambda result: float(result.values["ssd"].mean()))[:_SHOWN]
+    first = results[0].examples
+    rows, columns = 1 + len(best), len(first.factor)
+    figure = Figure(figsize=(10, 1.5 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
+    time = np.arange(first.clean.shape[1]) / FS
+    for column in range(columns):
+        clean = first.clean[column]
+        noisy = first.noisy[column]
+        # The wander is centred upon the beat: its offset alone would leave no room for its shape.
+        grid[0, column].plot(time, noisy - np.median(noisy - clean), color=_NOISE, linewidth=0.8)
+        grid[0, column].set_title(f"r = {first.factor[column]:g}", fontsize=9)
+        for axes, result in zip(grid[1:, column], best, strict=True):
+            axes.plot(time, result.examples.cleaned[column], color=_INK, linewidth=0.9)
+        for axes in grid[:, column]:
+            axes.plot(time, clean, color=_FAINT, linewidth=0.7, zorder=0)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.tick_params(labelsize=7, colors=_FAINT)
+        grid[-1, column].set_xlabel("time / s", fontsize=8)
+    for axes, label in zip(grid[:, 0], ("noisy", *(r.method for r in best)), strict=True):
+        axes.set_ylabel(f"{label}\nmV", fontsize=8)
+    figure.suptitle("grey: clean; red: noisy, less its offset; black: cleaned", fontsize=9)
+    return figure
+
+
+def by_factor(results: Sequence[Result]) -> Figure:
+    """Mean SSD of each method over the noise factor, and that of the best published network."""
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.subplots()
+    colours = colormaps["tab20"].colors  # type: ignore[attr-defined]
+    for at, result in enumerate(results):
+        index = np.digitize(result.factor, _BINS)
+        present = np.unique(index)
+        middles = [result.factor[index == i].mean() for i in present]
+        means = [max(float(result.values["ssd"][index == i].mean()), _TINY) for i in present]
+        style = "-" if at < 10 else "--"
+        axes.plot(middles, means, style, color=colours[at % 20], linewidth=1.3, label=result.method)
+    edges = np.array(FACTOR_EDGES)
+    published = [ssd for ssd, _ in MECGE_BY_FACTOR]
+    axes.plot(
+        (edges[:-1] + edges[1:]) / 2, published, "o", color=_INK, markersize=4,
+        label="MECG-E, published",
+    )  # fmt: skip
+    axes.set_yscale("log")
+    axes.set_xlabel("noise factor r")
+    axes.set_ylabel("mean SSD / mV²")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right upper", fontsize=7, frameon=False)
+    return figure

@@ -1,0 +1,264 @@
+"""Tables and figures of protocol P2, made from stored results alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae import figures
+from ipmdae.evaluation import benchmark_figures
+from ipmdae.evaluation.benchmark import Result
+from ipmdae.evaluation.intervals import Interval, bootstrap, paired_difference
+from ipmdae.evaluation.published import (
+    FACTOR_EDGES,
+    MECGE,
+    MECGE_BY_FACTOR,
+    REFERENCES,
+    ROWS,
+    Row,
+)
+from ipmdae.files import replacing
+
+_ANCHOR = "iir"
+_PUBLISHED_BEATS = 26_632
+_TOLERANCE = 0.05
+_DPI = 90
+
+_NAMES = {
+    "ssd": "SSD (mV²)",
+    "mad": "MAD (mV)",
+    "prd_deepfilter": "PRD (%)",
+    "cosine": "CosSim",
+    "prd": "PRD, standard (%)",
+    "snr_improvement": "SNR improvement (dB)",
+    "cosine_centred": "CosSim, centred",
+    "rmse": "RMSE (mV)",
+}
+_PUBLISHED_MEASURES = ("ssd", "mad", "prd_deepfilter", "cosine")
+_OUR_MEASURES = ("prd", "snr_improvement", "cosine_centred", "rmse")
+
+_INTRODUCTION = """\
+# DeepFilter's benchmark: baseline wander on single beats
+
+Protocol P2 of this project, the one of DeepFilter, DeScoD-ECG and MECG-E: beats of lead 0 of the
+QT Database in 512 samples at 360 Hz, baseline wander of the MIT-BIH Noise Stress Test Database with
+0.2 to 1.99 times a beat's peak-to-peak value; 14 test records, two versions of the noise, pooled.
+Made by
+
+```
+pip install ".[benchmark]"
+ipmdae download qtdb nstdb --to datasets
+ipmdae benchmark run --protocol deepfilter
+```
+
+and again, from what that stored, by `ipmdae benchmark report --protocol deepfilter`.
+
+Measures: SSD Σe², MAD max |e|, cosine similarity Σxy / (‖x‖ ‖y‖), and PRD as DeepFilter computes
+it, 100 √(Σe² / Σ(y - m)²) with the estimate y and the mean m of all clean beats in the denominator;
+the standard PRD, 100 √(Σe² / Σx²), the improvement of the SNR, the centred cosine similarity
+(correlation) and the RMSE are ours. Each cell is the mean ± standard deviation over beats, then the
+95 % interval of the mean over records: the 14 records are drawn again 10,000 times, with all of
+their beats. With so few records intervals are wide; differences between methods are better told by
+the last table, which compares the same beats.
+"""
+
+_READING = """\
+## How to read it
+
+- `fir` and `iir` follow the published scripts, also in what they do at the ends of a beat. The
+  other filters see the beat turned about its end points (odd reflection), so that they have some
+  seconds to work on; on training beats that left less error than an even reflection.
+- `tv` and `neurokit-engzeemod2012` (a 50-Hz notch) take off no baseline, and are here to show it.
+- NeuroKit2's methods other than `neurokit` and `neurokit-biosppy` prepare a signal for a QRS
+  detector. They change its shape on purpose, and `neurokit-templateconvolution` its scale too.
+- `wiener` and `lmmse` were fitted on the 72,002 training beats of each version, as the published
+  networks were; the other methods of ours saw none. `wiener` is the best linear filter that treats
+  all samples alike; `lmmse` is the best linear map from the 512 samples to the 512 samples. It
+  knows where in the window a P wave, a QRS complex and the zeros behind the beat usually are.
+  So do all networks of this benchmark: what `lmmse` gains over `wiener` is how much is to be had
+  from the beats' alignment and the zeros alone, without a network, and is not there in a recording.
+- The mean SSD hangs on few beats: wander that stays level within the window has an offset far
+  larger than its peak-to-peak value, which is what the noise factor counts.
+"""
+
+
+def write(results: Sequence[Result], output: Path) -> list[Path]:
+    """Write the tables to ``output`` and the figures below it; the paths that were written.
+
+    Raises:
+        ValueError: there are no results.
+    """
+    if not results:
+        raise ValueError("there are no results to report")
+    drawn = {
+        "deepfilter_examples.png": benchmark_figures.examples(results),
+        "deepfilter_by_factor.png": benchmark_figures.by_factor(results),
+    }
+    paths = [output / "deepfilter.md"]
+    for name, figure in drawn.items():
+        paths.append(output / "figures" / name)
+        figures.save(figure, paths[-1], dpi=_DPI)
+    with replacing(paths[0]) as aside:
+        aside.write_text(markdown(results), encoding="utf-8")
+    return paths
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """All tables as Markdown."""
+    sections = [
+        _INTRODUCTION,
+        _incomplete(results),
+        "## All test beats\n",
+        _main_table(results),
+        "Rows with a source are as published there; - stands for what was not published.\n",
+        _deviations(results),
+        "## Ours, by other measures\n",
+        _measure_table(results, _OUR_MEASURES),
+        "## By noise factor\n\nSSD / CosSim; the lower edge belongs to a bin.\n",
+        _factor_table(results),
+        "![Mean SSD by noise factor](figures/deepfilter_by_factor.png)\n",
+        f"## Against `{_ANCHOR}`, beat by beat\n",
+        _paired_table(results),
+        "![Beats of a test record](figures/deepfilter_examples.png)\n",
+        _READING,
+        "## Sources\n",
+        "\n".join(f"- {reference}" for reference in REFERENCES) + "\n",
+    ]
+    return "\n".join(section for section in sections if section)
+
+
+def _incomplete(results: Sequence[Result]) -> str:
+    total = max(result.total for result in results)
+    if total == _PUBLISHED_BEATS:
+        return ""
+    return (
+        f"**These are {total:,} test beats, the published protocol has {_PUBLISHED_BEATS:,}: "
+        "records are missing, and the published rows are no comparison.**\n"
+    )
+
+
+def _main_table(results: Sequence[Result]) -> str:
+    rows = [_measured(result, _PUBLISHED_MEASURES) for result in results]
+    rows += [_published(row) for row in ROWS]
+    return _table(["method", *(_NAMES[name] for name in _PUBLISHED_MEASURES)], rows)
+
+
+def _measure_table(results: Sequence[Result], measures: Sequence[str]) -> str:
+    rows = [_measured(result, measures) for result in results]
+    return _table(["method", *(_NAMES[name] for name in measures)], rows)
+
+
+def _factor_table(results: Sequence[Result]) -> str:
+    rows = []
+    for result in results:
+        cells = [f"`{result.method}`{_remark(result)}"]
+        for low, high in pairwise(FACTOR_EDGES):
+            inside = (result.factor >= low) & (result.factor < high)
+            means = [_mean(result.values[name][inside]) for name in ("ssd", "cosine")]
+            cells.append(" / ".join(means))
+        rows.append(cells)
+    published = [f"{ssd:.3f} / {cosine:.3f}" for ssd, cosine in MECGE_BY_FACTOR]
+    rows.append([f"MECG-E {MECGE}", *published])
+    return _table(["method", *(f"{a:g}-{b:g}" for a, b in pairwise(FACTOR_EDGES))], rows)
+
+
+def _paired_table(results: Sequence[Result]) -> str:
+    anchor = next((result for result in results if result.method == _ANCHOR), None)
+    if anchor is None or anchor.diverged:
+        return f"`{_ANCHOR}` has not been run.\n"
+    rows = []
+    for result in results:
+        if result is anchor:
+            continue
+        cells = [f"`{result.method}`{_remark(result)}"]
+        for name in ("ssd", "cosine"):
+            _, ours, theirs = np.intersect1d(result.beat, anchor.beat, return_indices=True)
+            if result.diverged or len(ours) == 0:
+                cells.append("-")
+                continue
+            difference = paired_difference(
+                result.values[name][ours], anchor.values[name][theirs], result.record[ours]
+            )
+            cells.append(_interval(difference))
+        rows.append(cells)
+    return _table(["method", "SSD difference (mV²)", "CosSim difference"], rows)
+
+
+def _deviations(results: Sequence[Result]) -> str:
+    """How far our rows are from published ones, with a mark where it is too far."""
+    by_name = {result.method: result for result in results if not result.diverged}
+    lines = []
+    for row in ROWS:
+        if row.method not in by_name or len(by_name[row.method]) != _PUBLISHED_BEATS:
+            continue
+        values = by_name[row.method].values
+        published = (row.ssd, row.mad, row.prd, row.cosine)
+        shares = [
+            float(values[name].mean()) / value - 1
+            for name, value in zip(_PUBLISHED_MEASURES, published, strict=True)
+        ]
+        listed = ", ".join(
+            f"{_NAMES[name].split(' (')[0]} {share:+.1%}"
+            for name, share in zip(_PUBLISHED_MEASURES, shares, strict=True)
+        )
+        verdict = "" if max(map(abs, shares)) <= _TOLERANCE else " **Unexplained.**"
+        lines.append(f"- `{row.method}` against the published {row.title}: {listed}.{verdict}")
+    return "\n".join([*lines, ""])
+
+
+def _measured(result: Result, measures: Sequence[str]) -> list[str]:
+    cells = [f"`{result.method}`{_remark(result)}"]
+    for name in measures:
+        values = result.values[name]
+        if result.diverged:
+            cells.append("-")
+        else:
+            cells.append(
+                f"{_mean(values)} ± {_number(float(values.std()))} "
+                f"{_limits(bootstrap(values, result.record))}"
+            )
+    return cells
+
+
+def _published(row: Row) -> list[str]:
+    values = (row.ssd, row.mad, row.prd, row.cosine)
+    return [f"{row.title} {row.source}", *(f"{value:.3f}" for value in values)]
+
+
+def _remark(result: Result) -> str:
+    """What a reader must know of a row: that it diverged, or is of a part of the beats."""
+    remarks = []
+    if result.diverged:
+        remarks.append(f"diverged on {result.diverged:,} beats")
+    if len(result) < result.total:
+        remarks.append(f"{len(result):,} of {result.total:,} beats")
+    return f" ({'; '.join(remarks)})" if remarks else ""
+
+
+def _interval(interval: Interval) -> str:
+    return f"{_number(interval.mean)} {_limits(interval)}"
+
+
+def _limits(interval: Interval) -> str:
+    return f"[{_number(interval.low)}, {_number(interval.high)}]"
+
+
+def _mean(values: NDArray[np.float64]) -> str:
+    """The mean, where there is one: a diverged method has none, nor has an empty bin."""
+    finite = len(values) > 0 and bool(np.isfinite(values).all())
+    return _number(float(values.mean())) if finite else "-"
+
+
+def _number(value: float) -> str:
+    if np.isnan(value):
+        return "-"
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

@@ -1,0 +1,170 @@
+"""The benchmark: per-beat results, their files, tables and figures, and the command."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from excerpts import DATASETS, NSTDB, QTDB
+from typer.testing import CliRunner, Result
+
+from ipmdae import benchmark_cli, cli, rivals
+from ipmdae.benchmark_cli import processes
+from ipmdae.evaluation import benchmark, report
+from ipmdae.protocols.deepfilter import DeepFilter
+
+pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
+
+
+@cache
+def protocol() -> DeepFilter:
+    return DeepFilter(qtdb_folder=QTDB, nstdb_folder=NSTDB)
+
+
+@cache
+def result(method: str, beats: int | None = 20) -> benchmark.Result:
+    return benchmark.run(protocol(), method, beats=beats)
+
+
+class Diverging:
+    """Gives what is no number for every beat with much noise."""
+
+    def denoise(self, x: rivals.Signal, fs: float) -> rivals.Signal:
+        return x * (np.inf if np.ptp(x) > 3 else 1)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli.app, ["benchmark", *(str(argument) for argument in arguments)])
+
+
+def refused(outcome: Result) -> str:
+    assert outcome.exit_code == 1, outcome.output
+    assert outcome.stderr.splitlines()[-1].startswith("ipmdae: error: ")
+    return outcome.stderr
+
+
+def test_no_filter_improves_nothing_and_is_scored_on_all_beats_of_both_versions() -> None:
+    none = result("none", None)
+    count = len(protocol().beats("test"))
+    assert len(none) == none.total == 2 * count
+    np.testing.assert_array_equal(none.values["snr_improvement"], 0)
+    added = protocol().noisy_beats("test", 2)
+    expected = np.square(added.noisy - added.clean).sum(axis=1)
+    np.testing.assert_allclose(none.values["ssd"][count:], expected)
+    np.testing.assert_array_equal(none.factor, np.tile(added.factor, 2))
+
+
+def test_a_part_of_the_beats_is_spread_over_all() -> None:
+    some = result("none")
+    assert (len(some), some.total) == (40, result("none", None).total)
+    factors = protocol().factors["test"]
+    assert some.factor[0] == factors[0]
+    assert some.factor[19] == factors[-1]
+
+
+def test_learners_are_fitted_for_each_version() -> None:
+    fitted = result("lmmse")
+    assert fitted.diverged == 0
+    assert fitted.values["snr_improvement"].mean() > 5
+
+
+def test_the_number_of_processes_does_not_change_a_digit() -> None:
+    with processes(2) as mapper:
+        for method in ("iir", "lmmse"):
+            other = benchmark.run(protocol(), method, beats=20, mapper=mapper)
+            for name, values in result(method).values.items():
+                np.testing.assert_array_equal(other.values[name], values)
+
+
+def test_a_stored_result_comes_back_as_it_was(tmp_path: Path) -> None:
+    benchmark.save(result("iir"), tmp_path / "iir.npz")
+    stored = benchmark.load(tmp_path / "iir.npz")
+    assert (stored.method, stored.total) == ("iir", result("iir").total)
+    np.testing.assert_array_equal(stored.record, result("iir").record)
+    for name in benchmark.MEASURES:
+        np.testing.assert_array_equal(stored.values[name], result("iir").values[name])
+    np.testing.assert_array_equal(stored.examples.cleaned, result("iir").examples.cleaned)
+    np.savez(tmp_path / "other.npz", method="x")
+    with pytest.raises(ValueError, match="no stored result"):
+        benchmark.load(tmp_path / "other.npz")
+
+
+def test_divergence_is_scored_as_no_number_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rivals, "get", lambda name: Diverging())
+    diverging = benchmark.run(protocol(), "fir", beats=20)
+    assert 0 < diverging.diverged < 40
+    table = report.markdown([diverging, result("iir")])
+    assert f"`fir` (diverged on {diverging.diverged} beats; 40 of 190 beats) | - | -" in table
+    assert "`iir` (40 of 190 beats)" in table
+
+
+def test_report_has_our_rows_the_published_ones_and_their_sources() -> None:
+    table = report.markdown([result("none"), result("iir")])
+    for row in ("| MECG-E (magnitude and phase) [MECG-E] | 3.445 |", "| `none` (40 of", "| IIR ["):
+        assert row in table
+    assert "records are missing" in table
+    ssd = result("iir").values["ssd"]
+    assert f"| {ssd.mean():.3f} ± {ssd.std():.3f} [-, -] |" in table
+
+
+def test_report_tells_how_far_the_published_row_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "_PUBLISHED_BEATS", 40)
+    table = report.markdown([result("iir")])
+    share = result("iir").values["ssd"].mean() / 35.645 - 1
+    assert f"`iir` against the published IIR: SSD {share:+.1%}" in table
+    assert "**Unexplained.**" in table
+
+
+def test_command_writes_a_table_and_small_figures_and_report_makes_them_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = run("run", "--datasets", DATASETS, "--methods", "none, iir", "--beats", 10)
+    assert outcome.exit_code == 0, outcome.output
+    assert "iir: SSD" in outcome.output
+    written = Path("docs/results/deepfilter.md")
+    table = written.read_bytes()
+    for name in ("deepfilter_examples.png", "deepfilter_by_factor.png"):
+        assert 0 < (written.parent / "figures" / name).stat().st_size <= 150_000
+    written.unlink()
+    assert run("report").exit_code == 0
+    assert written.read_bytes() == table
+
+
+def test_what_is_stored_is_skipped_unless_more_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(benchmark_cli, "write_report", lambda *folders: None)
+    options = ("run", "--datasets", DATASETS, "--methods", "none", "--beats")
+    assert "none: SSD" in run(*options, 10).output
+    assert "none: is stored already" in run(*options, 10).output
+    assert "none: is stored already" in run(*options, 8).output
+    assert "none: SSD" in run(*options, 10, "--force").output
+    assert "on 24 beats" in run(*options, 12).output
+
+
+def test_a_method_that_fails_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(rivals._MODULES, "fir", "not_there")
+    monkeypatch.setattr(benchmark_cli, "write_report", lambda *folders: None)
+    outcome = run("run", "--datasets", DATASETS, "--methods", "fir,none", "--beats", 5)
+    assert "could not be run: fir (method fir needs" in refused(outcome)
+    assert "none: SSD" in outcome.output
+
+
+def test_bad_input_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "unknown method 'x'; there are: none, fir" in refused(run("run", "--methods", "x"))
+    assert "unknown protocol 'x'; there are: deepfilter" in refused(run("run", "--protocol", "x"))
+    assert "ipmdae download qtdb nstdb --to datasets" in refused(run("run"))
+    assert "make some with: ipmdae benchmark run" in refused(run("report"))
+
+
+def test_help_has_examples() -> None:
+    for command in ("run", "report"):
+        assert f"Example: ipmdae benchmark {command}" in run(command, "--help").output

@@ -1,0 +1,219 @@
+"""The native network: equal to the reference and to the oracle, whatever the processor, the batch
+and the number of threads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from networks import TINY, random_tensors, reference_io, reference_tensors
+
+from ipmdae import native
+from ipmdae.architecture import Architecture
+from ipmdae.engine.native import NativeNetwork
+from ipmdae.engine.numpy_network import NumpyNetwork
+from ipmdae.nn.reference_names import from_reference, infer_architecture
+
+pytestmark = pytest.mark.skipif(not native.available(), reason="the native library is not built")
+
+#: Sizes that fill no vector of any processor.
+ODD = Architecture(leads=2, channels=(12, 24, 30), branches=(1, 3), d_state=5)
+VARIANTS = [
+    ODD,
+    replace(ODD, kernel=5),
+    replace(ODD, kernel=9),
+    replace(ODD, pool_cap=None),
+    replace(ODD, pool_cap=3),
+    replace(ODD, expand=1),
+    replace(ODD, expand=3),
+    replace(ODD, d_conv=1),
+    replace(ODD, d_conv=60),
+    replace(ODD, d_state=16),
+    replace(ODD, d_state=35),
+    replace(ODD, attention="figure"),
+    replace(ODD, fusion="figure"),
+    replace(ODD, unused_projections=True),
+    replace(ODD, channels=(20,), branches=()),
+    replace(ODD, channels=(32, 64), branches=(1,)),
+    replace(ODD, channels=(48, 40, 80, 33), branches=(4, 5, 10)),
+    replace(ODD, channels=(16, 24, 32, 48, 64, 96), branches=(1, 2, 2, 3, 4), kernel=5, d_state=8),
+]
+LENGTHS = [*range(1, 10), 31, 32, 33, 100, 257]
+
+
+def windows(batch, length, leads, seed=0):
+    return np.random.default_rng(seed).standard_normal((batch, length, leads)).astype(np.float32)
+
+
+def network(architecture=ODD):
+    return NativeNetwork(architecture, random_tensors(architecture))
+
+
+@cache
+def reference():
+    architecture = infer_architecture(reference_tensors())
+    return architecture, from_reference(reference_tensors(), architecture)
+
+
+def assert_near(y, expected):
+    assert y.dtype == np.float32
+    assert y.shape == expected.shape
+    assert np.abs(y - expected).max() <= 1e-5 * expected.std()
+
+
+def assert_near_oracle(architecture, batch, length):
+    x = windows(batch, length, architecture.leads)
+    oracle = NumpyNetwork(architecture, random_tensors(architecture), np.float64)
+    assert_near(network(architecture).run(x), oracle.run(x))
+
+
+@pytest.mark.parametrize("case", ["a", "b", "c"])
+def test_equal_to_the_reference(case):
+    assert_near(
+        NativeNetwork(*reference()).run(reference_io()[f"x_{case}"]), reference_io()[f"y_{case}"]
+    )
+
+
+@pytest.mark.parametrize("architecture", VARIANTS, ids=str)
+def test_equal_to_the_oracle(architecture):
+    for length in (2, 75):
+        assert_near_oracle(architecture, 4, length)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_any_length(length):
+    assert_near_oracle(ODD, 4, length)
+
+
+@pytest.mark.parametrize("length", [2500, 4999, 5000])
+def test_long_windows(length):
+    assert_near_oracle(replace(ODD, channels=(8, 12, 16), branches=(1, 2)), 1, length)
+
+
+@pytest.mark.parametrize("leads", range(1, 13))
+def test_any_number_of_leads(leads):
+    assert_near_oracle(replace(ODD, leads=leads), 3, 43)
+
+
+@pytest.mark.parametrize("instruction_set", ["generic", "sse42", "avx2", "avx512"])
+def test_equal_with_every_instruction_set(instruction_set):
+    environment = {**os.environ, "IPMDAE_ISA": instruction_set}
+    known = [sys.executable, "-c", "from ipmdae import native; native.library()"]
+    if subprocess.run(known, env=environment, capture_output=True, check=False).returncode:
+        pytest.skip(f"this processor does not run {instruction_set}")
+    tests = ["reference", "oracle", "length"]
+    command = [sys.executable, "-m", "pytest", "-q", __file__, "-k", " or ".join(tests)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture
+def threads():
+    yield native.set_threads
+    native.set_threads(None)
+
+
+def test_a_window_does_not_depend_on_threads_or_its_batch(threads):
+    x = windows(19, 300, 2)
+    engine = network()
+    threads(1)
+    alone = np.concatenate([engine.run(x[i : i + 1]) for i in range(len(x))])
+    for number in range(1, 9):
+        threads(number)
+        np.testing.assert_array_equal(engine.run(x), alone)
+    np.testing.assert_array_equal(np.concatenate([engine.run(x[:7]), engine.run(x[7:])]), alone)
+
+
+def test_callers_may_share_a_network(threads):
+    threads(2)
+    engine = network()
+    inputs = [windows(3, 20 + 17 * i, 2, seed=i) for i in range(12)]
+    expected = [engine.run(x) for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            for y, alone in zip(pool.map(engine.run, inputs), expected, strict=True):
+                np.testing.assert_array_equal(y, alone)
+
+
+def test_a_nan_spoils_its_own_window_only(threads):
+    threads(1)
+    x, engine = windows(3, 60, 2), network()
+    expected = engine.run(x)
+    x[1, 30] = np.nan
+    y = engine.run(x)
+    np.testing.assert_array_equal(y[[0, 2]], expected[[0, 2]])
+    assert np.isnan(y[1]).any()
+    x[1] = 0
+    assert np.isfinite(engine.run(x)).all()
+
+
+@pytest.mark.parametrize("scale", [0, 1e-30, 1e30, -1e30])
+def test_extreme_inputs_stay_finite(scale):
+    x = (windows(2, 100, 2) * np.float32(scale)).astype(np.float32)
+    assert np.isfinite(network().run(x)).all()
+
+
+def test_no_windows():
+    assert network().run(windows(0, 10, 2)).shape == (0, 10, 2)
+
+
+@pytest.mark.parametrize("shape", [(10,), (10, 2), (1, 0, 2), (1, 10, 1)])
+def test_wrong_axes_are_refused(shape):
+    with pytest.raises(ValueError, match=r"\(batch, time, leads\) with 2 leads"):
+        network().run(np.zeros(shape, np.float32))
+
+
+def test_any_layout_and_dtype():
+    x, engine = windows(4, 50, 2), network()
+    expected = engine.run(x)
+    np.testing.assert_array_equal(engine.run(np.asfortranarray(x)), expected)
+    np.testing.assert_array_equal(engine.run(x.astype(np.float64)), expected)
+    np.testing.assert_array_equal(engine.run(np.repeat(x, 2, axis=0)[::2]), expected)
+    tensors = {name: tensor.astype(np.float64) for name, tensor in random_tensors(ODD).items()}
+    np.testing.assert_array_equal(NativeNetwork(ODD, tensors).run(x), expected)
+
+
+def test_weights_are_copied():
+    tensors, x = random_tensors(ODD), windows(1, 50, 2)
+    engine = NativeNetwork(ODD, tensors)
+    before = engine.run(x)
+    for tensor in tensors.values():
+        tensor[...] = np.nan
+    np.testing.assert_array_equal(engine.run(x), before)
+
+
+def test_a_missing_tensor_is_named():
+    tensors = random_tensors(TINY)
+    del tensors["decoder.1.bias"]
+    with pytest.raises(ValueError, match=r"decoder\.1\.bias .*missing"):
+        NativeNetwork(TINY, tensors)
+
+
+def test_too_many_stages_are_refused():
+    deep = Architecture(leads=1, channels=(1,) * 33, branches=(1,) * 32)
+    with pytest.raises(ValueError, match="up to 32 stages"):
+        network(deep)
+
+
+@pytest.mark.parametrize("description", [[], [1, 3], [2, 3, 4, 16, 4, 2, 0, 0, 0, 1, 8, 9]])
+def test_a_wrong_description_is_refused(description):
+    with pytest.raises(ValueError, match="tensors of the description"):
+        native.network_open(description, [])
+
+
+def test_a_window_beyond_the_memory_is_refused():
+    handle = native.network_open([1, 3, 4, 1, 1, 1, 0, 0, 0, 1, 8], list(_one_stage().values()))
+    endless = np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), (1, 2**40, 1), (0, 0, 0))
+    with pytest.raises(MemoryError, match="shorter"):
+        native.network_run(handle, endless, endless)
+    native.network_close(handle)
+
+
+def _one_stage():
+    return random_tensors(Architecture(leads=1, channels=(8,), branches=()))

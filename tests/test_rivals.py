@@ -1,0 +1,194 @@
+"""The rivals: each is what it says, and all are called alike."""
+
+from __future__ import annotations
+
+from importlib import util
+
+import numpy as np
+import pytest
+from scipy.signal import filtfilt, firwin, freqz
+
+from ipmdae import examples, formats, rivals
+from ipmdae.rivals.filters import _kaiser_kernels, zero_phase, zero_phase_kernel
+
+FS = 360.0
+RNG = np.random.default_rng(0)
+_PACKAGES = {"wavelet": "pywt", "tv": "skimage", "neurokit": "neurokit2"}
+
+here = [
+    name
+    for name in rivals.names()
+    if util.find_spec(_PACKAGES.get(name.split("-")[0], "scipy")) is not None
+]
+
+
+def fitted(name: str, length: int = 512) -> rivals.Rival:
+    """A rival, fitted on windows of an ECG with wander where it learns."""
+    rival = rivals.get(name)
+    if isinstance(rival, rivals.Learner):
+        clean = ecg()[: len(ecg()) // length * length].reshape(-1, length)
+        rival.fit(clean + wander(clean.size).reshape(clean.shape), clean, FS)
+    return rival
+
+
+def ecg() -> rivals.Signal:
+    """A minute of a nearly clean lead."""
+    signal = formats.read(examples.path("118e24_excerpt"), annotations=False).signal[:, 0]
+    return np.asarray(signal - np.median(signal))
+
+
+def wander(samples: int) -> rivals.Signal:
+    """Two slow waves of 2 mV in all."""
+    time = np.arange(samples) / FS
+    return np.sin(2 * np.pi * 0.11 * time) + np.sin(2 * np.pi * 0.23 * time + 1)
+
+
+@pytest.mark.parametrize("name", here)
+def test_every_rival_gives_a_finite_signal_of_the_same_shape_and_keeps_its_input(
+    name: str,
+) -> None:
+    beat = (ecg() + wander(len(ecg())))[1000:1512]
+    kept = beat.copy()
+    rival = fitted(name)
+    cleaned = rival.denoise(beat, FS)
+    assert cleaned.shape == beat.shape
+    assert np.isfinite(cleaned).all()
+    np.testing.assert_array_equal(beat, kept)
+    np.testing.assert_array_equal(rival.denoise(beat, FS), cleaned)
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        set(here)
+        & {"fir", "iir", "median", "wavelet", "butterworth-0.5-40", "neurokit", "neurokit-biosppy"}
+    ),
+)
+def test_what_removes_baseline_takes_wander_off_a_recording_and_leaves_the_ecg(name: str) -> None:
+    clean = ecg()
+    cleaned = rivals.get(name).denoise(clean + wander(len(clean)), FS)
+    inner = slice(1000, -1000)
+    assert np.corrcoef(cleaned[inner], clean[inner])[0, 1] > 0.8
+    before = np.mean(wander(len(clean))[inner] ** 2)
+    assert np.mean((cleaned - clean)[inner] ** 2) < 0.15 * before
+
+
+def test_none_changes_nothing() -> None:
+    np.testing.assert_array_equal(rivals.get("none").denoise(ecg(), FS), ecg())
+
+
+@pytest.mark.parametrize("samples", [2000, 7001])
+def test_zero_phase_by_fft_is_filtfilt(samples: int) -> None:
+    x, taps = RNG.standard_normal(samples).cumsum(), firwin(301, 0.67, pass_zero=False, fs=FS)
+    filtered = zero_phase(zero_phase_kernel(taps), x)
+    np.testing.assert_allclose(filtered, filtfilt(taps, 1.0, x), atol=1e-9)
+
+
+def test_fir_stops_below_and_passes_above_its_edge() -> None:
+    high_pass, low_pass = _kaiser_kernels(FS)
+    assert len(high_pass) == len(low_pass) == 2 * 2009 - 1
+    for kernel, frequencies in ((high_pass, (0.3, 5.0)), (low_pass, (170.0, 100.0))):
+        _, gain = freqz(kernel, worN=frequencies, fs=FS)
+        assert abs(gain[0]) < 0.02
+        assert abs(gain[1]) == pytest.approx(1, abs=0.05)
+
+
+def test_fir_extends_a_beat_as_the_published_script_does() -> None:
+    x = ecg()[1000:1512]
+    taps = firwin(2009, 0.67, window=("kaiser", 0.0), pass_zero="highpass", fs=FS)
+    held = np.concatenate([x[::-1], x, np.full(3 * 2009 - 512, x[-1])])
+    high = filtfilt(taps, 1.0, held)[512:1024]
+    ours = rivals.get("fir").denoise(x, FS)
+    np.testing.assert_allclose(ours, high, atol=0.05 * np.ptp(x))
+
+
+@pytest.mark.parametrize("fs", [250.0, 360.0])
+def test_butterworth_bandwidths(fs: float) -> None:
+    """A wave passes at the middle and is halved twice over (both ways) at the edges."""
+    time = np.arange(round(60 * fs)) / fs
+    for name, low, high in (("butterworth-0.05-150", 0.05, 150), ("butterworth-0.5-40", 0.5, 40)):
+        rival = rivals.get(name)
+        for frequency, expected in ((low, 0.5), (10.0, 1.0), (high, 0.5)):
+            if frequency >= fs / 2:
+                continue
+            wave = np.sin(2 * np.pi * frequency * time)
+            cleaned = rival.denoise(wave, fs)[len(time) // 4 : -len(time) // 4]
+            assert np.ptp(cleaned) / 2 == pytest.approx(expected, abs=0.1)
+
+
+def test_median_takes_off_what_changes_slowly_and_keeps_a_narrow_peak() -> None:
+    peak = np.zeros(2000)
+    peak[1000:1020] = 1
+    ramp = np.linspace(0, 3, 2000)
+    cleaned = rivals.get("median").denoise(peak + ramp, FS)
+    np.testing.assert_allclose(cleaned, peak, atol=0.05)
+
+
+def test_wavelet_does_not_depend_on_where_the_beat_lies() -> None:
+    pytest.importorskip("pywt")
+    noisy = ecg() + wander(len(ecg())) + 0.05 * RNG.standard_normal(len(ecg()))
+    rival = rivals.get("wavelet")
+    moved = rival.denoise(noisy[37:], FS)
+    np.testing.assert_allclose(rival.denoise(noisy, FS)[5037:-5000], moved[5000:-5000], atol=0.05)
+
+
+def test_wavelet_and_tv_take_white_noise_off() -> None:
+    pytest.importorskip("pywt")
+    pytest.importorskip("skimage")
+    clean = np.sin(2 * np.pi * 5 * np.arange(3600) / FS)
+    noisy = clean + 0.2 * RNG.standard_normal(3600)
+    for name in ("wavelet", "tv"):
+        error = np.std(rivals.get(name).denoise(noisy, FS) - clean)
+        assert error < 0.6 * np.std(noisy - clean)
+    np.testing.assert_array_equal(rivals.get("tv").denoise(np.ones(600), FS), 1)
+
+
+def test_lmmse_finds_a_linear_relation_exactly() -> None:
+    clean = RNG.standard_normal((500, 8))
+    noisy = clean @ RNG.standard_normal((8, 8)) + 3
+    rival = rivals.get("lmmse")
+    assert isinstance(rival, rivals.Learner)
+    rival.fit(noisy, clean, FS)
+    np.testing.assert_allclose(rival.denoise(noisy[0], FS), clean[0], atol=1e-4)
+
+
+def test_wiener_of_white_signal_and_noise_is_a_gain() -> None:
+    """With equal powers S / (S + N) is a half at all frequencies."""
+    clean = RNG.standard_normal((4000, 32))
+    noisy = clean + RNG.standard_normal((4000, 32))
+    rival = rivals.get("wiener")
+    assert isinstance(rival, rivals.Learner)
+    rival.fit(noisy, clean, FS)
+    np.testing.assert_allclose(rival.denoise(noisy[0], FS), noisy[0] / 2, atol=0.2)
+
+
+def test_wiener_beats_no_filter_on_what_it_was_fitted_on() -> None:
+    clean = ecg()[:20_480].reshape(-1, 512)
+    noisy = clean + wander(clean.size).reshape(clean.shape)
+    for name in ("wiener", "lmmse"):
+        cleaned = np.stack([fitted(name).denoise(window, FS) for window in noisy[:4]])
+        assert np.mean((cleaned - clean[:4]) ** 2) < 0.3 * np.mean((noisy - clean)[:4] ** 2)
+
+
+@pytest.mark.parametrize("name", ["wiener", "lmmse"])
+def test_learners_say_what_is_wrong(name: str) -> None:
+    with pytest.raises(RuntimeError, match="must be fitted"):
+        rivals.get(name).denoise(ecg()[:512], FS)
+    with pytest.raises(ValueError, match=r"fitted .*250 Hz"):
+        fitted(name).denoise(ecg()[:512], 250)
+
+
+def test_lmmse_refuses_another_length() -> None:
+    with pytest.raises(ValueError, match="windows of 512 samples"):
+        fitted("lmmse").denoise(ecg()[:511], FS)
+
+
+def test_unknown_rival_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(ValueError, match=r"unknown method 'nothing'; there are: none, fir, iir"):
+        rivals.get("nothing")
+
+
+def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(rivals._MODULES, "none", "not_there")
+    with pytest.raises(ModuleNotFoundError, match=r"ultralight-ipm-dae\[benchmark\]"):
+        rivals.get("none")
