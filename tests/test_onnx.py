@@ -178,6 +178,7 @@ def test_the_file_alone_runs_and_describes_the_model(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("length", [1, 2, 3, 30])
 def test_another_runtime_agrees(length: int) -> None:
+    pytest.importorskip("onnx", "1.22", reason="it saw nothing from within a Scan before")
     model, x = model_of(TINY), windows(2, length)
     (y,) = ReferenceEvaluator(to_onnx(model)).run(None, {"windows": x})
     np.testing.assert_allclose(y, exact(model).run(x), atol=PARITY)
@@ -207,9 +208,6 @@ def test_weights_that_do_not_fit_are_named() -> None:
     model.tensors["encoder.1.bias"][2] = np.nan
     with pytest.raises(ValueError, match=r"model random: tensor encoder\.1\.bias holds NaN"):
         to_onnx(model)
-    del model.tensors["encoder.1.bias"]
-    with pytest.raises(ValueError, match=r"encoder\.1\.bias .*missing"):
-        OnnxNetwork(model)
 
 
 def test_an_interrupted_export_leaves_the_old_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -81,21 +82,16 @@ def run(
             if not force and path.is_file() and len(harness.load(path)) >= wanted:
                 out.print(f"{name}: is stored already")
                 continue
-            task = bars.add_task(name, total=wanted)
+            advance = partial(bars.advance, bars.add_task(name, total=wanted))
             try:
-                result = harness.run(
-                    source,
-                    name,
-                    beats=beats,
-                    mapper=mapper,
-                    done=partial(bars.advance, task),
-                )
+                result = harness.run(source, name, beats=beats, mapper=mapper, done=advance)
             except (ValueError, RuntimeError, ArithmeticError, ModuleNotFoundError) as error:
                 failed.append(f"{name} ({error})")
                 continue
             harness.save(result, path)
             out.print(summary(result))
-    write_report(protocol, results, output)
+    if len(failed) < len(chosen):
+        write_report(protocol, results, output)
     if failed:
         raise RuntimeError(f"could not be run: {'; '.join(failed)}")
 
@@ -156,9 +152,18 @@ def processes(workers: int) -> Iterator[Mapper]:
     if workers == 1:
         yield map
         return
-    # A forked child would inherit the locks of the progress bars' thread.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    # A forked child would inherit the locks of the progress bars' thread. Ctrl-C ends this process,
+    # which then ends the others.
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+    try:
         yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def progress_bars() -> Progress:

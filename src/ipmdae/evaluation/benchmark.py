@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,7 +169,7 @@ def load(path: Path) -> Result:
         ValueError: it is no such file.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return Result(
                 method=str(stored["method"]),
                 total=int(stored["total"]),
@@ -183,7 +184,7 @@ def load(path: Path) -> Result:
                     cleaned=stored["example_cleaned"],
                 ),
             )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, BadZipFile) as error:
         raise ValueError(f"{path} is no stored result ({error}); run it with --force") from error
 
 
