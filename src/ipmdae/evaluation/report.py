@@ -81,8 +81,10 @@ _READING = """\
   knows where in the window a P wave, a QRS complex and the zeros behind the beat usually are.
   So do all networks of this benchmark: what `lmmse` gains over `wiener` is how much is to be had
   from the beats' alignment and the zeros alone, without a network, and is not there in a recording.
-- The mean SSD hangs on few beats: wander that stays level within the window has an offset far
-  larger than its peak-to-peak value, which is what the noise factor counts.
+- The mean SSD hangs on few beats. The noise factor counts the peak-to-peak value of the wander in
+  the window; where that is small, its offset grows with it: in version 2, 97 % of the energy of
+  the noise is its mean over the window. Without a filter 5 % of the beats hold 68 % of the summed
+  SSD, after `iir` still 39 %.
 """
 
 
@@ -114,7 +116,8 @@ def markdown(results: Sequence[Result]) -> str:
         _incomplete(results),
         "## All test beats\n",
         _main_table(results),
-        "Rows with a source are as published there; - stands for what was not published.\n",
+        _parts(results),
+        "Rows with a source are as published there.\n",
         _deviations(results),
         "## Ours, by other measures\n",
         _measure_table(results, _OUR_MEASURES),
@@ -138,6 +141,15 @@ def _incomplete(results: Sequence[Result]) -> str:
     return (
         f"**These are {total:,} test beats, the published protocol has {_PUBLISHED_BEATS:,}: "
         "records are missing, and the published rows are no comparison.**\n"
+    )
+
+
+def _parts(results: Sequence[Result]) -> str:
+    if all(len(result) == result.total for result in results):
+        return ""
+    return (
+        "Where a row names fewer beats, it is of a part of them, evenly spread over the test "
+        "(option `--beats`); the same command without it runs them all.\n"
     )
 
 
