@@ -109,7 +109,7 @@ def denoise(
         seconds = time.perf_counter() - started
         out.print(
             f"cleaned in {seconds:.2f} s: real-time factor {seconds / noisy.duration:.2g}, "
-            f"{noisy.duration / seconds:.3g} times as fast as recorded"
+            f"{noisy.duration / seconds:,.0f} times as fast as recorded"
         )
         if figure:
             from ipmdae import figures
