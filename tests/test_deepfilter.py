@@ -131,6 +131,18 @@ def test_noise_starts_over_when_less_than_a_window_remains() -> None:
         deepfilter.pieces(noise[:511], 1)
 
 
+def test_fresh_noise_is_of_the_same_part_but_from_random_places() -> None:
+    beats, fresh = (protocol().noisy_beats("train", 1, fresh=fresh) for fresh in (False, True))
+    np.testing.assert_array_equal(beats.clean, fresh.clean)
+    np.testing.assert_array_equal(beats.factor, fresh.factor)
+    added = fresh.noisy - fresh.clean
+    np.testing.assert_allclose(np.ptp(added, axis=1), np.ptp(beats.noisy - beats.clean, axis=1))
+    ramp = deepfilter.random_pieces(np.arange(600.0), 50)
+    np.testing.assert_array_equal(np.diff(ramp, axis=1), 1)
+    assert len(np.unique(ramp[:, 0])) > 25
+    assert ramp.max() <= 599
+
+
 def test_missing_records_are_told_of_and_a_side_without_any_is_refused(tmp_path: Path) -> None:
     for file in QTDB.glob("sel100.*"):
         (tmp_path / file.name).write_bytes(file.read_bytes())

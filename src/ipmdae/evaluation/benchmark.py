@@ -118,7 +118,7 @@ def run(
     examples = None
     for version in VERSIONS:
         if isinstance(rival, rivals.Learner):
-            training = protocol.noisy_beats("train", version)
+            training = protocol.noisy_beats("train", version, fresh=rival.fresh_noise)
             rival.fit(training.noisy, training.clean, protocol.fs)
         test = protocol.noisy_beats("test", version)
         chosen = _spread(len(test), beats)

@@ -120,11 +120,16 @@ class DeepFilter:
         by_record = [self._cut(name) for name in names]
         return Beats(np.concatenate(by_record), np.repeat(names, [len(b) for b in by_record]))
 
-    def noisy_beats(self, part: Part, version: Version) -> NoisyBeats:
-        """The beats of one side with the noise of one version."""
+    def noisy_beats(self, part: Part, version: Version, *, fresh: bool = False) -> NoisyBeats:
+        """The beats of one side with the noise of one version.
+
+        The published noise of a side is 634 different pieces, used again and again. With ``fresh``
+        each beat gets a piece of its own, from a random place of the same noise: for training.
+        """
         beats = self._train if part == "train" else self._test
         factor = self.factors[part]
-        noise = pieces(self._noise(part, version), len(beats))
+        cut = random_pieces if fresh else pieces
+        noise = cut(self._noise(part, version), len(beats))
         return NoisyBeats(beats.clean, beats.record, add_noise(beats.clean, noise, factor), factor)
 
     @cached_property
@@ -213,6 +218,12 @@ def pieces(noise: Array, count: int) -> Array:
     if whole == 0:
         raise ValueError(f"noise of {len(noise)} samples is shorter than one window of {WINDOW}")
     return noise[: whole * WINDOW].reshape(whole, WINDOW)[np.arange(count) % whole]
+
+
+def random_pieces(noise: Array, count: int) -> Array:
+    """Pieces of noise from random places, (count, 512), always the same draw."""
+    starts = np.random.default_rng(_SEED).integers(len(noise) - WINDOW + 1, size=count)
+    return noise[starts[:, np.newaxis] + np.arange(WINDOW)]
 
 
 def add_noise(clean: Array, noise: Array, factor: Array) -> Array:

@@ -36,7 +36,15 @@ class Rival(Protocol):
 
 @runtime_checkable
 class Learner(Rival, Protocol):
-    """A rival that must be fitted before it cleans; RuntimeError when it is not."""
+    """A rival that must be fitted before it cleans; RuntimeError when it is not.
+
+    Attributes:
+        fresh_noise: whether it wants noise of its own for each window, where a protocol's noise
+            repeats.
+    """
+
+    @property
+    def fresh_noise(self) -> bool: ...
 
     def fit(self, noisy: Signal, clean: Signal, fs: float) -> None:
         """Learn from pairs of windows, both (windows, time) in mV at ``fs`` Hz."""
@@ -63,6 +71,7 @@ _MODULES = {
     "neurokit-templateconvolution": "neurokit",
     "wiener": "wiener",
     "lmmse": "wiener",
+    "lmmse-fresh": "wiener",
 }
 
 
