@@ -209,7 +209,12 @@ def test_ctrl_c_leaves_parts_and_the_next_download_goes_on(mirror: Mirror) -> No
     mirror.fail("bw.dat", ["stall"])
     command = [sys.executable, "-m", "ipmdae", "download", "nstdb", "--base-url", mirror.url]
     process = subprocess.Popen(
-        command, env=os.environ | {"PYTHONPATH": SOURCES}, stderr=subprocess.PIPE, text=True
+        command,
+        env=os.environ | {"PYTHONPATH": SOURCES},
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore Ctrl-C, and what they start inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     part = Path("datasets", NSTDB, "bw.dat.part")
     while not (part.exists() and part.stat().st_size > 50_000):

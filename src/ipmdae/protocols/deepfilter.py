@@ -223,7 +223,8 @@ def pieces(noise: Array, count: int) -> Array:
 def random_pieces(noise: Array, count: int) -> Array:
     """Pieces of noise from random places, (count, 512), always the same draw."""
     starts = np.random.default_rng(_SEED).integers(len(noise) - WINDOW + 1, size=count)
-    return noise[starts[:, np.newaxis] + np.arange(WINDOW)]
+    drawn: Array = noise[starts[:, np.newaxis] + np.arange(WINDOW)]
+    return drawn
 
 
 def add_noise(clean: Array, noise: Array, factor: Array) -> Array:
