@@ -79,6 +79,6 @@ def protocol_settings(args: argparse.Namespace) -> dict[str, object]:
 
 if __name__ == "__main__":
     try:
-        print(f"results: {main()}")
+        run.announce(main())
     except (OSError, ValueError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -13,6 +13,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from ipmdae import __version__, protocols
 from ipmdae.files import replacing
@@ -119,6 +120,12 @@ def train(settings: Settings, log_dir: Path, machine: Machine, resume: int | Non
     module = DenoisingModule(registry.build(settings.model, protocol.leads), recipe)
     trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=False)
     return folder
+
+
+@rank_zero_only
+def announce(folder: Path) -> None:
+    """Print where the results are, once however many processes trained."""
+    print(f"results: {folder}")
 
 
 def write_settings(folder: Path, settings: Settings) -> None:
