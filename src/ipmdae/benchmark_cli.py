@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+from ipmdae.console import err, out, warnings_in_one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from ipmdae.evaluation.benchmark import Mapper, Result
-
-out = Console(highlight=False, soft_wrap=True)
-err = Console(highlight=False, soft_wrap=True, stderr=True)
 
 benchmark = typer.Typer(no_args_is_help=True)
 
@@ -62,7 +60,6 @@ def run(
     """
     require_scipy()
     from ipmdae import rivals
-    from ipmdae.cli import warnings_in_one_line
     from ipmdae.data import nstdb, qtdb
     from ipmdae.evaluation import benchmark as harness
     from ipmdae.protocols.deepfilter import VERSIONS, DeepFilter

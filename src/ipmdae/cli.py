@@ -6,20 +6,17 @@ What a command needs is imported when it runs, so that ``ipmdae --help`` is quic
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
 from ipmdae import __version__
 from ipmdae.benchmark_cli import benchmark
+from ipmdae.console import complain, err, out, warnings_in_one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress as ProgressBars
@@ -27,9 +24,6 @@ if TYPE_CHECKING:
 
     from ipmdae.data.download import Dataset, Progress
     from ipmdae.recording import Recording
-
-out = Console(highlight=False, soft_wrap=True)
-err = Console(highlight=False, soft_wrap=True, stderr=True)
 
 
 class OneLineErrors(TyperGroup):
@@ -50,11 +44,6 @@ class OneLineErrors(TyperGroup):
 
 app = typer.Typer(cls=OneLineErrors, no_args_is_help=True, add_completion=False)
 app.add_typer(benchmark, name="benchmark")
-
-
-def complain(kind: str, message: str) -> None:
-    """Print ``message`` as one line on stderr."""
-    err.print(f"ipmdae: {kind}: {' '.join(message.split())}", markup=False)
 
 
 def print_version(wanted: bool) -> None:
@@ -118,19 +107,6 @@ def denoise(
             out.print(f"drawn to {figure}", markup=False)
         formats.write(cleaned, output)
         out.print(f"written to {output}", markup=False)
-
-
-@contextmanager
-def warnings_in_one_line() -> Iterator[None]:
-    """Print the warnings of the block on stderr, when it ends, as errors are printed."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("default", UserWarning)
-        try:
-            yield
-        finally:
-            for warning in caught:
-                complain("warning", str(warning.message))
 
 
 def refuse_output(record: Path, output: Path, overwrite: bool) -> None:

@@ -19,9 +19,9 @@ _TINY = 1e-6  # mV²
 
 
 def examples(results: Sequence[Result]) -> Figure:
-    """A column for each noise factor, a row for each of the methods with the least mean SSD."""
+    """A column for each noise factor, a row for each of the methods most similar to the beat."""
     usable = [result for result in results if not result.diverged]
-    best = sorted(usable, key=lambda result: float(result.values["ssd"].mean()))[:_SHOWN]
+    best = sorted(usable, key=lambda result: -float(result.values["cosine"].mean()))[:_SHOWN]
     first = results[0].examples
     rows, columns = 1 + len(best), len(first.factor)
     figure = Figure(figsize=(10, 1.5 * rows), layout="constrained")

@@ -84,8 +84,12 @@ _READING = """\
   piece from a random place of the same noise. Whatever is trained on the pairs as published,
   networks too, is measured with this handicap.
 - `lmmse-fresh` knows where in the window a QRS complex and the zeros behind the beat usually are,
-  and so does every network of this benchmark. What it gains over `wiener` is to be had from the
-  beats' alignment and the zeros without any network, and is not there in a recording.
+  and so does every network of this benchmark; a recording does not tell that. How much of its lead
+  over `wiener` is due to it, and how much to the ends of the window, beyond which `wiener` takes
+  everything for zero, was not measured.
+- A low SSD is no good shape: a flat line at zero has a mean SSD of 25.5, less than `fir` and `iir`.
+  `wiener` and the filters for QRS detectors come below it by giving back little but QRS complexes;
+  read the cosine similarity beside it.
 - The mean SSD hangs on few beats. The noise factor counts the peak-to-peak value of the wander in
   the window; where that is small, its offset grows with it: in version 2, 97 % of the energy of
   the noise is its mean over the window. Without a filter 5 % of the beats hold 68 % of the summed
