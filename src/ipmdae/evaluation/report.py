@@ -26,7 +26,7 @@ from ipmdae.files import replacing
 _ANCHOR = "iir"
 _PUBLISHED_BEATS = 26_632
 _TOLERANCE = 0.05
-_DPI = 90
+_DPI = 85
 
 _NAMES = {
     "ssd": "SSD (mV²)",
@@ -78,22 +78,18 @@ _READING = """\
 - `wiener` and `lmmse` were fitted on the 72,002 training beats of each version, as the published
   networks were; the other methods of ours saw none. `wiener` is the best linear filter that treats
   all samples alike; `lmmse` is the best linear map from the 512 samples to the 512 samples.
-- The 72,002 training beats carry only 634 different pieces of noise, and `lmmse` learns these by
-  heart: in version 1 its mean SSD is 2.2 on test beats with training noise, and 74 on training
-  beats with test noise. `lmmse-fresh` differs in nothing but that each training beat gets a
-  piece from a random place of the same noise. Whatever is trained on the pairs as published,
-  networks too, is measured with this handicap.
+- Training noise of 325,000 samples is only 634 pieces, which the 72,002 training beats share, and
+  `lmmse` learns these by heart. `lmmse-fresh` differs in nothing but that each training beat gets a
+  piece from a random place of the same noise: compare the two rows. Whatever is trained on the
+  pairs as published, networks too, is measured with this handicap.
 - `lmmse-fresh` knows where in the window a QRS complex and the zeros behind the beat usually are,
   and so does every network of this benchmark; a recording does not tell that. How much of its lead
   over `wiener` is due to it, and how much to the ends of the window, beyond which `wiener` takes
   everything for zero, was not measured.
-- A low SSD is no good shape: a flat line at zero has a mean SSD of 25.5, less than `fir` and `iir`.
-  `wiener` and the filters for QRS detectors come below it by giving back little but QRS complexes;
-  read the cosine similarity beside it.
-- The mean SSD hangs on few beats. The noise factor counts the peak-to-peak value of the wander in
-  the window; where that is small, its offset grows with it: in version 2, 97 % of the energy of
-  the noise is its mean over the window. Without a filter 5 % of the beats hold 68 % of the summed
-  SSD, after `iir` still 39 %.
+- A low SSD is no good shape: `wiener` and most filters for QRS detectors have one and give back
+  little but QRS complexes; read the cosine similarity beside it.
+- The mean SSD hangs on few beats, as the standard deviations show. The noise factor counts the
+  peak-to-peak value of the wander in the window; where that is small, its offset grows with it.
 """
 
 
