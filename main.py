@@ -41,6 +41,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="VERSION",
         help="go on with a killed run (the last one where no number is given), as it was set up",
     )
+    add(
+        "--augment",
+        action="store_true",
+        help="with --protocol clinic: selected targets, and all that may happen to a recording",
+    )
     add("--devices", type=flags.positive, default=1, help="how many GPUs (or CPU processes)")
     add("--precision", default="32-true", help="of the arithmetic, by Lightning's names")
     return parser.parse_args(arguments)
@@ -74,7 +79,9 @@ def protocol_settings(args: argparse.Namespace) -> dict[str, object]:
     """The arguments of the protocol that the flags name; "clinic" has its own split and SNR."""
     if args.protocol == "reference":
         return flags.reference_settings(args)
-    return {**flags.dataset_folders(args), **flags.window_setting(args), "seed": args.seed}
+    wide = {"augment": True, "snr_range": (-10.0, 25.0)} if args.augment else {}
+    folders, window = flags.dataset_folders(args), flags.window_setting(args)
+    return {**folders, **window, **wide, "seed": args.seed}
 
 
 if __name__ == "__main__":

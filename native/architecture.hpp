@@ -17,10 +17,13 @@ struct Architecture {
     bool attention_of_sum;  // f(mean + max) instead of f(mean) + f(max)
     bool fusion_projected;  // softmax(Q K^T) V instead of softmax(M M^T) M
     bool fusion_weights;    // the tensors hold maps to Q, K and V, used or not
+    bool residual;          // the decoder gives the noise, the network x less that
+    bool uncertainty;       // a second output for each lead: the log of its error's deviation
     int stages;
     std::array<int, kMostStages> channels;  // of each encoder stage
-    std::array<int, kMostStages> branches;  // of the module on each stage but the deepest
+    std::array<int, kMostStages> branches;  // of each stage but the deepest; 0: no module, plain
 
+    int outputs() const { return uncertainty ? 2 * leads : leads; }
     int branch_width(int stage) const { return channels[stage] / branches[stage]; }
     int inner_width(int stage) const { return expand * branch_width(stage); }
     int dt_rank(int stage) const { return (branch_width(stage) + 15) / 16; }
@@ -38,7 +41,7 @@ public:
     // Floats of working memory for one window of so many samples.
     virtual std::uint64_t workspace(std::ptrdiff_t samples) const = 0;
 
-    // y (samples, leads) of x (samples, leads). `memory` is aligned to 64 bytes.
+    // y (samples, outputs) of x (samples, leads). `memory` is aligned to 64 bytes.
     virtual void run(const float* x, float* y, std::ptrdiff_t samples, float* memory) const = 0;
 };
 

@@ -4,7 +4,8 @@
 //     D_k = relu(conv^T(D_{k-1} + module(E_{K-k+1}))), without relu at the end
 //
 // A module replaces its E_k, which the next stage has then read, and the decoder's stage of that
-// length is added to it: the encoder's arrays serve the decoder as well.
+// length is added to it: the encoder's arrays serve the decoder as well. A stage without branches
+// has no module: its E_k stays as it is.
 #pragma once
 
 #include "architecture.hpp"
@@ -21,9 +22,11 @@ public:
         const int stages = architecture.stages, kernel = architecture.kernel;
         for (int k = 0; k < stages; ++k)
             encoder_.emplace_back(tensors, channels(k), row_width(k), channels(k + 1), kernel);
-        for (int k = 0; k < stages - 1; ++k) modules_.emplace_back(tensors, architecture, k);
+        for (int k = 0; k < stages - 1; ++k)
+            modules_.push_back(architecture.branches[k] ? MfIpm(tensors, architecture, k) : MfIpm());
         for (int k = stages; k > 0; --k)
-            decoder_.emplace_back(tensors, channels(k), row_width(k), channels(k - 1), kernel);
+            decoder_.emplace_back(tensors, channels(k), row_width(k),
+                                  k > 1 ? channels(k - 1) : architecture.outputs(), kernel);
     }
 
     std::uint64_t workspace(std::ptrdiff_t samples) const override {
@@ -31,6 +34,7 @@ public:
         const Memory memory(*this, samples, arena);
         std::uint64_t most = arena.used();
         for (int k = 0; k < int(modules_.size()); ++k) {
+            if (!architecture_.branches[k]) continue;
             Arena rest = arena;
             const MfIpm::Memory working(modules_[k], memory.levels[k + 1].length, rest);
             most = std::max(most, rest.used());
@@ -45,13 +49,17 @@ public:
         std::memcpy(memory.levels[0].start, x, sizeof(float) * samples * architecture_.leads);
         for (int k = 0; k < stages; ++k) {
             encoder_[k].run(memory.levels[k], memory.levels[k + 1]);
-            if (k > 0) run_module(k - 1, memory.levels[k], arena);
+            if (k > 0 && architecture_.branches[k - 1]) run_module(k - 1, memory.levels[k], arena);
         }
         for (int k = stages; k > 1; --k)
             decoder_[stages - k].run(memory.levels[k], memory.levels[k - 1], {true, true});
         decoder_[stages - 1].run(memory.levels[1], memory.result, {});
-        for (std::ptrdiff_t t = 0; t < samples; ++t, y += architecture_.leads)
-            std::memcpy(y, memory.result.row(t), sizeof(float) * architecture_.leads);
+        const int leads = architecture_.leads, outputs = architecture_.outputs();
+        for (std::ptrdiff_t t = 0; t < samples; ++t, x += leads, y += outputs) {
+            std::memcpy(y, memory.result.row(t), sizeof(float) * outputs);
+            if (!architecture_.residual) continue;
+            for (int lead = 0; lead < leads; ++lead) y[lead] = x[lead] - y[lead];
+        }
     }
 
 private:
@@ -61,7 +69,7 @@ private:
 
         Memory(const IpmDae& network, std::ptrdiff_t samples, Arena& arena) {
             const int margin = margin_for(network.architecture_.kernel);
-            result = Signal(arena, samples, padded(network.architecture_.leads), 0);
+            result = Signal(arena, samples, padded(network.architecture_.outputs()), 0);
             for (int k = 0; k <= network.architecture_.stages; ++k) {
                 levels[k] = Signal(arena, samples, network.row_width(k), margin);
                 samples = (samples + 1) / 2;

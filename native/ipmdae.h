@@ -45,16 +45,16 @@ IPMDAE_API int ipmdae_scan_backward(const float* u, const float* delta, const fl
 typedef struct ipmdae_network ipmdae_network;
 
 /* Opens a network. `description` is, in `count` numbers: leads, kernel, pool_cap (0: none), d_state,
- * d_conv, expand; 1 where attention is that of the figure, where fusion is, and where unused
- * projections are owned, else 0; the number of stages, the channels of each, the branches of each
- * but the last. `tensors` are the weights in the order of expected_shapes in Python, copied here.
+ * d_conv, expand; 1 where attention is that of the figure, where fusion is, where unused projections
+ * are owned, where the network is residual, and where it gives its uncertainty, else 0; the number
+ * of stages, the channels of each, the branches (0: a plain skip) of each but the last. `tensors` are the weights in the order of expected_shapes in Python, copied here.
  * 1 where the description is not that of a network of so many tensors. */
 IPMDAE_API int ipmdae_network_open(const int32_t* description, int64_t count,
                                    const float* const* tensors, int64_t tensor_count,
                                    ipmdae_network** network);
 
-/* y (batch, samples, leads) of x of the same shape, with at least one sample. Several threads may
- * run one network. */
+/* y (batch, samples, outputs) of x (batch, samples, leads), with at least one sample; outputs are
+ * leads, or twice as many with uncertainty. Several threads may run one network. */
 IPMDAE_API int ipmdae_network_run(ipmdae_network* network, const float* x, float* y, int64_t batch,
                                   int64_t samples);
 

@@ -51,13 +51,15 @@ bool read(const std::int32_t* description, std::int64_t count, Architecture& res
     result.attention_of_sum = reader.number(0);
     result.fusion_projected = reader.number(0);
     result.fusion_weights = reader.number(0) || result.fusion_projected;
+    result.residual = reader.number(0);
+    result.uncertainty = reader.number(0);
     result.stages = reader.number();
     if (!reader.valid() || result.stages > kMostStages || result.kernel % 2 == 0) return false;
     for (int k = 0; k < result.stages; ++k) result.channels[k] = reader.number();
-    for (int k = 0; k < result.stages - 1; ++k) result.branches[k] = reader.number();
+    for (int k = 0; k < result.stages - 1; ++k) result.branches[k] = reader.number(0);
     if (!reader.valid_to_the_end()) return false;
     for (int k = 0; k < result.stages - 1; ++k)
-        if (result.channels[k] % result.branches[k]) return false;
+        if (result.branches[k] && result.channels[k] % result.branches[k]) return false;
     return true;
 }
 
@@ -65,7 +67,7 @@ std::int64_t tensor_count(const Architecture& architecture) {
     std::int64_t count = 4 * std::int64_t{architecture.stages};
     const int module = 3 + (architecture.fusion_weights ? 3 : 0) + 2 * 8;
     for (int k = 0; k < architecture.stages - 1; ++k)
-        count += module + 5 * std::int64_t{architecture.branches[k]};
+        if (architecture.branches[k]) count += module + 5 * std::int64_t{architecture.branches[k]};
     return count;
 }
 
@@ -74,7 +76,7 @@ std::int64_t tensor_count(const Architecture& architecture) {
 
 struct ipmdae_network {
     std::unique_ptr<const ipmdae::Network> network;
-    int leads;
+    int leads, outputs;
     std::atomic<ipmdae::Workspaces*> spare{nullptr};
 
     ~ipmdae_network() { delete spare.load(); }
@@ -103,6 +105,7 @@ int ipmdae_network_open(const int32_t* description, int64_t count, const float* 
         auto opened = std::make_unique<ipmdae_network>();
         opened->network.reset(ipmdae::chosen_kernels.load()->open_network(architecture, tensors));
         opened->leads = architecture.leads;
+        opened->outputs = architecture.outputs();
         *network = opened.release();
     });
 }
@@ -116,10 +119,10 @@ int ipmdae_network_run(ipmdae_network* network, const float* x, float* y, int64_
     return ipmdae::guarded([&] {
         const int threads = int(std::min<std::int64_t>(batch, ipmdae::thread_limit));
         auto memory = network->take(network->network->workspace(samples), threads);
-        const std::int64_t window = samples * network->leads;
+        const std::int64_t in = samples * network->leads, out = samples * network->outputs;
         ipmdae::parallel_for(batch, threads, [&](std::int64_t index, int worker) {
             const ipmdae::NoDenormals guard;
-            network->network->run(x + index * window, y + index * window, samples,
+            network->network->run(x + index * in, y + index * out, samples,
                                   memory->scratch.slice(worker));
         });
         network->give_back(std::move(memory));

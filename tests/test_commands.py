@@ -128,7 +128,7 @@ def test_checkpoint_of_the_public_implementation(workplace: Path) -> None:
 def test_unknown_names_are_refused_with_those_that_exist(workplace: Path) -> None:
     done = command(workplace, "main", "--use_model=nothing")
     assert done.returncode == 1
-    assert "Ultralight_IPM_DAE, ipmdae-small" in done.stderr
+    assert "Ultralight_IPM_DAE, ipmdae-base" in done.stderr
     done = command(workplace, "main", "--split=nothing")
     assert done.returncode == 1
     assert "random-1, random-2" in done.stderr

@@ -68,6 +68,16 @@ def test_the_figures_variants_cost_what_they_say():
     assert fusion["mamba"] == code["mamba"]
 
 
+def test_a_plain_skip_costs_nothing_and_uncertainty_costs_a_decoder_channel_a_lead():
+    paper = multiply_accumulates(Architecture(), 1250)
+    plain = multiply_accumulates(Architecture(branches=(0, 2, 4, 8)), 1250)
+    assert plain["projections"] == paper["projections"] - 625 * 32**2
+    assert plain["mamba"] < paper["mamba"]
+    uncertain = multiply_accumulates(Architecture(uncertainty=True), 1250)
+    assert uncertain["encoder"] == paper["encoder"]
+    assert uncertain["decoder"] == paper["decoder"] + 625 * 32 * 2 * 3
+
+
 def test_an_empty_window_is_refused():
     with pytest.raises(ValueError, match="at least 1 sample"):
         multiply_accumulates(Architecture(), 0)

@@ -84,6 +84,8 @@ def test_any_number_of_leads(leads):
         {"attention": "figure"},
         {"fusion": "figure"},
         {"channels": (32, 64), "branches": (1,)},
+        {"branches": (0, 2)},
+        {"residual": True},
     ],
     ids=str,
 )
@@ -91,6 +93,21 @@ def test_any_architecture(changes):
     y = tiny_network(**changes).run(windows(2, 29))
     assert y.shape == (2, 29, 1)
     assert y.std() > 0
+
+
+def test_residual_is_the_input_less_the_decoder():
+    x = windows(2, 29)
+    noise = tiny_network().run(x)
+    np.testing.assert_allclose(tiny_network(residual=True).run(x), x - noise, atol=1e-12)
+
+
+def test_uncertainty_is_a_channel_of_its_own():
+    x = windows(2, 29, 3)
+    plain = tiny_network(leads=3, uncertainty=True).run(x)
+    residual = tiny_network(leads=3, uncertainty=True, residual=True).run(x)
+    assert plain.shape == (2, 29, 6)
+    np.testing.assert_array_equal(plain[..., 3:], residual[..., 3:])
+    np.testing.assert_allclose(residual[..., :3], x - plain[..., :3], atol=1e-12)
 
 
 def test_a_window_does_not_depend_on_its_batch():

@@ -46,6 +46,9 @@ VARIANTS = {
     "code": TINY,
     "figure": replace(TINY, attention="figure", fusion="figure", pool_cap=None),
     "three leads, wide kernel": replace(TINY, leads=3, kernel=5),
+    "residual": replace(TINY, leads=2, residual=True),
+    "uncertainty, a plain skip": replace(TINY, uncertainty=True, branches=(0, 2)),
+    "all of ours": replace(TINY, leads=2, residual=True, uncertainty=True, branches=(0, 0)),
 }
 
 
@@ -61,7 +64,7 @@ def test_any_length_runs_and_agrees_with_the_numpy_network(
     with torch.inference_mode():
         output = network.double()(torch.from_numpy(x)).numpy()
     expected = NumpyNetwork(architecture, tensors, np.float64).run(x)
-    assert output.shape == x.shape
+    assert output.shape == (2, samples, architecture.outputs)
     np.testing.assert_allclose(output, expected, rtol=1e-7, atol=1e-9)
 
 

@@ -12,6 +12,8 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from networks import TINY, random_tensors, reference_io, reference_tensors
 
 from ipmdae import native
@@ -39,6 +41,10 @@ VARIANTS = [
     replace(ODD, attention="figure"),
     replace(ODD, fusion="figure"),
     replace(ODD, unused_projections=True),
+    replace(ODD, residual=True),
+    replace(ODD, uncertainty=True),
+    replace(ODD, residual=True, uncertainty=True, branches=(0, 3)),
+    replace(ODD, channels=(12, 25, 30), branches=(0, 0), leads=3, residual=True, uncertainty=True),
     replace(ODD, channels=(20,), branches=()),
     replace(ODD, channels=(32, 64), branches=(1,)),
     replace(ODD, channels=(48, 40, 80, 33), branches=(4, 5, 10)),
@@ -91,7 +97,7 @@ def test_any_length(length):
     assert_near_oracle(ODD, 4, length)
 
 
-@pytest.mark.parametrize("length", [2500, 4999, 5000])
+@pytest.mark.parametrize("length", [625, 1250, 2048, 2500, 3333, 4999, 5000])
 def test_long_windows(length):
     assert_near_oracle(replace(ODD, channels=(8, 12, 16), branches=(1, 2)), 1, length)
 
@@ -101,14 +107,20 @@ def test_any_number_of_leads(leads):
     assert_near_oracle(replace(ODD, leads=leads), 3, 43)
 
 
+@settings(max_examples=10, deadline=None)
+@given(variant=st.sampled_from(VARIANTS), length=st.integers(16, 1500), leads=st.integers(1, 12))
+def test_any_network_of_any_length_and_leads(variant, length, leads):
+    assert_near_oracle(replace(variant, leads=leads), 4, length)
+
+
 @pytest.mark.parametrize("instruction_set", ["generic", "sse42", "avx2", "avx512"])
-def test_equal_with_every_instruction_set(instruction_set):
+def test_all_of_these_with_every_instruction_set(instruction_set):
     environment = {**os.environ, "IPMDAE_ISA": instruction_set}
     known = [sys.executable, "-c", "from ipmdae import native; native.library()"]
     if subprocess.run(known, env=environment, capture_output=True, check=False).returncode:
         pytest.skip(f"this processor does not run {instruction_set}")
-    tests = ["reference", "oracle", "length"]
-    command = [sys.executable, "-m", "pytest", "-q", __file__, "-k", " or ".join(tests)]
+    others = ["-p", "no:cacheprovider", "-k", "not instruction_set"]
+    command = [sys.executable, "-m", "pytest", "-q", __file__, *others]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
@@ -159,6 +171,12 @@ def test_extreme_inputs_stay_finite(scale):
     assert np.isfinite(network().run(x)).all()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-42, 0])
+def test_extreme_weights_crash_nothing(value):
+    tensors = {name: np.full_like(tensor, value) for name, tensor in random_tensors(ODD).items()}
+    assert NativeNetwork(ODD, tensors).run(windows(2, 100, 2)).shape == (2, 100, 2)
+
+
 def test_no_windows():
     assert network().run(windows(0, 10, 2)).shape == (0, 10, 2)
 
@@ -201,14 +219,25 @@ def test_too_many_stages_are_refused():
         network(deep)
 
 
-@pytest.mark.parametrize("description", [[], [1, 3], [2, 3, 4, 16, 4, 2, 0, 0, 0, 1, 8, 9]])
+@pytest.mark.parametrize("description", [[], [1, 3], [2, 3, 4, 16, 4, 2, 0, 0, 0, 0, 0, 1, 8, 9]])
 def test_a_wrong_description_is_refused(description):
     with pytest.raises(ValueError, match="tensors of the description"):
         native.network_open(description, [])
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.integers(-1, 9) | st.sampled_from([2**20, 2**31 - 1, -(2**31)]), max_size=20),
+    st.integers(0, 2),
+)
+def test_no_description_is_followed_without_its_tensors(description, stages):
+    with pytest.raises(ValueError, match="tensors of the description"):
+        native.network_open([*description[:11], stages, *description[11:]], [])
+
+
 def test_a_window_beyond_the_memory_is_refused():
-    handle = native.network_open([1, 3, 4, 1, 1, 1, 0, 0, 0, 1, 8], list(_one_stage().values()))
+    description = [1, 3, 4, 1, 1, 1, 0, 0, 0, 0, 0, 1, 8]
+    handle = native.network_open(description, list(_one_stage().values()))
     endless = np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), (1, 2**40, 1), (0, 0, 0))
     with pytest.raises(MemoryError, match="shorter"):
         native.network_run(handle, endless, endless)

@@ -86,11 +86,11 @@ def test_any_length(wide: OnnxNetwork, batch: int) -> None:
 @st.composite
 def architectures(draw: st.DrawFn) -> Architecture:
     stages = draw(st.integers(1, 4))
-    branches = tuple(draw(st.lists(st.integers(1, 5), min_size=stages - 1, max_size=stages - 1)))
+    branches = tuple(draw(st.lists(st.integers(0, 5), min_size=stages - 1, max_size=stages - 1)))
     widths = draw(st.lists(st.integers(1, 4), min_size=stages, max_size=stages))
     return Architecture(
         leads=draw(st.integers(1, 12)),
-        channels=tuple(n * width for n, width in zip((*branches, 1), widths, strict=True)),
+        channels=tuple(max(n, 1) * width for n, width in zip((*branches, 1), widths, strict=True)),
         branches=branches,
         kernel=draw(st.sampled_from([3, 5, 7])),
         pool_cap=draw(st.sampled_from([None, 1, 3, 4])),
@@ -100,6 +100,8 @@ def architectures(draw: st.DrawFn) -> Architecture:
         attention=draw(st.sampled_from(["code", "figure"])),
         fusion=draw(st.sampled_from(["code", "figure"])),
         unused_projections=draw(st.booleans()),
+        residual=draw(st.booleans()),
+        uncertainty=draw(st.booleans()),
     )
 
 

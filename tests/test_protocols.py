@@ -131,6 +131,28 @@ def test_clinic_snr_lies_in_its_range_and_some_windows_are_clean() -> None:
     assert 0.05 < clean_windows / (8 * len(pairs)) < 0.3
 
 
+def test_a_clean_window_is_its_own_target() -> None:
+    pairs = clinic(clean_share=1.0).training(fresh=True)
+    for index in range(5):
+        noisy, clean = pairs.draw(index)
+        np.testing.assert_allclose(noisy, clean, atol=1e-5)
+
+
+def test_augmented_pairs_are_finite_selected_and_reproducible() -> None:
+    pairs = clinic(augment=True, snr_range=(-10, 25)).training(fresh=True)
+    assert 0 < len(pairs) <= len(clinic().training(fresh=True))
+    drawn = [pairs.draw(index, epoch) for epoch in range(30) for index in range(len(pairs))]
+    again = clinic(augment=True, snr_range=(-10, 25)).training(fresh=True)
+    np.testing.assert_array_equal(again.draw(1, 2)[0], pairs.draw(1, 2)[0])
+    for noisy, clean in drawn:
+        assert noisy.shape == clean.shape == (2500, 1)
+        assert noisy.dtype == clean.dtype == np.float32
+        assert np.isfinite(noisy).all()
+        assert np.isfinite(clean).all()
+    alone = sum(clean.std() == 0 for _, clean in drawn)
+    assert 0 < alone < 0.1 * len(drawn)
+
+
 def test_clinic_keeps_the_noise_of_training_validation_and_test_apart() -> None:
     noise = nstdb.load(NSTDB, 250)
     training, validation = clinic()._noise()

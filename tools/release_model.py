@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from ipmdae import __version__
-from ipmdae.engine import ModelFile, Preprocessing, write_model
+from ipmdae.engine import ModelFile, Preprocessing, open_engine, write_model
+from ipmdae.evaluation import calibration
 from ipmdae.nn import checkpoints
 from ipmdae.protocols.clinic import Clinic
 from ipmdae.training import flags, run
@@ -56,7 +58,7 @@ def released(folder: Path, name: str, overlap: float) -> ModelFile:
         )
     network = run.load_network(folder, "best")
     content = json.loads((folder / run.SETTINGS_FILE).read_text(encoding="utf-8"))
-    return ModelFile(
+    model = ModelFile(
         name=name,
         architecture=network.architecture,
         preprocessing=Preprocessing(
@@ -72,6 +74,24 @@ def released(folder: Path, name: str, overlap: float) -> ModelFile:
             "limits": _LIMITS,
         },
         tensors=checkpoints.tensors_of(network),
+    )
+    return calibrated(model, protocol) if network.architecture.uncertainty else model
+
+
+def calibrated(model: ModelFile, protocol: Clinic) -> ModelFile:
+    """The model with its stated uncertainty true on the validation windows."""
+    ratios = calibration.ratios(open_engine(model), protocol.validation())
+    factor = calibration.factor(ratios)
+    stated = {
+        "calibrated on": "validation",
+        "factor": round(factor, 4),
+        "within 95 % band before": round(calibration.coverage(ratios), 4),
+        "within 95 % band": round(calibration.coverage(ratios / factor), 4),
+    }
+    return replace(
+        model,
+        card={**model.card, "uncertainty": stated},
+        tensors=calibration.scaled(model.tensors, model.architecture, factor),
     )
 
 

@@ -21,7 +21,8 @@ class Architecture:
         leads: leads that the network takes and gives at once.
         channels: output channels of the encoder's stages, each of which halves the length.
         branches: branches N of the MF-IPM module on each stage but the deepest;
-            ``channels[k]`` must be divisible by ``branches[k]``.
+            ``channels[k]`` must be divisible by ``branches[k]``. Where N is 0 the stage has a
+            plain skip connection instead, which costs nothing at the highest resolutions.
         kernel: width of the strided and transposed convolutions, odd.
         pool_cap: largest average-pooling width; ``None`` is the paper's figure (2^n, no cap),
             4 is its published code.
@@ -32,6 +33,10 @@ class Architecture:
         fusion: ``"code"`` is softmax(M Mᵀ) M; ``"figure"`` puts learned linear maps before it.
         unused_projections: own the three matrices that the published code creates and never
             calls, so that the parameter count equals its own.
+        residual: the decoder gives the noise, and the network its input less that: what is clean
+            need not go through the bottleneck.
+        uncertainty: beside the cleaned leads the network gives, for each, the natural logarithm of
+            the standard deviation of its error; trained, not measured.
     """
 
     leads: int = 2
@@ -45,6 +50,8 @@ class Architecture:
     attention: Literal["code", "figure"] = "code"
     fusion: Literal["code", "figure"] = "code"
     unused_projections: bool = False
+    residual: bool = False
+    uncertainty: bool = False
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -56,26 +63,33 @@ class Architecture:
         if self.kernel < 3 or self.kernel % 2 == 0:
             raise ValueError(f"kernel must be odd and at least 3, got {self.kernel}")
         for channels, branches in zip(self.channels, self.branches, strict=False):
-            if channels % branches:
+            if branches and channels % branches:
                 raise ValueError(f"{channels} channels do not divide into {branches} branches")
 
     def _check_types(self) -> None:
         """A model file's JSON may hold anything."""
         sizes: dict[str, tuple[Any, ...]] = {name: (getattr(self, name),) for name in _SIZES}
-        sizes |= {"channels": self.channels, "branches": self.branches}
+        sizes |= {"channels": self.channels}
         if self.pool_cap is not None:
             sizes["pool_cap"] = (self.pool_cap,)
         for name, values in sizes.items():
             for value in values:
                 if type(value) is not int or value < 1:
                     raise ValueError(f"{name} must be whole and at least 1, got {value!r}")
+        for value in self.branches:
+            if type(value) is not int or value < 0:
+                raise ValueError(f"branches must be whole and at least 0, got {value!r}")
         for name in ("attention", "fusion"):
             if getattr(self, name) not in ("code", "figure"):
                 raise ValueError(f"{name} must be code or figure, got {getattr(self, name)!r}")
-        if type(self.unused_projections) is not bool:
-            raise ValueError(
-                f"unused_projections must be true or false, got {self.unused_projections!r}"
-            )
+        for name in ("unused_projections", "residual", "uncertainty"):
+            if type(getattr(self, name)) is not bool:
+                raise ValueError(f"{name} must be true or false, got {getattr(self, name)!r}")
+
+    @property
+    def outputs(self) -> int:
+        """Channels that the network gives: its leads, then the uncertainty of each."""
+        return self.leads * (2 if self.uncertainty else 1)
 
     def branch_width(self, stage: int) -> int:
         """Channels d = C / N of one branch of the MF-IPM module on ``stage`` (from 0)."""

@@ -217,8 +217,8 @@ def network_open(description: Sequence[int], tensors: Sequence[Array]) -> int:
 def network_run(handle: int, windows: Array, result: Array) -> None:
     """Run windows (batch, time, leads) through the network that ``handle`` stands for.
 
-    Both arrays are float32 and C-contiguous; ``result`` has the shape of ``windows``. Neither this
-    nor the number of leads is checked.
+    Both arrays are float32 and C-contiguous; ``result`` is (batch, time, outputs). Neither this nor
+    the number of leads is checked.
 
     Raises:
         MemoryError: the windows are too long for the memory.

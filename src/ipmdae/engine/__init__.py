@@ -47,7 +47,8 @@ class Engine(Protocol):
                 windows, of at least one sample.
 
         Returns:
-            (batch, time, leads), in the scale of the input.
+            (batch, time, outputs), in the scale of the input: the cleaned leads, and behind them,
+            where the architecture has it, the log of the standard deviation of each one's error.
 
         Raises:
             ValueError: the array has other axes.

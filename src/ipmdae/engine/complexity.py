@@ -34,20 +34,27 @@ def multiply_accumulates(architecture: Architecture, samples: int) -> dict[str, 
         ValueError: ``samples`` is less than 1.
     """
     sizes = lengths(architecture, samples)
-    widths = (architecture.leads, *architecture.channels)
-    # A transposed convolution multiplies as often as the convolution that it mirrors.
-    convolutions = sum(
-        size * before * after * architecture.kernel
-        for size, (before, after) in zip(sizes, pairwise(widths), strict=True)
+    # A transposed convolution multiplies as often as a convolution that it mirrors.
+    encoder, decoder = (
+        sum(
+            size * before * after * architecture.kernel
+            for size, (before, after) in zip(sizes, pairwise(widths), strict=True)
+        )
+        for widths in (
+            (architecture.leads, *architecture.channels),
+            (architecture.outputs, *architecture.channels),
+        )
     )
-    counts = {"encoder": convolutions, "projections": 0, "mamba": 0, "attention": 0}
+    counts = {"encoder": encoder, "projections": 0, "mamba": 0, "attention": 0}
     for stage, branches in enumerate(architecture.branches):
+        if not branches:
+            continue
         size, width = sizes[stage], architecture.branch_width(stage)
         pooled = sum(size // min(architecture.pooling(n), size) for n in range(branches))
         counts["projections"] += size * architecture.channels[stage] ** 2
         counts["mamba"] += 2 * pooled * mamba_step(architecture, width)
         counts["attention"] += _attention(architecture, branches, width)
-    counts["decoder"] = convolutions
+    counts["decoder"] = decoder
     return counts
 
 

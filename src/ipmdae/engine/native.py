@@ -49,7 +49,7 @@ class NativeNetwork:
                 windows, of at least one sample. A NaN spoils its own window and no other.
 
         Returns:
-            (batch, time, leads).
+            (batch, time, outputs).
 
         Raises:
             ValueError: the array has other axes.
@@ -57,7 +57,7 @@ class NativeNetwork:
         """
         check_windows(windows, self.architecture.leads)
         windows = np.ascontiguousarray(windows, np.float32)
-        result = np.empty_like(windows)
+        result = np.empty((*windows.shape[:2], self.architecture.outputs), np.float32)
         native.network_run(self._handle, windows, result)
         return result
 
@@ -74,6 +74,8 @@ def _description(architecture: Architecture) -> list[int]:
         architecture.attention == "figure",
         architecture.fusion == "figure",
         architecture.unused_projections,
+        architecture.residual,
+        architecture.uncertainty,
         len(architecture.channels),
         *architecture.channels,
         *architecture.branches,

@@ -67,13 +67,13 @@ class NumpyNetwork(Generic[Float]):
                 windows, of at least one sample. A NaN spoils its own window and no other.
 
         Returns:
-            (batch, time, leads).
+            (batch, time, outputs).
 
         Raises:
             ValueError: the array has other axes.
         """
         check_windows(windows, self.architecture.leads)
-        result = np.empty(windows.shape, self._dtype)
+        result = np.empty((*windows.shape[:2], self.architecture.outputs), self._dtype)
         for start in range(0, len(windows), WINDOWS_AT_ONCE):
             some = slice(start, start + WINDOWS_AT_ONCE)
             result[some] = network(
@@ -86,7 +86,8 @@ def network(x: Array, tensors: Mapping[str, Array], architecture: Architecture) 
     """Encoder, skip modules and decoder.
 
     E_k = relu(conv(E_{k-1})); D_1 = relu(conv^T(E_K)) and so on upwards, each D_k after the first
-    from D_{k-1} plus the skip module of the encoder stage of that length; no relu at the end.
+    from D_{k-1} plus the skip module of the encoder stage of that length (plain E where that stage
+    has no branches); no relu at the end. A residual network's leads are x - D_K.
 
     Args:
         x: (batch, time, leads).
@@ -94,8 +95,9 @@ def network(x: Array, tensors: Mapping[str, Array], architecture: Architecture) 
         architecture: what the network is made of.
 
     Returns:
-        (batch, time, leads).
+        (batch, time, outputs).
     """
+    noisy = x
     stages = len(architecture.channels)
     sizes = [x.shape[1], *lengths(architecture, x.shape[1])]
     encoded = []
@@ -106,11 +108,16 @@ def network(x: Array, tensors: Mapping[str, Array], architecture: Architecture) 
     for k in range(stages):
         mirrored = stages - 1 - k
         if k > 0:
-            x = x + mf_ipm(encoded[mirrored], part(tensors, f"skips.{mirrored}"), architecture)
+            skip = encoded[mirrored]
+            if architecture.branches[mirrored]:
+                skip = mf_ipm(skip, part(tensors, f"skips.{mirrored}"), architecture)
+            x = x + skip
         weights = part(tensors, f"decoder.{k}")
         x = transposed_convolution(x, weights["weight"], weights["bias"], sizes[mirrored])
         if k < stages - 1:
             x = relu(x)
+    if architecture.residual:
+        x[..., : architecture.leads] = noisy - x[..., : architecture.leads]
     return x
 
 

@@ -46,13 +46,13 @@ class OnnxNetwork:
                 windows, of at least one sample.
 
         Returns:
-            (batch, time, leads).
+            (batch, time, outputs).
 
         Raises:
             ValueError: the array has other axes.
         """
         check_windows(windows, self.architecture.leads)
-        result = np.empty(windows.shape, np.float32)
+        result = np.empty((*windows.shape[:2], self.architecture.outputs), np.float32)
         for start in range(0, len(windows), WINDOWS_AT_ONCE):
             some = slice(start, start + WINDOWS_AT_ONCE)
             batch = np.ascontiguousarray(windows[some], np.float32)

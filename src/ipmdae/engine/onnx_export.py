@@ -49,22 +49,21 @@ def write_onnx(path: str | os.PathLike[str], model: ModelFile) -> None:
 def to_onnx(model: ModelFile) -> onnx.ModelProto:
     """A model in ONNX.
 
-    It takes ``windows`` and gives ``cleaned``, float32 arrays (batch, time, leads) as in
-    :meth:`ipmdae.engine.Engine.run`, with any batch and any time from 1. Weights keep the names
-    and shapes that they have in the model file; those without effect are left out.
+    It takes ``windows`` (batch, time, leads) and gives ``cleaned`` (batch, time, outputs), float32
+    as in :meth:`ipmdae.engine.Engine.run`, with any batch and any time from 1. Weights keep the
+    names and shapes that they have in the model file; those without effect are left out.
     ``metadata_props`` are the metadata of the model file.
 
     Raises:
         ValueError: the model's tensors do not fit its architecture, or are not finite.
     """
     check_tensors(model.tensors, model.architecture, f"model {model.name}")
-    leads = model.architecture.leads
     g = Graph(model.tensors)
     g.name(network(g, INPUT, model.architecture), OUTPUT)
     graph = g.finish(
         model.name,
-        inputs=[array(INPUT, "batch", "time", leads)],
-        outputs=[array(OUTPUT, "batch", "time", leads)],
+        inputs=[array(INPUT, "batch", "time", model.architecture.leads)],
+        outputs=[array(OUTPUT, "batch", "time", model.architecture.outputs)],
     )
     result = helper.make_model(
         graph,
@@ -79,10 +78,11 @@ def to_onnx(model: ModelFile) -> onnx.ModelProto:
 
 
 def network(g: Graph, x: Value, architecture: Architecture) -> Value:
-    """Encoder, skip modules and decoder: (batch, time, leads) to the same.
+    """Encoder, skip modules and decoder: (batch, time, leads) to (batch, time, outputs).
 
     E_k = relu(conv(E_{k-1})); D_1 = relu(conv^T(E_K)) and so on upwards, each D_k after the first
-    from D_{k-1} plus the skip module of the encoder stage of that length; no relu at the end.
+    from D_{k-1} plus the skip module of the encoder stage of that length (plain E where that stage
+    has no branches); no relu at the end. A residual network's leads are x - D_K.
     """
     stages = len(architecture.channels)
     encoded = [x]
@@ -92,11 +92,22 @@ def network(g: Graph, x: Value, architecture: Architecture) -> Value:
     for k in range(stages):
         mirrored = stages - 1 - k
         if k > 0:
-            y = g.add("Add", y, mf_ipm(g, encoded[mirrored + 1], architecture, mirrored))
+            skip = encoded[mirrored + 1]
+            if architecture.branches[mirrored]:
+                skip = mf_ipm(g, skip, architecture, mirrored)
+            y = g.add("Add", y, skip)
         y = transposed_convolution(g, y, f"decoder.{k}", g.size(encoded[mirrored], 1))
         if k < stages - 1:
             y = g.add("Relu", y)
-    return y
+    return less_noise(g, x, y, architecture) if architecture.residual else y
+
+
+def less_noise(g: Graph, x: Value, y: Value, architecture: Architecture) -> Value:
+    """x less the noise in the first channels of y; the uncertainty behind them stays."""
+    if not architecture.uncertainty:
+        return g.add("Sub", x, y)
+    noise, uncertainty = g.split(y, [architecture.leads] * 2, axis=2)
+    return g.add("Concat", g.add("Sub", x, noise), uncertainty, axis=2)
 
 
 def mf_ipm(g: Graph, x: Value, architecture: Architecture, stage: int) -> Value:

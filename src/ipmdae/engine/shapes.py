@@ -26,9 +26,10 @@ def expected_shapes(architecture: Architecture) -> Shapes:
     for k, (before, after) in enumerate(pairwise(widths)):
         shapes[f"encoder.{k}.weight"] = (after, before, architecture.kernel)
         shapes[f"encoder.{k}.bias"] = (after,)
-    for k in range(len(architecture.branches)):
-        shapes |= _prefixed(f"skips.{k}", _skip_shapes(architecture, k))
-    widths = widths[::-1]
+    for k, branches in enumerate(architecture.branches):
+        if branches:
+            shapes |= _prefixed(f"skips.{k}", _skip_shapes(architecture, k))
+    widths = (*architecture.channels[::-1], architecture.outputs)
     for k, (before, after) in enumerate(pairwise(widths)):
         shapes[f"decoder.{k}.weight"] = (before, after, architecture.kernel)
         shapes[f"decoder.{k}.bias"] = (after,)

@@ -7,12 +7,17 @@ noisy (batch, time, leads)
     │       │       │       │       │
   Dec_5 ─ Dec_4 ─ Dec_3 ─ Dec_2 ─ Dec_1        each: transposed convolution of stride 2, ReLU
 cleaned (batch, time, leads)                   (the last: no ReLU)
+
+That is the paper's. Ours may leave out modules where the resolution is high, take the decoder's
+result as the noise, and give a second channel a lead: see
+:class:`~ipmdae.architecture.Architecture`.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,24 +26,23 @@ from ipmdae.nn.mf_ipm import MFIPM
 
 
 class UltralightIPMDAE(nn.Module):
-    """The network: noisy (batch, time, leads) -> cleaned, of the same shape; any time ≥ 1."""
+    """The network: noisy (batch, time, leads) -> cleaned (batch, time, outputs); any time ≥ 1."""
 
     def __init__(self, architecture: Architecture | None = None) -> None:
         super().__init__()
         self.architecture = architecture = architecture or Architecture()
-        widths = (architecture.leads, *architecture.channels)
-        stages = list(pairwise(widths))
         kernel, padding = architecture.kernel, architecture.kernel // 2
         self.encoder = nn.ModuleList(
             nn.Conv1d(inputs, outputs, kernel, stride=2, padding=padding)
-            for inputs, outputs in stages
+            for inputs, outputs in pairwise((architecture.leads, *architecture.channels))
         )
         self.skips = nn.ModuleList(
-            MFIPM(architecture, stage) for stage in range(len(architecture.branches))
+            MFIPM(architecture, stage) if branches else nn.Identity()
+            for stage, branches in enumerate(architecture.branches)
         )
         self.decoder = nn.ModuleList(
             nn.ConvTranspose1d(inputs, outputs, kernel, stride=2, padding=padding)
-            for outputs, inputs in reversed(stages)
+            for inputs, outputs in pairwise((*architecture.channels[::-1], architecture.outputs))
         )
 
     def forward(self, noisy: Tensor) -> Tensor:
@@ -63,4 +67,7 @@ class UltralightIPMDAE(nn.Module):
                 skip = self.skips[-k]
                 x = F.relu(x) + skip(stages[-1 - k].transpose(1, 2)).transpose(1, 2)
             x = convolution(x, output_size=[lengths[-1 - k]])
-        return x.transpose(1, 2)
+        x = x.transpose(1, 2)
+        if self.architecture.residual:
+            x = torch.cat([noisy - x[..., :leads], x[..., leads:]], dim=2)
+        return x

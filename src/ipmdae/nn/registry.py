@@ -7,15 +7,20 @@ from dataclasses import replace
 from ipmdae.architecture import Architecture
 from ipmdae.nn.ipm_dae import UltralightIPMDAE
 
-#: The paper's network, and ours for users' recordings, which works lead by lead.
+_OURS = Architecture(leads=1, channels=(8,), branches=(), kernel=5, residual=True, uncertainty=True)
+
+#: The paper's network, and ours for users' recordings, which work lead by lead. Ours have modules
+#: only from a quarter of the resolution on: above, they are most of the cost.
 ARCHITECTURES = {
     "Ultralight_IPM_DAE": Architecture(),
-    "ipmdae-small": Architecture(
-        leads=1,
-        channels=(16, 24, 32, 48, 64, 96),
-        branches=(1, 2, 2, 3, 4),
-        kernel=5,
-        d_state=8,
+    "ipmdae-base": replace(
+        _OURS, channels=(24, 48, 64, 96, 128, 192), branches=(0, 0, 2, 3, 4), d_state=16
+    ),
+    "ipmdae-small": replace(
+        _OURS, channels=(12, 20, 28, 40, 56, 80), branches=(0, 0, 2, 2, 4), d_state=8
+    ),
+    "ipmdae-nano": replace(
+        _OURS, channels=(6, 8, 12, 16, 20, 24), branches=(0, 0, 0, 2, 2), d_state=4
     ),
 }
 

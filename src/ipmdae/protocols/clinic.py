@@ -7,7 +7,12 @@ has the last 15 min. SNR by AC power. Records are divided by patient. Test recor
 test noise are read by the evaluation alone, so that neither picks a checkpoint.
 
 What the network is given is scaled by the noisy window itself (:func:`ipmdae.window.robust_scale`)
-exactly as in use; the target is the clean window by the same scale.
+exactly as in use; the target is the clean window, less its own median, by the same scale: what is
+clean comes back as it went in.
+
+With ``augment`` the training set is made for recordings of any kind, not for this test alone:
+targets without noise of their own, a wider range of SNR, and the changes of
+:mod:`ipmdae.data.augment`.
 """
 
 from __future__ import annotations
@@ -19,7 +24,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.data import mixing, nstdb, qtdb, splits
+from ipmdae.data import augment, mixing, nstdb, qtdb, splits
+from ipmdae.data.augment import Augmentation
 from ipmdae.protocols import Pair
 from ipmdae.window import robust_scale
 
@@ -36,6 +42,7 @@ class Clinic:
         time_win: length of a window in s.
         snr_range: lowest and highest SNR of a noisy window in dB.
         clean_share: share of windows to which no noise is added.
+        augment: train on selected targets, with all that may happen to a recording.
         seed: of all that is drawn.
     """
 
@@ -44,6 +51,7 @@ class Clinic:
     time_win: float = 10
     snr_range: tuple[float, float] = (-5.0, 20.0)
     clean_share: float = 0.15
+    augment: bool = False
     seed: int = 0
 
     name = "clinic"
@@ -77,11 +85,11 @@ class Clinic:
 
     def training(self, *, fresh: bool) -> ClinicPairs:
         """Training pairs, anew in each epoch where ``fresh``, else those of the first epoch."""
-        return self._pairs(self.records[0], self._noise()[0], fresh=fresh)
+        return self._pairs(self.records[0], self._noise()[0], fresh=fresh, select=self.augment)
 
     def validation(self) -> ClinicPairs:
         """Validation pairs: other patients, other noise, always the same draw."""
-        return self._pairs(self.records[1], self._noise()[1], fresh=False)
+        return self._pairs(self.records[1], self._noise()[1], fresh=False, select=False)
 
     def _noise(self) -> tuple[Array, Array]:
         """Noise to train and to validate with, (kinds, time, channels) each."""
@@ -89,12 +97,14 @@ class Clinic:
         boundary = round(noise.shape[1] * (1 - VALIDATION_SHARE))
         return noise[:, :boundary], noise[:, boundary:]
 
-    def _pairs(self, records: list[str], noise: Array, *, fresh: bool) -> ClinicPairs:
+    def _pairs(self, records: list[str], noise: Array, *, fresh: bool, select: bool) -> ClinicPairs:
         signals = [qtdb.read_centred(Path(self.qtdb_folder), name) for name in records]
         return ClinicPairs(
             leads=[np.ascontiguousarray(lead) for signal in signals for lead in signal.T],
             noise=noise,
             window=self.window,
+            augmentation=Augmentation(fs=self.fs) if self.augment else None,
+            select=select,
             snr_range=self.snr_range,
             clean_share=self.clean_share,
             seed=self.seed,
@@ -109,11 +119,15 @@ class ClinicPairs:
     Attributes:
         leads: signals in mV, (time,) each.
         noise: (kinds, time, channels).
+        augmentation: what else may happen to the signal, if anything.
+        select: only windows that are clean enough to be a target.
     """
 
     leads: list[Array]
     noise: Array
     window: int
+    augmentation: Augmentation | None
+    select: bool
     snr_range: tuple[float, float]
     clean_share: float
     seed: int
@@ -121,11 +135,14 @@ class ClinicPairs:
 
     @cached_property
     def _starts(self) -> list[tuple[int, int]]:
-        return [
-            (lead, start)
-            for lead, signal in enumerate(self.leads)
-            for start in range(0, len(signal) - self.window + 1, self.window)
-        ]
+        places = []
+        for lead, signal in enumerate(self.leads):
+            windows = mixing.cut(signal[:, np.newaxis], self.window)[..., 0]
+            good = np.ones(len(windows), np.bool_)
+            if self.select:
+                good = augment.good_targets(windows, qtdb.FS)
+            places += [(lead, int(i) * self.window) for i in np.flatnonzero(good)]
+        return places
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -138,28 +155,47 @@ class ClinicPairs:
             noisy = mixing.mix(
                 clean, self._noise(rng), rng.uniform(*self.snr_range), of="ac", per_lead=True
             )
+        if self.augmentation:
+            noisy, clean = self._augmented(noisy, clean, self.augmentation, rng)
         noisy, _, scale = robust_scale(noisy[np.newaxis])
-        return noisy[0], clean / scale[0]
+        return noisy[0], (clean - np.median(clean, axis=0)) / scale[0]
 
     def _window(self, index: int, rng: np.random.Generator) -> Array:
         lead, start = self._starts[index]
         signal = self.leads[lead]
+        tempo = self._tempo(rng)
         start += int(rng.integers(-(self.window // 2), self.window // 2 + 1))
-        start = min(max(start, 0), len(signal) - self.window)
-        window: Array = signal[start : start + self.window, np.newaxis]
-        window = window * np.float32(rng.choice(POLARITIES))
-        return window
+        start = min(max(start, 0), len(signal) - augment.reach(self.window, tempo))
+        window = augment.at_tempo(signal[:, np.newaxis], start, self.window, tempo)
+        return window * np.float32(rng.choice(POLARITIES))
 
     def _noise(self, rng: np.random.Generator) -> Array:
         """One kind alone (half of the draws) or all three in random shares, (window, 1)."""
-        channel = rng.integers(self.noise.shape[2])
-        pieces = mixing.draw_pieces(self.noise[..., channel : channel + 1], self.window, rng)
+        channel, tempo = rng.integers(self.noise.shape[2]), self._tempo(rng)
+        length = augment.reach(self.window, tempo)
+        drawn = mixing.draw_pieces(self.noise[..., channel : channel + 1], length, rng)
+        pieces = np.stack([augment.at_tempo(piece, 0, self.window, tempo) for piece in drawn])
         weights = rng.dirichlet(np.ones(len(pieces)))
         if rng.random() < 0.5:
             weights = np.eye(len(pieces))[rng.integers(len(pieces))]
         deviation = pieces.std(axis=1, keepdims=True) + np.float32(1e-6)
         mixture: Array = np.tensordot(weights.astype(np.float32), pieces / deviation, axes=1)
         return mixture
+
+    def _tempo(self, rng: np.random.Generator) -> float:
+        return self.augmentation.tempo(rng) if self.augmentation else 1.0
+
+    def _augmented(
+        self, noisy: Array, clean: Array, changes: Augmentation, rng: np.random.Generator
+    ) -> Pair:
+        """What else happens to a pair; without a signal the target is a flat line."""
+        size = float(np.ptp(np.percentile(clean, (0.5, 99.5))))
+        edge = changes.bandwidth(rng)
+        if edge is not None:
+            noisy, clean = (augment.low_pass(x, edge, changes.fs) for x in (noisy, clean))
+        if rng.random() < changes.noise_only:
+            noisy, clean = noisy - clean, np.zeros_like(clean)
+        return changes.disturb(noisy, size, rng), clean
 
 
 #: A lead turned upside down is as good an ECG as it was (aVR, swapped electrodes).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import (
     Callback,
-    EMAWeightAveraging,
     ModelCheckpoint,
     TQDMProgressBar,
+    WeightAveraging,
 )
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from ipmdae.files import replacing
 from ipmdae.training.recipe import Recipe
@@ -28,7 +30,7 @@ def callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
     """The callbacks of a run whose results go to ``folder`` (its ``version_<n>``)."""
     result: list[Callback] = [ProgressBar(), LossCurves(folder / "results")]
     if recipe.ema is not None:
-        result.append(EMAWeightAveraging(decay=recipe.ema))
+        result.append(WeightAveraging(avg_fn=warming_average(recipe.ema)))
     result.append(
         ModelCheckpoint(
             folder / "checkpoints",
@@ -38,6 +40,19 @@ def callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
         )
     )
     return result
+
+
+def warming_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """An exponential moving average whose memory grows with the steps up to ``decay``.
+
+    With the whole memory from the start, the first weights, of no use, would count for epochs.
+    """
+
+    def update(average: Tensor, current: Tensor, count: Tensor) -> Tensor:
+        steps = float(count)
+        return average.lerp(current, 1 - min(decay, (1 + steps) / (10 + steps)))
+
+    return update
 
 
 class ProgressBar(TQDMProgressBar):

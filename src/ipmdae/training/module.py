@@ -7,10 +7,10 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from ipmdae.training import losses
 from ipmdae.training.recipe import Recipe
 
 
@@ -24,6 +24,7 @@ class DenoisingModule(pl.LightningModule):
         super().__init__()
         self.model = network
         self.recipe = recipe
+        self.loss = losses.LOSSES[recipe.loss]
 
     def forward(self, noisy: Tensor) -> Tensor:
         cleaned: Tensor = self.model(noisy)
@@ -31,16 +32,13 @@ class DenoisingModule(pl.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         noisy, clean = batch
-        cleaned = self(noisy)
-        squared = F.mse_loss(cleaned, clean)
-        self._log("train_loss", squared, len(noisy), on_step=True)
-        if self.recipe.absolute_error == 0:
-            return squared
-        return squared + self.recipe.absolute_error * F.l1_loss(cleaned, clean)
+        loss = self.loss(self(noisy), clean)
+        self._log("train_loss", loss, len(noisy), on_step=True)
+        return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         noisy, clean = batch
-        self._log("valid_loss", F.mse_loss(self(noisy), clean), len(noisy))
+        self._log("valid_loss", self.loss(self(noisy), clean), len(noisy))
 
     def _log(self, name: str, value: Tensor, windows: int, on_step: bool = False) -> None:
         self.log(

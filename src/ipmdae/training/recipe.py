@@ -22,7 +22,7 @@ class Recipe:
         fresh_noise: draw windows and noise anew in each epoch.
         ema: decay of the exponential moving average of the weights that is validated and kept.
         clip_norm: largest norm of the gradient.
-        absolute_error: weight of the mean absolute error beside the mean squared error.
+        loss: ``mse``, or ``relative``, see :mod:`ipmdae.training.losses`.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Recipe:
     fresh_noise: bool = False
     ema: float | None = None
     clip_norm: float | None = None
-    absolute_error: float = 0.0
+    loss: Literal["mse", "relative"] = "mse"
 
 
 #: As the paper's public implementation trains.
@@ -56,7 +56,23 @@ MODERN = Recipe(
     clip_norm=1.0,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN)}
+#: For models that ship: long, and a loss that weighs every window alike.
+RELEASE = Recipe(
+    name="release",
+    optimizer="adamw",
+    learning_rate=2e-3,
+    epochs=28,
+    batch_size=32,
+    weight_decay=0.01,
+    warmup=0.03,
+    final_rate=0.01,
+    fresh_noise=True,
+    ema=0.999,
+    clip_norm=1.0,
+    loss="relative",
+)
+
+RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN, RELEASE)}
 
 
 def get(name: str) -> Recipe:

@@ -1,0 +1,126 @@
+"""What recorders, electrodes and mains do to an ECG, drawn at random for training.
+
+Arrays are one lead's window (time, 1) in mV, float32. Whatever belongs to the signal (heart rate,
+bandwidth) changes the target too; whatever disturbs it changes the input alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """How often each change is drawn, as a share of the windows.
+
+    Attributes:
+        fs: sampling rate in Hz.
+        stretch: the signal, or the noise, is played faster or slower.
+        band: signal and noise lack high frequencies, as from a monitor or a slow recorder.
+        mains: hum of 50 or 60 Hz.
+        white: noise of an amplifier.
+        pop: an electrode that moves: a step that decays.
+        clip: the recorder's range ends within the signal.
+        steps: coarse digital steps.
+        noise_only: there is no signal at all.
+    """
+
+    fs: float
+    stretch: float = 0.3
+    band: float = 0.15
+    mains: float = 0.15
+    white: float = 0.1
+    pop: float = 0.1
+    clip: float = 0.03
+    steps: float = 0.1
+    noise_only: float = 0.03
+
+    def tempo(self, rng: np.random.Generator) -> float:
+        """How many samples of the recording make one of the window: 0.75 to 1.33, mostly 1."""
+        return float(np.exp(rng.uniform(-0.29, 0.29))) if rng.random() < self.stretch else 1.0
+
+    def bandwidth(self, rng: np.random.Generator) -> float | None:
+        """Where the recorder's band ends, in Hz, if it ends within the network's."""
+        return float(rng.uniform(30, 80)) if rng.random() < self.band else None
+
+    def disturb(self, noisy: Array, size: float, rng: np.random.Generator) -> Array:
+        """Add what electrodes, amplifier and mains add.
+
+        Args:
+            noisy: the window.
+            size: peak-to-peak size of an ECG in it, mV; the disturbances are measured by it.
+        """
+        time = np.arange(len(noisy), dtype=np.float32)[:, np.newaxis] / np.float32(self.fs)
+        if rng.random() < self.mains:
+            frequency = rng.choice((50, 60)) + rng.normal(0, 0.1)
+            hum = np.sin(2 * np.pi * (frequency * time + rng.random()))
+            noisy = noisy + size * np.exp(rng.uniform(-5, 0)) * hum
+        if rng.random() < self.white:
+            noisy = noisy + size * np.exp(rng.uniform(-5, -2.5)) * rng.standard_normal(noisy.shape)
+        if rng.random() < self.pop:
+            since = time - rng.uniform(0, time[-1, 0])
+            decay = np.exp(-np.maximum(since, 0) / np.exp(rng.uniform(-2.5, 1.5)))
+            height = size * np.exp(rng.uniform(-2, 1)) * rng.choice((1, -1))
+            noisy = noisy + height * decay * (since >= 0)
+        if rng.random() < self.clip:
+            middle, reach = np.median(noisy), rng.uniform(0.3, 0.9) * np.ptp(noisy)
+            noisy = np.clip(noisy, middle - reach, middle + reach)
+        if rng.random() < self.steps:
+            step = size * np.exp(rng.uniform(-7, -4))
+            noisy = np.round(noisy / step) * step
+        return noisy.astype(np.float32)
+
+
+def at_tempo(signal: Array, start: int, length: int, tempo: float) -> Array:
+    """``length`` samples of (time, channels) from ``start`` on, played ``tempo`` times as fast.
+
+    The piece must lie within the signal; see :func:`reach`.
+    """
+    if tempo == 1:
+        return signal[start : start + length]
+    piece = signal[start : start + reach(length, tempo)]
+    position = np.arange(length) * tempo
+    columns = [np.interp(position, np.arange(len(piece)), column) for column in piece.T]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def reach(length: int, tempo: float) -> int:
+    """Samples of a recording that a window of ``length`` takes at ``tempo``."""
+    return length if tempo == 1 else int(np.ceil(length * tempo)) + 1
+
+
+def low_pass(x: Array, edge: float, fs: float) -> Array:
+    """Take off what is above ``edge`` Hz, over a soft quarter of it; (time, channels)."""
+    frequency = np.fft.rfftfreq(len(x), 1 / fs)
+    gain = 0.5 * (1 + np.cos(np.pi * np.clip((frequency - edge) / (edge / 4), 0, 1)))
+    filtered = np.fft.irfft(np.fft.rfft(x, axis=0) * gain[:, np.newaxis], len(x), axis=0)
+    return filtered.astype(np.float32)
+
+
+def good_targets(windows: Array, fs: float) -> NDArray[np.bool_]:
+    """Which windows of a recording are clean enough to be what a network should give.
+
+    Training towards a "clean" window that holds noise teaches to keep noise. A window is left out
+    if its baseline (below 0.5 Hz) has more than a tenth of the power of its 0.5 to 40 Hz, if it
+    trembles from sample to sample by more than 1 % of its size, or if its size is below 0.2 mV.
+
+    Args:
+        windows: (windows, time), mV.
+
+    Returns:
+        (windows,).
+    """
+    size = np.ptp(np.percentile(windows, (0.5, 99.5), axis=1), axis=0)
+    centred = windows - windows.mean(axis=1, keepdims=True)
+    power = np.abs(np.fft.rfft(centred * np.hanning(windows.shape[1]))) ** 2
+    frequency = np.fft.rfftfreq(windows.shape[1], 1 / fs)
+    wander = power[:, frequency < 0.5].sum(axis=1)
+    ecg = power[:, (frequency >= 0.5) & (frequency < 40)].sum(axis=1)
+    tremor = np.median(np.abs(np.diff(windows, n=2, axis=1)), axis=1)
+    good: NDArray[np.bool_] = (wander < 0.1 * ecg) & (tremor < 0.01 * size) & (size > 0.2)
+    return good

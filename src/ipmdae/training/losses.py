@@ -1,0 +1,68 @@
+"""What training minimises: the network's output against the clean windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+_FLOOR = 0.1
+"""Least size of a clean window, in the scale of the noisy one: a flat line has none of its own."""
+
+_SLOPE = 0.25
+"""Weight of the slope's error, which holds the QRS complex, beside that of the values."""
+
+_UNCERTAINTY = 0.05
+"""Weight of the uncertainty's likelihood."""
+
+
+def mse(output: Tensor, clean: Tensor) -> Tensor:
+    """Mean squared error in the scale of the noisy windows; and the uncertainty's likelihood, as
+    in :func:`relative`."""
+    return F.mse_loss(output[..., : clean.shape[2]], clean) + _unlikelihood(output, clean)
+
+
+def relative(output: Tensor, clean: Tensor) -> Tensor:
+    """Root mean square error of each window and lead by the size of its clean ECG, averaged.
+
+    The squared error in mV belongs to few windows: those of tall beats and much noise. By its root
+    and its size every window weighs alike, also the clean one that must come back unchanged. The
+    slope counts likewise. Where the network states its uncertainty (as many channels again: the
+    log of the standard deviation of its error), the Gaussian likelihood of the error joins, which
+    moves the uncertainty alone, not what is cleaned.
+
+    Args:
+        output: (batch, time, leads or 2 · leads).
+        clean: (batch, time, leads).
+    """
+    error, slope = output[..., : clean.shape[2]] - clean, clean.diff(dim=1)
+    steepness = slope.std(dim=1, correction=0).clamp_min(_FLOOR / 10)
+    of_slope = _rms(error.diff(dim=1), steepness).mean()
+    return _rms(error, _size(clean)).mean() + _SLOPE * of_slope + _unlikelihood(output, clean)
+
+
+def _size(clean: Tensor) -> Tensor:
+    return clean.std(dim=1, correction=0).clamp_min(_FLOOR)
+
+
+def _rms(error: Tensor, size: Tensor) -> Tensor:
+    """Root mean square over time by ``size``, (batch, leads); differentiable at no error."""
+    return torch.sqrt((error / size.unsqueeze(1)).square().mean(dim=1) + 1e-4)
+
+
+def _unlikelihood(output: Tensor, clean: Tensor) -> Tensor:
+    """Negative log-likelihood of the error by the stated deviation; 0 where none is stated."""
+    leads = clean.shape[2]
+    if output.shape[2] == leads:
+        return output.new_zeros(())
+    log_deviation = output[..., leads:].clamp(-8, 4)
+    squared = (output[..., :leads] - clean).detach().square() * torch.exp(-2 * log_deviation)
+    likelihood = log_deviation - _size(clean).log().unsqueeze(1) + squared.clamp_max(1e4) / 2
+    return _UNCERTAINTY * likelihood.mean()
+
+
+LOSSES: dict[str, Loss] = {"mse": mse, "relative": relative}
