@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ipmdae.recording import Annotations, Recording, Resolution, millivolts
+from ipmdae.recording import Annotations, Header, Recording, Resolution, millivolts
 
 
 def recording(**changes: Any) -> Recording:
@@ -49,9 +49,9 @@ def test_a_recording_cannot_be_changed() -> None:
         ({"signal": np.zeros((0, 2))}, "needs samples and leads"),
         ({"signal": np.zeros((10, 0))}, "needs samples and leads"),
         ({"signal": np.full((10, 2), np.inf)}, "infinite values"),
-        ({"signal": np.zeros((10, 3))}, "3 leads in the signal, 2 leads"),
-        ({"units": ("mV",)}, "2 leads in the signal, 1 units"),
-        ({"resolution": (None,)}, "2 leads in the signal, 1 resolution"),
+        ({"signal": np.zeros((10, 3))}, "3 leads in the signal, but 2 names"),
+        ({"units": ("mV",)}, "2 leads, but 1 units"),
+        ({"resolution": (None,)}, "2 leads, but 1 resolution"),
         ({"fs": 0}, "sampling rate must be positive"),
         ({"fs": float("nan")}, "sampling rate must be positive"),
     ],
@@ -82,6 +82,39 @@ def test_from_array() -> None:
     assert Recording.from_array(np.zeros((3, 2)), 100, ("I", "II")).leads == ("I", "II")
     with pytest.raises(ValueError, match="an array of shape \\(\\)"):
         Recording.from_array(1.0, fs=100)
+
+
+def test_a_header_is_a_recording_without_its_signal() -> None:
+    r = recording(comments=("A",), units=("mV", "mmHg"))
+    header = r.header
+    assert (header.samples, header.duration, header.comments) == (10, 1.0, ("A",))
+    again = Recording.from_header(header, r.signal + 1)
+    assert_array_equal(again.signal, r.signal + 1)
+    assert again.header.units == ("mV", "mmHg")
+    with pytest.raises(ValueError, match=r"shape \(9, 2\) is not the \(10, 2\) of the header"):
+        Recording.from_header(header, r.signal[:9])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"samples": 0}, "needs samples and leads, got 0 of 1 leads"),
+        ({"leads": ()}, "needs samples and leads"),
+        ({"fs": -1}, "sampling rate must be positive"),
+        ({"units": ("mV", "mV")}, "1 leads, but 2 units"),
+    ],
+)
+def test_a_header_must_agree_with_itself(changes: dict[str, Any], message: str) -> None:
+    fields: dict[str, Any] = {"samples": 5, "fs": 10, "leads": ("I",)}
+    assert Header(**fields).resolution == (None,)
+    with pytest.raises(ValueError, match=message):
+        Header(**fields | changes)
+
+
+def test_with_leads_takes_some_of_them() -> None:
+    part = recording(units=("mV", "mmHg")).with_leads([1])
+    assert (part.leads, part.units, part.resolution) == (("II",), ("mmHg",), (None,))
+    assert_array_equal(part.signal[:, 0], recording().signal[:, 1])
 
 
 def test_with_signal_keeps_the_shape() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ipmdae.passenger import Passenger
 
 MILLIVOLTS = {"nv": 1e-6, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3}
 """Millivolts in one of the units of voltage that files use, in lower case (both signs for mu)."""
@@ -102,6 +105,67 @@ class Annotations:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Header:
+    """A recording without its signal: what is known before, and kept while, it is read in blocks.
+
+    Attributes:
+        samples: how many samples each lead has.
+        fs, leads, units, start, annotations, resolution, comments, metadata, passengers: as in
+            :class:`Recording`.
+
+    Raises:
+        ValueError: counts do not agree, there is no sample or no lead, or the rate is not positive.
+    """
+
+    samples: int
+    fs: float
+    leads: tuple[str, ...]
+    units: tuple[str, ...] = ()
+    start: datetime | None = None
+    annotations: Mapping[str, Annotations] = field(default_factory=dict)
+    resolution: tuple[Resolution | None, ...] = ()
+    comments: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    passengers: tuple[Passenger, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.leads)
+        if self.samples < 1 or count < 1:
+            raise ValueError(
+                f"a recording needs samples and leads, got {self.samples} of {count} leads"
+            )
+        if not 0 < self.fs < np.inf:
+            raise ValueError(f"the sampling rate must be positive, got {self.fs} Hz")
+        fields = {
+            "fs": float(self.fs),
+            "leads": tuple(self.leads),
+            "units": tuple(self.units) or ("mV",) * count,
+            "resolution": tuple(self.resolution) or (None,) * count,
+            "comments": tuple(self.comments),
+            "annotations": MappingProxyType(dict(self.annotations)),
+            "metadata": MappingProxyType(dict(self.metadata)),
+            "passengers": tuple(self.passengers),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        for name in ("units", "resolution"):
+            if len(getattr(self, name)) != count:
+                raise ValueError(f"{count} leads, but {len(getattr(self, name))} {name}")
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.samples / self.fs
+
+
+_KNOWN = (
+    *("fs", "leads", "units", "start", "annotations"),
+    *("resolution", "comments", "metadata", "passengers"),
+)
+"""What a recording and its header have in common."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Recording:
     """Leads recorded together at one rate, and what is known about them. Immutable.
 
@@ -117,6 +181,7 @@ class Recording:
         resolution: how each lead was digitised; ``None`` for a lead that never was.
         comments: free text of the file's header, one entry a line.
         metadata: further fields by name (e.g. the patient's), as the file's format calls them.
+        passengers: signals at other rates that are carried along untouched.
 
     Raises:
         ValueError: shapes or counts do not agree, there is no sample or no lead, the rate is not
@@ -132,6 +197,7 @@ class Recording:
     resolution: tuple[Resolution | None, ...] = ()
     comments: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    passengers: tuple[Passenger, ...] = ()
 
     def __post_init__(self) -> None:
         signal = np.asarray(self.signal, np.float64).view()
@@ -141,25 +207,32 @@ class Recording:
             raise ValueError(f"a recording needs samples and leads, got the shape {signal.shape}")
         if np.isinf(signal).any():
             raise ValueError("the signal holds infinite values; mark missing samples by NaN")
-        if not 0 < self.fs < np.inf:
-            raise ValueError(f"the sampling rate must be positive, got {self.fs} Hz")
+        if signal.shape[1] != len(self.leads):
+            raise ValueError(f"{signal.shape[1]} leads in the signal, but {len(self.leads)} names")
         signal.flags.writeable = False
-        count = signal.shape[1]
-        fields = {
-            "signal": signal,
-            "fs": float(self.fs),
-            "leads": tuple(self.leads),
-            "units": tuple(self.units) or ("mV",) * count,
-            "resolution": tuple(self.resolution) or (None,) * count,
-            "comments": tuple(self.comments),
-            "annotations": MappingProxyType(dict(self.annotations)),
-            "metadata": MappingProxyType(dict(self.metadata)),
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
-        for name in ("leads", "units", "resolution"):
-            if len(getattr(self, name)) != count:
-                raise ValueError(f"{count} leads in the signal, {len(getattr(self, name))} {name}")
+        object.__setattr__(self, "signal", signal)
+        header = self.header  # checks and completes all the rest
+        for name in _KNOWN:
+            object.__setattr__(self, name, getattr(header, name))
+
+    @property
+    def header(self) -> Header:
+        """All but the signal."""
+        known: dict[str, Any] = {name: getattr(self, name) for name in _KNOWN}
+        return Header(samples=self.samples, **known)
+
+    @classmethod
+    def from_header(cls, header: Header, signal: NDArray[np.float64]) -> Recording:
+        """The recording of a header and its signal (time, leads).
+
+        Raises:
+            ValueError: the signal has another shape than the header says, or infinite values.
+        """
+        expected = (header.samples, len(header.leads))
+        if signal.shape != expected:
+            raise ValueError(f"shape {signal.shape} is not the {expected} of the header")
+        known: dict[str, Any] = {name: getattr(header, name) for name in _KNOWN}
+        return cls(signal=signal, **known)
 
     @classmethod
     def from_array(cls, x: ArrayLike, fs: float, leads: tuple[str, ...] = ()) -> Recording:
@@ -184,6 +257,13 @@ class Recording:
     def duration(self) -> float:
         """Length in seconds."""
         return self.samples / self.fs
+
+    def with_leads(self, leads: Sequence[int]) -> Recording:
+        """The same recording with some of its leads only, given by their indices."""
+        chosen = list(leads)
+        names = ("leads", "units", "resolution")
+        of_each: dict[str, Any] = {n: tuple(getattr(self, n)[i] for i in chosen) for n in names}
+        return dataclasses.replace(self, signal=self.signal[:, chosen], **of_each)
 
     def with_signal(self, signal: NDArray[np.float64]) -> Recording:
         """The same recording with another signal of the same shape.
@@ -210,6 +290,11 @@ class Recording:
             )
         begin = self.start and self.start + timedelta(seconds=first / self.fs)
         marks = {name: marks.between(first, stop) for name, marks in self.annotations.items()}
+        others = (p.excerpt(first / self.fs, (stop - first) / self.fs) for p in self.passengers)
         return dataclasses.replace(
-            self, signal=self.signal[first:stop], start=begin, annotations=marks
+            self,
+            signal=self.signal[first:stop],
+            start=begin,
+            annotations=marks,
+            passengers=tuple(others),
         )

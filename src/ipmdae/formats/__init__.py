@@ -1,20 +1,33 @@
 """File formats: each reads a path into a :class:`~ipmdae.recording.Recording` and writes it back.
 
-A format is a module with ``NAME``, ``SUFFIXES``, ``recognises(path)``, ``read(path, ...)`` and
-``write(recording, path)``. Readers raise :class:`FormatError` for a file that is there but broken.
+A format is a module with ``NAME``, ``SUFFIXES``, ``recognises(path)`` and ``read(path, ...)``; one
+that can be written has ``write(recording, path)`` too. ``open_reader(path)`` and
+``open_writer(header, path)`` are for files larger than memory: a format without them is read and
+written whole. Readers raise :class:`FormatError` for a file that is there but broken.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from ipmdae.formats import wfdb
+from ipmdae.formats import clinical, delimited, dicom, edf, matlab, npz, parquet, wfdb
+from ipmdae.formats.blocks import SignalReader, SignalWriter, WholeReader, WholeWriter
 from ipmdae.formats.errors import FormatError
-from ipmdae.recording import Recording
+from ipmdae.recording import Header, Recording
 
-__all__ = ["FORMATS", "Format", "FormatError", "read", "write"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "FormatError",
+    "SignalReader",
+    "SignalWriter",
+    "open_reader",
+    "open_writer",
+    "read",
+    "write",
+]
 
 
 class Format(Protocol):
@@ -26,18 +39,41 @@ class Format(Protocol):
     def recognises(self, path: Path) -> bool:
         """Whether the content of ``path`` is of this format; a missing file is of none."""
 
-    def read(self, path: Path, *, annotations: bool = True) -> Recording:
+    def read(self, path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
         """Read ``path``; see :func:`ipmdae.formats.read`."""
+
+
+@runtime_checkable
+class Writable(Format, Protocol):
+    """A format that is not for reading only."""
 
     def write(self, recording: Recording, path: Path) -> None:
         """Write ``path``; see :func:`ipmdae.formats.write`."""
 
 
-FORMATS: tuple[Format, ...] = (wfdb,)
+@runtime_checkable
+class BlockReadable(Format, Protocol):
+    """A format that is read block by block."""
+
+    def open_reader(self, path: Path, *, fs: float | None = None) -> SignalReader:
+        """Open ``path``; see :func:`ipmdae.formats.open_reader`."""
+
+
+@runtime_checkable
+class BlockWritable(Writable, Protocol):
+    """A format that is written block by block."""
+
+    def open_writer(self, header: Header, path: Path) -> SignalWriter:
+        """Open ``path``; see :func:`ipmdae.formats.open_writer`."""
+
+
+FORMATS: tuple[Format, ...] = (wfdb, edf, dicom, parquet, npz, matlab, clinical, delimited)
 """In the order in which they are asked whether they recognise a file."""
 
 
-def read(path: str | os.PathLike[str], *, annotations: bool = True) -> Recording:
+def read(
+    path: str | os.PathLike[str], *, annotations: bool = True, fs: float | None = None
+) -> Recording:
     """Read a recording; voltages become mV, whatever unit the file has.
 
     The format is told by the content, and by the suffix where the content says nothing. A WFDB
@@ -46,21 +82,34 @@ def read(path: str | os.PathLike[str], *, annotations: bool = True) -> Recording
     Args:
         path: the file.
         annotations: whether to read annotations too.
+        fs: sampling rate in Hz, for a file that does not say it; one that does is believed.
 
     Raises:
         FileNotFoundError: there is no such file, or another one that belongs to it is missing.
         FormatError: the file is of no known format, or broken.
     """
     path = Path(path).absolute()
-    for format in FORMATS:
-        if format.recognises(path):
-            return format.read(path, annotations=annotations)
-    by_suffix = _by_suffix(path)
-    if by_suffix is not None:
-        return by_suffix.read(path, annotations=annotations)
-    if path.exists():
-        raise FormatError(path, f"is of no known format; known are {_known()}")
-    raise FileNotFoundError(f"{path}: there is no such file")
+    return _format_of(path).read(path, annotations=annotations, fs=fs)
+
+
+def open_reader(path: str | os.PathLike[str], *, fs: float | None = None) -> SignalReader:
+    """Open a recording to read it block by block, in memory that does not grow with its length.
+
+    A file whose format cannot be read so is read whole, and then given out in blocks.
+
+    Args:
+        path: the file.
+        fs: sampling rate in Hz, for a file that does not say it; one that does is believed.
+
+    Raises:
+        FileNotFoundError: there is no such file, or another one that belongs to it is missing.
+        FormatError: the file is of no known format, or broken.
+    """
+    path = Path(path).absolute()
+    format = _format_of(path)
+    if isinstance(format, BlockReadable):
+        return format.open_reader(path, fs=fs)
+    return WholeReader(format.read(path, fs=fs))
 
 
 def write(recording: Recording, path: str | os.PathLike[str]) -> None:
@@ -69,18 +118,58 @@ def write(recording: Recording, path: str | os.PathLike[str]) -> None:
     Everything is written aside and renamed at the end: an interruption leaves the old files.
 
     Raises:
-        FormatError: no format has this suffix, or the format cannot hold the recording.
+        FormatError: no format has this suffix, it is read only, or it cannot hold the recording.
         OSError: the files cannot be written.
     """
     path = Path(path).absolute()
+    _writable(path).write(recording, path)
+
+
+def open_writer(header: Header, path: str | os.PathLike[str]) -> SignalWriter:
+    """Open a file to write it block by block, in the format of the suffix.
+
+    Nothing is there under its name until the ``with`` block ends well. A format that cannot be
+    written in blocks is collected in memory first.
+
+    Raises:
+        FormatError: as :func:`write`; also, on exit, when other than ``header.samples`` came.
+        OSError: the files cannot be written.
+    """
+    path = Path(path).absolute()
+    format = _writable(path)
+    if isinstance(format, BlockWritable):
+        return format.open_writer(header, path)
+    return WholeWriter(header, path, format.write)
+
+
+def _format_of(path: Path) -> Format:
+    for format in FORMATS:
+        if format.recognises(path):
+            return format
     by_suffix = _by_suffix(path)
-    if by_suffix is None:
+    if by_suffix is not None:
+        return by_suffix
+    if path.exists():
+        raise FormatError(path, f"is of no known format; known are {_known()}")
+    raise FileNotFoundError(f"{path}: there is no such file")
+
+
+def _writable(path: Path) -> Writable:
+    format = _by_suffix(path)
+    if format is None:
         raise FormatError(path, f"no format has this suffix; known are {_known()}")
-    by_suffix.write(recording, path)
+    if not isinstance(format, Writable):
+        others = ", ".join(f.NAME for f in FORMATS if isinstance(f, Writable))
+        raise FormatError(path, f"{format.NAME} is for reading only; what can be written: {others}")
+    return format
 
 
 def _by_suffix(path: Path) -> Format | None:
-    return next((f for f in FORMATS if path.suffix.lower() in f.SUFFIXES), None)
+    name = path.name.lower()
+    for format in FORMATS:
+        if any(name.endswith(suffix) if suffix else not path.suffix for suffix in format.SUFFIXES):
+            return format
+    return None
 
 
 def _known() -> str:

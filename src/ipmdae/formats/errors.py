@@ -10,3 +10,8 @@ class FormatError(ValueError):
 
     def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
         super().__init__(f"{os.fspath(path)}: {reason}")
+
+
+def reason(error: BaseException) -> str:
+    """What a library says went wrong, on one line of moderate length."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

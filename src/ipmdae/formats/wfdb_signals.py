@@ -26,6 +26,9 @@ BITS |= {"8": 16, "508": 8, "516": 16, "524": 24}
 _BYTES = {"212": Fraction(3, 2), "310": Fraction(4, 3), "311": Fraction(4, 3), "8": Fraction(1)}
 _COMPRESSED = {"508", "516", "524"}
 
+SEEKABLE = frozenset(BITS) - _COMPRESSED - {"8"}
+"""The formats whose samples can be decoded without those before."""
+
 
 def check_files(header: Path, fields: Any) -> None:
     """Compare the size of each signal file of a single segment with what its header announces.

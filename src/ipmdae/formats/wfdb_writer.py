@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ipmdae.files import replacing_together
 from ipmdae.formats import wfdb_annotations, wfdb_signals
+from ipmdae.formats.blocks import SignalWriter
 from ipmdae.formats.errors import FormatError
-from ipmdae.recording import Recording, Resolution, millivolts
-
-TIME_OF_DAY = "time of day"
-"""Metadata of a recording whose start is known without the date."""
+from ipmdae.formats.spool import Read, SpoolingWriter
+from ipmdae.formats.wfdb_header import TIME_OF_DAY, header_path
+from ipmdae.recording import Header, Recording, Resolution, millivolts
 
 _BLOCK = 1 << 18
 """Samples a lead that are digitised at once; even, for the sake of format 212."""
@@ -33,18 +33,25 @@ def write(recording: Recording, path: Path) -> None:
         FormatError: the name is no WFDB record name, or values do not fit 32 bits.
         OSError: the files cannot be written.
     """
-    header = header_path(path)
-    name = header.stem
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-        raise FormatError(path, "a WFDB record's name has only letters, digits, - and _")
+    _compose(recording.header, lambda first, stop: recording.signal[first:stop], path)
+
+
+def open_writer(header: Header, path: Path) -> SignalWriter:
+    """Open a record; samples wait in another file until it is known how wide they are."""
+    _name(path)
+    return SpoolingWriter(header, path, _compose)
+
+
+def _compose(recording: Header, read: Read, path: Path) -> None:
+    header, name = header_path(path), _name(path)
     resolution = [
         how or Resolution(unit=unit)
         for how, unit in zip(recording.resolution, recording.units, strict=True)
     ]
-    bits = _width(recording, resolution, header)
+    bits = _width(recording, read, resolution, header)
     with replacing_together(header.parent, last=".hea") as folder:
         first, checksum = wfdb_signals.write(
-            folder / f"{name}.dat", _digital(recording, resolution, bits), bits
+            folder / f"{name}.dat", _digital(recording, read, resolution, bits), bits
         )
         lines = [_record_line(name, recording)]
         for i, (lead, how) in enumerate(zip(recording.leads, resolution, strict=True)):
@@ -58,13 +65,16 @@ def write(recording: Recording, path: Path) -> None:
         wfdb_annotations.write_all(recording.annotations, folder / name)
 
 
-def header_path(path: Path) -> Path:
-    """The header of a record given by its name, its header or its signal file."""
-    return path.with_name(path.name.removesuffix(".hea").removesuffix(".dat") + ".hea")
+def _name(path: Path) -> str:
+    """The name of a record."""
+    name = header_path(path).stem
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise FormatError(path, "a WFDB record's name has only letters, digits, - and _")
+    return name
 
 
 def _digital(
-    recording: Recording, resolution: list[Resolution], bits: int
+    recording: Header, read: Read, resolution: list[Resolution], bits: int
 ) -> Iterator[NDArray[np.int64]]:
     """Digital values (time, leads), block by block, missing samples as WFDB marks them."""
     gain = np.array(
@@ -76,15 +86,16 @@ def _digital(
     )
     baseline = np.array([how.baseline for how in resolution])
     for start in range(0, recording.samples, _BLOCK):
-        values = np.rint(recording.signal[start : start + _BLOCK] * gain + baseline)
+        stop = min(start + _BLOCK, recording.samples)
+        values = np.rint(read(start, stop) * gain + baseline)
         yield np.where(np.isnan(values), wfdb_signals.missing(bits), values).astype(np.int64)
 
 
-def _width(recording: Recording, resolution: list[Resolution], header: Path) -> int:
+def _width(recording: Header, read: Read, resolution: list[Resolution], header: Path) -> int:
     """Bits a sample: the width the leads had, or a wider one where values do not fit it."""
     had = max(how.bits for how in resolution)
     low = high = 0
-    for block in _digital(recording, resolution, bits=1):
+    for block in _digital(recording, read, resolution, bits=1):
         low, high = min(low, int(block.min())), max(high, int(block.max()))
     widths = [bits for bits in wfdb_signals.FORMATS if bits >= had]
     for bits in widths:
@@ -99,14 +110,14 @@ def _width(recording: Recording, resolution: list[Resolution], header: Path) -> 
     raise FormatError(header, f"digital values from {low} to {high} do not fit 32 bits")
 
 
-def _record_line(name: str, recording: Recording) -> str:
+def _record_line(name: str, recording: Header) -> str:
     line = f"{name} {len(recording.leads)} {_number(recording.fs)} {recording.samples}"
     if recording.start is not None:
         return f"{line} {recording.start.time().isoformat()} {recording.start:%d/%m/%Y}"
     return f"{line} {recording.metadata.get(TIME_OF_DAY, '')}".rstrip()
 
 
-def _comments(recording: Recording) -> list[str]:
+def _comments(recording: Header) -> list[str]:
     """The comments, and what else is known of the recording, which has no place of its own."""
     others = [f"{k}: {v}" for k, v in recording.metadata.items() if k != TIME_OF_DAY]
     return [*recording.comments, *others]

@@ -1,0 +1,232 @@
+"""DICOM waveforms (12-lead, general, general 32-bit and ambulatory ECG) by pydicom.
+
+Standard: DICOM PS3.3 C.10.9 (Waveform Module), PS3.3 A.34 (the kinds of ECG objects).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.formats import annotation_text, fields
+from ipmdae.formats.columns import unique
+from ipmdae.formats.dicom_leads import NAMES
+from ipmdae.formats.dicom_writer import write
+from ipmdae.formats.errors import FormatError, reason
+from ipmdae.formats.lead_names import assume_units
+from ipmdae.formats.limits import check_samples
+from ipmdae.formats.optional import needs
+from ipmdae.recording import Recording, Resolution, millivolts
+
+__all__ = ["NAME", "SUFFIXES", "read", "recognises", "write"]
+
+NAME = "DICOM"
+SUFFIXES: tuple[str, ...] = (".dcm", ".dicom")
+
+_TYPES = {(8, "SB"): "<i1", (8, "UB"): "<u1", (16, "SS"): "<i2", (16, "US"): "<u2"}
+_TYPES |= {(32, "SL"): "<i4", (32, "UL"): "<u4"}
+
+_TEXTS = {
+    fields.PATIENT_ID: "PatientID",
+    fields.PATIENT_NAME: "PatientName",
+    fields.SEX: "PatientSex",
+    fields.AGE: "PatientAge",
+    fields.PATIENT_NOTE: "PatientComments",
+    fields.STUDY_ID: "StudyID",
+    fields.STUDY_UID: "StudyInstanceUID",
+    fields.TECHNICIAN: "OperatorsName",
+    fields.DEVICE: "ManufacturerModelName",
+    fields.RECORDING_NOTE: "StudyDescription",
+}
+
+
+def recognises(path: Path) -> bool:
+    """Whether the file has DICOM's preamble."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
+    """Read the longest multiplex group of a waveform; others (median beats) are left out, said so.
+
+    Args:
+        path: the file.
+        annotations: whether to read the annotations that have a position, too.
+        fs: not used; the file says it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        FormatError: it is no waveform, or broken.
+        ModuleNotFoundError: pydicom is not installed.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    with needs("pydicom", "DICOM files"):
+        import pydicom
+    try:
+        # pydicom tells of each unusual value; what matters is checked here.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            syntax = pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID", "")
+            if syntax == pydicom.uid.DeflatedExplicitVRLittleEndian:
+                raise FormatError(path, "is deflated DICOM; expand it first (dcmconv +te)")
+            dataset: Any = pydicom.dcmread(path)
+            recording, left_out = _recording(path, dataset, annotations)
+    except (FormatError, PermissionError):
+        raise
+    except Exception as error:
+        raise FormatError(path, f"the DICOM file is broken ({reason(error)})") from error
+    if left_out:
+        warnings.warn(f"{path}: left out: {', '.join(left_out)}", stacklevel=3)
+    units = assume_units(path, recording.leads, recording.units)
+    return dataclasses.replace(recording, units=tuple(units))
+
+
+def _recording(path: Path, dataset: Any, annotations: bool) -> tuple[Recording, list[str]]:
+    """The recording, and the names of the groups that are left out."""
+    groups = list(dataset.get("WaveformSequence", []))
+    if not groups:
+        raise FormatError(path, "is a DICOM file without a waveform")
+    lengths = [int(g.NumberOfWaveformSamples) / float(g.SamplingFrequency) for g in groups]
+    chosen = int(np.argmax(lengths))
+    group = groups[chosen]
+    channels = list(group.ChannelDefinitionSequence)
+    digital, missing = _digital(path, group)
+    if len(channels) != digital.shape[1]:
+        raise ValueError(f"{digital.shape[1]} channels, {len(channels)} of them described")
+    units, resolution = [], []
+    signal = np.empty(digital.shape)
+    for i, channel in enumerate(channels):
+        unit, how, offset = _scale(channel, int(group.WaveformBitsAllocated))
+        factor = millivolts(unit) or 1.0
+        signal[:, i] = (digital[:, i] / how.gain + offset) * factor
+        units.append("mV" if millivolts(unit) else unit)
+        resolution.append(how)
+    signal[missing] = np.nan
+    events, comments, measured = _annotations(dataset, chosen + 1)
+    recording = Recording(
+        signal=signal,
+        fs=float(group.SamplingFrequency),
+        leads=tuple(unique([_name(channel) for channel in channels])),
+        units=tuple(units),
+        resolution=tuple(resolution),
+        start=_start(dataset, group),
+        annotations=annotation_text.from_events(events) if annotations else {},
+        comments=comments,
+        metadata=_metadata(dataset) | measured,
+    )
+    return recording, [
+        f"waveform group {i + 1} {g.get('MultiplexGroupLabel', '')}".strip()
+        for i, g in enumerate(groups)
+        if i != chosen
+    ]
+
+
+def _digital(path: Path, group: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Digital values (time, channels), and where they are missing."""
+    key = int(group.WaveformBitsAllocated), str(group.WaveformSampleInterpretation)
+    if key not in _TYPES:
+        raise FormatError(path, f"its samples are {key[1]} of {key[0]} bits, which is not read")
+    samples, count = int(group.NumberOfWaveformSamples), int(group.NumberOfWaveformChannels)
+    check_samples(path, samples, count)
+    data, kind = bytes(group.WaveformData), np.dtype(_TYPES[key])
+    if len(data) < samples * count * kind.itemsize:
+        raise FormatError(
+            path, f"is cut off: {samples} samples of {count} channels are announced; fetch it again"
+        )
+    values = np.frombuffer(data, kind, samples * count).reshape(samples, count)
+    padding = group.get("WaveformPaddingValue", b"")
+    missing = np.zeros(values.shape, bool)
+    if isinstance(padding, bytes) and len(padding) >= kind.itemsize:
+        missing = values == np.frombuffer(padding, kind, 1)[0]
+    return values.astype(np.int64), missing
+
+
+def _scale(channel: Any, bits: int) -> tuple[str, Resolution, float]:
+    """Unit and resolution of a channel, and the value in that unit that stands at digital 0."""
+    sensitivity = float(channel.get("ChannelSensitivity", None) or 1.0)
+    sensitivity *= float(channel.get("ChannelSensitivityCorrectionFactor", None) or 1.0)
+    offset = float(channel.get("ChannelBaseline", None) or 0.0)
+    codes = channel.get("ChannelSensitivityUnitsSequence", None)
+    unit = str(codes[0].get("CodeValue", "")) if codes else ""
+    gain = 1 / sensitivity
+    return unit, Resolution(gain=gain, baseline=round(-offset * gain), unit=unit, bits=bits), offset
+
+
+def _name(channel: Any) -> str:
+    source = channel.get("ChannelSourceSequence", None)
+    if source:
+        code = str(source[0].get("CodeValue", ""))
+        meaning = str(source[0].get("CodeMeaning", ""))
+        known = NAMES.get(code.removeprefix("5.6.3-9-").removeprefix("2:"))
+        if known and source[0].get("CodingSchemeDesignator", "") in ("MDC", "SCPECG"):
+            return known
+        return meaning.removeprefix("Lead ").strip() or str(channel.get("ChannelLabel", ""))
+    return str(channel.get("ChannelLabel", ""))
+
+
+def _start(dataset: Any, group: Any) -> datetime | None:
+    text = str(dataset.get("AcquisitionDateTime", "") or "")
+    # A zone, if there is one, follows the time; a recording's start is the local time.
+    digits = text.partition("+")[0].partition("-")[0]
+    for pattern in ("%Y%m%d%H%M%S.%f", "%Y%m%d%H%M%S", "%Y%m%d%H%M"):
+        try:
+            start = datetime.strptime(digits, pattern)
+        except ValueError:
+            continue
+        return start + timedelta(milliseconds=float(group.get("MultiplexGroupTimeOffset", 0) or 0))
+    return None
+
+
+def _metadata(dataset: Any) -> dict[str, str]:
+    known = {name: str(dataset.get(element, "") or "") for name, element in _TEXTS.items()}
+    birth = str(dataset.get("PatientBirthDate", "") or "")
+    if len(birth) == 8 and birth.isdigit():
+        birth = f"{birth[:4]}-{birth[4:6]}-{birth[6:]}"
+    known[fields.BIRTH_DATE] = birth
+    known[fields.PATIENT_NAME] = known[fields.PATIENT_NAME].replace("^", " ").strip()
+    return {name: " ".join(value.split()) for name, value in known.items() if value.strip()}
+
+
+def _annotations(
+    dataset: Any, group: int
+) -> tuple[list[annotation_text.Event], tuple[str, ...], dict[str, str]]:
+    """Texts at samples of a group (counted from 1), other texts, and measured values."""
+    events, comments, measured = [], [], {}
+    for item in dataset.get("WaveformAnnotationSequence", []):
+        concept = item.get("ConceptNameCodeSequence", None)
+        meaning = str(concept[0].get("CodeMeaning", "")) if concept else ""
+        text = str(item.get("UnformattedTextValue", "") or "") or meaning
+        channels = [int(n) for n in _values(item.get("ReferencedWaveformChannels", None))]
+        positions = [int(n) for n in _values(item.get("ReferencedSamplePositions", None))]
+        number = item.get("NumericValue", None)
+        if positions and (not channels or channels[0] == group):
+            events += [(position - 1, text) for position in positions]
+        elif number is not None and meaning:
+            codes = item.get("MeasurementUnitsCodeSequence", None)
+            unit = str(codes[0].get("CodeValue", "")) if codes else ""
+            measured[meaning] = f"{number} {unit}".strip()
+        elif text and text != meaning and meaning and not positions:
+            measured[meaning] = text
+        elif text and not positions:
+            comments.append(" ".join(text.split()))
+    return events, tuple(comments), measured
+
+
+def _values(value: Any) -> Iterator[Any]:
+    """The values of an element that holds none, one or several."""
+    if value is None:
+        return
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        yield value
+    else:
+        yield from value

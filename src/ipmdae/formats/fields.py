@@ -1,0 +1,21 @@
+"""Names that all formats give to what they know of a patient and a recording (``metadata``)."""
+
+PATIENT_ID = "patient id"
+PATIENT_NAME = "patient name"
+SEX = "sex"
+"""``"M"``, ``"F"``, or another word of the file."""
+
+BIRTH_DATE = "birth date"
+"""As YYYY-MM-DD."""
+
+AGE = "age"
+PATIENT_NOTE = "patient note"
+STUDY_ID = "study id"
+TECHNICIAN = "technician"
+DEVICE = "device"
+RECORDING_NOTE = "recording note"
+TIME_OF_DAY = "time of day"
+"""Start of a recording whose date is not known."""
+
+STUDY_UID = "study uid"
+"""DICOM's identifier of the study, so that what is written belongs to it."""

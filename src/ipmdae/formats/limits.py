@@ -1,0 +1,45 @@
+"""Limits that a file must keep before memory is given to it: a few bytes can announce terabytes."""
+
+from __future__ import annotations
+
+import os
+
+from ipmdae.formats.errors import FormatError
+
+MAX_SAMPLES = 1 << 31
+"""Values of all leads together that a file may announce: 16 GiB in memory, 24 h of 12 leads at
+2 kHz."""
+
+_MAX_EXPANSION = 200
+"""How many times its size a compressed file may become; ECGs compress to a fifth at best."""
+
+_ALWAYS_FINE = 1 << 28
+"""Bytes up to which no expansion is suspicious."""
+
+
+def check_samples(path: str | os.PathLike[str], samples: int, leads: int) -> None:
+    """Refuse a recording of no samples or leads, or of more than memory can hold.
+
+    Raises:
+        FormatError: with the numbers.
+    """
+    if samples < 1 or leads < 1:
+        raise FormatError(path, f"holds no signal ({max(samples, 0)} samples of {leads} leads)")
+    if samples * leads > MAX_SAMPLES:
+        raise FormatError(
+            path, f"announces {samples} samples of {leads} leads, more than memory can hold"
+        )
+
+
+def check_expansion(path: str | os.PathLike[str], stored: int, expanded: int) -> None:
+    """Refuse compressed content that is implausibly larger than what is stored of it (bytes).
+
+    Raises:
+        FormatError: with the numbers.
+    """
+    if expanded > _ALWAYS_FINE and expanded > _MAX_EXPANSION * stored:
+        raise FormatError(
+            path,
+            f"{stored} bytes expand to {expanded} or more, which no recording does; if you trust "
+            "the file, expand it first",
+        )

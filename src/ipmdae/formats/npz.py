@@ -1,0 +1,167 @@
+"""NumPy's ``.npz`` (arrays and what is known of them) and ``.npy`` (samples only)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.files import replacing
+from ipmdae.formats import description
+from ipmdae.formats.arrays import from_arrays, numbers
+from ipmdae.formats.blocks import SignalReader, WholeReader
+from ipmdae.formats.errors import FormatError, reason
+from ipmdae.formats.limits import check_expansion, check_samples
+from ipmdae.recording import Header, Recording
+
+__all__ = ["NAME", "SUFFIXES", "open_reader", "read", "recognises", "write"]
+
+NAME = "NumPy"
+SUFFIXES: tuple[str, ...] = (".npz", ".npy")
+
+_MAGIC = b"\x93NUMPY"
+
+
+def recognises(path: Path) -> bool:
+    """Whether it is an ``.npy`` file, or a zip archive of nothing but these."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        magic = file.read(6)
+    if magic == _MAGIC:
+        return True
+    if magic[:4] != b"PK\x03\x04":
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return all(name.endswith(".npy") for name in archive.namelist())
+    except Exception:
+        return path.suffix.lower() == ".npz"
+
+
+def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
+    """Read arrays; see :func:`ipmdae.formats.arrays.from_arrays` for their names.
+
+    Args:
+        path: the file.
+        annotations: whether to read annotations too.
+        fs: rate in Hz, for files that do not say it; an ``.npy`` file never does.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        FormatError: no signal or rate is in it, it is broken, or it holds pickled objects.
+    """
+    if _is_array(path):
+        signal = _mapped(path)
+        return from_arrays(path, {"signal": signal, **({"fs": fs} if fs else {})}, fs)
+    recording = from_arrays(path, _arrays(path), fs)
+    return recording if annotations else dataclasses.replace(recording, annotations={})
+
+
+def open_reader(path: Path, *, fs: float | None = None) -> SignalReader:
+    """Open a file; of ``.npy`` files only what is asked for is read, others whole."""
+    if _is_array(path) and fs is not None:
+        return _MappedReader(path, fs)
+    return WholeReader(read(path, fs=fs))
+
+
+def write(recording: Recording, path: Path) -> None:
+    """Write ``signal`` (time, leads) in mV, ``fs``, ``leads``, ``units`` and a description.
+
+    An ``.npy`` file gets the samples only, and a warning says so.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    header = recording.header
+    if path.suffix.lower() == ".npy":
+        lost = {"the sampling rate and all else but samples (.npz holds them)": True}
+        description.warn_lost(path, header, "an .npy file", lost=lost)
+        with replacing(path) as aside:
+            np.save(aside, recording.signal)
+        return
+    description.warn_lost(path, header, "an .npz file", lost={})
+    arrays: dict[str, Any] = {
+        "signal": recording.signal,
+        "fs": recording.fs,
+        "leads": np.array(recording.leads),
+        "units": np.array(recording.units),
+        description.KEY: np.array(description.to_json(header)),
+    }
+    with replacing(path) as aside:
+        np.savez_compressed(aside, **arrays)
+
+
+class _MappedReader(SignalReader):
+    """An ``.npy`` file, of which samples are read where they are asked for."""
+
+    def __init__(self, path: Path, fs: float) -> None:
+        self._path = path
+        signal = _mapped(path)
+        signal = signal[:, None] if signal.ndim == 1 else signal
+        self._signal = signal.T if signal.shape[0] < signal.shape[1] else signal
+        leads = tuple(f"lead {i + 1}" for i in range(self._signal.shape[1]))
+        try:
+            self.info = Header(samples=len(self._signal), fs=fs, leads=leads)
+        except ValueError as error:
+            raise FormatError(path, str(error)) from error
+
+    def read(self, first: int, stop: int) -> NDArray[np.float64]:
+        """See :meth:`SignalReader.read`."""
+        return numbers(self._path, self._signal[first:stop])
+
+    def __exit__(self, *_: object) -> None:
+        del self._signal
+
+
+def _is_array(path: Path) -> bool:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    with path.open("rb") as file:
+        return file.read(6) == _MAGIC
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    """An ``.npy`` file mapped into memory."""
+    try:
+        signal: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:
+        raise FormatError(path, f"the array is broken ({reason(error)})") from error
+    if signal.ndim not in (1, 2) or signal.dtype.kind not in "fiu":
+        numbers(path, signal[:0])
+    check_samples(path, *(signal.shape if signal.ndim == 2 else (len(signal), 1)))
+    return signal
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                _check_entry(path, archive, entry)
+        with np.load(path, allow_pickle=False) as content:
+            return {name: content[name] for name in content.files}
+    except FormatError:
+        raise
+    except Exception as error:
+        raise FormatError(path, f"the archive is broken ({reason(error)})") from error
+
+
+def _check_entry(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Refuse an array that announces more than its entry holds, or expands beyond reason."""
+    check_expansion(path, entry.compress_size, entry.file_size)
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, _, dtype = read_header(file)
+        if dtype.hasobject:
+            raise FormatError(path, f"{entry.filename} holds pickled objects, which are refused")
+        if math.prod(shape) * dtype.itemsize + file.tell() != entry.file_size:
+            raise FormatError(path, f"{entry.filename} is not of the size that it announces")

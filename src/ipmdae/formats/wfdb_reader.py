@@ -1,0 +1,196 @@
+"""Reading WFDB signals in blocks: of a record with its own signal files, and of joined segments.
+
+All signal formats are decoded by the ``wfdb`` package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import wfdb  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from ipmdae.formats import wfdb_header, wfdb_signals
+from ipmdae.formats.blocks import SignalReader
+from ipmdae.formats.errors import FormatError
+from ipmdae.recording import Header, Resolution, millivolts
+from ipmdae.resample import resample
+
+_LONGEST = 1 << 34
+"""Samples a lead that segments may span, a year at 500 Hz: a gap of any length is a word to say."""
+
+
+class Record(SignalReader):
+    """A record, or a segment of one, that has its own signal files.
+
+    Blocks are decoded when they are asked for. What cannot be decoded from its middle on is read
+    whole: compressed or differenced samples, leads of different rates or skew, unknown length.
+    """
+
+    def __init__(self, header: Path, fields: Any) -> None:
+        """Open a record whose header has been read.
+
+        Raises:
+            FileNotFoundError: a signal file is missing.
+            FormatError: one is shorter than the header says, or cannot be decoded.
+        """
+        if isinstance(fields, wfdb.MultiRecord):
+            raise FormatError(header, "a segment cannot be made of segments")
+        wfdb_signals.check_files(header, fields)
+        self._header = header
+        in_blocks = (
+            fields.sig_len is not None
+            and wfdb_signals.SEEKABLE.issuperset(fields.fmt)
+            and set(fields.samps_per_frame) == {1}
+            and not any(fields.skew)
+        )
+        record = self._decode(0, 1 if in_blocks else None)
+        text = wfdb_header.read_text(header)
+        units = wfdb_header.units(text, record.units)
+        self._scale = np.array([millivolts(unit) or 1.0 for unit in units])
+        self._whole: NDArray[np.float64] | None = None
+        samples, fs = fields.sig_len, record.fs
+        try:
+            if not in_blocks:
+                fs *= max(record.samps_per_frame)
+                self._whole = self._join(record, fs)
+                samples = len(self._whole)
+            self.info = Header(
+                samples=samples,
+                fs=fs,
+                leads=tuple(name or f"lead {i + 1}" for i, name in enumerate(record.sig_name)),
+                units=tuple("mV" if millivolts(unit) else unit for unit in units),
+                resolution=tuple(
+                    Resolution(gain=gain, baseline=baseline, unit=unit, bits=wfdb_signals.BITS[fmt])
+                    for gain, baseline, unit, fmt in zip(
+                        record.adc_gain, record.baseline, units, record.fmt, strict=True
+                    )
+                ),
+                **wfdb_header.description(record, text),
+            )
+        except ValueError as error:
+            raise FormatError(header, str(error)) from error
+
+    def read(self, first: int, stop: int) -> NDArray[np.float64]:
+        """See :meth:`ipmdae.formats.SignalReader.read`."""
+        if self._whole is not None:
+            return self._whole[first:stop]
+        record = self._decode(first, stop)
+        signal: NDArray[np.float64] = np.stack(record.e_p_signal, axis=1) * self._scale
+        return signal
+
+    def _decode(self, first: int, stop: int | None) -> Any:
+        try:
+            return wfdb.rdrecord(
+                str(self._header.with_suffix("")),
+                sampfrom=first,
+                sampto=stop,
+                smooth_frames=False,
+                return_res=64,
+            )
+        except Exception as error:
+            raise FormatError(self._header, f"the signals cannot be decoded ({error})") from error
+
+    def _join(self, record: Any, fs: float) -> NDArray[np.float64]:
+        """All leads (time, leads), brought to the highest rate."""
+        samples = max(map(len, record.e_p_signal))
+        return np.stack(
+            [
+                resample(lead * scale, record.fs * rate, fs, samples)
+                for lead, scale, rate in zip(
+                    record.e_p_signal, self._scale, record.samps_per_frame, strict=True
+                )
+            ],
+            axis=1,
+        )
+
+
+class Segments(SignalReader):
+    """The segments of a record, one after the other; what none of them holds is missing.
+
+    Where the layout is fixed, all have the same leads in the same order; where it is variable, the
+    first segment has no samples, and leads are told by their names. A lead whose resolution changes
+    gets the finest.
+    """
+
+    def __init__(self, header: Path, fields: Any) -> None:
+        """Open a record whose header has been read.
+
+        Raises:
+            FileNotFoundError: a segment's header or a signal file is missing.
+            FormatError: a segment is not as announced, or none holds samples.
+        """
+        self._parts, fs, samples = _segments(header, fields)
+        if samples > _LONGEST:
+            raise FormatError(header, f"{samples} samples a lead are longer than a year")
+        self._columns: dict[Hashable, int] = {}
+        first: list[tuple[Record, int]] = []
+        resolution: list[Resolution] = []
+        for _, part in self._parts:
+            for i, key in enumerate(self._keys(part, fields.layout)):
+                step = part.info.resolution[i] or Resolution()
+                if key not in self._columns:
+                    self._columns[key] = len(first)
+                    first.append((part, i))
+                    resolution.append(step)
+                column = self._columns[key]
+                resolution[column] = min(resolution[column], step, key=lambda how: how.step)
+        self._layout = fields.layout
+        self.info = Header(
+            samples=samples,
+            fs=fs,
+            leads=tuple(part.info.leads[i] for part, i in first),
+            units=tuple(part.info.units[i] for part, i in first),
+            resolution=tuple(resolution),
+            **wfdb_header.description(fields, wfdb_header.read_text(header)),
+        )
+        self._header = header
+
+    def read(self, first: int, stop: int) -> NDArray[np.float64]:
+        """See :meth:`ipmdae.formats.SignalReader.read`."""
+        try:
+            signal = np.full((stop - first, len(self._columns)), np.nan)
+        except (MemoryError, ValueError) as error:
+            raise FormatError(
+                self._header, f"{stop - first} samples a lead do not fit the memory"
+            ) from error
+        for start, part in self._parts:
+            begin, end = max(first, start), min(stop, start + part.info.samples)
+            if begin < end:
+                columns = [self._columns[key] for key in self._keys(part, self._layout)]
+                signal[begin - first : end - first, columns] = part.read(begin - start, end - start)
+        return signal
+
+    @staticmethod
+    def _keys(part: Record, layout: str) -> list[Hashable]:
+        """What tells the leads of a segment from one another."""
+        return list(range(len(part.info.leads)) if layout == "fixed" else part.info.leads)
+
+
+def _segments(header: Path, fields: Any) -> tuple[list[tuple[int, Record]], float, int]:
+    """The segments that hold samples, each with its first sample; their rate; samples in all."""
+    parts: list[tuple[int, Record]] = []
+    frame = 0
+    rate = 1
+    for name, frames in zip(fields.seg_name, fields.seg_len, strict=True):
+        if name != "~" and frames:
+            path = header.with_name(f"{name}.hea")
+            part = Record(path, wfdb_header.read_header(path))
+            info = part.info
+            rate = round(info.fs / fields.fs)
+            if info.fs != rate * fields.fs or info.samples != rate * frames:
+                raise FormatError(
+                    header,
+                    f"segment {name} has {info.samples} samples at {info.fs:g} Hz, not {frames} "
+                    f"at {fields.fs:g} Hz as announced",
+                )
+            parts.append((frame * rate, part))
+        frame += frames
+    if not parts:
+        raise FormatError(header, "none of its segments holds samples")
+    if len({part.info.fs for _, part in parts}) > 1:
+        raise FormatError(header, "its segments have different sampling rates")
+    return parts, parts[0][1].info.fs, frame * rate

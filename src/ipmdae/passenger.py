@@ -1,0 +1,50 @@
+"""Signals that travel with a recording without being part of it: other rates, other organs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ipmdae.recording import Resolution
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Passenger:
+    """A signal that is carried along untouched, e.g. respiration at 25 Hz beside an ECG at 250.
+
+    Nothing cleans or resamples it. A format that holds several rates (EDF) stores it as it came,
+    the others leave it out with a warning.
+
+    Attributes:
+        name: what the file calls it.
+        unit: its unit in the file; values are in this unit, also where it is a voltage.
+        fs: its own sampling rate in Hz.
+        samples: how many there are.
+        place: its index among all signals of the file it came from.
+        resolution: how it was digitised, if it was.
+        read: the samples from the first to the second index (not included), (n,) float64 in
+            ``unit``, NaN where missing. They may still lie in the file they came from.
+    """
+
+    name: str
+    unit: str
+    fs: float
+    samples: int
+    place: int
+    read: Callable[[int, int], NDArray[np.float64]]
+    resolution: Resolution | None = None
+
+    def excerpt(self, start: float, seconds: float) -> Passenger:
+        """The samples of ``seconds`` from ``start`` on (both in s)."""
+        first = min(round(start * self.fs), self.samples)
+        stop = min(round((start + seconds) * self.fs), self.samples)
+        read = self.read
+        return dataclasses.replace(
+            self, samples=stop - first, read=lambda i, j: read(first + i, first + j)
+        )

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from ipmdae import formats
+from ipmdae.formats import FormatError
+from ipmdae.formats.dicom_leads import STANDARD, code
+from ipmdae.recording import Recording, Resolution
+
+pydicom = pytest.importorskip("pydicom")
+
+
+@pytest.fixture
+def example() -> Path:
+    """A 12-lead ECG that ships with pydicom."""
+    return Path(pydicom.__file__).parent / "data" / "test_files" / "waveform_ecg.dcm"
+
+
+def recording(samples: int, leads: tuple[str, ...], **fields: Any) -> Recording:
+    signal = np.random.default_rng(0).integers(-900, 900, (samples, len(leads))) / 200
+    how = (Resolution(gain=200),) * len(leads)
+    known: dict[str, Any] = {"fs": 500, "resolution": how}
+    return Recording(**({"signal": signal, "leads": leads} | known | fields))
+
+
+def test_a_12_lead_ecg_of_a_device(example: Path, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="left out: waveform group 2 MEDIAN BEAT"):
+        r = formats.read(example)
+    theirs = pydicom.dcmread(example)
+    assert_allclose(r.signal, theirs.waveform_array(0) / 1e3)
+    assert (r.fs, r.leads) == (1000, STANDARD)
+    assert r.start == datetime(2013, 1, 25, 10, 59, 19)
+    assert (r.metadata["patient id"], r.metadata["birth date"]) == ("642341", "1971-01-23")
+    assert r.metadata["QT Interval"] == "368 ms"
+    assert "RITMO SINUSALE" in r.comments
+    formats.write(r, tmp_path / "x.dcm")
+    again, ours = formats.read(tmp_path / "x.dcm"), pydicom.dcmread(tmp_path / "x.dcm")
+    assert_allclose(ours.waveform_array(0), theirs.waveform_array(0))
+    assert ours.SOPClassUID == theirs.SOPClassUID == pydicom.uid.TwelveLeadECGWaveformStorage
+    assert ours.StudyInstanceUID == theirs.StudyInstanceUID
+    assert ours.SOPInstanceUID != theirs.SOPInstanceUID
+    for field in ("metadata", "comments", "start", "resolution", "leads"):
+        assert getattr(again, field) == getattr(r, field)
+
+
+@pytest.mark.parametrize(
+    ("samples", "leads", "fs", "kind"),
+    [
+        (5000, STANDARD, 500, "12-lead ECG"),
+        (5000, ("I", "II"), 500, "General ECG"),
+        (20_000, STANDARD, 500, "General ECG"),
+        (200_000, ("I", "II"), 500, "Ambulatory ECG"),
+        (1000, ("I",), 128, "Ambulatory ECG"),
+    ],
+)
+def test_the_kind_of_object(
+    tmp_path: Path, samples: int, leads: tuple[str, ...], fs: float, kind: str
+) -> None:
+    formats.write(recording(samples, leads, fs=fs), tmp_path / "x.dcm")
+    dataset = pydicom.dcmread(tmp_path / "x.dcm")
+    assert kind in dataset.SOPClassUID.name
+    source = dataset.WaveformSequence[0].ChannelDefinitionSequence[0].ChannelSourceSequence[0]
+    assert (source.CodeValue, source.CodingSchemeDesignator) == ("2:1", "MDC")
+
+
+def test_values_that_need_32_bits(tmp_path: Path) -> None:
+    how = (Resolution(gain=1e6, bits=24),)
+    r = recording(300, ("I",), resolution=how, signal=np.linspace(-4, 4, 300)[:, None])
+    formats.write(r, tmp_path / "x.dcm")
+    assert pydicom.dcmread(tmp_path / "x.dcm").SOPClassUID.name.startswith("General 32-bit ECG")
+    assert_allclose(formats.read(tmp_path / "x.dcm").signal, r.signal, atol=0.6e-6)
+
+
+def test_leads_of_any_name(tmp_path: Path) -> None:
+    names = ("Lead II", "ecg aVF", "patch 1", "I")
+    formats.write(recording(300, names), tmp_path / "x.dcm")
+    assert formats.read(tmp_path / "x.dcm").leads == ("II", "aVF", "patch 1", "I")
+    assert code("v6") == ("2:8", "MDC", "Lead V6")
+
+
+def test_too_many_leads(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="holds 24 leads at most, not 25"):
+        formats.write(recording(300, tuple(f"e{i}" for i in range(25))), tmp_path / "x.dcm")
+
+
+def test_broken_files(example: Path, tmp_path: Path) -> None:
+    path = tmp_path / "x.dcm"
+    path.write_bytes(example.read_bytes()[:50_000])
+    with pytest.raises(FormatError, match=r"broken|cut off"):
+        formats.read(path)
+    dataset = pydicom.dcmread(example)
+    dataset.WaveformSequence[0].NumberOfWaveformSamples = 4_000_000
+    dataset.save_as(path)
+    with pytest.raises(FormatError, match="is cut off: 4000000 samples of 12 channels are announc"):
+        formats.read(path)
+    dataset.WaveformSequence[0].NumberOfWaveformSamples = 4_000_000_000
+    dataset.save_as(path)
+    with pytest.raises(FormatError, match="more than memory can hold"):
+        formats.read(path)
+    del dataset.WaveformSequence
+    dataset.save_as(path)
+    with pytest.raises(FormatError, match="without a waveform"):
+        formats.read(path)
+    path.write_bytes(b"no DICOM")
+    with pytest.raises(FormatError, match="broken"):
+        formats.read(path)
+
+
+def test_deflated_files_are_refused(example: Path, tmp_path: Path) -> None:
+    dataset = pydicom.dcmread(example)
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    dataset.save_as(tmp_path / "x.dcm")
+    with pytest.raises(FormatError, match="deflated DICOM; expand it first"):
+        formats.read(tmp_path / "x.dcm")

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import dataclasses
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import edfio
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ipmdae import formats
+from ipmdae.formats import FormatError, edf_tal
+from ipmdae.formats.edf_layout import plan
+from ipmdae.formats.edf_range import EdfResolution, eight
+from ipmdae.recording import Recording, Resolution
+
+
+def signal(label: str, fs: float, unit: str, **fields: Any) -> edfio.EdfSignal:
+    """Ten seconds of noise, digitised by 16 bits between -3200 and 3200."""
+    n = round(10 * fs)
+    digital = np.random.default_rng(len(label)).integers(-3000, 3000, n).astype(np.int16)
+    return edfio.EdfSignal.from_digital(
+        digital, fs, label=label, physical_dimension=unit, physical_range=(-3200, 3200), **fields
+    )
+
+
+@pytest.fixture
+def polysomnography(tmp_path: Path) -> Path:
+    """A file as edfio writes it: two ECG leads among signals of other rates and organs."""
+    path = tmp_path / "psg.edf"
+    edfio.Edf(
+        [
+            signal("EEG Fpz-Cz", 100, "uV"),
+            signal("ECG II", 250, "uV", prefiltering="HP:0.1Hz", transducer_type="AgAgCl"),
+            signal("Resp chest", 25, "V"),
+            signal("ECG V5", 250, "uV"),
+            signal("Pressure", 250, "mmHg"),
+            signal("SpO2", 1, "%"),
+        ],
+        patient=edfio.Patient(
+            code="MCH-02", sex="F", birthdate=date(1951, 5, 2), name="Haagse_Hana"
+        ),
+        recording=edfio.Recording(startdate=date(2002, 3, 2), equipment_code="Rec 1".split()[0]),
+        starttime=time(22, 1, 2, 500000),
+        annotations=[
+            edfio.EdfAnnotation(1.5, 3, "Apnea"),
+            edfio.EdfAnnotation(2, None, "Lights off"),
+        ],
+    ).write(path)
+    return path
+
+
+# Reading
+
+
+def test_ecg_leads_are_read_and_the_others_ride_along(polysomnography: Path) -> None:
+    r = formats.read(polysomnography)
+    assert (r.fs, r.leads) == (250, ("ECG II", "ECG V5", "Pressure"))
+    assert r.units == ("mV", "mV", "mmHg")
+    theirs = edfio.read_edf(polysomnography)
+    assert_allclose(r.signal[:, 1], theirs.get_signal("ECG V5").data / 1e3)
+    assert_allclose(r.signal[:, 2], theirs.get_signal("Pressure").data)
+    assert [(p.name, p.fs, p.unit, p.samples) for p in r.passengers] == [
+        ("EEG Fpz-Cz", 100, "uV", 1000),
+        ("Resp chest", 25, "V", 250),
+        ("SpO2", 1, "%", 10),
+    ]
+    assert_allclose(r.passengers[1].read(3, 9), theirs.get_signal("Resp chest").data[3:9])
+
+
+def test_time_patient_and_annotations_are_read(polysomnography: Path) -> None:
+    r = formats.read(polysomnography)
+    assert r.start == datetime(2002, 3, 2, 22, 1, 2, 500000)
+    assert dict(r.metadata) == {
+        "patient id": "MCH-02",
+        "sex": "F",
+        "birth date": "1951-05-02",
+        "patient name": "Haagse Hana",
+        "device": "Rec",
+    }
+    marks = r.annotations["events"]
+    assert_array_equal(marks.sample, [375, 500])
+    assert marks.note == ("Apnea [3 s]", "Lights off")
+
+
+def test_all_that_is_not_cleaned_is_written_again_digitally_equal(
+    polysomnography: Path, tmp_path: Path
+) -> None:
+    r = formats.read(polysomnography)
+    cleaned = r.with_signal(r.signal * [0.5, 0.5, 1])
+    formats.write(cleaned, tmp_path / "out.edf")
+    before, after = edfio.read_edf(polysomnography), edfio.read_edf(tmp_path / "out.edf")
+    assert after.labels == before.labels
+    for old, new in zip(before.signals, after.signals, strict=True):
+        if not old.label.startswith("ECG"):
+            assert_array_equal(new.digital, old.digital)
+        for field in ("physical_range", "digital_range", "sampling_frequency", "prefiltering"):
+            assert getattr(new, field) == getattr(old, field)
+        for field in ("transducer_type", "physical_dimension", "samples_per_data_record"):
+            assert getattr(new, field) == getattr(old, field)
+    assert after.annotations == before.annotations
+    assert after.startdatetime == before.startdatetime
+    assert after.local_patient_identification == before.local_patient_identification
+    assert after.local_recording_identification == before.local_recording_identification
+
+
+def test_an_excerpt_takes_its_passengers_along(polysomnography: Path, tmp_path: Path) -> None:
+    part = formats.read(polysomnography).excerpt(2, 3)
+    assert [p.samples for p in part.passengers] == [300, 75, 3]
+    formats.write(part, tmp_path / "part.edf")
+    old, new = edfio.read_edf(polysomnography), edfio.read_edf(tmp_path / "part.edf")
+    assert_array_equal(new.get_signal("SpO2").digital, old.get_signal("SpO2").digital[2:5])
+    assert_array_equal(new.get_signal("Resp chest").digital[:75], old.signals[2].digital[50:125])
+
+
+def test_other_formats_say_that_they_leave_passengers_behind(
+    polysomnography: Path, tmp_path: Path
+) -> None:
+    r = dataclasses.replace(formats.read(polysomnography), annotations={}, metadata={})
+    with pytest.warns(UserWarning, match=r"loses, signals of other .* \(EEG Fpz-Cz, Resp chest, S"):
+        formats.write(r, tmp_path / "x.csv")
+
+
+def test_passengers_outlive_their_file(polysomnography: Path, tmp_path: Path) -> None:
+    r = formats.read(polysomnography)
+    polysomnography.unlink()
+    formats.write(r, tmp_path / "x.edf")
+    assert len(edfio.read_edf(tmp_path / "x.edf").signals) == 6
+
+
+def test_a_file_is_replaced_by_what_was_read_from_it_in_blocks(polysomnography: Path) -> None:
+    before = edfio.read_edf(polysomnography, lazy_load_data=False)
+    with (
+        formats.open_reader(polysomnography) as reader,
+        formats.open_writer(reader.info, polysomnography) as writer,
+    ):
+        for first in range(0, 2500, 700):
+            writer.write(reader.read(first, min(first + 700, 2500)))
+    after = edfio.read_edf(polysomnography)
+    for old, new in zip(before.signals, after.signals, strict=True):
+        assert_array_equal(new.digital, old.digital)
+
+
+@pytest.mark.parametrize(
+    ("labels", "leads"),
+    [
+        (("a", "b"), ("a", "b")),
+        (("EEG C3", "EKG"), ("EKG",)),
+        (("EEG C3", "ecg1-ref"), ("ecg1-ref",)),
+        (("EOG", "aVR", "V1"), ("aVR", "V1")),
+        (("X", "MLII"), ("MLII",)),
+    ],
+)
+def test_which_signals_are_leads(
+    tmp_path: Path, labels: tuple[str, ...], leads: tuple[str, ...]
+) -> None:
+    edfio.Edf([signal(label, 100, "uV") for label in labels]).write(tmp_path / "x.edf")
+    assert formats.read(tmp_path / "x.edf").leads == leads
+
+
+def test_a_lead_of_another_rate_is_named(tmp_path: Path) -> None:
+    leads = [signal("ECG I", 250, "uV"), signal("ECG II", 125, "uV")]
+    edfio.Edf(leads).write(tmp_path / "x.edf")
+    with pytest.warns(UserWarning, match=r"read at 250 Hz; carried along .* ECG II \(125 Hz\)"):
+        assert formats.read(tmp_path / "x.edf").leads == ("ECG I",)
+
+
+def test_24_bits(tmp_path: Path) -> None:
+    digital = np.array([-8388608, -1, 0, 1, 8388607] * 20, np.int32)
+    status = np.arange(100, dtype=np.int32)
+    edfio.Bdf(
+        [
+            edfio.BdfSignal.from_digital(
+                digital, 100, label="ECG", physical_dimension="uV", physical_range=(-262144, 262144)
+            ),
+            edfio.BdfSignal.from_digital(status, 100, label="Status", physical_dimension="Boolean"),
+        ]
+    ).write(tmp_path / "x.bdf")
+    r = formats.read(tmp_path / "x.bdf")
+    assert_allclose(r.signal[:, 0], edfio.read_bdf(tmp_path / "x.bdf").signals[0].data / 1e3)
+    assert (r.leads, r.units) == (("ECG", "Status"), ("mV", "Boolean"))
+    formats.write(r.excerpt(0.01, 0.98), tmp_path / "y.bdf")
+    again = edfio.read_bdf(tmp_path / "y.bdf")
+    assert_array_equal(again.signals[0].digital[:98], digital[1:99])
+    assert_array_equal(again.signals[1].digital[:98], status[1:99])
+
+
+def test_an_interruption_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "x.edf"
+    formats.write(Recording.from_array(np.sin(np.arange(1000) / 20), 250, ("II",)), path)
+    data = path.read_bytes().replace(b"EDF+C", b"EDF+D")
+    # The records begin at 0, 1, 2 and 3 s; the last two are moved by 4 and 5.5 s.
+    data = data.replace(b"+2\x14\x14", b"+6\x14\x14").replace(b"+3\x14\x14", b"+8\x14\x14")
+    path.write_bytes(data)
+    r = formats.read(path)
+    assert r.samples == 9 * 250
+    known = ~np.isnan(r.signal[:, 0])
+    assert_array_equal(np.flatnonzero(np.diff(known)) + 1, [500, 1500, 1750, 2000])
+    assert_allclose(r.signal[known, 0], np.sin(np.arange(1000) / 20), atol=1e-3)
+    with formats.open_reader(path) as reader:
+        assert_array_equal(reader.read(490, 1510), r.signal[490:1510])
+    formats.write(r, tmp_path / "y.edf")
+    assert_array_equal(np.isnan(formats.read(tmp_path / "y.edf").signal), np.isnan(r.signal))
+
+
+def test_a_date_that_was_taken_out(tmp_path: Path) -> None:
+    edfio.Edf([signal("ECG", 100, "uV")], starttime=time(3, 4, 5)).write(tmp_path / "x.edf")
+    r = formats.read(tmp_path / "x.edf")
+    assert r.start is None
+    assert r.metadata["time of day"] == "03:04:05"
+    formats.write(r, tmp_path / "y.edf")
+    assert edfio.read_edf(tmp_path / "y.edf").starttime == time(3, 4, 5)
+
+
+# Broken files
+
+
+@pytest.mark.parametrize("kept", [2000, 10_000])
+def test_a_file_that_was_cut_off(polysomnography: Path, kept: int) -> None:
+    polysomnography.write_bytes(polysomnography.read_bytes()[:kept])
+    with pytest.raises(
+        FormatError, match=r"cut off(?: in its header|: its header announces 10 data records, )"
+    ):
+        formats.read(polysomnography)
+
+
+def test_an_unknown_number_of_records_is_counted(polysomnography: Path) -> None:
+    data = polysomnography.read_bytes()
+    polysomnography.write_bytes(data[:236] + b"-1      " + data[244:])
+    assert formats.read(polysomnography).samples == 2500
+
+
+@pytest.mark.parametrize(
+    ("at", "text", "message"),
+    [
+        (184, b"999     ", "malformed .7 signals, but 999 bytes"),
+        (252, b"0   ", "malformed"),
+        (252, b"many", "malformed"),
+        (244, b"0       ", "malformed"),
+        (244, b"nan     ", "malformed"),
+        (236, b"0       ", "holds no samples"),
+        (256 + 7 * 216, b"-5      ", "malformed .a data record holds no samples"),
+        (256 + 7 * 216, b"99999999", "cut off"),
+    ],
+)
+def test_a_malformed_header(polysomnography: Path, at: int, text: bytes, message: str) -> None:
+    data = polysomnography.read_bytes()
+    polysomnography.write_bytes(data[:at] + text + data[at + len(text) :])
+    with pytest.raises(FormatError, match=message):
+        formats.read(polysomnography)
+
+
+def test_malformed_annotations(polysomnography: Path) -> None:
+    data = polysomnography.read_bytes().replace(b"+2.5\x14", b"two.5\x14")
+    polysomnography.write_bytes(data)
+    with pytest.raises(FormatError, match="annotations are malformed"):
+        formats.read(polysomnography)
+
+
+# Writing
+
+
+def test_values_beyond_the_range_that_a_signal_had(tmp_path: Path) -> None:
+    had = EdfResolution.of((-1, 1), (-1000, 1000), unit="mV", bits=16)
+    r = Recording(signal=np.array([[0.5], [1.7]] * 50), fs=100, leads=("II",), resolution=(had,))
+    formats.write(r, tmp_path / "x.edf")
+    again = formats.read(tmp_path / "x.edf")
+    assert_allclose(again.signal, r.signal, atol=1e-9)
+    assert again.resolution[0] is not None
+    assert again.resolution[0].step == pytest.approx(1e-3)
+
+
+def test_24_bits_do_not_fit_16(tmp_path: Path) -> None:
+    how = (Resolution(gain=1e6, bits=24),)
+    r = Recording(signal=np.linspace(-5, 5, 100)[:, None], fs=100, leads=("II",), resolution=how)
+    with pytest.warns(UserWarning, match=r"II does not fit 16 bits .* BDF \(\.bdf\) has 24"):
+        formats.write(r, tmp_path / "x.edf")
+    assert_allclose(formats.read(tmp_path / "x.edf").signal, r.signal, atol=2e-4)
+    formats.write(r, tmp_path / "x.bdf")
+    assert_allclose(formats.read(tmp_path / "x.bdf").signal, r.signal, atol=0.6e-6)
+
+
+def test_rates_that_have_no_record_in_common(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="have no data record in common"):
+        plan(tmp_path, [997.123457, 1000.654321], [1000, 1000], 2)
+
+
+@given(st.floats(1, 4000), st.integers(1, 100_000))
+@settings(deadline=None, max_examples=50)
+def test_records_hold_all_samples(fs: float, samples: int) -> None:
+    layout = plan(Path("x"), [round(fs, 2)], [samples], 2)
+    assert layout.counts[0] * (layout.records - 1) < samples <= layout.counts[0] * layout.records
+    assert layout.counts[0] / float(layout.duration) == pytest.approx(round(fs, 2), rel=1e-6)
+
+
+@given(st.floats(-999_999, 9_999_999))
+def test_eight_characters(value: float) -> None:
+    text = eight(value)
+    assert len(text) <= 8
+    assert "e" not in text
+    assert float(text) == pytest.approx(value, rel=1e-5, abs=1e-5)
+
+
+@given(
+    st.floats(-1e6, 1e6),
+    st.one_of(st.none(), st.floats(0, 1e6)),
+    st.text(st.characters(exclude_characters="\0\x14\x15", codec="utf-8"), max_size=30),
+)
+def test_annotations_come_back(onset: float, duration: float | None, text: str) -> None:
+    (again,) = edf_tal.decode(edf_tal.encode(edf_tal.Event(onset, duration, text)))
+    assert again.text == text
+    assert again.onset == pytest.approx(onset, abs=1e-8)
+    assert again.duration == (None if duration is None else pytest.approx(duration, abs=1e-8))
