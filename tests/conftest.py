@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 
 import pytest
+from fakes import Fakes
 from networks import TINY, random_tensors
 
 from ipmdae import native
@@ -49,3 +51,17 @@ def tiny_model() -> ModelFile:
         card={},
         tensors=random_tensors(TINY),
     )
+
+
+@pytest.fixture
+def fake(tiny_model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    """Makes denoisers whose network is a function."""
+    return Fakes(tiny_model, monkeypatch)
+
+
+@pytest.fixture
+def record(tmp_path: Path, nstdb_folder: Path) -> Path:
+    """A copy of a WFDB record, to be broken."""
+    for suffix in ("hea", "dat", "atr"):
+        shutil.copyfile(nstdb_folder / f"118e06.{suffix}", tmp_path / f"118e06.{suffix}")
+    return tmp_path / "118e06"

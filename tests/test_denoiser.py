@@ -3,69 +3,26 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from fakes import Fakes, ecg, recording, smooth_band
 from networks import random_tensors
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ipmdae
-from ipmdae import denoiser, examples, formats
-from ipmdae.architecture import Architecture
+from ipmdae import denoiser, examples, formats, network
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, write_model
 from ipmdae.recording import Recording
-
-Run = Callable[[np.ndarray], np.ndarray]
-
-
-class FakeEngine:
-    """Runs a function in place of a network, and checks what it is given."""
-
-    def __init__(self, model: ModelFile, run: Run) -> None:
-        self.architecture = model.architecture
-        self.batches: list[int] = []
-        self._run = run
-
-    def run(self, windows: np.ndarray) -> np.ndarray:
-        assert windows.dtype == np.float32
-        assert windows.flags.c_contiguous
-        assert windows.shape[2] == self.architecture.leads
-        assert np.isfinite(windows).all()
-        self.batches.append(len(windows))
-        return self._run(windows)
-
-
-@pytest.fixture
-def fake(tiny_model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Denoiser]:
-    """A denoiser whose network is a function, by default the identity."""
-
-    def make(run: Run = lambda windows: windows, leads: int = 1) -> Denoiser:
-        model = dataclasses.replace(tiny_model, architecture=Architecture(leads=leads))
-        monkeypatch.setattr(denoiser, "open_engine", lambda model, _: FakeEngine(model, run))
-        return Denoiser(model)
-
-    return make
-
-
-def ecg(fs: float, samples: int, leads: int = 1) -> np.ndarray:
-    """Waves within the band of all rates, whose median is 0, in mV: (time, leads)."""
-    time = np.arange(samples)[:, None] / fs
-    return np.sin(2 * np.pi * (3 + np.arange(leads)) * time) + 0.3 * np.sin(2 * np.pi * 17 * time)
-
-
-def recording(signal: np.ndarray, fs: float = 250, **fields: Any) -> Recording:
-    return dataclasses.replace(Recording.from_array(signal, fs), **fields)
-
 
 # With networks that change nothing
 
 
 @pytest.mark.parametrize("fs", [60, 128, 250, 257.3, 360, 1000, 4000])
-def test_any_rate_goes_there_and_back(fake: Callable[..., Denoiser], fs: float) -> None:
+def test_any_rate_goes_there_and_back(fake: Fakes, fs: float) -> None:
     signal = ecg(fs, round(7 * fs), leads=2)
     cleaned = fake().denoise_array(signal, fs)
     inner = slice(round(0.3 * fs), -round(0.3 * fs))
@@ -76,7 +33,7 @@ def test_any_rate_goes_there_and_back(fake: Callable[..., Denoiser], fs: float) 
 
 
 @pytest.mark.parametrize("leads", [1, 2, 3, 12, 15])
-def test_any_number_of_leads_lead_by_lead(fake: Callable[..., Denoiser], leads: int) -> None:
+def test_any_number_of_leads_lead_by_lead(fake: Fakes, leads: int) -> None:
     signal = ecg(250, 1700, leads)
     clean = fake().denoise_array(signal, 250)
     for lead in range(leads):
@@ -85,32 +42,32 @@ def test_any_number_of_leads_lead_by_lead(fake: Callable[..., Denoiser], leads: 
 
 @pytest.mark.parametrize("samples", [2, 3, 10, 499, 500, 501, 901, 1300, 5000])
 @pytest.mark.parametrize("fs", [128, 250, 1000])
-def test_any_length(fake: Callable[..., Denoiser], samples: int, fs: float) -> None:
+def test_any_length(fake: Fakes, samples: int, fs: float) -> None:
     cleaned = fake().denoise_array(5 + ecg(fs, samples), fs)
     assert cleaned.shape == (samples, 1)
     assert np.isfinite(cleaned).all()
     assert np.abs(cleaned - 5).max() < 3
 
 
-def test_one_sample_is_flat(fake: Callable[..., Denoiser]) -> None:
+def test_one_sample_is_flat(fake: Fakes) -> None:
     with pytest.warns(UserWarning, match="lead 1 is flat"):
         assert_array_equal(fake().denoise_array([3.5], 250), [3.5])
 
 
-def test_constant_offsets_of_volts_are_put_back(fake: Callable[..., Denoiser]) -> None:
+def test_constant_offsets_of_volts_are_put_back(fake: Fakes) -> None:
     signal = ecg(360, 3600, leads=2)
     offset = np.array([5000.0, -0.3])
     plain, shifted = (fake().denoise_array(x, 360) for x in (signal, signal + offset))
     assert_allclose(shifted - offset, plain, atol=1e-6)
 
 
-def test_the_gain_does_not_matter(fake: Callable[..., Denoiser]) -> None:
+def test_the_gain_does_not_matter(fake: Fakes) -> None:
     signal = ecg(360, 3600)
     smooth = fake(lambda w: np.tanh(w)).denoise_array
     assert_allclose(smooth(signal * 7, 360), 7 * smooth(signal, 360), atol=1e-5)
 
 
-def test_missing_samples_stay_missing_and_nothing_else(fake: Callable[..., Denoiser]) -> None:
+def test_missing_samples_stay_missing_and_nothing_else(fake: Fakes) -> None:
     signal = ecg(360, 3600, leads=3)
     gappy = signal.copy()
     gappy[:40, 0] = gappy[1000:1900, 0] = gappy[3000, 1] = gappy[-5:, 1] = np.nan
@@ -122,7 +79,7 @@ def test_missing_samples_stay_missing_and_nothing_else(fake: Callable[..., Denoi
     assert_allclose(cleaned[2900:2995, 1], whole[2900:2995, 1], atol=0.05)
 
 
-def test_leads_that_need_no_cleaning_come_back_unchanged(fake: Callable[..., Denoiser]) -> None:
+def test_leads_that_need_no_cleaning_come_back_unchanged(fake: Fakes) -> None:
     signal = np.column_stack(
         [ecg(250, 1000), np.full(1000, 2.0), np.full(1000, np.nan), ecg(9, 1000)]
     )
@@ -146,7 +103,7 @@ def test_leads_that_need_no_cleaning_come_back_unchanged(fake: Callable[..., Den
     )
 
 
-def test_everything_else_is_kept(fake: Callable[..., Denoiser]) -> None:
+def test_everything_else_is_kept(fake: Fakes) -> None:
     noisy = formats.read(examples.path("118e06_excerpt"))
     cleaned = fake(lambda w: 0.5 * w).denoise(noisy)
     for field in dataclasses.fields(Recording):
@@ -159,15 +116,13 @@ def test_everything_else_is_kept(fake: Callable[..., Denoiser]) -> None:
 @pytest.mark.parametrize(
     ("fs", "reason"), [(59.9, "too low for an ECG"), (1, "too low"), (4001, "too high for an ECG")]
 )
-def test_rates_that_make_no_sense_are_refused(
-    fake: Callable[..., Denoiser], fs: float, reason: str
-) -> None:
+def test_rates_that_make_no_sense_are_refused(fake: Fakes, fs: float, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         fake().denoise_array(ecg(250, 100), fs)
 
 
 @pytest.mark.parametrize("x", [[], np.zeros((0, 2)), np.zeros((2, 3, 4)), 1.0, [np.inf, 1.0]])
-def test_arrays_that_are_no_recording_are_refused(fake: Callable[..., Denoiser], x: Any) -> None:
+def test_arrays_that_are_no_recording_are_refused(fake: Fakes, x: Any) -> None:
     with pytest.raises(ValueError, match=r"needs samples|must be \(time|infinite"):
         fake().denoise_array(x, 250)
 
@@ -176,16 +131,14 @@ def test_arrays_that_are_no_recording_are_refused(fake: Callable[..., Denoiser],
     ("dtype", "expected"),
     [(np.float32, np.float32), (np.float64, np.float64), (np.int16, np.float64)],
 )
-def test_arrays_keep_shape_and_precision(
-    fake: Callable[..., Denoiser], dtype: type, expected: type
-) -> None:
+def test_arrays_keep_shape_and_precision(fake: Fakes, dtype: type, expected: type) -> None:
     x: np.ndarray = (100 * ecg(250, 800)[:, 0]).astype(dtype)
     cleaned = fake().denoise_array(x, 250)
     assert cleaned.shape == (800,)
     assert cleaned.dtype == expected
 
 
-def test_a_network_of_several_leads_takes_them_together(fake: Callable[..., Denoiser]) -> None:
+def test_a_network_of_several_leads_takes_them_together(fake: Fakes) -> None:
     swap = fake(lambda w: w[:, :, ::-1], leads=2)
     signal = ecg(250, 500, leads=2)
     signal /= np.diff(np.percentile(signal, [5, 95], axis=0), axis=0) / 2
@@ -195,7 +148,7 @@ def test_a_network_of_several_leads_takes_them_together(fake: Callable[..., Deno
         swap.denoise_array(ecg(250, 500, leads=3), 250)
 
 
-def test_a_network_of_several_leads_leaves_a_flat_one(fake: Callable[..., Denoiser]) -> None:
+def test_a_network_of_several_leads_leaves_a_flat_one(fake: Fakes) -> None:
     signal = np.column_stack([ecg(250, 700), np.full(700, 2.0)])
     with pytest.warns(UserWarning, match="lead 2 is flat"):
         cleaned = fake(np.zeros_like, leads=2).denoise_array(signal, 250)
@@ -205,37 +158,59 @@ def test_a_network_of_several_leads_leaves_a_flat_one(fake: Callable[..., Denois
         assert_array_equal(fake(leads=2).denoise_array(np.ones((9, 2)), 250), 1)
 
 
-def test_long_recordings_go_through_in_pieces(
-    fake: Callable[..., Denoiser], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_recordings_go_through_in_pieces(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     signal = ecg(250, 60_000, leads=3)
     whole = fake().denoise_array(signal, 250)
-    monkeypatch.setattr(denoiser, "_SAMPLES_AT_ONCE", 60_000)
-    monkeypatch.setattr(denoiser, "_BATCH", 7)
+    monkeypatch.setattr(denoiser, "_VALUES_AT_ONCE", 30_000)
+    monkeypatch.setattr(network, "_BATCH", 7)
     pieces = fake()
-    assert_allclose(pieces.denoise_array(signal, 250), whole, atol=1e-6)
-    assert max(pieces._engine.batches) == 7  # type: ignore[attr-defined]
-
-
-def smooth_band(windows: np.ndarray) -> np.ndarray:
-    """A zero-phase band pass of 0.4 s, which sees no farther than that beyond any sample."""
-    narrow, wide = np.hanning(9) / np.hanning(9).sum(), np.hanning(101) / np.hanning(101).sum()
-    kernel = np.pad(narrow, 46) - wide
-    padded = np.pad(windows, ((0, 0), (50, 50), (0, 0)), mode="edge")
-    filtered = np.apply_along_axis(np.convolve, 1, padded, kernel, "valid")
-    return filtered.astype(np.float32)
+    assert_array_equal(pieces.denoise_array(signal, 250), whole)
+    assert max(pieces._engine.batches) == 6  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("shift", [1, 77, 200, 333, 1001])
-def test_where_the_cuts_fall_hardly_matters(fake: Callable[..., Denoiser], shift: int) -> None:
+def test_where_the_cuts_fall_hardly_matters(fake: Fakes, shift: int) -> None:
     """What a filter of finite reach gives changes by less than a step of the recorder, 5 µV."""
     signal = formats.read(examples.path("118e06_excerpt"), annotations=False).signal[:9000]
     cleaned = fake(smooth_band)
     whole, shifted = (cleaned.denoise_array(x, 250) for x in (signal, signal[shift:]))
-    offset = np.median(signal, axis=0) - np.median(signal[shift:], axis=0)
-    difference = np.abs(whole[shift:] - shifted - offset)[250:-250]
-    assert difference.max() < 0.005
+    difference = (whole[shift:] - shifted)[250:-250]
+    difference -= np.median(difference, axis=0)  # the offset, which is told by all samples
+    assert np.abs(difference).max() < 0.005
     assert np.sqrt((difference**2).mean()) < 0.0003
+
+
+# Strength and latency
+
+
+def test_strength_removes_a_share_of_the_noise(fake: Fakes) -> None:
+    noisy = recording(np.pad(ecg(360, 3600), ((0, 9), (0, 0)), constant_values=np.nan), 360)
+    half = fake(lambda w: 0.5 * w)
+    full = half.denoise(noisy).signal
+    for strength in (0, 0.3, 1):
+        mixed = half.clean(noisy, strength=strength)
+        expected = noisy.signal - strength * (noisy.signal - full)
+        assert_allclose(mixed.recording.signal, expected, atol=1e-12)
+        assert_allclose(mixed.removed, noisy.signal - mixed.recording.signal)
+    assert_array_equal(half.denoise_array(noisy.signal, 360, strength=0), noisy.signal)
+    assert half.denoise(noisy, strength=0.3).comments == ("Cleaned by tiny, strength 0.3: lead 1",)
+    for strength in (-0.1, 1.1, np.nan):
+        with pytest.raises(ValueError, match="strength must be 0"):
+            half.denoise(noisy, strength=strength)
+
+
+def test_a_low_latency_shows_the_network_less_of_the_future_only(fake: Fakes) -> None:
+    signal = ecg(250, 6000)
+    best, quick = (
+        fake(smooth_band, max_latency=seconds).denoise_array(signal, 250) for seconds in (None, 1)
+    )
+    assert_allclose(quick[500:], best[500:], atol=3e-3)
+    assert fake(max_latency=1).latency(250) <= 1
+    assert fake(max_latency=9).framing(250) == fake().framing(250)
+    with pytest.raises(ValueError, match=r"0\.2 s is too short at 250 Hz: tiny needs 0\.2\d+ s"):
+        fake(max_latency=0.2).denoise_array(signal, 250)
+    with pytest.raises(ValueError, match=r"1 s is too short at 360 Hz: tiny needs 1\.5\d s"):
+        fake(max_latency=1).denoise_array(signal, 360)
 
 
 # With a network
@@ -250,7 +225,7 @@ def test_batches_do_not_matter(
     tiny_model: ModelFile, noisy: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Denoiser(tiny_model).denoise_array(noisy, 360)
-    monkeypatch.setattr(denoiser, "_BATCH", 1)
+    monkeypatch.setattr(network, "_BATCH", 1)
     assert_allclose(Denoiser(tiny_model).denoise_array(noisy, 360), whole, atol=1e-4)
 
 
@@ -259,19 +234,20 @@ def test_what_happens_far_away_does_not_matter(tiny_model: ModelFile, noisy: np.
     changed[3600:] += 2
     cleaned = Denoiser(tiny_model)
     a, b = (cleaned.denoise(recording(x, 360)).signal for x in (noisy, changed))
-    offset = np.median(changed, axis=0) - np.median(noisy, axis=0)
-    assert_allclose(b[:2500] - offset, a[:2500], atol=1e-4)
+    difference = (b - a)[:2500]
+    assert_allclose(difference - difference[0], 0, atol=1e-4)  # all but the offset
 
 
 def test_models_are_given_by_path_name_or_as_they_are(
     tiny_model: ModelFile, noisy: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = Denoiser(tiny_model).denoise_array(noisy[:800], 360)
+    assert Denoiser(tiny_model).name == "tiny"
     write_model(tmp_path / "tiny.safetensors", tiny_model)
     path = tmp_path / "tiny.safetensors"
     monkeypatch.setattr("ipmdae.weights.__path__", [str(tmp_path)])
     for model in (path, str(path), "tiny"):
-        assert_array_equal(ipmdae.denoise(noisy[:800], 360, model=model), expected)
+        assert_array_equal(ipmdae.denoise(noisy[:800], 360, method=model), expected)
     with pytest.raises(ValueError, match="there are: tiny"):
         Denoiser("unheard-of")
     with pytest.raises(FileNotFoundError, match=r"none\.safetensors"):
@@ -280,10 +256,20 @@ def test_models_are_given_by_path_name_or_as_they_are(
         Denoiser(tiny_model, backend="abacus")
 
 
-def test_a_two_lead_network_runs(noisy: np.ndarray, tiny_model: ModelFile) -> None:
-    two = dataclasses.replace(tiny_model.architecture, leads=2)
-    model = dataclasses.replace(tiny_model, architecture=two, tensors=random_tensors(two))
-    assert np.isfinite(Denoiser(model).denoise_array(noisy, 360)).all()
+@pytest.mark.parametrize("kind", [{"leads": 2}, {"uncertainty": True}, {"residual": True}])
+def test_networks_of_every_kind_run(
+    noisy: np.ndarray, tiny_model: ModelFile, kind: dict[str, Any]
+) -> None:
+    architecture = dataclasses.replace(tiny_model.architecture, **kind)
+    tensors = random_tensors(architecture)
+    model = dataclasses.replace(tiny_model, architecture=architecture, tensors=tensors)
+    cleaned = Denoiser(model).clean(recording(noisy, 360))
+    assert np.isfinite(cleaned.recording.signal).all()
+    if architecture.uncertainty:
+        assert cleaned.spread is not None
+        assert (cleaned.spread >= 0).all()
+    else:
+        assert cleaned.spread is None
 
 
 # The package

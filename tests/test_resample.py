@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ipmdae.resample import fill_gaps, resample
+from ipmdae.resample import Resampler, fraction, reach, resample
 
 RATES = [(360, 250), (128, 250), (1000, 250), (250, 360), (257, 250), (333.3, 250), (4000, 250)]
 
@@ -86,13 +86,50 @@ def test_a_lead_of_gaps_only_stays_one() -> None:
     assert np.isnan(resample(np.full((30, 1), np.nan), 360, 250)).all()
 
 
-def test_gaps_are_filled_linearly() -> None:
-    nan = np.nan
-    x = np.array([[nan, nan], [1, nan], [nan, nan], [nan, nan], [4, nan], [nan, nan]])
-    assert_array_equal(fill_gaps(x), [[1, 0], [1, 0], [2, 0], [3, 0], [4, 0], [4, 0]])
-    assert np.isnan(x[0, 0])
-    whole = np.ones((3, 2))
-    assert fill_gaps(whole) is whole
+@pytest.mark.parametrize(("fs", "new_fs"), [*RATES, (60, 250), (250, 60), (250, 250)])
+@pytest.mark.parametrize("sizes", [[100], [1, 0, 7, 1500], [5000, 3]])
+def test_pieces_give_what_the_whole_gives(fs: float, new_fs: float, sizes: list[int]) -> None:
+    x = np.random.default_rng(1).normal(size=(round(9 * fs), 2))
+    resampler: Resampler[np.float64] = Resampler(fs, new_fs, 2, np.float64)
+    pieces, at, given_out = [], 0, 0
+    while at < len(x):
+        for size in sizes:
+            pieces.append(resampler.feed(x[at : at + size]))
+            at = min(at + size, len(x))
+            given_out += len(pieces[-1])
+            # All whose time lies so far back is out.
+            assert given_out >= (at - 1 - reach(fs, new_fs)) * (new_fs / fs) - 1e-6
+    pieces.append(resampler.flush())
+    assert_allclose(np.concatenate(pieces), resample(x, fs, new_fs), atol=1e-9)
+
+
+def test_the_filter_hears_nothing_beyond_its_reach() -> None:
+    x = np.random.default_rng(2).normal(size=(4000, 1))
+    for fs, new_fs in RATES:
+        far = x.copy()
+        far[2000 + reach(fs, new_fs) :] += 100
+        at = round(2000 * new_fs / fs)
+        assert_allclose(resample(far, fs, new_fs)[:at], resample(x, fs, new_fs)[:at], atol=1e-6)
+
+
+def test_odd_rates_are_close_to_a_fraction() -> None:
+    assert fraction(360, 250) == (25, 36)
+    assert fraction(333.3, 250) == (2500, 3333)
+    assert fraction(1, 20000) == (20000, 1)
+    up, down = fraction(250, 360.123456)
+    assert up / down == pytest.approx(360.123456 / 250, rel=1e-8)
+
+
+def test_nothing_comes_out_of_nothing() -> None:
+    resampler: Resampler[np.float32] = Resampler(360, 250, 2)
+    assert resampler.feed(np.zeros((0, 2), np.float32)).shape == (0, 2)
+    assert resampler.flush().shape == (0, 2)
+
+
+def test_a_whole_signal_may_become_longer() -> None:
+    x = tone(360, 100)
+    assert len(resample(x, 360, 250, 900)) == 900
+    assert len(resample(x, 360, 250, 3)) == 3
 
 
 @pytest.mark.parametrize("rates", [(0, 250), (250, -1), (np.nan, 250), (250, np.inf)])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ipmdae.window import MIN_SPREAD, blend, cut, robust_scale, starts
+from ipmdae.window import MIN_SPREAD, Framing, OverlapAdd, blend, cut, robust_scale, starts
 
 
 def signal(length: int, leads: int = 2, seed: int = 0) -> np.ndarray:
@@ -35,10 +35,38 @@ def test_windows_cover_the_signal_and_hold_true_samples_only() -> None:
     assert_array_equal(cut(x, first, 2500)[2], x[3500:])
 
 
-def test_a_short_signal_is_mirrored() -> None:
+def test_a_short_signal_is_mirrored_before_it_begins() -> None:
     x = np.array([[1.0], [2.0], [3.0]])
-    assert_array_equal(cut(x, starts(3, 8, 2), 8)[0, :, 0], [1, 2, 3, 3, 2, 1, 1, 2])
+    assert_array_equal(cut(x, starts(3, 8, 2), 8)[0, :, 0], [2, 3, 3, 2, 1, 1, 2, 3])
     assert_array_equal(cut(x[:1], starts(1, 8, 2), 8)[0, :, 0], np.ones(8))
+
+
+@given(
+    length=st.integers(1, 2000), latency=st.integers(1, 300), window=st.integers(300, 600),
+    stops=st.lists(st.integers(1, 2000), max_size=5),
+)  # fmt: skip
+@settings(deadline=None)
+def test_windows_for_a_latency_blend_to_the_signal(
+    length: int, latency: int, window: int, stops: list[int]
+) -> None:
+    framing = Framing.within(latency, window)
+    assert framing.latency == latency
+    x = signal(length)
+    adder: OverlapAdd[np.float64] = OverlapAdd(framing, 2, np.float64)
+    pieces, after = [np.empty((0, 2))], 0
+    for known in (*sorted(stop for stop in stops if stop < length), length):
+        ends = framing.ends(after, known)
+        for end, values in zip(ends.tolist(), cut(x[:known], ends - window, window), strict=True):
+            pieces.append(adder.add(values, end))
+            after = end
+        # A sample counts when ``latency`` of them, itself included, are known.
+        assert sum(map(len, pieces)) >= known - latency + 1
+    if after < length:
+        ends = np.array([length - window])
+        pieces.append(adder.add(cut(x, ends, window)[0], length, last=True))
+    else:
+        pieces.append(adder.flush())
+    assert_allclose(np.concatenate(pieces), x, atol=1e-9)
 
 
 def test_transitions_are_smooth() -> None:

@@ -1,58 +1,40 @@
-"""Clean a recording: resample, window, scale, run the network, blend, and undo it all."""
+"""Clean recordings with a network."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ipmdae.cleaned import Cleaned, check_rate, check_strength, report
 from ipmdae.engine import Engine, ModelFile, find_model, open_engine, read_model
+from ipmdae.pipeline import Cleaning, Pipeline, latency
 from ipmdae.recording import Recording
-from ipmdae.resample import fill_gaps, resample
-from ipmdae.window import MIN_SPREAD, blend, cut, robust_scale, starts
+from ipmdae.survey import Survey
+from ipmdae.window import Framing
 
 DEFAULT_MODEL = "ipmdae-small"
 
-MIN_FS, MAX_FS = 60.0, 4000.0
-"""Sampling rates in Hz that make sense for an ECG."""
+MIN_LATENCY = 0.25
+"""Shortest look ahead of the network, in seconds: half of it is margin and fade, which must hold a
+QRS complex."""
 
-_BATCH = 32
-"""Windows that go through the network at once: more are not faster, and need more memory."""
-
-_SAMPLES_AT_ONCE = 1 << 22
-"""Samples at the network's rate that are in work together, so that long recordings fit memory."""
-
-
-def denoise(
-    x: ArrayLike,
-    fs: float,
-    *,
-    model: str | os.PathLike[str] | ModelFile = DEFAULT_MODEL,
-    backend: str = "auto",
-) -> NDArray[Any]:
-    """Clean an array; see :meth:`Denoiser.denoise_array`. For many, keep a :class:`Denoiser`.
-
-    Args:
-        x: (time,) or (time, leads), in mV; NaN is a missing sample.
-        fs: sampling rate in Hz.
-        model: name of a shipped model, path of a model file, or a model.
-        backend: what runs it, see :func:`ipmdae.engine.open_engine`.
-    """
-    return Denoiser(model, backend=backend).denoise_array(x, fs)
+_VALUES_AT_ONCE = 1 << 19
+"""Samples of all leads together that are in work at once, so that long recordings fit memory."""
 
 
 class Denoiser:
     """A network, ready to clean recordings of any length, rate and number of leads.
 
     What a network must not touch it does not touch: missing samples stay missing, leads that are
-    flat, empty or no voltage come back unchanged, and the constant offset of each lead (its median)
-    is put back, so that millivolts stay millivolts. The network hears nothing above half its
-    sampling rate, and neither does the result.
+    flat, empty or no voltage come back unchanged, as does a stretch of a lead that is flat for a
+    whole window, and the constant offset of each lead (see :class:`ipmdae.survey.Survey`) is put
+    back, so that millivolts stay millivolts. The network hears nothing above half its sampling
+    rate, and neither does the result.
 
     A network of one lead cleans lead by lead. A network of several takes as many at once as it was
     trained on.
@@ -66,12 +48,15 @@ class Denoiser:
         model: str | os.PathLike[str] | ModelFile = DEFAULT_MODEL,
         *,
         backend: str = "auto",
+        max_latency: float | None = None,
     ) -> None:
         """Open a model.
 
         Args:
             model: name of a shipped model, path of a model file, or a model.
             backend: what runs it, see :func:`ipmdae.engine.open_engine`.
+            max_latency: clean just as a live :class:`~ipmdae.stream.Streamer` of this latency in
+                seconds does. By default, each sample is cleaned with the best view of both sides.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -79,134 +64,148 @@ class Denoiser:
         """
         self.model = model if isinstance(model, ModelFile) else read_model(find_model(model))
         self._engine: Engine = open_engine(self.model, backend)
+        self._max_latency = max_latency
 
-    def denoise(self, recording: Recording) -> Recording:
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+    def denoise(self, recording: Recording, *, strength: float = 1.0) -> Recording:
+        """Clean a recording; see :meth:`clean`."""
+        return self.clean(recording, strength=strength).recording
+
+    def clean(self, recording: Recording, *, strength: float = 1.0) -> Cleaned:
         """Clean a recording.
 
         Everything but the signal is kept; the comments say which leads were cleaned by which model.
         Leads that come back unchanged though they are voltages are named in a warning as well.
 
-        Raises:
-            ValueError: the sampling rate makes no sense for an ECG, or the network needs another
-                number of leads.
-        """
-        _check_rate(recording.fs)
-        unchanged = {i: why for i in range(len(recording.leads)) if (why := _idle(recording, i))}
-        active = [i for i in range(len(recording.leads)) if i not in unchanged]
-        signal = recording.signal.copy()
-        for group in self._groups(recording, active):
-            centred, offset = _centre(recording.signal, group)
-            cleaned = self._clean(centred, recording.fs)
-            for lead, values, middle in zip(group, cleaned.T, offset, strict=True):
-                if lead in active:
-                    known = ~np.isnan(recording.signal[:, lead])
-                    np.add(values, middle, out=signal[:, lead], where=known, dtype=np.float64)
-        comments = [f"Cleaned by {self.model.name}: {_list(recording, active)}"] if active else []
-        for i, why in unchanged.items():
-            comments.append(f"Unchanged, {why}: {recording.leads[i]}")
-            if recording.units[i] == "mV":
-                warnings.warn(
-                    f"lead {recording.leads[i]} is {why} and comes back unchanged", stacklevel=2
-                )
-        return dataclasses.replace(
-            recording, signal=signal, comments=(*recording.comments, *comments)
-        )
+        Args:
+            recording: as recorded.
+            strength: share of the noise found that is removed: cleaned = noisy - strength ·
+                (noisy - the network's), 0 to 1.
 
-    def denoise_array(self, x: ArrayLike, fs: float) -> NDArray[Any]:
+        Raises:
+            ValueError: the sampling rate makes no sense for an ECG, the network needs another
+                number of leads, or the strength is out of range.
+        """
+        check_rate(recording.fs)
+        check_strength(strength)
+        header = recording.header
+        survey = Survey(header)
+        parts = [recording.signal[part] for part in blocks(*recording.signal.shape)]
+        for part in parts:
+            survey.add(part)
+        why = survey.why()
+        cleaning = self.begin(
+            header.fs, header.leads, header.units, why, survey.offset(), strength=strength
+        )
+        signal = np.empty_like(recording.signal)
+        spread = np.full(signal.shape, np.nan, np.float32) if self.tells_spread else None
+        done = 0
+        for block in cleaning.run(parts):
+            new = slice(done, done + len(block.cleaned))
+            signal[new] = block.cleaned
+            if spread is not None and block.spread is not None:
+                spread[new] = block.spread
+            done = new.stop
+        comments = report(header, why, self.name, strength)
+        after = dataclasses.replace(recording, signal=signal, comments=comments)
+        return Cleaned(noisy=recording, recording=after, spread=spread)
+
+    def denoise_array(self, x: ArrayLike, fs: float, *, strength: float = 1.0) -> NDArray[Any]:
         """Clean an array.
 
         Args:
             x: (time,) or (time, leads), in mV; NaN is a missing sample.
             fs: sampling rate in Hz.
+            strength: see :meth:`clean`.
 
         Returns:
             The same shape; float32 for float32, otherwise float64.
 
         Raises:
-            ValueError: as :meth:`denoise`, or the array has another shape or no samples.
+            ValueError: as :meth:`clean`, or the array has another shape or no samples.
         """
         x = np.asarray(x)
-        cleaned = self.denoise(Recording.from_array(x, fs)).signal
+        cleaned = self.denoise(Recording.from_array(x, fs), strength=strength).signal
         return cleaned.reshape(x.shape).astype(x.dtype if x.dtype == np.float32 else np.float64)
 
-    def _groups(self, recording: Recording, active: list[int]) -> Iterator[list[int]]:
-        """Leads to clean together: as many as the network takes, or as memory allows."""
-        width = self.model.architecture.leads
-        if width == 1:
-            samples = recording.duration * self.model.preprocessing.fs
-            count = max(int(_SAMPLES_AT_ONCE / samples), 1)
-            yield from (active[i : i + count] for i in range(0, len(active), count))
-            return
-        voltages = [i for i, unit in enumerate(recording.units) if unit == "mV"]
-        if len(voltages) != width:
-            raise ValueError(
-                f"{self.model.name} cleans {width} leads at once, the recording has "
-                f"{len(voltages)} ({_list(recording, voltages)}); take a model that works lead by "
-                "lead, or a recording of the leads that it was trained on"
-            )
-        if active:
-            yield voltages
+    @property
+    def tells_spread(self) -> bool:
+        """Whether the network tells the standard deviation of its error."""
+        return self.model.architecture.uncertainty
 
-    def _clean(self, signal: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
-        """Clean leads (time, leads) together, whose offset is off; gaps come back filled."""
+    def begin(
+        self,
+        fs: float,
+        leads: Sequence[str],
+        units: Sequence[str],
+        why: Sequence[str],
+        offset: NDArray[np.float64],
+        *,
+        strength: float = 1.0,
+    ) -> Cleaning:
+        """Begin to clean a signal that comes in pieces.
+
+        Args:
+            fs: its sampling rate in Hz.
+            leads: names of its leads.
+            units: their units.
+            why: for each why it is to come back unchanged; empty if it is to be cleaned.
+            offset: what each lies around, (leads,) in mV.
+            strength: see :meth:`clean`.
+
+        Raises:
+            ValueError: the network needs another number of leads.
+        """
+        group = self._group(leads, units, why)
+        framing, net_fs = self.framing(fs), self.model.preprocessing.fs
+        pipeline = Pipeline(self._engine, framing, net_fs, fs, len(group)) if group else None
+        return Cleaning(pipeline, group, why, offset, strength)
+
+    def latency(self, fs: float) -> float:
+        """Seconds of a signal at ``fs`` Hz that must be known, from a sample on, to clean it."""
+        return latency(self.framing(fs), self.model.preprocessing.fs, fs)
+
+    def framing(self, fs: float) -> Framing:
+        """Where windows lie in a signal at ``fs`` Hz, resampled.
+
+        Raises:
+            ValueError: the latency wanted is too short.
+        """
         settings = self.model.preprocessing
-        x = resample(signal, fs, settings.fs)
-        y = blend(self._run(x), len(x), settings.window, settings.overlap)
-        return resample(y, settings.fs, fs, len(signal))
+        longest = Framing.overlapping(settings.window, settings.overlap)
+        if self._max_latency is None or latency(longest, settings.fs, fs) <= self._max_latency:
+            return longest
+        least = Framing.within(round(MIN_LATENCY * settings.fs), settings.window)
+        spare = self._max_latency - latency(least, settings.fs, fs)
+        if spare < 0:
+            raise ValueError(
+                f"a latency of {self._max_latency:g} s is too short at {fs:g} Hz: {self.name} "
+                f"needs {latency(least, settings.fs, fs):.3g} s at least"
+            )
+        return Framing.within(least.latency + int(spare * settings.fs), settings.window)
 
-    def _run(self, x: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-        """Clean windows of (time, leads) at the network's rate, batch by batch, in their order."""
-        settings, width = self.model.preprocessing, self.model.architecture.leads
-        first = starts(len(x), settings.window, settings.overlap)
-        count = max(_BATCH * width // x.shape[1], 1)
-        for i in range(0, len(first), count):
-            windows = cut(x, first[i : i + count], settings.window)
-            scaled, _, scale = robust_scale(windows)
-            for gappy in np.flatnonzero(np.isnan(scaled).any(axis=(1, 2))):
-                scaled[gappy] = fill_gaps(scaled[gappy])
-            # (batch, time, leads) → (batch · leads / width, time, width) and back.
-            apart = scaled.swapaxes(1, 2).reshape(-1, width, settings.window).swapaxes(1, 2)
-            cleaned = self._engine.run(np.ascontiguousarray(apart))
-            together = cleaned.swapaxes(1, 2).reshape(len(windows), -1, settings.window)
-            yield together.swapaxes(1, 2) * scale
-
-
-def _centre(
-    signal: NDArray[np.float64], leads: list[int]
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Leads (time, leads) less their medians, and the medians (leads,); 0 for an empty lead."""
-    centred = np.empty((len(signal), len(leads)), np.float32)
-    offset = np.zeros(len(leads))
-    for i, lead in enumerate(leads):
-        known = signal[:, lead][~np.isnan(signal[:, lead])]
-        if len(known):
-            offset[i] = np.median(known, overwrite_input=True)
-        np.subtract(signal[:, lead], offset[i], out=centred[:, i], casting="same_kind")
-    return centred, offset
+    def _group(self, leads: Sequence[str], units: Sequence[str], why: Sequence[str]) -> list[int]:
+        """The leads that go through the network."""
+        width = self.model.architecture.leads
+        active = [i for i, reason in enumerate(why) if not reason]
+        if width == 1:
+            return active
+        voltages = [i for i, unit in enumerate(units) if unit == "mV"]
+        if len(voltages) != width:
+            names = ", ".join(leads[i] for i in voltages)
+            raise ValueError(
+                f"{self.name} cleans {width} leads at once, the recording has {len(voltages)} "
+                f"({names}); take a model that works lead by lead, or a recording of the leads "
+                "that it was trained on"
+            )
+        return voltages if active else []
 
 
-def _check_rate(fs: float) -> None:
-    if fs < MIN_FS:
-        raise ValueError(
-            f"a rate of {fs:g} Hz is too low for an ECG: below {MIN_FS:g} Hz it does not hold the "
-            "QRS complex; check the rate"
-        )
-    if fs > MAX_FS:
-        raise ValueError(
-            f"a rate of {fs:g} Hz is too high for an ECG (up to {MAX_FS:g} Hz); check the rate, or "
-            "resample the recording first"
-        )
-
-
-def _idle(recording: Recording, lead: int) -> str:
-    """Why a lead is not cleaned; empty if it is."""
-    if recording.units[lead] != "mV":
-        return f"in {recording.units[lead]}"
-    values = recording.signal[:, lead]
-    if np.isnan(values).all():
-        return "without samples"
-    return "flat" if np.nanmax(values) - np.nanmin(values) <= MIN_SPREAD else ""
-
-
-def _list(recording: Recording, leads: list[int]) -> str:
-    return ", ".join(recording.leads[i] for i in leads)
+def blocks(samples: int, leads: int) -> Iterator[slice]:
+    """Parts of a recording that are in work at once."""
+    length = max(_VALUES_AT_ONCE // leads, 1)
+    return (slice(i, min(i + length, samples)) for i in range(0, samples, length))

@@ -2,143 +2,178 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from fractions import Fraction
+from math import ceil, floor
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import soxr  # type: ignore[import-untyped]
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
+
+from ipmdae.gaps import fill_gaps
+from ipmdae.tail import Tail
 
 Float = TypeVar("Float", bound=np.floating[Any])
 
-_SETTLING = 128
-"""Samples, of the lower of the two rates, in which the filter and the fade come to rest."""
+_REACH = 160
+"""Samples, of the lower of the two rates, beyond which the filter hears nothing (below 1e-9)."""
+
+_MAX_TERM = 8192
+"""Largest term of the fraction that stands for a ratio of rates; it is off by 1e-8 at most."""
 
 _BLOCK = 1 << 16
 """Samples that go through the filter at once, so that long signals need little memory."""
 
 
+class Resampler(Generic[Float]):
+    """Changes the rate of a signal that comes in pieces, by libsoxr at its highest quality.
+
+    Sample 0 keeps its time, and aliases lie below -130 dB. Beyond both ends the signal is continued
+    by its point reflection, so that neither an offset nor a slope rings there.
+
+    A stream of libsoxr gives out what it hears seconds later, since it computes in large blocks.
+    Here each piece is filtered on its own instead, together with as much of the signal on either
+    side as the filter reaches: what is given out lags by that alone, and the pieces matter only to
+    the rounding error.
+    """
+
+    def __init__(
+        self, fs: float, new_fs: float, columns: int, dtype: DTypeLike = np.float32
+    ) -> None:
+        """Begin a signal of ``columns`` channels, to be brought from ``fs`` to ``new_fs`` (Hz).
+
+        Raises:
+            ValueError: a rate is not positive.
+        """
+        self._up, self._down = fraction(fs, new_fs)
+        self._reach = reach(fs, new_fs)
+        self._input: Tail[Float] = Tail(columns, dtype)
+        self._begun = False
+        self._taken = 0
+        self._given = 0
+
+    def feed(self, x: NDArray[Float]) -> NDArray[Float]:
+        """Take samples (time, columns) in, without gaps; give those out that are ready."""
+        self._taken += len(x)
+        if self._up == self._down:
+            return x
+        self._input.append(x)
+        if not self._begun and self._taken > self._reach:
+            self._begin()
+        ready = floor(Fraction((self._taken - 1 - self._reach) * self._up, self._down)) + 1
+        return self._give(ready)
+
+    def flush(self, samples: int | None = None) -> NDArray[Float]:
+        """Give out what is left: the signal has ended.
+
+        Args:
+            samples: length wanted of the whole, by default round(time · new_fs / fs), at least 1
+                if anything came in.
+        """
+        if self._up == self._down or not self._taken:
+            return self._input.rows(0, 0)
+        if not self._begun:
+            self._begin()
+        if samples is None:
+            samples = max(round(Fraction(self._taken * self._up, self._down)), 1)
+        count = self._reach + max(ceil(Fraction(samples * self._down, self._up)) - self._taken, 0)
+        first = max(self._taken - 1 - count, self._input.first, 0)
+        end = self._input.rows(first, self._taken)
+        self._input.append(_reflected(end, 0, count)[len(end) :])
+        return self._give(samples)
+
+    def _begin(self) -> None:
+        """Put the reflection of the beginning before it."""
+        self._begun = True
+        rows = self._input.rows(0, self._taken)
+        self._input = Tail(rows.shape[1], rows.dtype, first=-self._reach)
+        self._input.append(_reflected(rows, self._reach, 0))
+
+    def _give(self, ready: int) -> NDArray[Float]:
+        """New samples up to the index ``ready``."""
+        given = self._given
+        if ready <= given:
+            return self._input.rows(0, 0)
+        first = self._start(given)
+        last = ceil(Fraction((ready - 1) * self._down, self._up)) + self._reach
+        rows = self._input.rows(max(first, self._input.first), last + 1)
+        # What the filter hears before the reflection is beyond its reach.
+        rows = np.pad(rows, ((max(self._input.first - first, 0), 0), (0, 0)))
+        new: NDArray[Float] = soxr.resample(rows, self._down, self._up, quality="VHQ")
+        offset = first // self._down * self._up
+        self._given = ready
+        self._input.drop(self._start(ready))
+        return new[given - offset : ready - offset]
+
+    def _start(self, new: int) -> int:
+        """Where to begin filtering for a new sample: a sample that has one of the new exactly."""
+        return (new * self._down // self._up - self._reach) // self._down * self._down
+
+
+def reach(fs: float, new_fs: float) -> int:
+    """Samples at ``fs`` that must follow one until a :class:`Resampler` can give it out."""
+    up, down = fraction(fs, new_fs)
+    return 0 if up == down else max(ceil(Fraction(_REACH * down, up)), _REACH)
+
+
+def fraction(fs: float, new_fs: float) -> tuple[int, int]:
+    """The ratio of two rates, ``new_fs`` / ``fs``, as whole numbers.
+
+    Raises:
+        ValueError: a rate is not positive.
+    """
+    if not (0 < fs < np.inf and 0 < new_fs < np.inf):
+        raise ValueError(f"sampling rates must be positive, got {fs} and {new_fs} Hz")
+    low, high = sorted((Fraction(fs), Fraction(new_fs)))
+    ratio = (high / low).limit_denominator(_MAX_TERM)
+    if new_fs < fs:
+        return ratio.denominator, ratio.numerator
+    return ratio.numerator, ratio.denominator
+
+
 def resample(
     signal: NDArray[Float], fs: float, new_fs: float, samples: int | None = None
 ) -> NDArray[Float]:
-    """Resample by libsoxr at its highest quality (aliases below -130 dB).
+    """Resample a whole signal as :class:`Resampler` does.
 
-    Sample 0 keeps its time. Beyond both ends the signal is continued by its point reflection, so
-    that neither an offset nor a slope rings there. Missing samples are interpolated for the filter;
-    afterwards each new sample whose time lies in a missing one, or the reverse, is missing.
+    Missing samples are interpolated for the filter; afterwards each new sample whose time lies in a
+    missing one, or the reverse, is missing.
 
     Args:
         signal: (time,) or (time, leads), float32 or float64; NaN is a missing sample.
         fs: its sampling rate in Hz, any positive number.
         new_fs: the rate wanted, likewise.
-        samples: length wanted, by default round(time · new_fs / fs), at least 1. Giving the
-            original length undoes a resampling whose rounding lost a sample.
+        samples: length wanted where the rate changes, by default round(time · new_fs / fs), at
+            least 1. Giving the original length undoes a resampling whose rounding lost a sample.
 
     Returns:
-        (samples,) or (samples, leads), dtype as ``signal``; the signal itself if nothing changes.
+        (samples,) or (samples, leads), dtype as ``signal``; the signal itself if the rate stays.
 
     Raises:
         ValueError: a rate is not positive, or the signal is empty.
     """
-    if not (0 < fs < np.inf and 0 < new_fs < np.inf):
-        raise ValueError(f"sampling rates must be positive, got {fs} and {new_fs} Hz")
+    up, down = fraction(fs, new_fs)
     if len(signal) == 0:
         raise ValueError("there is no sample to resample")
-    ratio = new_fs / fs
-    if samples is None:
-        samples = max(round(len(signal) * ratio), 1)
-    if ratio == 1 and samples == len(signal):
+    if up == down:
         return signal
+    if samples is None:
+        samples = max(round(Fraction(len(signal) * up, down)), 1)
     leads = signal.reshape(len(signal), -1)
     filled = fill_gaps(leads)
-    new = _filter(filled, ratio, samples)
+    resampler: Resampler[Float] = Resampler(fs, new_fs, leads.shape[1], signal.dtype)
+    blocks = [filled[i : i + _BLOCK] for i in range(0, len(filled), _BLOCK)]
+    pieces = [*(resampler.feed(block) for block in blocks), resampler.flush(samples)]
+    new: NDArray[Float] = np.concatenate(pieces)[:samples]
     if filled is not leads:
         for lead, absent in zip(new.T, np.isnan(leads).T, strict=True):
-            lead[_missing(absent, samples, ratio)] = np.nan
+            lead[_missing(absent, samples, up / down)] = np.nan
     return new.reshape(samples, *signal.shape[1:])
 
 
-def fill_gaps(signal: NDArray[Float]) -> NDArray[Float]:
-    """Interpolate missing samples (NaN) linearly over time; the ends take the nearest sample.
-
-    Args:
-        signal: (time, leads).
-
-    Returns:
-        A new array of the same shape; a lead without any sample becomes 0. The signal itself if
-        nothing is missing.
-    """
-    missing = np.isnan(signal)
-    if not missing.any():
-        return signal
-    filled: NDArray[Float] = signal.copy()
-    for lead, absent in zip(filled.T, missing.T, strict=True):
-        if absent.all():
-            lead[:] = 0
-        elif absent.any():
-            known = np.flatnonzero(~absent)
-            lead[absent] = np.interp(np.flatnonzero(absent), known, lead[known])
-    return filled
-
-
-def _filter(signal: NDArray[Float], ratio: float, samples: int) -> NDArray[Float]:
-    """Resample (time, leads) without gaps.
-
-    A line through both ends is taken off and put back: the filter's input begins and ends at zero.
-    """
-    head, new_head = _padding(ratio)
-    tail = head + max(round(samples / ratio) - len(signal), 0)
-    first, slope = signal[0], (signal[-1] - signal[0]) / max(len(signal) - 1, 1)
-    stream = soxr.ResampleStream(1, ratio, signal.shape[1], dtype="float64", quality="VHQ")
-    new = np.empty((samples, signal.shape[1]), signal.dtype)
-    at = -new_head
-    for block, last in _blocks(signal, first, slope, head, tail):
-        piece = stream.resample_chunk(np.ascontiguousarray(block), last=last)
-        begin, end = max(at, 0), min(at + len(piece), samples)
-        if begin < end:
-            line = first + slope * (np.arange(begin, end)[:, None] / ratio)
-            new[begin:end] = piece[begin - at : end - at] + line
-        at += len(piece)
-    return new
-
-
-def _blocks(
-    signal: NDArray[Float], first: NDArray[Float], slope: NDArray[Float], head: int, tail: int
-) -> Iterator[tuple[NDArray[np.float64], bool]]:
-    """The signal without its line, in blocks, between its point reflections; and which is last.
-
-    The reflections fade out, or the filter would ring where they are cut off.
-    """
-
-    def bent(begin: int, end: int) -> NDArray[np.float64]:
-        line = first + slope * np.arange(begin, end, dtype=np.float64)[:, None]
-        return signal[begin:end] - line
-
-    count = len(signal)
-    before = np.pad(
-        bent(0, min(head + 1, count)), ((head, 0), (0, 0)), mode="reflect", reflect_type="odd"
-    )
-    after = np.pad(
-        bent(max(count - tail - 1, 0), count),
-        ((0, tail), (0, 0)),
-        mode="reflect",
-        reflect_type="odd",
-    )
-    yield before[:head] * np.sin(np.linspace(0, np.pi / 2, head)[:, None]) ** 2, False
-    for begin in range(0, count, _BLOCK):
-        yield bent(begin, min(begin + _BLOCK, count)), False
-    yield after[-tail:] * np.cos(np.linspace(0, np.pi / 2, tail)[:, None]) ** 2, True
-
-
-def _padding(ratio: float) -> tuple[int, int]:
-    """Samples to put before the signal, and how many they become: as nearly whole as can be.
-
-    For the rates in use it is whole; for odd ones the shift stays below 1/1000 of a sample.
-    """
-    old = np.ceil(_SETTLING / min(ratio, 1)) + np.arange(8192)
-    new = old * ratio
-    best = int(np.argmin(np.round(np.abs(new - np.rint(new)), 9)))
-    return int(old[best]), round(new[best])
+def _reflected(signal: NDArray[Float], before: int, after: int) -> NDArray[Float]:
+    """A signal (time, leads) between its point reflections of so many samples."""
+    return np.pad(signal, ((before, after), (0, 0)), mode="reflect", reflect_type="odd")
 
 
 def _missing(absent: NDArray[np.bool_], samples: int, ratio: float) -> NDArray[np.bool_]:

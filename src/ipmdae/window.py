@@ -1,18 +1,21 @@
-"""Windows: cut a long signal into them, scale each one, and blend them back into one signal.
+"""Windows: cut a signal into them, scale each one, and blend them back into one signal.
 
-Pure array functions, used alike in training and when a recording is cleaned. Signals are
-(time, leads), batches of windows are (batch, time, leads), in mV; NaN is a missing sample.
+Signals are (time, leads), batches of windows are (batch, time, leads), in mV; NaN is a missing
+sample. Nothing here needs more than a few windows in memory, nor to know where the signal ends
+before it does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 Float = TypeVar("Float", bound=np.floating[Any])
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 MIN_SPREAD = 1e-3
 """Spread in mV up to which a lead counts as flat: 1 µV, below the step of common recorders."""
@@ -57,40 +60,139 @@ def _percentiles(windows: NDArray[Float], percents: tuple[float, ...]) -> list[N
     return result
 
 
+@dataclass(frozen=True)
+class Framing:
+    """Where windows lie and which part of each one counts; all in samples.
+
+    Windows end ``hop`` apart. Each one counts from where the one before it ceases to, ``margin`` +
+    ``fade`` before that one's end, and fades in over ``fade``: a network sees too little around
+    the outermost samples of a window. The first window ends at sample ``first``; what it lacks
+    before the signal's beginning is mirrored. The last one is moved back to end with the signal,
+    and counts to there, so that it holds true samples too.
+
+    Attributes:
+        window: length of a window.
+        hop: distance of windows.
+        margin: samples before the end of a window that do not count, unless the signal ends there.
+        fade: samples before those in which the next window fades in.
+        first: end of the first window.
+    """
+
+    window: int
+    hop: int
+    margin: int
+    fade: int
+    first: int
+
+    @classmethod
+    def overlapping(cls, window: int, overlap: int) -> Framing:
+        """Windows that share ``overlap`` samples and fade over the middle half of them.
+
+        Raises:
+            ValueError: an overlap that is negative or not less than a window.
+        """
+        if not 0 <= overlap < window:
+            raise ValueError(f"overlap must be 0 to less than the window {window}, got {overlap}")
+        fade = overlap // 2
+        return cls(window, window - overlap, (overlap - fade) // 2, fade, window)
+
+    @classmethod
+    def within(cls, latency: int, window: int) -> Framing:
+        """Windows close together: each sample counts ``latency`` samples after it at the latest.
+
+        The windows stay as long as they are, and hold the past; a quarter of the latency each is
+        left for margin and fade. The first ones hold little but their mirror image.
+        """
+        quarter = latency // 4
+        return cls(window, latency - 2 * quarter, quarter, quarter, latency)
+
+    @property
+    def latency(self) -> int:
+        """Samples that must be known until a sample counts, itself included."""
+        return max(self.first, self.hop + self.margin + self.fade)
+
+    def ends(self, after: int, length: int) -> NDArray[np.intp]:
+        """Ends of all windows that end after sample ``after`` and lie within ``length``."""
+        count = max(-(-(after + 1 - self.first) // self.hop), 0)
+        return np.arange(self.first + count * self.hop, length + 1, self.hop, dtype=np.intp)
+
+
+def cut(signal: NDArray[Scalar], first: NDArray[np.intp], window: int) -> NDArray[Scalar]:
+    """The windows that begin at the samples ``first``: (time, leads) → (batch, window, leads).
+
+    What a window lacks before the signal's beginning is the mirror image of the rest of it, again
+    and again where that is short: a window never depends on what follows its end. In memory, the
+    samples of each lead of a window lie side by side.
+    """
+    windows = np.empty((len(first), signal.shape[1], window), signal.dtype)
+    whole = first >= 0
+    if whole.any():
+        views = np.lib.stride_tricks.sliding_window_view(signal, window, axis=0)
+        windows[whole] = views[first[whole]]
+    for i in np.flatnonzero(~whole):
+        missing = -int(first[i])
+        own = signal[: window - missing]
+        windows[i] = np.pad(own, ((missing, 0), (0, 0)), mode="symmetric").T
+    by_time: NDArray[Scalar] = windows.swapaxes(1, 2)
+    return by_time
+
+
+class OverlapAdd(Generic[Float]):
+    """The inverse of cutting windows, with smooth transitions: raised cosines that sum to one."""
+
+    def __init__(self, framing: Framing, columns: int, dtype: DTypeLike = np.float32) -> None:
+        """Begin a signal of so many leads."""
+        place = (np.arange(framing.fade)[:, None] + 0.5) / max(framing.fade, 1)
+        self._rise: NDArray[Float] = (np.sin(np.pi / 2 * place) ** 2).astype(dtype)
+        self._kept = framing.margin + framing.fade
+        self._tail: NDArray[Float] = np.empty((0, columns), dtype)
+        self._done = 0
+
+    def add(self, values: NDArray[Float], end: int, *, last: bool = False) -> NDArray[Float]:
+        """Add the next window; give out the samples that it settles.
+
+        Args:
+            values: (window, leads).
+            end: the sample of the signal at which it ends.
+            last: whether the signal ends there.
+
+        Returns:
+            (time, leads), following what was given out before.
+        """
+        new = values[len(values) - (end - self._done) :].copy()
+        if len(self._tail):
+            fade = len(self._rise)
+            new[:fade] = (1 - self._rise) * self._tail[:fade] + self._rise * new[:fade]
+        ready = len(new) - (0 if last else self._kept)
+        self._tail = new[ready:]
+        self._done += ready
+        settled: NDArray[Float] = new[:ready]
+        return settled
+
+    def flush(self) -> NDArray[Float]:
+        """What is left of the last window, which ended with the signal."""
+        return self._tail
+
+
 def starts(length: int, window: int, overlap: int) -> NDArray[np.intp]:
     """First samples of the windows that cover ``length`` samples, ``window - overlap`` apart.
 
-    The last window is moved back to end with the signal, so that all hold true samples only.
+    The last window is moved back to end with the signal, so that all hold true samples only; in a
+    signal shorter than a window the only one begins before it.
 
     Raises:
         ValueError: no samples, or an overlap that is negative or not less than a window.
     """
     if length < 1:
         raise ValueError("a signal without samples has no windows")
-    if not 0 <= overlap < window:
-        raise ValueError(f"overlap must be 0 to less than the window {window}, got {overlap}")
-    last = max(length - window, 0)
-    return np.append(np.arange(0, last, window - overlap), last)
-
-
-def cut(signal: NDArray[Float], first: NDArray[np.intp], window: int) -> NDArray[Float]:
-    """The windows that begin at the samples ``first``: (time, leads) → (batch, window, leads).
-
-    A signal shorter than a window is extended by its mirror image.
-    """
-    missing = max(window - len(signal), 0)
-    extended = np.pad(signal, ((0, missing), (0, 0)), mode="symmetric") if missing else signal
-    windows: NDArray[Float] = extended[first[:, None] + np.arange(window)]
-    return windows
+    ends = Framing.overlapping(window, overlap).ends(0, length - 1)
+    return np.concatenate([ends, [length]], dtype=np.intp) - window
 
 
 def blend(
     batches: Iterable[NDArray[Float]], length: int, window: int, overlap: int
 ) -> NDArray[Float]:
-    """The inverse of cutting a signal at :func:`starts`, with smooth transitions.
-
-    Neighbours fade into one another by raised cosines over the middle half of their overlap; the
-    weights of all windows on a sample sum to one.
+    """The inverse of cutting a signal at :func:`starts`; see :class:`OverlapAdd`.
 
     Args:
         batches: the windows in the order of :func:`starts`, in batches (batch, window, leads) of
@@ -103,34 +205,16 @@ def blend(
     Raises:
         ValueError: more or fewer windows than the signal has.
     """
-    first = starts(length, window, overlap)
-    total: NDArray[Float] | None = None
-    done = 0
-    for batch in batches:
-        if total is None:
-            total = np.zeros((max(length, window), batch.shape[2]), batch.dtype)
-            fade = _fade(window, overlap).astype(batch.dtype)
-            weight = np.zeros(len(total), batch.dtype)
-            for start in first:
-                weight[start : start + window] += fade
-        if done + len(batch) > len(first):
-            raise ValueError(f"more than the {len(first)} windows of {length} samples")
-        for start, values in zip(first[done:], batch, strict=False):
-            part = slice(start, start + window)
-            total[part] += values * (fade / weight[part])[:, None]
-        done += len(batch)
-    if total is None or done < len(first):
-        raise ValueError(f"{done} windows given, {length} samples have {len(first)}")
-    return total[:length]
-
-
-def _fade(window: int, overlap: int) -> NDArray[np.float64]:
-    """Weights of one window (window,): it fades over the middle half of each overlap.
-
-    A network sees too little around a window's outermost samples: they count for next to nothing,
-    except where no other window reaches, at the ends of the signal.
-    """
-    position = (np.arange(overlap) + 0.5 - overlap / 4) / (max(overlap, 1) / 2)
-    rise = np.ones(window)
-    rise[:overlap] = np.maximum(np.sin(np.pi / 2 * np.clip(position, 0, 1)) ** 2, 1e-9)
-    return rise * rise[::-1]
+    ends = starts(length, window, overlap) + window
+    framing = Framing.overlapping(window, overlap)
+    adder: OverlapAdd[Float] | None = None
+    pieces: list[NDArray[Float]] = []
+    for values in (values for batch in batches for values in batch):
+        if len(pieces) == len(ends):
+            raise ValueError(f"more than the {len(ends)} windows of {length} samples")
+        adder = adder or OverlapAdd(framing, values.shape[1], values.dtype)
+        end = int(ends[len(pieces)])
+        pieces.append(adder.add(values, end, last=end == length))
+    if len(pieces) < len(ends):
+        raise ValueError(f"{len(pieces)} windows given, {length} samples have {len(ends)}")
+    return np.concatenate(pieces)

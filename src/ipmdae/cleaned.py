@@ -1,0 +1,145 @@
+"""What every method does around its own work: which leads it leaves alone, and what it returns."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.recording import Header, Recording
+from ipmdae.window import MIN_SPREAD
+
+MIN_FS, MAX_FS = 60.0, 4000.0
+"""Sampling rates in Hz that make sense for an ECG."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cleaned:
+    """A recording before and after cleaning, and how sure the method is.
+
+    Attributes:
+        noisy: as recorded.
+        recording: cleaned.
+        spread: (time, leads) float32, the network's own standard deviation of its error in mV: of
+            all that it would remove, whatever the strength. NaN where a sample is missing or its
+            lead was not cleaned, 0 where a flat stretch was left alone. ``None`` from a method
+            that does not tell.
+    """
+
+    noisy: Recording
+    recording: Recording
+    spread: NDArray[np.float32] | None = None
+
+    @property
+    def removed(self) -> NDArray[np.float64]:
+        """Noisy less cleaned signal (time, leads) in mV; NaN where a sample is missing."""
+        return self.noisy.signal - self.recording.signal
+
+
+def finish(
+    noisy: Recording,
+    cleaned: NDArray[np.float64],
+    why: Sequence[str],
+    name: str,
+    strength: float = 1.0,
+) -> Cleaned:
+    """Put the result of a method together that cleans whole recordings.
+
+    Args:
+        noisy: as recorded.
+        cleaned: (time, leads) in mV, all that the method can do.
+        why: for each lead why it was not cleaned, see :func:`idle`; empty if it was.
+        name: the method's name.
+        strength: share of the noise found that is removed, 0 to 1.
+
+    Raises:
+        ValueError: the strength is out of range.
+    """
+    check_strength(strength)
+    signal = mix(noisy.signal, cleaned, strength)
+    comments = report(noisy.header, why, name, strength)
+    recording = dataclasses.replace(noisy, signal=signal, comments=comments)
+    return Cleaned(noisy=noisy, recording=recording)
+
+
+def mix(
+    noisy: NDArray[np.float64], cleaned: NDArray[np.float64], strength: float
+) -> NDArray[np.float64]:
+    """Remove a share of the noise: 0 gives the noisy signal, 1 the cleaned one, exactly."""
+    return cleaned if strength == 1 else noisy + strength * (cleaned - noisy)
+
+
+def report(header: Header, why: Sequence[str], name: str, strength: float = 1.0) -> tuple[str, ...]:
+    """The comments of a cleaned recording: its own, and what was done to which lead.
+
+    Leads that come back unchanged though they are voltages and nobody wished so are named in a
+    warning as well.
+
+    Args:
+        header: of the noisy recording.
+        why: for each lead why it was not cleaned; empty if it was.
+        name: the method's name.
+        strength: share of the noise found that was removed.
+    """
+    cleaned = [lead for lead, reason in zip(header.leads, why, strict=True) if not reason]
+    weakly = "" if strength == 1 else f", strength {strength:g}"
+    comments = [f"Cleaned by {name}{weakly}: {', '.join(cleaned)}"] if cleaned else []
+    for lead, unit, reason in zip(header.leads, header.units, why, strict=True):
+        if reason:
+            comments.append(f"Unchanged, {reason}: {lead}")
+        if reason and reason != UNWANTED and unit == "mV":
+            warnings.warn(f"lead {lead} is {reason} and comes back unchanged", stacklevel=3)
+    return (*header.comments, *comments)
+
+
+UNWANTED = "not asked for"
+"""Why a lead was not cleaned that the user left out."""
+
+
+def idle(recording: Recording, lead: int) -> str:
+    """Why a lead (its index) is not to be cleaned; empty if it is."""
+    values = recording.signal[:, lead]
+    known = values[~np.isnan(values)]
+    spread = float(np.ptp(known)) if len(known) else np.nan
+    return reason(recording.units[lead], spread)
+
+
+def reason(unit: str, spread: float) -> str:
+    """Why a lead is not to be cleaned, by its unit and range; NaN is the range of no sample."""
+    if unit != "mV":
+        return f"in {unit}"
+    if np.isnan(spread):
+        return "without samples"
+    return "flat" if spread <= MIN_SPREAD else ""
+
+
+def check_strength(strength: float) -> None:
+    """Check a strength.
+
+    Raises:
+        ValueError: it does not lie within 0 and 1.
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength must be 0 (nothing) to 1 (all noise removed), got {strength}")
+
+
+def check_rate(fs: float) -> None:
+    """Check the sampling rate of an ECG in Hz.
+
+    Raises:
+        ValueError: it makes no sense.
+    """
+    if not fs >= MIN_FS:
+        raise ValueError(
+            f"a rate of {fs:g} Hz is too low for an ECG: below {MIN_FS:g} Hz it does not hold the "
+            "QRS complex; check the rate"
+        )
+    if fs > MAX_FS:
+        raise ValueError(
+            f"a rate of {fs:g} Hz is too high for an ECG (up to {MAX_FS:g} Hz); check the rate, or "
+            "resample the recording first"
+        )

@@ -1,0 +1,177 @@
+"""Clean a file into another one, in memory that does not grow with its length."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae import formats
+from ipmdae.cleaned import UNWANTED, check_rate, check_strength, report
+from ipmdae.denoiser import Denoiser, blocks
+from ipmdae.formats import SignalReader
+from ipmdae.methods import Method
+from ipmdae.pipeline import Block
+from ipmdae.recording import Header, Recording
+from ipmdae.survey import Survey
+from ipmdae.without_mains import NetworkWithoutMains
+
+_SURVEY_SHARE = 0.1
+"""Share of the work that the first pass over a file is."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Summary:
+    """What was done to a file.
+
+    Attributes:
+        source, target: the files.
+        method: the method's name.
+        header: of the noisy recording.
+        cleaned: names of the leads that were cleaned.
+        unchanged: why each of the others was not.
+    """
+
+    source: Path
+    target: Path
+    method: str
+    header: Header
+    cleaned: tuple[str, ...]
+    unchanged: dict[str, str]
+
+    @property
+    def duration(self) -> float:
+        """Length of the recording in seconds."""
+        return self.header.duration
+
+    @property
+    def fs(self) -> float:
+        """Sampling rate of the recording in Hz."""
+        return self.header.fs
+
+
+def denoise_file(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    method: Method,
+    *,
+    strength: float = 1.0,
+    leads: Sequence[str] | None = None,
+    progress: Callable[[float], None] | None = None,
+    watch: Callable[[int, Block], None] | None = None,
+    fs: float | None = None,
+) -> Summary:
+    """Clean a file: everything but the signal of the leads is carried along.
+
+    A network works block by block, in two passes: the first tells the offset of each lead and
+    whether there is anything to clean. A classical method, and a format that cannot be read or
+    written in blocks, need the whole recording in memory.
+
+    Args:
+        source: the file to read.
+        target: the file to write; its suffix tells the format. An old one is replaced at the end.
+        method: what cleans.
+        strength: share of the noise found that is removed, 0 to 1.
+        leads: names of those to clean, by default all; the others come out untouched.
+        progress: is called with the share that is done, 0 to 1.
+        watch: is called with the first sample and the content of each block that is written.
+        fs: sampling rate in Hz of a source that does not say it.
+
+    Raises:
+        FileNotFoundError: there is no source, or a file that belongs to it is missing.
+        FormatError: the source is broken, or the target's format cannot hold the recording.
+        ValueError: there is no such lead, the rate makes no sense for an ECG, the network needs
+            another number of leads, or the strength is out of range.
+        OSError: the target cannot be written.
+    """
+    source, target = Path(source), Path(target)
+    tell = progress or (lambda _: None)
+    check_strength(strength)
+    with formats.open_reader(source, fs=fs) as reader:
+        header = reader.info
+        check_rate(header.fs)
+        unwanted = _unwanted(header, leads, source)
+        survey = Survey(header)
+        done = 0
+        for block in _read(reader):
+            survey.add(block)
+            done += len(block)
+            tell(_SURVEY_SHARE * done / header.samples)
+        why = [UNWANTED if i in unwanted else reason for i, reason in enumerate(survey.why())]
+        cleaned = (
+            _in_blocks(reader, method, why, survey.offset(), strength)
+            if isinstance(method, (Denoiser, NetworkWithoutMains))
+            else _whole(reader, method, why, strength)
+        )
+        comments = report(header, why, method.name, strength)
+        after = dataclasses.replace(header, comments=comments)
+        with formats.open_writer(after, target) as writer:
+            done = 0
+            for part in cleaned:
+                writer.write(part.cleaned)
+                if watch:
+                    watch(done, part)
+                done += len(part.cleaned)
+                tell(_SURVEY_SHARE + (1 - _SURVEY_SHARE) * done / header.samples)
+    by_lead = dict(zip(header.leads, why, strict=True))
+    return Summary(
+        source=source,
+        target=target,
+        method=method.name,
+        header=header,
+        cleaned=tuple(lead for lead, reason in by_lead.items() if not reason),
+        unchanged={lead: reason for lead, reason in by_lead.items() if reason},
+    )
+
+
+def _unwanted(header: Header, leads: Sequence[str] | None, source: Path) -> set[int]:
+    """The leads that the user does not want cleaned."""
+    if leads is None:
+        return set()
+    for lead in leads:
+        if lead not in header.leads:
+            known = ", ".join(header.leads)
+            raise ValueError(f"{source}: there is no lead {lead}; there are {known}")
+    return {i for i, lead in enumerate(header.leads) if lead not in leads}
+
+
+def _read(reader: SignalReader) -> Iterator[NDArray[np.float64]]:
+    """The signal (time, leads) in blocks."""
+    for part in blocks(reader.info.samples, len(reader.info.leads)):
+        yield reader.read(part.start, part.stop)
+
+
+def _in_blocks(
+    reader: SignalReader,
+    denoiser: Denoiser | NetworkWithoutMains,
+    why: Sequence[str],
+    offset: NDArray[np.float64],
+    strength: float,
+) -> Iterator[Block]:
+    info = reader.info
+    cleaning = denoiser.begin(info.fs, info.leads, info.units, why, offset, strength=strength)
+    return cleaning.run(_read(reader))
+
+
+def _whole(
+    reader: SignalReader, method: Method, why: Sequence[str], strength: float
+) -> Iterator[Block]:
+    """Let a method clean the leads that need it, all at once."""
+    noisy = Recording.from_header(reader.info, reader.read(0, reader.info.samples))
+    active = [i for i, reason in enumerate(why) if not reason]
+    signal = noisy.signal.copy()
+    spread = None
+    if active:
+        cleaned = method.clean(noisy.with_leads(active), strength=strength)
+        signal[:, active] = cleaned.recording.signal
+        if cleaned.spread is not None:
+            spread = np.full(signal.shape, np.nan, np.float32)
+            spread[:, active] = cleaned.spread
+    for part in blocks(*signal.shape):
+        deviation = None if spread is None else spread[part]
+        yield Block(noisy.signal[part], signal[part], deviation)

@@ -1,0 +1,111 @@
+"""A signal through a network, window by window, as it comes in."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.engine import Engine
+from ipmdae.tail import Tail
+from ipmdae.window import MIN_SPREAD, Framing, OverlapAdd, cut, robust_scale
+
+_BATCH = 32
+"""Windows that go through the network at once: more are not faster, and need more memory."""
+
+Signal = NDArray[np.float32]
+
+
+class WindowedNetwork:
+    """Cuts a signal into windows, scales them, runs the network, scales back and blends.
+
+    A lead that is flat in a window (within 1 µV) passes through unchanged. Windows are scaled by
+    what was measured alone, not by what fills a gap.
+
+    Attributes:
+        columns: channels that come out: the cleaned leads, then, of a network with uncertainty,
+            the standard deviation of the error of each.
+    """
+
+    def __init__(self, engine: Engine, framing: Framing, leads: int) -> None:
+        """Begin a signal of so many leads, which go through in groups of the network's number."""
+        architecture = engine.architecture
+        self._engine = engine
+        self._framing = framing
+        self._width = architecture.leads
+        self.columns = leads * architecture.outputs // architecture.leads
+        self._signal: Tail[np.float32] = Tail(leads, np.float32)
+        self._absent: Tail[np.bool_] = Tail(leads, np.bool_)
+        self._adder: OverlapAdd[np.float32] = OverlapAdd(framing, self.columns)
+        self._end = 0
+
+    def feed(self, x: Signal, absent: NDArray[np.bool_]) -> Signal:
+        """Take samples in; give those out that are settled.
+
+        Args:
+            x: (time, leads) in mV around zero, gaps filled.
+            absent: (time, leads), which samples fill gaps.
+
+        Returns:
+            (time, columns).
+        """
+        self._signal.append(x)
+        self._absent.append(absent)
+        ends = self._framing.ends(self._end, self._signal.stop)
+        done = [np.empty((0, self.columns), np.float32)]
+        count = max(_BATCH * self._width // x.shape[1], 1)
+        for i in range(0, len(ends), count):
+            batch = ends[i : i + count]
+            for values, end in zip(self._clean(batch), batch.tolist(), strict=True):
+                done.append(self._adder.add(values, end))
+            self._end = int(batch[-1])
+        for tail in (self._signal, self._absent):
+            tail.drop(self._end - self._framing.window)
+        return np.concatenate(done)
+
+    def flush(self) -> Signal:
+        """Give out what is left: the signal has ended."""
+        end = self._signal.stop
+        if end == self._end:
+            return self._adder.flush()
+        return self._adder.add(self._clean(np.array([end]))[0], end, last=True)
+
+    def _clean(self, ends: NDArray[np.intp]) -> Signal:
+        """The cleaned windows (batch, time, columns) that end at some samples."""
+        window = self._framing.window
+        first = ends - window - self._signal.first
+        windows = cut(self._signal.rows(self._signal.first, self._signal.stop), first, window)
+        absent = self._absent.rows(self._absent.first, self._absent.stop)
+        scaled, scale = _scaled(windows, cut(absent, first, window) if absent.any() else None)
+        flat = np.ptp(windows.swapaxes(1, 2), axis=2)[:, None] <= MIN_SPREAD
+        output = self._run(scaled, ~flat)
+        leads = windows.shape[2]
+        output[..., :leads] = np.where(flat, windows, output[..., :leads] * scale)
+        if self.columns > leads:
+            output[..., leads:] = np.where(flat, 0, np.exp(output[..., leads:]) * scale)
+        return output
+
+    def _run(self, scaled: Signal, active: NDArray[np.bool_]) -> Signal:
+        """What the network gives for windows (batch, time, leads): (batch, time, columns).
+
+        Groups of leads none of which is ``active``, (batch, 1, leads), are left out and get 0.
+        """
+        batch, window, _ = scaled.shape
+        # (batch, time, leads) → (batch · groups, time, width) and back.
+        apart = scaled.swapaxes(1, 2).reshape(-1, self._width, window).swapaxes(1, 2)
+        wanted = active.reshape(-1, self._width).any(axis=1)
+        outputs = self._engine.architecture.outputs
+        cleaned = np.zeros((len(apart), window, outputs), np.float32)
+        if wanted.any():
+            cleaned[wanted] = self._engine.run(np.ascontiguousarray(apart[wanted]))
+        kinds = cleaned.reshape(batch, -1, window, outputs // self._width, self._width)
+        together: Signal = kinds.transpose(0, 2, 3, 1, 4).reshape(batch, window, self.columns)
+        return together
+
+
+def _scaled(windows: Signal, absent: NDArray[np.bool_] | None) -> tuple[Signal, Signal]:
+    """Windows (batch, time, leads) as the network wants them, and their scale (batch, 1, leads)."""
+    if absent is None:
+        scaled, _, scale = robust_scale(windows)
+        return scaled, scale
+    _, offset, scale = robust_scale(np.where(absent, np.float32(np.nan), windows))
+    return (windows - offset) / scale, scale

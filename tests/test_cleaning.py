@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import Fakes, ecg, recording
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ipmdae import denoiser, examples, formats
+from ipmdae.cleaned import Cleaned, finish
+from ipmdae.cleaning import denoise_file
+from ipmdae.denoiser import Denoiser
+from ipmdae.engine import ModelFile
+from ipmdae.formats import FormatError
+from ipmdae.pipeline import Block
+from ipmdae.recording import Recording
+
+SOURCE = examples.path("118e06_excerpt")
+
+
+class Halving:
+    """A method that knows whole recordings only."""
+
+    name = "halving"
+
+    def clean(self, recording: Recording, *, strength: float = 1.0) -> Cleaned:
+        done = finish(
+            recording, recording.signal / 2, [""] * len(recording.leads), self.name, strength
+        )
+        return dataclasses.replace(done, spread=np.ones(recording.signal.shape, np.float32))
+
+
+def test_a_file_is_cleaned_as_its_recording_is(
+    tiny_model: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(denoiser, "_VALUES_AT_ONCE", 3000)
+    method = Denoiser(tiny_model)
+    shares: list[float] = []
+    summary = denoise_file(SOURCE, tmp_path / "out", method, strength=0.7, progress=shares.append)
+    noisy, after = formats.read(SOURCE), formats.read(tmp_path / "out")
+    expected = method.denoise(noisy, strength=0.7)
+    step = noisy.resolution[0].step  # type: ignore[union-attr]
+    assert_allclose(after.signal, expected.signal, atol=step / 2 + 1e-9)
+    for field in ("fs", "leads", "units", "start", "comments", "metadata"):
+        assert getattr(after, field) == getattr(expected, field)
+    assert_array_equal(after.annotations["atr"].sample, noisy.annotations["atr"].sample)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert len(shares) > 10
+    assert (summary.method, summary.cleaned, summary.unchanged) == ("tiny", noisy.leads, {})
+    assert (summary.duration, summary.fs) == (noisy.duration, noisy.fs)
+
+
+def test_only_some_leads(fake: Fakes, tmp_path: Path) -> None:
+    noisy = formats.read(SOURCE)
+    for method in (fake(np.zeros_like), Halving()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            summary = denoise_file(SOURCE, tmp_path / "out", method, leads=["V1"])
+        after = formats.read(tmp_path / "out")
+        assert_array_equal(after.signal[:, 0], noisy.signal[:, 0])
+        assert np.std(after.signal[:, 1]) <= 0.51 * np.std(noisy.signal[:, 1])
+        assert summary.cleaned == ("V1",)
+        assert summary.unchanged == {"MLII": "not asked for"}
+        assert after.comments[-2:] == (
+            f"Cleaned by {method.name}: V1",
+            "Unchanged, not asked for: MLII",
+        )
+    with pytest.raises(ValueError, match="there is no lead V7; there are MLII, V1"):
+        denoise_file(SOURCE, tmp_path / "out", Halving(), leads=["V1", "V7"])
+
+
+def test_a_method_for_whole_recordings(tmp_path: Path) -> None:
+    denoise_file(SOURCE, tmp_path / "out", Halving(), strength=0.5)
+    noisy, after = formats.read(SOURCE), formats.read(tmp_path / "out")
+    assert_allclose(after.signal, 0.75 * noisy.signal, atol=0.0026)
+    assert after.comments[-1] == "Cleaned by halving, strength 0.5: MLII, V1"
+
+
+def test_leads_with_nothing_to_clean_are_told_and_untouched(fake: Fakes, tmp_path: Path) -> None:
+    signal = np.column_stack([ecg(250, 2000), np.full(2000, 1.5), np.full(2000, np.nan)])
+    formats.write(recording(signal, leads=("I", "II", "III")), tmp_path / "in")
+    for method in (fake(np.zeros_like), Halving()):
+        with pytest.warns(UserWarning, match="comes back unchanged") as caught:
+            summary = denoise_file(tmp_path / "in", tmp_path / "out", method)
+        assert [str(w.message) for w in caught] == [
+            "lead II is flat and comes back unchanged",
+            "lead III is without samples and comes back unchanged",
+        ]
+        assert summary.unchanged == {"II": "flat", "III": "without samples"}
+        after = formats.read(tmp_path / "out").signal
+        assert_array_equal(after[:, 1:], formats.read(tmp_path / "in").signal[:, 1:])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_who_watches_sees_all_blocks(
+    fake: Fakes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    monkeypatch.setattr(denoiser, "_VALUES_AT_ONCE", 3000)
+    seen: list[tuple[int, Block]] = []
+    method = Halving() if whole else fake(lambda w: np.concatenate([w, w], 2), uncertainty=True)
+    denoise_file(
+        SOURCE, tmp_path / "out", method, watch=lambda first, block: seen.append((first, block))
+    )
+    noisy = formats.read(SOURCE).signal
+    for first, block in seen:
+        part = noisy[first : first + len(block.cleaned)]
+        assert_array_equal(block.noisy, part)
+        assert block.spread is not None
+        assert block.spread.shape == part.shape
+    assert sum(len(block.cleaned) for _, block in seen) == len(noisy)
+    cleaned = np.concatenate([block.cleaned for _, block in seen])
+    assert_allclose(formats.read(tmp_path / "out").signal, cleaned, atol=0.0026)
+
+
+def test_what_fails_leaves_no_file(fake: Fakes, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        denoise_file(tmp_path / "none", tmp_path / "out", fake())
+    with pytest.raises(FormatError, match="no format has this suffix"):
+        denoise_file(SOURCE, tmp_path / "out.nonsense", fake())
+    with pytest.raises(ValueError, match="strength must be"):
+        denoise_file(SOURCE, tmp_path / "out", fake(), strength=3)
+    slow = recording(ecg(250, 100), 20)
+    formats.write(slow, tmp_path / "slow")
+    with pytest.raises(ValueError, match="too low for an ECG"):
+        denoise_file(tmp_path / "slow", tmp_path / "out", fake())
+
+    def interrupt(share: float) -> None:
+        if share > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        denoise_file(SOURCE, tmp_path / "out", fake(), progress=interrupt)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["slow.dat", "slow.hea"]

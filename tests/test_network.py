@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes import Fakes, ecg, recording
+from numpy.testing import assert_allclose, assert_array_equal
+
+
+def uncertain(windows: np.ndarray) -> np.ndarray:
+    """A network that is sure to a tenth of the scale, and twice as unsure of the second lead."""
+    deviation = np.log(0.1 * (1 + np.arange(windows.shape[2])))
+    return np.concatenate([windows, np.broadcast_to(deviation, windows.shape)], 2).astype("f4")
+
+
+@pytest.mark.parametrize("fs", [250, 360])
+@pytest.mark.parametrize("leads", [1, 2])
+def test_uncertainty_is_told_in_millivolts(fake: Fakes, fs: float, leads: int) -> None:
+    signal = np.column_stack([7 + 3 * ecg(fs, 5000)] * 2)
+    signal[2000:2100, 0] = np.nan
+    cleaned = fake(uncertain, leads, uncertainty=True).clean(recording(signal, fs))
+    assert cleaned.spread is not None
+    assert cleaned.spread.dtype == np.float32
+    assert_array_equal(np.isnan(cleaned.spread), np.isnan(signal))
+    low, high = np.nanpercentile(signal, [5, 95], axis=0)
+    expected = 0.1 * (high - low) / 2 * (1 + np.arange(2) * (leads - 1))
+    assert_allclose(np.nanmedian(cleaned.spread, axis=0), expected, rtol=0.02)
+    assert_allclose(cleaned.recording.signal[200:-200, 1], signal[200:-200, 1], atol=0.3)
+    assert fake().clean(recording(signal, fs)).spread is None
+
+
+def test_leads_that_are_not_cleaned_have_no_uncertainty(fake: Fakes) -> None:
+    sure = fake(uncertain, uncertainty=True)
+    with pytest.warns(UserWarning, match="is flat"):
+        spread = sure.clean(recording(np.column_stack([ecg(250, 900), np.ones(900)]))).spread
+    assert spread is not None
+    assert np.isnan(spread[:, 1]).all()
+    with pytest.warns(UserWarning, match="is flat"):
+        spread = sure.clean(recording(np.ones((900, 1)))).spread
+    assert spread is not None
+    assert np.isnan(spread).all()
+
+
+def test_a_stretch_that_is_flat_passes_through(fake: Fakes) -> None:
+    signal = ecg(250, 5000, leads=2)
+    signal[1000:3500, 0] = 4.0
+    cleaned = fake(lambda w: w + 1, uncertainty=False).denoise_array(signal, 250)
+    assert_allclose(cleaned[1500:3000, 0], 4.0, atol=1e-6)
+    assert np.abs(cleaned[1500:3000, 1] - signal[1500:3000, 1]).min() > 0.3
+    spread = fake(uncertain, uncertainty=True).clean(recording(signal)).spread
+    assert spread is not None
+    assert_array_equal(spread[1500:3000, 0], 0)
+
+
+def test_what_fills_a_gap_does_not_count_for_the_scale(fake: Fakes) -> None:
+    scales: list[float] = []
+
+    def look(windows: np.ndarray) -> np.ndarray:
+        scales.extend(windows.max(axis=(1, 2)))
+        return windows
+
+    gappy = ecg(250, 5000)
+    gappy[1600:1960] = np.nan
+    for fs in (250, 360):
+        scales.clear()
+        fake(look).denoise_array(gappy, fs)
+        assert max(scales) < 1.6

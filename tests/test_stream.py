@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import Fakes, ecg, recording, smooth_band
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ipmdae import examples, formats
+from ipmdae.denoiser import Denoiser
+from ipmdae.engine import ModelFile
+from ipmdae.stream import Event, Streamer
+from ipmdae.survey import Survey
+
+
+@pytest.fixture(scope="module")
+def noisy() -> np.ndarray:
+    """Twelve seconds of two leads with gaps: at the beginning, short, long, and at the end."""
+    signal = formats.read(examples.path("118e06_excerpt")).signal[:4320].copy()
+    signal[:30, 0] = signal[700:740, 1] = signal[1500:2600, 0] = signal[-20:, 1] = np.nan
+    return signal
+
+
+def offset(signal: np.ndarray, fs: float) -> np.ndarray:
+    r = recording(signal, fs)
+    survey = Survey(r.header)
+    survey.add(r.signal)
+    return survey.offset()
+
+
+def stream(streamer: Streamer, signal: np.ndarray, chunks: list[int]) -> np.ndarray:
+    """Feed chunks of the given sizes, again and again, until the signal ends."""
+    pieces, at = [], 0
+    while at < len(signal):
+        for size in (*chunks, 1):
+            pieces.append(streamer.feed(signal[at : at + size]))
+            at += size
+    pieces.append(streamer.flush())
+    return np.concatenate(pieces)
+
+
+# The same as a file
+
+
+@given(chunks=st.lists(st.integers(0, 3000), max_size=6), fs=st.sampled_from([250, 360, 257.3]))
+@settings(
+    deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@pytest.mark.parametrize("max_latency", [None, 2.5])
+def test_any_chunks_give_what_a_file_gives(
+    tiny_model: ModelFile,
+    noisy: np.ndarray,
+    max_latency: float | None,
+    chunks: list[int],
+    fs: float,
+) -> None:
+    whole = Denoiser(tiny_model, max_latency=max_latency).denoise_array(noisy, fs)
+    streamer = Streamer(fs, 2, model=tiny_model, max_latency=max_latency, offset=offset(noisy, fs))
+    live = stream(streamer, noisy, [*chunks, 300])
+    assert live.shape == noisy.shape
+    assert_array_equal(np.isnan(live), np.isnan(noisy))
+    assert_allclose(live, whole, rtol=0, atol=1e-5 * np.nanstd(whole))
+
+
+@pytest.mark.parametrize("chunk", [90, 1000, 4320])
+def test_first_windows_and_offsets_do_not_depend_on_chunks(noisy: np.ndarray, chunk: int) -> None:
+    pieces = [stream(Streamer(360, 2, max_latency=2.0), noisy, [size]) for size in (300, chunk)]
+    assert_allclose(pieces[0], pieces[1], rtol=0, atol=1e-5 * np.nanstd(noisy))
+
+
+@pytest.mark.parametrize("samples", [1, 2, 100, 499, 500, 501, 2000])
+def test_as_many_samples_come_out_as_went_in(
+    tiny_model: ModelFile, noisy: np.ndarray, samples: int
+) -> None:
+    for fs in (250, 128):
+        streamer = Streamer(fs, 2, model=tiny_model)
+        assert len(stream(streamer, noisy[100 : 100 + samples], [64])) == samples
+        assert len(streamer.flush()) == 0
+
+
+def test_one_sample_at_a_time(fake: Fakes) -> None:
+    signal = ecg(360, 1500)
+    whole = fake(smooth_band).denoise_array(signal, 360)
+    streamer = Streamer(360, 1, model=fake.model(smooth_band), offset=offset(signal, 360))
+    assert_allclose(stream(streamer, signal, [1]), whole, atol=1e-5)
+
+
+def test_strength_is_that_of_a_file(tiny_model: ModelFile, noisy: np.ndarray) -> None:
+    whole = Denoiser(tiny_model).denoise_array(noisy, 250, strength=0.4)
+    streamer = Streamer(250, 2, model=tiny_model, strength=0.4, offset=offset(noisy, 250))
+    assert_allclose(stream(streamer, noisy, [999]), whole, atol=1e-5)
+
+
+def test_without_a_given_offset_only_that_differs(tiny_model: ModelFile, noisy: np.ndarray) -> None:
+    shifted = noisy + np.array([5, -3])
+    whole = Denoiser(tiny_model).denoise_array(shifted, 250)
+    live = stream(Streamer(250, 2, model=tiny_model), shifted, [999])
+    assert_allclose(np.nanstd(live - whole, axis=0), 0, atol=1e-4)
+    assert_allclose(np.nanmedian(live - whole, axis=0), 0, atol=1)
+
+
+def test_a_network_of_several_leads(fake: Fakes) -> None:
+    signal = ecg(250, 2000, leads=2)
+    model = fake.model(lambda w: w[:, :, ::-1], leads=2)
+    whole = Denoiser(model).denoise_array(signal, 250)
+    streamer = Streamer(250, ["I", "II"], model=model, offset=offset(signal, 250))
+    assert_allclose(stream(streamer, signal, [33]), whole, atol=1e-5)
+    with pytest.raises(ValueError, match="cleans 2 leads at once, the recording has 3"):
+        Streamer(250, 3, model=model)
+
+
+# Latency
+
+
+@pytest.mark.parametrize("fs", [250, 60, 128, 360, 257.3, 1000])
+@pytest.mark.parametrize("max_latency", [None, 6.0, 0.9])
+def test_what_is_declared_is_true(fake: Fakes, fs: float, max_latency: float | None) -> None:
+    model = fake.model()
+    if fs != 250 and max_latency == 0.9:
+        with pytest.raises(ValueError, match=r"too short at .* needs \d"):
+            Streamer(fs, 1, model=model, max_latency=max_latency)
+        return
+    streamer = Streamer(fs, 1, model=model, max_latency=max_latency)
+    if max_latency:
+        assert streamer.latency <= max_latency
+    signal, out, slack = ecg(fs, round(9 * fs)), 0, 0.0
+    for at in range(0, len(signal), 7):
+        out += len(streamer.feed(signal[at : at + 7]))
+        fed = min(at + 7, len(signal))
+        # Sample i has come when all samples before i / fs + latency are in.
+        due = max(math.floor(fed - streamer.latency * fs + 1e-6) + 1, 0)
+        assert out >= due
+        slack = max(slack, out - due)
+    assert out + len(streamer.flush()) == len(signal)
+    # A window lets many samples out at once: only the first of them waited for so long.
+    assert slack <= fs * Denoiser(model, max_latency=max_latency).framing(fs).first / 250 + 9
+
+
+def test_a_gap_holds_up_for_two_seconds_at_most(fake: Fakes) -> None:
+    signal = ecg(250, 6000, leads=2)
+    signal[2000:4500, 0] = np.nan
+    streamer = Streamer(250, 2, model=fake.model(), max_latency=1)
+    out = 0
+    for at in range(0, len(signal), 50):
+        out += len(streamer.feed(signal[at : at + 50]))
+        assert out >= at + 50 - (streamer.latency + 2) * 250
+    assert out + len(streamer.flush()) == len(signal)
+
+
+# What may happen
+
+
+def test_gaps_and_lost_leads_are_told(fake: Fakes) -> None:
+    signal = ecg(250, 5000, leads=2)
+    signal[100:200, 0] = signal[1000:2500, 1] = signal[4000:, 0] = np.nan
+    expected = [
+        Event(0.4, "I", "gap"),
+        Event(0.8, "I", "back"),
+        Event(4.0, "II", "gap"),
+        Event(6.0, "II", "lost"),
+        Event(10.0, "II", "back"),
+        Event(16.0, "I", "gap"),
+        Event(18.0, "I", "lost"),
+    ]
+    for size in (1, 77, 5000):
+        events: list[Event] = []
+        stream(
+            Streamer(250, ["I", "II"], model=fake.model(), on_event=events.append), signal, [size]
+        )
+        assert events == expected
+
+
+def test_a_lead_that_is_never_there_hinders_nobody(
+    tiny_model: ModelFile, noisy: np.ndarray
+) -> None:
+    lost = noisy.copy()
+    lost[:, 1] = np.nan
+    live = stream(Streamer(360, 2, model=tiny_model), lost, [500])
+    assert np.isnan(live[:, 1]).all()
+    alone = stream(Streamer(360, 1, model=tiny_model), noisy[:, 0], [500])
+    assert_allclose(live[:, :1], alone, atol=1e-5)
+
+
+def test_a_lead_that_begins_late_keeps_its_offset(fake: Fakes) -> None:
+    signal = 400 + ecg(250, 5000, leads=2)
+    signal[:2000, 1] = np.nan
+    live = stream(Streamer(250, 2, model=fake.model()), signal, [100])
+    assert_allclose(live[2600:], signal[2600:], atol=0.5)
+
+
+def test_flat_leads_pass_through(fake: Fakes) -> None:
+    signal = np.column_stack([ecg(250, 3000), np.full(3000, 2.5)])
+    live = stream(Streamer(250, 2, model=fake.model(np.zeros_like)), signal, [100])
+    assert_allclose(live[:, 1], 2.5, atol=1e-6)
+    assert_allclose(live[:, 0], np.median(signal[:500, 0]), atol=1e-6)
+
+
+def test_a_rate_may_change(tiny_model: ModelFile, noisy: np.ndarray) -> None:
+    streamer = Streamer(360, 2, model=tiny_model)
+    first = [streamer.feed(noisy), streamer.restart(250)]
+    assert streamer.fs == 250
+    assert_allclose(
+        np.concatenate(first), stream(Streamer(360, 2, model=tiny_model), noisy, [4320])
+    )
+    second = [streamer.feed(noisy), streamer.flush()]
+    assert_allclose(
+        np.concatenate(second), stream(Streamer(250, 2, model=tiny_model), noisy, [4320])
+    )
+    streamer.feed(noisy)
+    with pytest.raises(ValueError, match="too low for an ECG"):
+        streamer.restart(5)
+    assert streamer.fs == 250
+    assert len(streamer.feed(noisy)) > 0
+
+
+@pytest.mark.parametrize("chunk", [np.zeros(2), np.zeros((5, 3)), np.zeros((1, 2, 2)), 1.0])
+def test_chunks_of_another_shape_are_refused(tiny_model: ModelFile, chunk: object) -> None:
+    with pytest.raises(ValueError, match=r"a chunk must be \(time, 2\)"):
+        Streamer(250, 2, model=tiny_model).feed(chunk)  # type: ignore[arg-type]
+
+
+def test_what_makes_no_sense_is_refused(tiny_model: ModelFile, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="infinite values"):
+        Streamer(250, 1, model=tiny_model).feed([1, np.inf])
+    with pytest.raises(ValueError, match="too high for an ECG"):
+        Streamer(5000, 1, model=tiny_model)
+    with pytest.raises(ValueError, match="at least one lead"):
+        Streamer(250, 0, model=tiny_model)
+    with pytest.raises(ValueError, match="strength must be"):
+        Streamer(250, 1, model=tiny_model, strength=2)
+    with pytest.raises(ValueError, match="offset must be one value a lead"):
+        Streamer(250, 1, model=tiny_model, offset=[1, 2])
+    with pytest.raises(FileNotFoundError):
+        Streamer(250, 1, model=tmp_path / "none.safetensors")
+
+
+def test_no_samples_are_samples_too(tiny_model: ModelFile) -> None:
+    streamer = Streamer(250, ["I", "II"], model=tiny_model)
+    assert streamer.leads == ("I", "II")
+    for nothing in ([], np.zeros((0, 2))):
+        assert streamer.feed(nothing).shape == (0, 2)
+    assert streamer.flush().shape == (0, 2)
