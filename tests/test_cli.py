@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from networks import TINY, random_tensors
 from typer.testing import CliRunner, Result
 
 from ipmdae import cli, examples, formats, weights
+from ipmdae.commands import job
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, Preprocessing, write_model
 
@@ -71,7 +73,7 @@ def refused(result: Result) -> str:
 def test_help_lists_the_commands_and_each_has_an_example() -> None:
     shown = run("--help")
     assert shown.exit_code == 0
-    for command in ("denoise", "models", "export", "example", "download"):
+    for command in (function.__name__ for function in cli.EXAMPLES):
         assert command in shown.output
         assert f"Example: ipmdae {command}" in run(command, "--help").output
 
@@ -89,7 +91,7 @@ def test_python_m_ipmdae_prints_the_version() -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    heavy = {"torch", "scipy", "wfdb", "requests", "matplotlib", "pandas"}
+    heavy = {"torch", "scipy", "wfdb", "requests", "matplotlib", "pandas", "numpy"}
     program = f"import sys, ipmdae.cli; print(*{heavy} & sys.modules.keys())"
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -142,9 +144,9 @@ def test_denoise_never_replaces_its_input(record: Path, model: Path, output: str
     assert "is the recording itself" in refused(result)
 
 
-def test_denoise_wants_a_name_in_a_folder(record: Path, model: Path, tmp_path: Path) -> None:
-    result = run("denoise", record, "-o", tmp_path, "--model", model)
-    assert "is a folder: name a record in it" in refused(result)
+def test_denoise_never_replaces_its_input_by_a_folder(record: Path, model: Path) -> None:
+    result = run("denoise", record, "-o", ".", "--model", model, "--overwrite")
+    assert "is the recording itself" in refused(result)
 
 
 def test_denoise_names_what_is_missing(record: Path) -> None:
@@ -156,11 +158,11 @@ def test_denoise_names_what_is_missing(record: Path) -> None:
     assert not list(Path().glob("cleaned*"))
 
 
-@pytest.mark.parametrize(("owner", "function"), [(Denoiser, "denoise"), (os, "replace")])
+@pytest.mark.parametrize(("owner", "function"), [(job, "denoise_file"), (os, "replace")])
 def test_an_interrupted_denoise_leaves_nothing(
     record: Path, model: Path, monkeypatch: pytest.MonkeyPatch, owner: object, function: str
 ) -> None:
-    def interrupted(*arguments: object) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(owner, function, interrupted)
@@ -180,6 +182,14 @@ def test_denoise_prints_warnings_in_one_line(record: Path, model: Path) -> None:
     assert result.exit_code == 0
     assert result.stderr.startswith("ipmdae: warning: ")
     assert "V1" in result.stderr
+
+
+def test_the_card_of_a_model_is_json(model: Path) -> None:
+    result = run("models", str(model))
+    card = json.loads(result.stdout)
+    assert card["name"] == "tiny"
+    assert card["architecture"]["leads"] == 1
+    assert card["multiply-accumulates for 5 s of a lead"] > 0
 
 
 def test_models_are_listed(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

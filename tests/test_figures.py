@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from ipmdae import examples, figures, formats
+from ipmdae.quality import quality
 from ipmdae.recording import Recording
 
 
@@ -105,3 +108,121 @@ def test_a_figure_that_cannot_be_saved_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not supported"):
         figures.save(figures.strip({"x": np.zeros(9)}, 1), tmp_path / "figure.xyz")
     assert list(tmp_path.iterdir()) == []
+
+
+LIMBS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+
+@pytest.fixture
+def twelve(pair: tuple[Recording, Recording]) -> Recording:
+    """Ten seconds of twelve leads, named as some recorders do."""
+    signal = np.column_stack([pair[1].signal[:3600, 0] * (1 + i / 12) for i in range(12)])
+    return Recording.from_array(signal, 360, tuple(f"ECG {name.upper()}" for name in LIMBS))
+
+
+@pytest.mark.parametrize(("layout", "rows"), [("1", 1), ("2", 2), ("3", 3), ("6x2", 6), ("12", 4)])
+def test_layouts(twelve: Recording, layout: str, rows: int) -> None:
+    figure = figures.ecg_paper(twelve, layout=layout)
+    assert size(figure)[0] == 280  # 10 s and the margins fit A4
+    pulses = [line for line in figure.axes[0].lines if len(np.asarray(line.get_xdata())) == 6]
+    assert len(pulses) == rows
+
+
+def test_the_columns_of_a_layout_follow_each_other(twelve: Recording) -> None:
+    figure = figures.ecg_paper(twelve, layout="12")
+    shown = [text for text in texts(figure) if text in LIMBS]
+    assert sorted(shown) == sorted([*LIMBS, "II"])
+    traces = [line for line in figure.axes[0].lines if len(np.asarray(line.get_xdata())) > 6]
+    ends = [(np.asarray(t.get_xdata(), float)[[0, -1]] - 25) / 25 for t in traces]
+    for column in range(4):
+        assert ends[column] == pytest.approx((2.5 * column, 2.5 * (column + 1)), abs=0.01)
+    assert ends[-1] == pytest.approx((0, 10), abs=0.01)
+
+
+def test_layouts_that_cannot_be_are_refused(
+    twelve: Recording, pair: tuple[Recording, Recording]
+) -> None:
+    with pytest.raises(ValueError, match="unknown layout '4x3'; there are: 1, 2, 3, 6x2, 12"):
+        figures.ecg_paper(twelve, layout="4x3")
+    with pytest.raises(ValueError, match="needs the leads I, V1; there are MLII"):
+        figures.ecg_paper(dataclasses.replace(pair[0], leads=("MLII", "V9")), layout="6x2")
+
+
+def test_overlay_shares_the_baseline_and_shows_the_band(pair: tuple[Recording, Recording]) -> None:
+    spread = np.full(pair[0].signal.shape, 0.2)
+    figure = figures.overlay(*pair, start=10, seconds=4, leads=["V1"], spread=spread)
+    _, before, after = figure.axes[0].lines
+    noisy, clean = (r.excerpt(10, 4).signal[:, 1] for r in pair)
+    shift = np.asarray(before.get_ydata(), float) - np.asarray(after.get_ydata(), float)
+    np.testing.assert_allclose(shift, 10 * (noisy - clean), atol=1e-9)
+    band = figure.axes[0].collections[-1].get_paths()[0].vertices
+    assert np.ptp(np.asarray(band)[:, 1]) == pytest.approx(10 * np.ptp(clean) + 4, abs=0.1)
+    assert "band: ± 1 standard deviation of the error" in texts(figure)[-1]
+
+
+def test_what_cannot_be_read_is_shaded(pair: tuple[Recording, Recording]) -> None:
+    signal = pair[0].signal.copy()
+    signal[360 * 12 : 360 * 14, 1] = np.nan
+    noisy = pair[0].with_signal(signal)
+    for draw in (figures.before_after, figures.overlay):
+        figure = draw(noisy, pair[1], start=11, seconds=2, quality=quality(noisy))
+        (patch,) = figure.axes[0].patches
+        assert isinstance(patch, Rectangle)
+        assert (patch.get_x(), patch.get_width()) == pytest.approx((25 + 25, 25))
+        assert "shaded: not readable" in texts(figure)[-1]
+    assert len(figures.ecg_paper(noisy, seconds=20, quality=quality(noisy)).axes[0].patches) == 1
+
+
+def test_times_are_those_of_the_recording(pair: tuple[Recording, Recording]) -> None:
+    shown = texts(figures.ecg_paper(pair[1], seconds=2, leads=["V1"], origin=3599))
+    assert shown[2:-1] == ["0:59:59", "1:00:00", "1:00:01"]
+    assert texts(figures.ecg_paper(pair[1], seconds=1, leads=["V1"], origin=61.5))[2] == "1:01.50"
+
+
+def test_leads_of_one_name_are_both_shown(pair: tuple[Recording, Recording]) -> None:
+    twins = dataclasses.replace(pair[1], leads=("ECG", "ECG"))
+    first, second = figures.ecg_paper(twins, seconds=2).axes[0].lines[1::2]
+    assert not np.array_equal(first.get_ydata(), second.get_ydata())
+
+
+@pytest.mark.parametrize("name", ["$\\frac", "<b>&", "導出", "\u202e"])
+def test_any_name_of_a_lead_can_be_drawn(
+    tmp_path: Path, pair: tuple[Recording, Recording], name: str
+) -> None:
+    recording = dataclasses.replace(pair[1], leads=(name, "V1"))
+    figures.save(figures.ecg_paper(recording, seconds=1), tmp_path / "paper.png")
+    assert figures.svg(figures.strip({name: np.zeros(99)}, 1)).startswith(b"<?xml")
+
+
+def test_pictures_have_their_size_in_print(
+    tmp_path: Path, pair: tuple[Recording, Recording]
+) -> None:
+    figure = figures.ecg_paper(pair[1], seconds=10)
+    width, height = (value / 25.4 * 72 for value in size(figure))
+    figures.save(figure, tmp_path / "paper.pdf")
+    box = re.search(rb"MediaBox \[([^]]+)\]", (tmp_path / "paper.pdf").read_bytes())
+    assert box is not None
+    assert [float(x) for x in box[1].split()] == pytest.approx([0, 0, width, height], abs=0.1)
+    drawn = figures.svg(figure)
+    assert drawn == figures.svg(figure)
+    found = re.search(rb'width="([\d.]+)pt"', drawn)
+    assert found is not None
+    assert float(found[1]) == pytest.approx(width, abs=0.1)
+
+
+def test_spectra_and_timelines() -> None:
+    frequencies = np.linspace(0, 180, 1441)
+    flat = np.full(1441, 1e-4)
+    densities = {"I": {"recorded": flat, "removed": flat / 10}, "II": {"recorded": flat * np.nan}}
+    figure = figures.spectrum(frequencies, densities)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["I", "II"]
+    level = np.asarray(figure.axes[0].lines[0].get_ydata(), float)
+    np.testing.assert_allclose(level, -40)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["recorded", "removed"]
+    times, values = np.arange(7200.0), np.zeros(7200)
+    drawn = figures.timeline(times, {"I": [("noisy", values, values + 1)]}, shaded={"I": [(9, 99)]})
+    assert len(drawn.axes[0].patches) == 1
+    assert figures.svg(drawn)
+    for nothing in (lambda: figures.spectrum(frequencies, {}), lambda: figures.timeline(times, {})):
+        with pytest.raises(ValueError, match="to draw"):
+            nothing()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 
@@ -20,11 +23,36 @@ def complain(kind: str, message: str) -> None:
 @contextmanager
 def warnings_in_one_line() -> Iterator[None]:
     """Print the warnings of the block on stderr, when it ends, as errors are printed."""
+    told: list[str] = []
+    try:
+        with warnings_into(told):
+            yield
+    finally:
+        for message in told:
+            complain("warning", message)
+
+
+@contextmanager
+def warnings_into(told: list[str]) -> Iterator[None]:
+    """Append the warnings of the block to ``told``, when it ends."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", UserWarning)
         try:
             yield
         finally:
-            for warning in caught:
-                complain("warning", str(warning.message))
+            told += [str(warning.message) for warning in caught]
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as JSON on stdout; a number that is none becomes ``null``."""
+    out.print(json.dumps(_strict(value), indent=2, ensure_ascii=False), markup=False)
+
+
+def _strict(value: Any) -> Any:
+    """JSON knows no NaN and no infinity."""
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,168 @@
+"""Recordings cleaned one after the other, or several at once by processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+from typing import Any
+
+from ipmdae import native
+from ipmdae.commands.job import Job, Outcome, Settings, clean
+from ipmdae.methods import Method
+
+_TICK = 0.1  # s between looks at what the processes have done
+
+
+def run(
+    jobs: Sequence[Job],
+    settings: Settings,
+    workers: int,
+    tick: Callable[[MutableSequence[float]], None],
+) -> Iterator[Outcome]:
+    """Clean recordings, and give each one's outcome when it is known.
+
+    Args:
+        jobs: which.
+        settings: how.
+        workers: how many at once; one works in this process.
+        tick: called again and again with the share of each job that is done.
+
+    Raises:
+        ValueError, OSError: the method cannot be opened.
+    """
+    method = settings.open()
+    if min(workers, len(jobs)) <= 1:
+        shares = [0.0] * len(jobs)
+
+        def progress_of(index: int) -> Callable[[float], None]:
+            def progress(share: float) -> None:
+                shares[index] = share
+                tick(shares)
+
+            return progress
+
+        for i, job in enumerate(jobs):
+            yield clean(job, settings, method, progress_of(i))
+            progress_of(i)(1.0)
+        return
+    yield from _in_processes(jobs, settings, min(workers, len(jobs)), tick)
+
+
+Task = tuple[int, Job]
+"""A recording to clean, and its place among all."""
+
+
+def _in_processes(
+    jobs: Sequence[Job],
+    settings: Settings,
+    workers: int,
+    tick: Callable[[MutableSequence[float]], None],
+) -> Iterator[Outcome]:
+    """Clean recordings by ``workers`` processes.
+
+    A process that dies, mostly since memory runs out, takes its pool with it. What was in work then
+    is tried once more, each recording alone: the one whose process dies again has failed.
+    """
+    context = get_context("spawn")
+    shares = context.Array("d", len(jobs), lock=False)
+    todo: list[Task] = list(enumerate(jobs))[::-1]
+    suspects: list[Task] = []
+    while todo or suspects:
+        tasks, width = ([suspects.pop()], 1) if suspects else (todo, workers)
+        pool = ProcessPoolExecutor(
+            width, context, initializer=_begin, initargs=(settings, shares, workers)
+        )
+        lost: list[Task] = []
+        try:
+            yield from _in_pool(pool, tasks, width, lost, lambda: tick(shares))
+        except BaseException:
+            for child in active_children():
+                child.terminate()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+        if len(lost) > 1:
+            suspects += lost
+        else:
+            for index, job in lost:
+                shares[index] = 1.0
+                yield Outcome(job=job, error=f"{job.source}: its process died; is memory short?")
+
+
+def _in_pool(
+    pool: ProcessPoolExecutor,
+    tasks: list[Task],
+    workers: int,
+    lost: list[Task],
+    tick: Callable[[], None],
+) -> Iterator[Outcome]:
+    """Clean recordings until none is left of ``tasks``, or a process dies.
+
+    No more is handed out than can be in work, so that ``lost`` tells what was when that happened.
+    """
+    pending: dict[Future[Outcome], Task] = {}
+    try:
+        while tasks or pending:
+            while tasks and len(pending) < workers:
+                with _interruptions_wait():
+                    pending[pool.submit(_clean, *tasks[-1])] = tasks[-1]
+                tasks.pop()
+            done, _ = wait(pending, _TICK, FIRST_COMPLETED)
+            tick()
+            for future in done:
+                yield future.result()
+                del pending[future]
+    except BrokenProcessPool:
+        for future, task in pending.items():
+            if future.done() and future.exception() is None:
+                yield future.result()
+            else:
+                lost.append(task)
+
+
+@contextmanager
+def _interruptions_wait() -> Iterator[None]:
+    """Let a process start deaf to Ctrl-C, which reaches all processes of a terminal."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_worker: tuple[Settings, Method, MutableSequence[float]]
+
+
+def _begin(settings: Settings, shares: MutableSequence[float], workers: int) -> None:
+    """Prepare a process: when it is told to end, it leaves what it does as if that had failed."""
+    global _worker
+
+    def leave(*_: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise SystemExit(1)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)
+    if native.available():
+        native.set_threads(max((os.cpu_count() or 1) // workers, 1))
+    _worker = settings, settings.open(), shares
+
+
+def _clean(index: int, job: Job) -> Outcome:
+    settings, method, shares = _worker
+
+    def progress(share: float) -> None:
+        shares[index] = share
+
+    outcome = clean(job, settings, method, progress)
+    progress(1.0)
+    return outcome

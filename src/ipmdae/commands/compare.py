@@ -1,0 +1,122 @@
+"""The command ``ipmdae compare``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ipmdae.commands.info import plain
+from ipmdae.commands.plot import check_picture, split
+from ipmdae.console import err, out, print_json
+
+if TYPE_CHECKING:
+    from ipmdae.formats import SignalReader
+
+
+def compare(
+    noisy: Annotated[Path, typer.Argument(help="Recording as it was.")],
+    cleaned: Annotated[Path, typer.Argument(help="The same, cleaned.")],
+    clean: Annotated[
+        Path | None, typer.Argument(help="The same without noise, where that is known.")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the one upon the other to this picture.")
+    ] = None,
+    start: Annotated[float, typer.Option(min=0, help="First second to draw.")] = 0.0,
+    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="How much to draw.")] = 10.0,
+    leads: Annotated[str, typer.Option(help="Leads to draw, with commas between them.")] = "",
+    fs: Annotated[
+        float | None, typer.Option(help="Sampling rate in Hz of files that do not say it.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a picture that is there already.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Tell what cleaning took out, as RMS in mV by lead and band; with CLEAN, also the SNR.
+
+    Constant offsets count neither as signal nor as noise.
+    """
+    if figure:
+        check_picture(figure, overwrite)
+    from ipmdae import formats
+
+    with ExitStack() as stack:
+        before, after, *truth = (
+            stack.enter_context(formats.open_reader(path, fs=fs))
+            for path in (noisy, cleaned, clean)
+            if path is not None
+        )
+        with err.status("comparing"):
+            compared = measure(before, after, truth[0] if truth else None)
+        if as_json:
+            print_json(compared)
+        else:
+            show(compared)
+        if figure:
+            draw(before, after, figure, start, seconds, split(leads))
+            err.print(f"drawn to {figure}", markup=False)
+
+
+def measure(before: SignalReader, after: SignalReader, truth: SignalReader | None) -> Any:
+    """What was removed of each lead, mV RMS, in all and by band; SNR in dB where it is known."""
+    from ipmdae.inspection import inspect, signal_to_noise
+    from ipmdae.spectrum import BANDS
+
+    found = inspect(before, after)
+    removed = found.spectra["removed"]
+    in_all = found.removed_in_all
+    bands = [(name, removed.rms(low, high)) for name, low, high in BANDS]
+    compared: list[dict[str, Any]] = [
+        {
+            "lead": lead,
+            "removed": float(in_all[i]),
+            "bands": {name: float(rms[i]) for name, rms in bands},
+        }
+        for i, lead in enumerate(found.leads)
+    ]
+    if truth is not None:
+        ratios = signal_to_noise(truth, before, after)[:, list(found.columns)]
+        for lead, snr_before, snr_after in zip(compared, *ratios, strict=True):
+            lead |= {"snr before": float(snr_before), "snr after": float(snr_after)}
+    return compared
+
+
+def show(compared: list[dict[str, Any]]) -> None:
+    """Print what was measured for a reader, a row for each lead; RMS in mV."""
+    bands = list(compared[0]["bands"])
+    ratios = [key for key in ("snr before", "snr after") if key in compared[0]]
+    table = Table(
+        *("lead", "removed (mV)", *(band.split(", ")[-1] for band in bands)),
+        *(f"{key.replace('snr', 'SNR')} (dB)" for key in ratios),
+        box=None,
+    )
+    for lead in compared:
+        rms = (lead["removed"], *lead["bands"].values())
+        table.add_row(
+            plain(lead["lead"]),
+            *(f"{value:.4f}" for value in rms),
+            *(f"{lead[key]:.2f}" for key in ratios),
+        )
+    out.print(table)
+
+
+def draw(
+    before: SignalReader,
+    after: SignalReader,
+    target: Path,
+    start: float,
+    seconds: float,
+    leads: list[str] | None,
+) -> None:
+    """Draw the cleaned recording upon the noisy one."""
+    from ipmdae import figures
+    from ipmdae.inspection import excerpt
+
+    noisy, cleaned = excerpt(before, start, seconds), excerpt(after, start, seconds)
+    drawn = figures.overlay(noisy, cleaned, seconds=seconds, leads=leads, origin=start)
+    figures.save(drawn, target)

@@ -1,0 +1,96 @@
+"""The commands ``ipmdae example`` and ``ipmdae download``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ipmdae.console import err, out
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as ProgressBars
+    from rich.progress import TaskID
+
+    from ipmdae.data.download import Dataset, Progress
+
+
+def example(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to copy to.")] = Path(
+        "example"
+    ),
+) -> None:
+    """Copy the recordings that come with the package to a folder, to try the others on them."""
+    from ipmdae import examples
+    from ipmdae.files import replacing
+
+    for name in examples.names():
+        source = examples.path(name)
+        for file in sorted(source.parent.glob(f"{name}.*")):
+            target, content = output / file.name, file.read_bytes()
+            if target.exists() and target.read_bytes() != content:
+                raise FileExistsError(f"{target} exists, and is another file: choose another -o")
+            with replacing(target) as aside:
+                aside.write_bytes(content)
+        out.print(str(output / name), markup=False)
+
+
+def download(
+    names: Annotated[
+        list[str], typer.Argument(help="qtdb (QT Database), nstdb (MIT-BIH Noise Stress Test).")
+    ],
+    to: Annotated[Path, typer.Option(help="Folder that holds the databases.")] = Path("datasets"),
+    base_url: Annotated[
+        str | None, typer.Option(help="Mirror with the layout of https://physionet.org/files.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Files fetched at once.")] = 4,
+) -> None:
+    """Fetch the databases for training and testing from PhysioNet, every file checked.
+
+    Run it again after an interruption: it goes on where it stopped.
+    """
+    from ipmdae.data import download as databases
+
+    with progress_bars() as bars:
+        summaries = databases.download(
+            names,
+            to,
+            base_url=base_url or databases.BASE_URL,
+            jobs=jobs,
+            progress=progress_to(bars),
+        )
+    for done in summaries:
+        out.print(
+            f"{done.dataset.title}: {done.fetched} files fetched, {done.present} were there, "
+            f"{done.size / 1e6:.1f} MB in {done.seconds:.0f} s; in {done.folder} "
+            f"({done.dataset.licence})",
+            markup=False,
+        )
+
+
+def progress_bars() -> ProgressBars:
+    """Bars with size, speed and time left, on stderr."""
+    from rich import progress
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    )
+
+
+def progress_to(bars: ProgressBars) -> Progress:
+    """What shows the progress of a download on ``bars``, one for each database."""
+    tasks: dict[str, TaskID] = {}
+
+    def show(dataset: Dataset, here: int, expected: int) -> None:
+        if dataset.name not in tasks:
+            tasks[dataset.name] = bars.add_task(dataset.title, total=expected, completed=here)
+        bars.update(tasks[dataset.name], completed=here, total=expected)
+
+    return show

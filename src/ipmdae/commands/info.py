@@ -1,0 +1,130 @@
+"""The command ``ipmdae info``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Column, Table
+
+from ipmdae.console import complain, err, out, print_json
+
+if TYPE_CHECKING:
+    from ipmdae.inspection import Inspection
+
+
+def info(
+    files: Annotated[list[Path], typer.Argument(help="Recordings, of any format.")],
+    fs: Annotated[
+        float | None, typer.Option(help="Sampling rate in Hz of files that do not say it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Tell what a recording holds: leads, amplitudes, gaps, flat parts, hum; and what to look at.
+
+    Seconds that are missing, flat or saturated are counted lead by lead.
+    """
+    from ipmdae import formats
+    from ipmdae.inspection import inspect
+
+    described, failed = [], 0
+    for file in files:
+        try:
+            with err.status(f"reading {file.name}"), formats.open_reader(file, fs=fs) as reader:
+                found = inspect(reader)
+        except (OSError, ValueError) as error:
+            complain("error", str(error))
+            failed += 1
+            continue
+        description = describe(file, found)
+        described.append(description)
+        if not as_json:
+            show(description)
+    if as_json:
+        print_json(described)
+    if failed:
+        raise typer.Exit(1)
+
+
+def describe(file: Path, found: Inspection) -> dict[str, Any]:
+    """All that is told about a recording, as JSON has it; times in s, voltages in mV."""
+    from ipmdae.commands.inputs import format_of
+
+    header = found.header
+    format = format_of(file.absolute())
+    return {
+        "file": str(file),
+        "format": format.NAME if format else "",
+        "duration": header.duration,
+        "fs": header.fs,
+        "samples": header.samples,
+        "start": header.start.isoformat() if header.start else None,
+        "leads": [
+            {"name": name, "unit": unit, **_measures(found, i)}
+            for i, (name, unit) in enumerate(zip(header.leads, header.units, strict=True))
+        ],
+        "annotations": {name: len(marks) for name, marks in header.annotations.items()},
+        "comments": list(header.comments),
+        "warnings": found.warnings(),
+    }
+
+
+def _measures(found: Inspection, lead: int) -> dict[str, Any]:
+    """What was measured of a lead; nothing if it is no voltage."""
+    import numpy as np
+
+    from ipmdae.quality import Reason
+    from ipmdae.spectrum import MAINS
+
+    if lead not in found.columns:
+        return {}
+    i = found.columns.index(lead)
+    reasons = found.quality.reason[:, i]
+    recorded = found.spectra["recorded"]
+    return {
+        "amplitude": float(found.amplitude[i]),
+        "lowest": float(np.fmin.reduce(found.seconds.low[:, i])),
+        "highest": float(np.fmax.reduce(found.seconds.high[:, i])),
+        "missing": float(found.seconds.missing[:, i].mean() * found.header.duration),
+        "gaps": sum(s.reason is Reason.MISSING for s in found.quality.stretches(i)),
+        "flat": int((reasons == Reason.FLAT).sum()),
+        "saturated": int((reasons == Reason.SATURATED).sum()),
+        "hum": {f"{mains:g}": float(recorded.hum(mains)[i]) for mains in MAINS},
+    }
+
+
+def show(description: dict[str, Any]) -> None:
+    """Print a description for a reader."""
+    out.print(
+        f"{description['file']}: {description['format']}, {description['duration']:.1f} s at "
+        f"{description['fs']:g} Hz, {len(description['leads'])} leads"
+        + (f", from {description['start']}" if description["start"] else ""),
+        markup=False,
+    )
+    table = Table(
+        Column("lead", no_wrap=True),
+        *("unit", "amplitude", "lowest", "highest"),
+        *("missing (s)", "flat (s)", "saturated (s)"),
+        box=None,
+    )
+    for lead in description["leads"]:
+        cells = [
+            f"{lead[name]:.4g}" if name in lead else ""
+            for name in ("amplitude", "lowest", "highest", "missing", "flat", "saturated")
+        ]
+        table.add_row(*map(plain, (lead["name"], lead["unit"], *cells)))
+    out.print(table)
+    for name, count in description["annotations"].items():
+        out.print(f"annotations {name}: {count}", markup=False)
+    for comment in description["comments"]:
+        out.print(f"comment: {comment}", markup=False)
+    for warning in description["warnings"]:
+        complain("warning", warning)
+
+
+def plain(text: str) -> str:
+    """Text of a file, with nothing in it that a table would take for markup."""
+    from rich.markup import escape
+
+    return escape(" ".join(text.split()))

@@ -1,0 +1,179 @@
+"""Which recordings a command line names, and where their results belong."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ipmdae.formats import FORMATS, Format
+
+_WFDB = "WFDB"
+_MAGIC = ("*", "?", "[")
+_LONGEST_HEADER = 1 << 20  # bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """A recording that was found.
+
+    Attributes:
+        source: what to read; a WFDB record without suffix.
+        place: its path below the folder of results, without suffix.
+        suffix: of the format that it has, in which it is written by default.
+    """
+
+    source: Path
+    place: Path
+    suffix: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files; how long it takes goes by them."""
+        files = self.source.parent.glob(f"{glob.escape(self.source.name)}.*")
+        return sum(file.stat().st_size for file in (self.source, *files) if file.is_file())
+
+
+@dataclass(kw_only=True)
+class Inputs:
+    """What was found.
+
+    Attributes:
+        found: the recordings.
+        unknown: how many other files the folders hold.
+        several: whether their results belong into a folder.
+    """
+
+    found: list[Input] = field(default_factory=list)
+    unknown: int = 0
+    several: bool = False
+
+
+def format_of(path: Path) -> Format | None:
+    """The format of a file, by its content and else by its suffix; ``None`` if it has none."""
+    for format in FORMATS:
+        if format.recognises(path):
+            return format
+    # Of a WFDB record only the header tells.
+    return next((f for f in FORMATS if f.NAME != _WFDB and _suffix(path, f)), None)
+
+
+def _suffix(path: Path, format: Format) -> str:
+    """The end of a name by which a format knows it, such as ``".csv.gz"``; empty if none."""
+    name = path.name.lower()
+    return max((end for end in format.SUFFIXES if name.endswith(end)), key=len, default="")
+
+
+def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
+    """Find the recordings that a user names.
+
+    Args:
+        texts: files, folders, which are searched through (but not for ``.txt``), and patterns for
+            either, such as ``"data/**/*.edf"``. A WFDB record is several files, and found once.
+        results: a folder of results, which is not searched.
+
+    Raises:
+        FileNotFoundError: nothing has that name, or there is no recording in any of them.
+    """
+    inputs = Inputs(several=len(texts) > 1)
+    folders = sum(Path(text).is_dir() for text in texts)
+    others: list[Path] = []
+    for text in texts:
+        path = Path(text)
+        searched = True
+        if not path.exists() and any(sign in text for sign in _MAGIC):
+            found = _matches(text)
+        elif path.is_dir():
+            base = path.parent if folders > 1 else path
+            found = ((file, base) for file in _walk(path, results))
+        else:
+            found, searched = iter([(path, path.parent)]), False
+        inputs.several |= searched
+        for file, base in found:
+            # Folders hold all kinds of notes.
+            is_note = path.is_dir() and file.suffix.lower() == ".txt"
+            recording = None if is_note else _recording(file, base)
+            if recording is not None:
+                inputs.found.append(recording)
+            elif searched:
+                others.append(file)
+            elif not _is_part(file):
+                inputs.found.append(
+                    Input(source=file, place=_below(file, base), suffix=file.suffix)
+                )
+    _join_records(inputs, others)
+    if not inputs.found:
+        raise FileNotFoundError(f"{', '.join(texts)}: there is no recording")
+    return inputs
+
+
+def _matches(pattern: str) -> Iterator[tuple[Path, Path]]:
+    """Files that a pattern fits, each with the folder where the pattern begins."""
+    parts = Path(pattern).parts
+    fixed = next(i for i, part in enumerate(parts) if any(sign in part for sign in _MAGIC))
+    base = Path(*parts[:fixed])
+    matches = sorted(Path(match) for match in glob.glob(pattern, recursive=True))
+    if not matches:
+        raise FileNotFoundError(f"{pattern}: no file fits this pattern")
+    for match in matches:
+        for file in _walk(match, None) if match.is_dir() else (match,):
+            yield file, base
+
+
+def _walk(folder: Path, results: Path | None) -> Iterator[Path]:
+    """The files in a folder and those below it, in order, without hidden ones and results."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if not path.is_dir():
+            yield path
+        elif results is None or path.resolve() != results.resolve():
+            yield from _walk(path, results)
+
+
+def _recording(file: Path, base: Path) -> Input | None:
+    """The recording that a file is, or that it is the header or the signal of."""
+    format = format_of(file)
+    if format is None:
+        return None
+    if format.NAME == _WFDB:
+        file = file.with_suffix("") if file.suffix in (".hea", ".dat") else file
+        return Input(source=file, place=_below(file, base), suffix="")
+    suffix = _suffix(file, format)
+    stem = file.with_name(file.name[: len(file.name) - len(suffix)])
+    return Input(source=file, place=_below(stem, base), suffix=suffix or format.SUFFIXES[0])
+
+
+def _below(file: Path, base: Path) -> Path:
+    return file.relative_to(base) if file.is_relative_to(base) else Path(file.name)
+
+
+def _is_part(file: Path) -> bool:
+    """Whether a file lies beside the header of a WFDB record of its name, as annotations do."""
+    return file.is_file() and file.with_suffix(".hea").is_file()
+
+
+def _join_records(inputs: Inputs, others: Iterable[Path]) -> None:
+    """Keep each recording once, no segments whose whole is there; count the files of no kind."""
+    found = {input.source.absolute(): input for input in reversed(inputs.found)}
+    named = {
+        path.parent / name
+        for path, input in found.items()
+        if input.suffix == ""
+        for name in _names_in(path.with_name(f"{path.name}.hea"))
+    }
+    inputs.found = [input for path, input in reversed(found.items()) if path not in named]
+    inputs.unknown = sum(
+        1 for file in others if not _is_part(file) and file.absolute() not in named
+    )
+
+
+def _names_in(header: Path) -> set[str]:
+    """Names of the signal files, or of the segments, that a WFDB header lists."""
+    if not header.is_file():
+        return set()
+    with header.open("rb") as file:
+        lines = file.read(_LONGEST_HEADER).decode("latin-1").splitlines()
+    described = [line.split() for line in lines if line.strip() and not line.startswith("#")][1:]
+    return {fields[0] for fields in described if fields}

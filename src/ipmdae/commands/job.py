@@ -1,0 +1,212 @@
+"""One recording to clean: what is to be done, how, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ipmdae import formats, rivals
+from ipmdae.cleaning import Summary, denoise_file
+from ipmdae.commands.observer import Observer
+from ipmdae.console import warnings_into
+from ipmdae.engine import find_model, read_model
+from ipmdae.methods import Method, open_method
+from ipmdae.recording import Header
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A recording to clean.
+
+    Attributes:
+        source: what to read.
+        target: what to write.
+        page: the report to write, if one is wanted.
+        weight: how much work it is, in any unit.
+    """
+
+    source: Path
+    target: Path
+    page: Path | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How recordings are cleaned; see :func:`ipmdae.cleaning.denoise_file`.
+
+    Attributes:
+        method: its name, or the path of a model file.
+        mains: mains frequency in Hz whose hum is removed first.
+        leads: those to clean; all by default.
+        strength: share of the noise found that is removed.
+        fs: sampling rate in Hz of files that do not say it.
+        resume: leave out what is done already.
+    """
+
+    method: str
+    mains: float | None = None
+    leads: tuple[str, ...] | None = None
+    strength: float = 1.0
+    fs: float | None = None
+    resume: bool = False
+
+    def open(self) -> Method:
+        """The method, ready to clean."""
+        return open_method(self.method, mains=self.mains)
+
+    def card(self) -> Mapping[str, Any] | None:
+        """The card of the model, if the method is one."""
+        return None if self.method in rivals.names() else read_model(find_model(self.method)).card
+
+    def words(self) -> dict[str, str]:
+        """The settings as a report tells them."""
+        return {
+            "strength": f"{self.strength:g}",
+            "mains": f"{self.mains:g} Hz" if self.mains else "not removed apart",
+            "leads": ", ".join(self.leads) if self.leads else "all",
+        }
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What became of a recording; times in s.
+
+    Attributes:
+        job: what was to be done.
+        duration: of the recording.
+        fs: its sampling rate in Hz.
+        leads: all of its leads.
+        cleaned: those that were cleaned.
+        unchanged: why not, by the names of the others.
+        seconds: how long cleaning took.
+        skipped: whether it had been done already.
+        warnings: what a user should know.
+        error: why it failed; empty if it did not.
+    """
+
+    job: Job
+    duration: float = 0.0
+    fs: float = 0.0
+    leads: tuple[str, ...] = ()
+    cleaned: tuple[str, ...] = ()
+    unchanged: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    skipped: bool = False
+    warnings: list[str] = field(default_factory=list)
+    error: str = ""
+
+
+def clean(
+    job: Job, settings: Settings, method: Method, progress: Callable[[float], None]
+) -> Outcome:
+    """Clean one recording; what goes wrong is told by the outcome and ends nothing else.
+
+    Args:
+        job: which.
+        settings: how.
+        method: that of ``settings``, open.
+        progress: is told the share that is done, 0 to 1.
+    """
+    outcome = Outcome(job=job)
+    try:
+        with warnings_into(outcome.warnings):
+            done = result_of(job, settings.fs) if settings.resume else None
+            if done is None:
+                _clean_anew(outcome, settings, method, progress)
+            else:
+                outcome.skipped = True
+                _describe(outcome, done)
+    except Exception as error:  # whatever is wrong with one file, the others are cleaned
+        outcome.error = str(error) or type(error).__name__
+    return outcome
+
+
+def _describe(outcome: Outcome, header: Header) -> None:
+    outcome.duration, outcome.fs, outcome.leads = header.duration, header.fs, header.leads
+
+
+def _clean_anew(
+    outcome: Outcome, settings: Settings, method: Method, progress: Callable[[float], None]
+) -> None:
+    """Clean a recording, and write its report if one is wanted."""
+    job = outcome.job
+    started = time.perf_counter()
+    observer = Observer(_header(job.source, settings.fs) if job.page else None)
+    summary = denoise_file(
+        job.source,
+        job.target,
+        method,
+        strength=settings.strength,
+        leads=settings.leads,
+        progress=progress,
+        watch=observer,
+        fs=settings.fs,
+    )
+    outcome.seconds = time.perf_counter() - started
+    _describe(outcome, summary.header)
+    outcome.cleaned, outcome.unchanged = summary.cleaned, summary.unchanged
+    outcome.warnings += observer.warnings(summary.header)
+    if job.page:
+        _write_page(job.page, summary, settings, method, observer)
+
+
+def _write_page(
+    page: Path, summary: Summary, settings: Settings, method: Method, observer: Observer
+) -> None:
+    from ipmdae.report import Subject, write_page  # slow to import
+
+    subject = Subject(
+        source=summary.source,
+        target=summary.target,
+        method=method,
+        card=settings.card(),
+        cleaned=summary.cleaned,
+        unchanged=summary.unchanged,
+        settings=settings.words(),
+        spread=observer.spread(),
+        fs=settings.fs,
+    )
+    write_page(page, subject)
+
+
+def _header(file: Path, fs: float | None) -> Header:
+    with formats.open_reader(file, fs=fs) as reader:
+        return reader.info
+
+
+def result_of(job: Job, fs: float | None = None) -> Header | None:
+    """The header of a result that is there, no older than its source, and whole; else ``None``.
+
+    Results take their name when they are complete. By which settings one was made is not known.
+    """
+    mine, others = newest(job.target), newest(job.source)
+    if mine is None or (others is not None and mine < others):
+        return None
+    if job.page is not None and not job.page.exists():
+        return None
+    try:
+        target, source = _header(job.target, fs), _header(job.source, fs)
+    except (OSError, ValueError):
+        return None
+    lengths = abs(target.duration - source.duration) <= 1 / source.fs
+    return target if lengths and len(target.leads) == len(source.leads) else None
+
+
+def files_of(recording: Path) -> list[Path]:
+    """The files that a recording is, or would be, written to."""
+    if recording.suffix in ("", ".hea", ".dat"):
+        stem = recording.with_suffix("")
+        return [stem.with_name(f"{stem.name}{suffix}") for suffix in (".hea", ".dat")]
+    return [recording]
+
+
+def newest(recording: Path) -> float | None:
+    """When the last of its files was changed; ``None`` if one is missing."""
+    try:
+        return max(file.stat().st_mtime for file in files_of(recording))
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,153 @@
+"""What is to be written where, settled before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipmdae.commands.inputs import Input, Inputs, find
+from ipmdae.commands.job import Job, files_of
+from ipmdae.commands.plot import check_picture
+from ipmdae.formats import FORMATS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What a user wants to be written; see ``ipmdae denoise --help``.
+
+    Attributes:
+        output: the result, or the folder of the results.
+        is_folder: whether a folder is meant, be it there or not.
+        to: name of the format.
+        report, figure: further files.
+        overwrite, resume: what to do with results that are there.
+    """
+
+    output: Path
+    is_folder: bool = False
+    to: str | None = None
+    report: Path | None = None
+    figure: Path | None = None
+    overwrite: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What will be done.
+
+    Attributes:
+        jobs: a recording each.
+        unknown: how many files of folders are no recordings.
+        several: whether the results fill a folder.
+    """
+
+    jobs: list[Job]
+    unknown: int
+    several: bool
+
+
+def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
+    """Settle what is done with the recordings that a user names.
+
+    Raises:
+        ValueError: results would overwrite their sources or each other, or wishes do not go
+            together.
+        FileExistsError: results are there, and shall be neither kept nor replaced.
+        OSError: there are no recordings, or the folder of results cannot be one.
+    """
+    inputs = find(texts, wishes.output)
+    suffix = None if wishes.to is None else suffix_of(wishes.to)
+    targets = _targets(inputs, wishes, suffix)
+    pages = _pages(inputs, wishes.report)
+    _check_targets(inputs.found, targets)
+    written = [file for target in targets for file in files_of(target)]
+    results = written + ([wishes.report] if wishes.report else [])
+    check_new(results, wishes.overwrite or wishes.resume)
+    if wishes.figure:
+        if inputs.several:
+            raise ValueError("--figure draws one recording; take --report for several")
+        check_picture(wishes.figure, overwrite=True)
+    jobs = [
+        Job(source=input.source, target=target, page=page, weight=max(input.size, 1))
+        for input, target, page in zip(inputs.found, targets, pages, strict=True)
+    ]
+    return Plan(jobs=jobs, unknown=inputs.unknown, several=inputs.several)
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a format that a user names: ``"edf"``, ``".csv"`` or ``"wfdb"``.
+
+    Raises:
+        ValueError: no format that can be written has this name.
+    """
+    suffixes = {
+        suffix.removeprefix(".") or format.NAME.lower(): suffix
+        for format in FORMATS
+        if hasattr(format, "write")
+        for suffix in format.SUFFIXES
+        if suffix not in (".hea", ".dat")
+    }
+    wanted = name.lower().removeprefix(".")
+    if wanted not in suffixes:
+        raise ValueError(f"cannot write {name!r}; there are: {', '.join(suffixes)}")
+    return suffixes[wanted]
+
+
+def _targets(inputs: Inputs, wishes: Wishes, suffix: str | None) -> list[Path]:
+    """The results' paths, in the order of the recordings."""
+    output = wishes.output
+    if inputs.several and output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"{output} is a file: several recordings need a folder")
+    if inputs.several or wishes.is_folder or output.is_dir():
+        return [
+            output / _named(input.place, input.suffix if suffix is None else suffix)
+            for input in inputs.found
+        ]
+    if suffix and output.suffix.lower() != suffix:
+        output = _named(output, suffix)
+    return [output]
+
+
+def _pages(inputs: Inputs, report: Path | None) -> list[Path | None]:
+    """The reports' paths: that wanted, or, for several recordings, in a folder beside it."""
+    if report is None:
+        return [None] * len(inputs.found)
+    if not inputs.several:
+        return [report]
+    folder = report.with_name(f"{report.stem}-pages")
+    return [folder / _named(input.place, f"{input.suffix}.html") for input in inputs.found]
+
+
+def _named(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _check_targets(found: Sequence[Input], targets: Sequence[Path]) -> None:
+    """Raise where a result would replace a recording, or two would be one."""
+    sources = {file.resolve(): input.source for input in found for file in files_of(input.source)}
+    owners: dict[Path, Path] = {}
+    for input, target in zip(found, targets, strict=True):
+        for file in files_of(target):
+            if file.resolve() in sources:
+                raise ValueError(f"{target} is the recording itself: choose another name for -o")
+        other = owners.setdefault(target.resolve(), input.source)
+        if other is not input.source:
+            raise ValueError(
+                f"{other} and {input.source} would both be written to {target}: clean them apart"
+            )
+
+
+def check_new(files: Sequence[Path], replace: bool) -> None:
+    """Raise where results are there already, and shall not be replaced."""
+    there = [file for file in files if file.exists()]
+    folders = [file for file in there if file.is_dir()]
+    if folders:
+        raise IsADirectoryError(f"{folders[0]} is a folder: choose another name")
+    if there and not replace:
+        others = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
+        raise FileExistsError(
+            f"{there[0]} exists{others}: choose another name, add --overwrite to replace, or "
+            "--resume to keep what is done"
+        )

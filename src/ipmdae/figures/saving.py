@@ -1,0 +1,43 @@
+"""Figures as files, and as pictures within a page."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from ipmdae.files import replacing
+
+SUFFIXES = (".png", ".svg", ".pdf")
+
+
+def save(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) -> None:
+    """Write a figure as PNG, SVG or PDF by the suffix; the file appears when it is complete.
+
+    Raises:
+        ValueError: the suffix is none that matplotlib writes.
+        OSError: the file cannot be written.
+    """
+    with replacing(path) as aside, _any_letter():
+        figure.savefig(aside, dpi=dpi)
+
+
+def svg(figure: Figure) -> bytes:
+    """A figure as SVG; the same figure gives the same bytes."""
+    buffer = BytesIO()
+    with _any_letter(), rc_context({"svg.hashsalt": "ipmdae"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+@contextmanager
+def _any_letter() -> Iterator[None]:
+    """Lead names may have letters that the font lacks: an empty box is enough of a sign."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield

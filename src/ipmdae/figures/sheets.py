@@ -1,0 +1,225 @@
+"""Sheets of ECG paper: one recording in a clinic's layouts, and before and after cleaning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ipmdae.figures.paper import FAINT_INK, INK, RED_INK, Cell, Trace, paper
+from ipmdae.quality import Quality
+from ipmdae.recording import Recording
+
+_LIMB, _AUGMENTED = ("I", "II", "III"), ("aVR", "aVL", "aVF")
+
+LAYOUTS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "1": (),
+    "2": (),
+    "3": (),
+    "6x2": tuple(zip((*_LIMB, *_AUGMENTED), (f"V{i}" for i in range(1, 7)), strict=True)),
+    "12": (
+        *zip(_LIMB, _AUGMENTED, ("V1", "V2", "V3"), ("V4", "V5", "V6"), strict=True),
+        ("II",),
+    ),
+}
+"""Rows of leads by the name of the layout; the columns of a row follow each other in time. 1, 2 and
+3 are the first leads that there are, a row each."""
+
+
+def ecg_paper(
+    recording: Recording,
+    start: float = 0.0,
+    seconds: float = 10.0,
+    leads: Sequence[str] | None = None,
+    *,
+    layout: str | None = None,
+    quality: Quality | None = None,
+    origin: float = 0.0,
+) -> Figure:
+    """A recording on ECG paper, by default all leads below each other.
+
+    Args:
+        recording: what to show.
+        start: first second to show.
+        seconds: how much to show; what the recording does not have is left out.
+        leads: names of the leads to show, by default all that are voltages.
+        layout: one of :data:`LAYOUTS`. Those of several columns want the twelve standard leads.
+        quality: of the recording; what cannot be read is shaded.
+        origin: time in s of the recording's first sample, for the labels.
+
+    Raises:
+        ValueError: a lead or layout is unknown, or nothing was recorded there.
+    """
+    shown = recording.excerpt(start, seconds)
+    columns = LAYOUTS.get(layout or "", ())
+    if layout is not None and layout not in LAYOUTS:
+        raise ValueError(f"unknown layout {layout!r}; there are: {', '.join(LAYOUTS)}")
+    if columns:
+        rows = [_columns(shown, names, start, quality) for names in columns]
+    else:
+        chosen = _voltages(shown, leads)
+        chosen = chosen[: int(layout)] if layout else chosen
+        rows = [[_cell(shown, lead, start, quality)] for lead in chosen]
+    return paper(rows, origin + start)
+
+
+def before_after(
+    noisy: Recording,
+    cleaned: Recording,
+    start: float = 0.0,
+    seconds: float = 10.0,
+    leads: Sequence[str] | None = None,
+    *,
+    spread: NDArray[np.floating[Any]] | None = None,
+    quality: Quality | None = None,
+    origin: float = 0.0,
+) -> Figure:
+    """Each lead on ECG paper as it came, in grey, and below it as it was cleaned, in black.
+
+    Args:
+        noisy: as recorded.
+        cleaned: the same leads, cleaned.
+        start, seconds, leads, quality, origin: as :func:`ecg_paper`.
+        spread: (time, leads) of the whole recording, standard deviation of the error in mV; a band
+            as wide is drawn around what was cleaned.
+
+    Raises:
+        ValueError: the two are no twins, a lead is unknown, or nothing was recorded there.
+    """
+
+    def rows(name: str, before: Trace, after: Trace, shaded: Any) -> list[list[Cell]]:
+        return [
+            [Cell(label=name, remark="noisy", traces=(before,))],
+            [Cell(label=name, remark="cleaned", traces=(after,), shaded=shaded)],
+        ]
+
+    pairs = _pairs(noisy, cleaned, start, seconds, leads, spread, quality, FAINT_INK, rows)
+    return paper(pairs, origin + start, _note(spread, quality))
+
+
+def overlay(
+    noisy: Recording,
+    cleaned: Recording,
+    start: float = 0.0,
+    seconds: float = 10.0,
+    leads: Sequence[str] | None = None,
+    *,
+    spread: NDArray[np.floating[Any]] | None = None,
+    quality: Quality | None = None,
+    origin: float = 0.0,
+) -> Figure:
+    """Each lead as it was cleaned, in black, upon what it was, in red; as :func:`before_after`."""
+
+    def rows(name: str, before: Trace, after: Trace, shaded: Any) -> list[list[Cell]]:
+        return [[Cell(label=name, remark="cleaned", traces=(before, after), shaded=shaded)]]
+
+    pairs = _pairs(noisy, cleaned, start, seconds, leads, spread, quality, RED_INK, rows)
+    note = "    ".join(filter(None, ["red: as recorded", _note(spread, quality)]))
+    return paper(pairs, origin + start, note)
+
+
+def _pairs(
+    noisy: Recording,
+    cleaned: Recording,
+    start: float,
+    seconds: float,
+    leads: Sequence[str] | None,
+    spread: NDArray[np.floating[Any]] | None,
+    quality: Quality | None,
+    colour: str,
+    rows: Callable[[str, Trace, Trace, tuple[tuple[float, float], ...]], list[list[Cell]]],
+) -> list[list[Cell]]:
+    if noisy.leads != cleaned.leads or noisy.signal.shape != cleaned.signal.shape:
+        raise ValueError("the noisy and the cleaned recording must have the same leads and samples")
+    before, after = noisy.excerpt(start, seconds), cleaned.excerpt(start, seconds)
+    first = max(round(start * noisy.fs), 0)
+    found: list[list[Cell]] = []
+    for lead in _voltages(before, leads):
+        band = None if spread is None else spread[first : first + before.samples, lead]
+        found += rows(
+            noisy.leads[lead],
+            Trace(values=before.signal[:, lead], fs=noisy.fs, colour=colour),
+            Trace(values=after.signal[:, lead], fs=noisy.fs, colour=INK, spread=band),
+            _shaded(before, lead, quality, start),
+        )
+    return found
+
+
+def _voltages(recording: Recording, leads: Sequence[str] | None) -> list[int]:
+    """The leads to show, by their columns; refused where one is none in mV."""
+    voltages = [i for i, unit in enumerate(recording.units) if unit == "mV"]
+    names = [recording.leads[i] for i in voltages]
+    unknown = sorted(set(leads or ()) - set(names))
+    if unknown or not voltages:
+        raise ValueError(
+            f"no lead in mV is called {', '.join(unknown) or 'anything'}; "
+            f"there are {', '.join(names) or 'none'}"
+        )
+    if leads is None:
+        return voltages
+    return [i for name in leads for i in voltages if recording.leads[i] == name]
+
+
+def _columns(
+    shown: Recording, names: Sequence[str], start: float, quality: Quality | None
+) -> list[Cell]:
+    """A row of standard leads, each for its share of the time."""
+    known = {standard_name(shown.leads[i]): i for i in reversed(_voltages(shown, None))}
+    missing = [name for name in names if standard_name(name) not in known]
+    if missing:
+        raise ValueError(
+            f"this layout needs the leads {', '.join(missing)}; there are {', '.join(shown.leads)}"
+        )
+    part = shown.duration / len(names)
+    return [
+        _cell(
+            shown.excerpt(i * part, part),
+            known[standard_name(name)],
+            start + i * part,
+            quality,
+            label=name,
+            begin=i * part,
+        )
+        for i, name in enumerate(names)
+    ]
+
+
+def standard_name(name: str) -> str:
+    """A standard lead's name as files spell it: ``"ECG aVR"``, ``"Lead AVR"`` and ``"avr"``."""
+    return re.sub(r"^(ecg|lead)[\s_:-]*", "", name.strip().lower())
+
+
+def _cell(
+    shown: Recording,
+    lead: int,
+    start: float,
+    quality: Quality | None,
+    *,
+    label: str | None = None,
+    begin: float = 0.0,
+) -> Cell:
+    return Cell(
+        label=label or shown.leads[lead],
+        traces=(Trace(values=shown.signal[:, lead], fs=shown.fs),),
+        begin=begin,
+        shaded=_shaded(shown, lead, quality, start),
+    )
+
+
+def _shaded(
+    shown: Recording, lead: int, quality: Quality | None, start: float
+) -> tuple[tuple[float, float], ...]:
+    """What cannot be read of a lead from ``start`` on, (from, to) in s after it."""
+    column = shown.units[:lead].count("mV")
+    stretches = quality.stretches(column) if quality else []
+    cut = ((max(s.start - start, 0), min(s.stop - start, shown.duration)) for s in stretches)
+    return tuple((begin, end) for begin, end in cut if begin < end)
+
+
+def _note(spread: object, quality: Quality | None) -> str:
+    band = "band: ± 1 standard deviation of the error" if spread is not None else ""
+    return "    ".join(filter(None, [band, "shaded: not readable" if quality else ""]))

@@ -1,0 +1,162 @@
+"""A recording measured second by second, in pieces of any number of seconds.
+
+What is kept is little, even of a day, and enough to judge the quality of a recording and to draw it
+as a whole.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_HELD = 0.04
+"""Time in s for which a signal must stay at one value to be held there: no wave of an ECG has a top
+that is flat for so long."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seconds:
+    """Each second of each lead, measured; all (seconds, leads), in mV unless said.
+
+    Attributes:
+        missing: share of samples that are missing, 0 to 1.
+        low, middle, high: lowest, median and highest sample as recorded; NaN where there is none.
+        low_held, high_held: whether it stays at ``low`` or ``high`` for long; bool.
+        cleaned_low, cleaned_high: the same after cleaning; NaN where that is not known.
+        spread: mean standard deviation of the error; NaN where that is not known.
+    """
+
+    missing: NDArray[np.float64]
+    low: NDArray[np.float64]
+    middle: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low_held: NDArray[np.bool_]
+    high_held: NDArray[np.bool_]
+    cleaned_low: NDArray[np.float64]
+    cleaned_high: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Seconds]) -> Seconds:
+        """Measures of pieces of a recording that follow each other, as one."""
+        return cls(
+            **{
+                field.name: np.concatenate([getattr(part, field.name) for part in parts])
+                for field in fields(cls)
+            }
+        )
+
+
+def pieces(samples: int, fs: float, seconds: int) -> list[tuple[int, int]]:
+    """First samples and ends of pieces of whole ``seconds`` each, which make up a recording."""
+    count = int(np.ceil(max(round(samples / fs), 1) / seconds))
+    edges = [round(i * seconds * fs) for i in range(count)]
+    return list(zip(edges, (*edges[1:], samples), strict=True))
+
+
+def measure(
+    noisy: NDArray[np.float64],
+    fs: float,
+    first: int = 0,
+    *,
+    cleaned: NDArray[np.float64] | None = None,
+    spread: NDArray[Any] | None = None,
+) -> Seconds:
+    """Measure a piece that begins with a whole second of its recording.
+
+    Args:
+        noisy: (time, leads) as recorded, mV; NaN is a missing sample.
+        fs: sampling rate in Hz.
+        first: its first sample in the recording, one of :func:`pieces`.
+        cleaned: the same, cleaned.
+        spread: (time, leads) standard deviation of the error, mV.
+    """
+    inside = _seconds(len(noisy), fs, first)
+    values = _apart(noisy, inside)
+    missing = 1 - np.isfinite(values).sum(1) / np.maximum(inside.sum(1), 1)[:, None]
+    low, high = _extremes(values)
+    thinned = values[:, :: max(int(fs) // 64, 1)]
+    unknown = np.full(low.shape, np.nan)
+    cleaned_low, cleaned_high = (
+        (unknown, unknown) if cleaned is None else _extremes(_apart(cleaned, inside))
+    )
+    return Seconds(
+        missing=missing,
+        low=low,
+        middle=over_known(np.nanmedian, thinned),
+        high=high,
+        low_held=_held(values == low[:, None], fs),
+        high_held=_held(values == high[:, None], fs),
+        cleaned_low=cleaned_low,
+        cleaned_high=cleaned_high,
+        spread=unknown if spread is None else over_known(np.nanmean, _apart(spread, inside)),
+    )
+
+
+def _seconds(samples: int, fs: float, first: int) -> NDArray[np.bool_]:
+    """Which places of a table (seconds, samples of the longest) hold a sample of the piece."""
+    begin = round(first / fs)
+    count = max(round((first + samples) / fs) - begin, 1)
+    edges = np.rint((begin + np.arange(count + 1)) * fs).astype(np.int64) - first
+    edges[-1] = samples
+    lengths = np.diff(edges)
+    inside: NDArray[np.bool_] = np.arange(lengths.max()) < lengths[:, None]
+    return inside
+
+
+def _apart(signal: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Seconds apart: (time, leads) → (seconds, time in a second, leads), filled up by NaN."""
+    table = np.full((*inside.shape, signal.shape[1]), np.nan)
+    table[inside] = signal
+    return table
+
+
+def _extremes(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lowest and highest sample of each second, NaN where there is none."""
+    return np.fmin.reduce(values, axis=1), np.fmax.reduce(values, axis=1)
+
+
+def _held(equal: NDArray[np.bool_], fs: float) -> NDArray[np.bool_]:
+    """Where (seconds, time, leads) is true for ``_HELD`` without a break: (seconds, leads)."""
+    run = max(int(np.ceil(_HELD * fs)), 2)
+    if equal.shape[1] < run:
+        return np.zeros((len(equal), equal.shape[2]), bool)
+    total = np.cumsum(equal, axis=1, dtype=np.int32)
+    total = np.concatenate([np.zeros_like(total[:, :1]), total], axis=1)
+    held: NDArray[np.bool_] = (total[:, run:] - total[:, :-run] == run).any(axis=1)
+    return held
+
+
+def over_known(function: Callable[..., Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A NaN-aware ``function`` along the last axis but one; NaN, without a word, where all are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        result: NDArray[np.float64] = function(values, axis=values.ndim - 2)
+    return result
+
+
+class SecondMeans:
+    """Means of each second of each lead, of values that come in pieces of any size."""
+
+    def __init__(self, samples: int, fs: float, leads: int) -> None:
+        """Begin a recording of so many samples at ``fs`` Hz."""
+        count = max(round(samples / fs), 1)
+        self._edges = np.rint(np.arange(count) * fs).astype(np.int64)
+        self._sum = np.zeros((count, leads))
+        self._known = np.zeros((count, leads), np.int64)
+
+    def add(self, first: int, values: NDArray[np.floating[Any]]) -> None:
+        """Count values (time, leads) in, whose first sample is ``first``; NaN does not count."""
+        second = np.searchsorted(self._edges, first + np.arange(len(values)), side="right") - 1
+        known = ~np.isnan(values)
+        np.add.at(self._sum, second, np.where(known, values, 0))
+        np.add.at(self._known, second, known)
+
+    def means(self) -> NDArray[np.float64]:
+        """(seconds, leads); NaN where nothing was counted in."""
+        return self._sum / np.where(self._known, self._known, np.nan)

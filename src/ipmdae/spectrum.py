@@ -1,0 +1,101 @@
+"""Power spectra of signals of any length, and what they hold by band, gathered piece by piece."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.seconds import over_known
+
+BANDS = (
+    ("baseline, below 0.7 Hz", 0.0, 0.7),
+    ("slow waves, 0.7 to 5 Hz", 0.7, 5.0),
+    ("QRS, 5 to 25 Hz", 5.0, 25.0),
+    ("muscle, 25 to 100 Hz", 25.0, 100.0),
+    ("above 100 Hz", 100.0, np.inf),
+)
+"""Name, lowest and highest (not included) frequency in Hz of the bands that are told apart."""
+
+MAINS = (50.0, 60.0)
+
+_SEGMENT = 8.0  # s: tells 0.125 Hz apart
+_HUM = 10.0  # how far a line stands out of the spectrum around it, as a ratio of power densities
+_MIN_HUM = 0.005  # mV RMS: less is not seen
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Spectrum:
+    """Power of leads over frequency.
+
+    Attributes:
+        frequencies: (bins,) in Hz.
+        density: (bins, leads) in mV²/Hz; NaN for a lead of which no segment is whole.
+    """
+
+    frequencies: NDArray[np.float64]
+    density: NDArray[np.float64]
+
+    def rms(self, low: float, high: float) -> NDArray[np.float64]:
+        """RMS in mV of each lead from ``low`` to ``high`` Hz (not included); 0 beyond half fs."""
+        inside = (self.frequencies >= low) & (self.frequencies < high)
+        power = self.density[inside].sum(0) * self.frequencies[1]
+        rms: NDArray[np.float64] = np.sqrt(power)
+        return rms
+
+    def hum(self, mains: float) -> NDArray[np.float64]:
+        """RMS in mV of the hum at ``mains`` Hz in each lead; 0 where none stands out."""
+        distance = np.abs(self.frequencies - mains)
+        line, around = distance <= 0.5, (distance > 1) & (distance <= 5)
+        if mains + 1 > self.frequencies[-1]:
+            return np.zeros(self.density.shape[1])
+        floor = np.median(self.density[around], axis=0)
+        power = (self.density[line] - floor).sum(0) * self.frequencies[1]
+        rms = np.sqrt(np.maximum(power, 0))
+        stands_out = (self.density[line].max(0) > _HUM * floor) & (rms >= _MIN_HUM)
+        return np.where(stands_out, rms, 0.0)
+
+
+class SpectrumGatherer:
+    """Averages the spectra of segments of 8 s (Welch's method), each under a Hann window.
+
+    Segments overlap by half within a piece. Those with missing samples are left out, lead by lead.
+    A signal that is shorter is one segment. The constant offset, that of the first piece, is taken
+    off, or it would hide the lowest frequencies.
+    """
+
+    def __init__(self, fs: float, leads: int, samples: int) -> None:
+        """Begin.
+
+        Args:
+            fs: sampling rate in Hz.
+            leads: how many.
+            samples: of the whole recording.
+        """
+        self._length = max(min(round(_SEGMENT * fs), samples), 2)
+        self._window = np.hanning(self._length + 1)[:-1, None]
+        self._frequencies = np.fft.rfftfreq(self._length, 1 / fs).astype(np.float64)
+        self._scale = fs * np.square(self._window).sum()
+        self._total = np.zeros((len(self._frequencies), leads))
+        self._count = np.zeros(leads, int)
+        self._offset: NDArray[np.float64] | None = None
+
+    def add(self, signal: NDArray[np.floating[Any]]) -> None:
+        """Count the next piece in: (time, leads) in mV, NaN where missing."""
+        if self._offset is None:
+            self._offset = np.nan_to_num(over_known(np.nanmedian, signal.astype(np.float64)))
+        for begin in range(0, len(signal) - self._length + 1, max(self._length // 2, 1)):
+            segment = signal[begin : begin + self._length] - self._offset
+            whole = np.isfinite(segment).all(axis=0)
+            transformed = np.fft.rfft(segment[:, whole] * self._window, axis=0)
+            power = np.square(np.abs(transformed)) / self._scale
+            power[1 : (self._length + 1) // 2] *= 2  # negative frequencies hold as much
+            self._total[:, whole] += power
+            self._count += whole
+
+    def spectrum(self) -> Spectrum:
+        """The average of all that was counted in."""
+        counted = np.where(self._count, self._count, np.nan)
+        return Spectrum(frequencies=self._frequencies, density=self._total / counted)

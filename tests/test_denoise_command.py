@@ -1,0 +1,284 @@
+"""The command ``ipmdae denoise`` on many recordings, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from ipmdae import cli, examples, formats
+from ipmdae.commands import job as jobs_module
+from ipmdae.engine import ModelFile, write_model
+from ipmdae.recording import Recording
+
+SOURCES = str(Path(cli.__file__).parents[1])
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelFile) -> Path:
+    """A tree with two recordings, one file that is broken and one that is none, and a model."""
+    monkeypatch.chdir(tmp_path)
+    noisy = formats.read(examples.path("118e06_excerpt"))
+    formats.write(noisy.excerpt(0, 6), "data/a")
+    formats.write(noisy.excerpt(6, 4), "data/deep/b.edf")
+    Path("data/bad.hea").write_text("bad")
+    Path("data/notes.md").write_text("none")
+    write_model("tiny.safetensors", tiny_model)
+    return tmp_path
+
+
+def run(*arguments: object, stdin: bytes | None = None) -> Result:
+    words = ["denoise", *map(str, arguments), "--model", "tiny.safetensors"]
+    return CliRunner().invoke(cli.app, words, input=stdin)
+
+
+def lines(result: Result) -> list[str]:
+    return result.stderr.splitlines()
+
+
+def results(folder: str = "out") -> set[str]:
+    """The files in a folder, below it."""
+    return {p.relative_to(folder).as_posix() for p in Path(folder).rglob("*") if p.is_file()}
+
+
+def test_a_tree_is_kept_and_a_bad_file_named_at_the_end() -> None:
+    result = run("data", "-o", "out")
+    assert result.exit_code == 1
+    assert lines(result)[-1].startswith("ipmdae: error: ")
+    assert "bad.hea: the WFDB header is malformed" in lines(result)[-1]
+    assert "2 cleaned, 1 failed, 1 files of no known format" in result.stdout
+    assert {"a.hea", "a.dat", "deep/b.edf"} <= results()
+    assert formats.read("out/deep/b.edf").duration == 4
+    assert formats.read("out/a").leads == ("MLII", "V1")
+
+
+def test_recordings_change_their_format() -> None:
+    assert run("data/a", "data/deep/b.edf", "-o", "out", "--to", "npz").exit_code == 0
+    assert results() == {"a.npz", "b.npz"}
+    assert run("data/a", "-o", "one", "--to", "EDF").exit_code == 0
+    assert formats.read("one.edf").samples == 6 * 360
+    refused = run("data/a", "-o", "two", "--to", "mp3")
+    assert refused.exit_code == 1
+    assert "cannot write 'mp3'; there are: wfdb, edf" in lines(refused)[0]
+
+
+def test_json_is_all_that_is_on_stdout() -> None:
+    result = run("data", "-o", "out", "--json", "--leads", "V1")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert told["unknown files"] == 1
+    good, bad, other = told["recordings"]
+    assert (good["input"], good["output"]) == (str(Path("data/a")), str(Path("out/a")))
+    assert good["duration"] == 6
+    assert good["seconds"] > 0
+    assert good["leads"] == {"cleaned": ["V1"], "unchanged": {"MLII": "not asked for"}}
+    assert (good["error"], good["warnings"], good["skipped"]) == (None, [], False)
+    assert "malformed" in bad["error"]
+    assert bad["duration"] is None
+    assert other["duration"] == 4
+
+
+def test_resume_leaves_out_what_is_done_and_whole() -> None:
+    assert run("data", "-o", "out").exit_code == 1
+    before = {name: Path("out", name).stat().st_mtime_ns for name in results()}
+    refused = run("data", "-o", "out")
+    assert "a.hea exists (and 2 more)" in lines(refused)[0]
+    assert "--resume" in lines(refused)[0]
+    noisy = formats.read("data/deep/b.edf")
+    formats.write(noisy.excerpt(0, 2), "out/deep/b.edf")
+    result = run("data", "-o", "out", "--resume")
+    assert "out/a: is there already" in result.stdout.replace("\\", "/")
+    assert "1 cleaned, 1 done already, 1 failed" in result.stdout
+    assert formats.read("out/deep/b.edf").duration == 4
+    assert Path("out/a.dat").stat().st_mtime_ns == before["a.dat"]
+    os.utime("data/a.dat", (time.time() + 60, time.time() + 60))
+    assert "1 cleaned, 1 done already" not in run("data/a", "-o", "out/a", "--resume").stdout
+    assert Path("out/a.dat").stat().st_mtime_ns > before["a.dat"]
+
+
+def test_several_processes_give_what_one_gives() -> None:
+    assert run("data", "-o", "one").exit_code == 1
+    result = run("data", "-o", "two", "--jobs", 2)
+    assert result.exit_code == 1
+    assert "2 cleaned, 1 failed" in result.stdout
+    assert results("one") == results("two")
+    for name in ("a", "deep/b.edf"):
+        one, two = (formats.read(Path(folder, name)) for folder in ("one", "two"))
+        np.testing.assert_array_equal(one.signal, two.signal)
+
+
+def test_a_process_that_dies_takes_no_other_recording_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = (
+        "import os, sys\n"
+        "from ipmdae.commands import job\n"
+        "real = job.denoise_file\n"
+        "def deadly(source, *rest, **others):\n"
+        "    return os._exit(9) if source.name == 'a' else real(source, *rest, **others)\n"
+        "job.denoise_file = deadly\n"
+    )
+    Path("site").mkdir()
+    Path("site/sitecustomize.py").write_text(program)
+    done = command("data", "-o", "out", "--jobs", "2", path="site").communicate(timeout=120)
+    failed = [line for line in done[1].splitlines() if line.startswith("ipmdae: error: ")]
+    assert ["its process died" in line for line in failed] == [True, False], done
+    assert "1 cleaned, 2 failed" in done[0]
+    assert results() == {"deep/b.edf"}
+
+
+def test_reports_of_several_have_an_index() -> None:
+    assert run("data", "-o", "out", "--report", "all.html").exit_code == 1
+    pages = {p.as_posix() for p in Path("all-pages").rglob("*.html")}
+    assert pages == {"all-pages/a.html", "all-pages/deep/b.edf.html"}
+    index = Path("all.html").read_text(encoding="utf-8")
+    for page in pages:
+        assert f'href="{page}"' in index
+    assert "the WFDB header is malformed" in index
+
+
+def test_one_recording_has_one_report() -> None:
+    assert run("data/a", "-o", "out/a", "--report", "page.html").exit_code == 0
+    assert "Cleaned recording: a" in Path("page.html").read_text(encoding="utf-8")
+    assert "page.html exists" in lines(run("data/a", "-o", "out/b", "--report", "page.html"))[0]
+
+
+def test_a_folder_takes_the_recording_under_its_own_name() -> None:
+    Path("out").mkdir()
+    assert run("data/a", "-o", "out").exit_code == 0
+    assert "a.hea" in results()
+    assert run("data/deep/b.edf", "-o", "new/").exit_code == 0
+    assert results("new") == {"b.edf"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("data/a", "data/deep/b.edf", "-o", "tiny.safetensors"),
+            "several recordings need a folder",
+        ),
+        (("data", "-o", "data"), "is the recording itself"),
+        (
+            ("data/a", "data/deep/b.edf", "-o", "x", "--figure", "f.png"),
+            "take --report for several",
+        ),
+        (("data/a", "-o", "x", "--figure", "f.gif"), "end its name in .png"),
+        (("data/a",), "say where results belong: -o OUT"),
+        (("data/a", "-o", "x", "--method", "iir"), "either --method or --model"),
+        (("data/a", "-o", "x", "--leads", "aVR"), "there is no lead aVR; there are MLII, V1"),
+        (("-", "data/a", "-o", "x"), "- stands for one recording"),
+        (("*.xyz", "-o", "x"), "no file fits this pattern"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(arguments: tuple[str, ...], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 1
+    (line,) = lines(result)
+    assert line.startswith("ipmdae: error: ")
+    assert message in line
+    assert not Path("x").exists()
+
+
+def test_two_recordings_are_never_written_to_one_file() -> None:
+    formats.write(formats.read("data/a", annotations=False), "data/b.csv")
+    result = run("data/b.csv", "data/deep/b.edf", "-o", "out", "--to", "edf")
+    assert "would both be written to" in lines(result)[0]
+
+
+def test_classical_methods_mains_and_strength() -> None:
+    words = ["denoise", "data/a", "-o", "out/a.npz", "--method", "none", "--strength", "0.5"]
+    assert CliRunner().invoke(cli.app, words).exit_code == 0
+    np.testing.assert_allclose(
+        formats.read("out/a.npz").signal, formats.read("data/a").signal, atol=1e-6
+    )
+    assert run("data/a", "-o", "out/hum.npz", "--mains", 60).exit_code == 0
+    assert any("60 Hz" in comment for comment in formats.read("out/hum.npz").comments)
+
+
+def test_microvolts_taken_for_millivolts_are_warned_of() -> None:
+    noisy = formats.read("data/a")
+    formats.write(noisy.with_signal(noisy.signal * 1000), "micro.npz")
+    result = run("micro.npz", "-o", "out.npz")
+    assert result.exit_code == 0
+    assert "lead MLII has an amplitude of" in lines(result)[0]
+    assert "are its values microvolts?" in lines(result)[0]
+
+
+def test_csv_goes_through_stdin_and_stdout() -> None:
+    formats.write(formats.read("data/a", annotations=False), "a.csv")
+    piped = run("-", stdin=Path("a.csv").read_bytes())
+    assert piped.exit_code == 0, piped.stderr
+    assert run("a.csv", "-o", "b.csv").exit_code == 0
+    assert piped.stdout == Path("b.csv").read_text()
+    assert run("a.csv", "-o", "-").stdout == piped.stdout
+    assert run("-", "-o", "c.edf", stdin=Path("a.csv").read_bytes()).exit_code == 0
+    assert formats.read("c.edf").samples == 6 * 360
+    assert "c.edf exists" in lines(run("-", "-o", "c.edf", stdin=b""))[0]
+    assert lines(run("-", stdin=b""))[0].startswith("ipmdae: error: stdin: ")
+
+
+def test_the_rate_of_a_table_without_times_is_given() -> None:
+    np.savetxt("bare.csv", formats.read("data/a").signal, delimiter=",")
+    assert "--fs" in lines(run("bare.csv", "-o", "out.csv"))[-1]
+    assert run("bare.csv", "-o", "out.csv", "--fs", 360).exit_code == 0
+    assert formats.read("out.csv", fs=360).duration == 6
+
+
+def command(*words: str, path: str = "") -> subprocess.Popen[str]:
+    """The command in a process of its own, which listens to Ctrl-C."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "ipmdae", "denoise", *words, "--model", "tiny.safetensors"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [path, SOURCES]))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=None
+        if sys.platform == "win32"
+        else lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_leaves_no_half_of_a_file_and_no_process(folder: Path, jobs: str) -> None:
+    noisy = formats.read(examples.path("118e06_excerpt"), annotations=False)
+    hour = Recording.from_array(np.tile(noisy.signal, (60, 1)), noisy.fs, noisy.leads)
+    for name in ("x", "y", "z"):
+        formats.write(hour, f"long/{name}.edf")
+    process = command("long", "-o", "out", "--jobs", jobs)
+    started = time.monotonic()
+    while not list(Path("out").glob(".*")) and process.poll() is None:
+        assert time.monotonic() - started < 60
+        time.sleep(0.01)
+    children = workers_of(process.pid)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130, complaint
+    assert complaint == "ipmdae: interrupted: nothing is half-written; add --resume to go on\n"
+    assert not list(Path("out").glob(".*"))
+    for file in Path("out").glob("*"):
+        assert formats.read(file).duration == 3600
+    while any(Path(f"/proc/{pid}").exists() for pid in children):
+        assert time.monotonic() - started < 120
+        time.sleep(0.01)
+
+
+def workers_of(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children]
+
+
+def test_what_a_shell_completes() -> None:
+    from ipmdae.commands.denoise import methods
+
+    assert {"ipmdae-small", "iir"} <= set(methods())
+    assert jobs_module.Settings(method="iir").card() is None

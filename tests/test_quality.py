@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ipmdae import examples, formats
+from ipmdae.cleaned import Cleaned
+from ipmdae.quality import Reason, amplitude_warnings, quality
+from ipmdae.recording import Recording
+from ipmdae.seconds import SecondMeans, Seconds, measure, pieces
+
+
+@pytest.fixture(scope="module")
+def noisy() -> Recording:
+    """Twenty real seconds of two leads."""
+    return formats.read(examples.path("118e06_excerpt")).excerpt(0, 20)
+
+
+def changed(recording: Recording, seconds: slice, lead: int, value: object) -> Recording:
+    signal = recording.signal.copy()
+    signal[round(seconds.start * 360) : round(seconds.stop * 360), lead] = value
+    return recording.with_signal(signal)
+
+
+def reasons(recording: Recording, lead: int = 0, cleaned: Cleaned | None = None) -> list[Reason]:
+    return [Reason(value) for value in quality(recording, cleaned).reason[:, lead]]
+
+
+def test_a_real_recording_can_be_read(noisy: Recording) -> None:
+    found = quality(noisy)
+    assert found.leads == ("MLII", "V1")
+    assert found.readable.shape == (20, 2)
+    assert found.readable.all()
+    assert found.stretches() == []
+    assert np.isnan(found.spread).all()
+
+
+@pytest.mark.parametrize(("missing", "readable"), [(0.2, True), (0.3, False)])
+def test_a_second_is_missing_where_a_quarter_of_it_is(
+    noisy: Recording, missing: float, readable: bool
+) -> None:
+    found = quality(changed(noisy, slice(5, 5 + missing), 0, np.nan))
+    assert found.readable[5, 0] == readable
+    assert found.readable[:, 1].all()
+
+
+def test_each_reason_is_found_where_it_is(noisy: Recording) -> None:
+    top = float(noisy.signal[:, 1].max())
+    bad = changed(noisy, slice(3, 5), 1, np.nan)
+    bad = changed(bad, slice(7, 9), 1, -5.9)
+    bad = changed(bad, slice(11.2, 11.3), 1, top)
+    bad = changed(bad, slice(15, 15.5), 1, top - 21.0)
+    bad = changed(bad, slice(15, 15.01), 1, top - 21.1)  # the lowest value is not held for long
+    found = quality(bad)
+    assert found.readable[:, 0].all()
+    assert [(s.lead, s.start, s.stop, s.reason) for s in found.stretches()] == [
+        ("V1", 3, 5, Reason.MISSING),
+        ("V1", 7, 9, Reason.FLAT),
+        ("V1", 11, 12, Reason.SATURATED),
+        ("V1", 15, 16, Reason.IMPOSSIBLE),
+    ]
+    assert found.stretches(0) == []
+    assert len(found.stretches(1)) == 4
+
+
+def test_a_noiseless_lead_that_rests_at_its_lowest_value_is_not_saturated() -> None:
+    beat = np.concatenate([np.hanning(36), np.zeros(324)])
+    assert quality(Recording.from_array(np.tile(beat, 10), 360)).readable.all()
+
+
+def test_clipped_tops_are_saturated(noisy: Recording) -> None:
+    clipped = noisy.with_signal(np.minimum(noisy.signal, np.quantile(noisy.signal, 0.9, axis=0)))
+    found = reasons(clipped)
+    assert set(found) == {Reason.READABLE, Reason.SATURATED}
+    assert found.count(Reason.SATURATED) >= 10
+
+
+def test_what_a_network_is_not_sure_of_is_uncertain(noisy: Recording) -> None:
+    spread = np.full(noisy.signal.shape, 0.01, np.float32)
+    spread[360 * 4 : 360 * 6, 0] = 1.0
+    spread[:, 1] = np.nan
+    cleaned = Cleaned(noisy=noisy, recording=noisy, spread=spread)
+    found = quality(noisy, cleaned)
+    assert [(s.start, s.stop, s.reason) for s in found.stretches()] == [(4, 6, Reason.UNCERTAIN)]
+    assert found.spread[0, 0] == pytest.approx(0.01)
+    assert found.spread[5, 0] == pytest.approx(1.0)
+    assert np.isnan(found.spread[:, 1]).all()
+
+
+def test_a_wander_of_many_millivolts_that_was_removed_is_no_impossible_amplitude(
+    noisy: Recording,
+) -> None:
+    wild = noisy.with_signal(noisy.signal * 10)
+    assert Reason.IMPOSSIBLE in reasons(wild)
+    assert set(reasons(wild, cleaned=Cleaned(noisy=wild, recording=noisy))) == {Reason.READABLE}
+
+
+def test_only_voltages_are_judged(noisy: Recording) -> None:
+    mixed = dataclasses.replace(noisy, units=("l", "mV"))
+    assert quality(mixed).leads == ("V1",)
+    with pytest.raises(ValueError, match="no lead is a voltage"):
+        quality(dataclasses.replace(noisy, units=("l", "mmHg")))
+    with pytest.raises(ValueError, match="same leads and samples"):
+        quality(noisy, Cleaned(noisy=noisy, recording=noisy.excerpt(0, 5)))
+
+
+def test_two_leads_of_one_name_are_told_apart(noisy: Recording) -> None:
+    twins = dataclasses.replace(changed(noisy, slice(3, 5), 1, np.nan), leads=("ECG", "ECG"))
+    found = quality(twins)
+    assert found.stretches(0) == []
+    assert len(found.stretches(1)) == 1
+
+
+def test_amplitudes_of_another_unit_are_named() -> None:
+    leads = ["I", "II", "III", "flat", "empty"]
+    found = amplitude_warnings(leads, np.array([1000.0, 1.0, 0.001 * 2, 0.0, np.nan]))
+    assert [text.split(" has")[0] for text in found] == ["lead I", "lead III"]
+    assert found[0].endswith("are its values microvolts?")
+    assert found[1].endswith("are its values volts?")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    samples=st.integers(1, 4000),
+    fs=st.floats(60, 400),
+    size=st.integers(1, 7),
+    seed=st.integers(0, 99),
+)
+def test_pieces_are_measured_as_the_whole(samples: int, fs: float, size: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    signal = np.round(rng.standard_normal((samples, 2)), 1)
+    signal[rng.random(signal.shape) < 0.1] = np.nan
+    whole = measure(signal, fs, spread=np.abs(signal))
+    parts = [
+        measure(signal[a:b], fs, a, spread=np.abs(signal[a:b]))
+        for a, b in pieces(samples, fs, size)
+    ]
+    joined = Seconds.joined(parts)
+    means = SecondMeans(samples, fs, 2)
+    for first in range(0, samples, 100):
+        means.add(first, np.abs(signal[first : first + 100]))
+    assert len(whole.low) == max(round(samples / fs), 1)
+    for field in dataclasses.fields(Seconds):
+        np.testing.assert_array_equal(getattr(joined, field.name), getattr(whole, field.name))
+    np.testing.assert_allclose(means.means(), whole.spread)

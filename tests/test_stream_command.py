@@ -1,0 +1,257 @@
+"""The command ``ipmdae stream``: lines in, lines out; and a source of the Lab Streaming Layer."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from typer.testing import CliRunner, Result
+
+from ipmdae import cli, examples, formats
+from ipmdae.commands.live import open_lines
+from ipmdae.engine import ModelFile, write_model
+from ipmdae.stream import Streamer
+
+SOURCES = str(Path(cli.__file__).parents[1])
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelFile) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_model("tiny.safetensors", tiny_model)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def noisy() -> NDArray[np.float64]:
+    """Ten real seconds of two leads at 360 Hz, in mV."""
+    return formats.read(examples.path("118e06_excerpt")).signal[:3600]
+
+
+def run(text: str, *arguments: object) -> Result:
+    words = ["stream", "--model", "tiny.safetensors", *map(str, arguments)]
+    return CliRunner().invoke(cli.app, words, input=text)
+
+
+def table(signal: NDArray[np.float64], separator: str = ",") -> str:
+    return "".join(separator.join(f"{value:.9g}" for value in row) + "\n" for row in signal)
+
+
+def values(text: str, skip: int = 0) -> NDArray[np.float64]:
+    return np.genfromtxt(io.StringIO(text), delimiter=",", skip_header=skip, ndmin=2)
+
+
+def expected(signal: NDArray[np.float64], chunk: int = 3600) -> NDArray[np.float64]:
+    streamer = Streamer(360, 2, model="tiny.safetensors")
+    chunks = (signal[first : first + chunk] for first in range(0, len(signal), chunk))
+    return np.concatenate([*map(streamer.feed, chunks), streamer.flush()])
+
+
+def test_lines_come_out_cleaned(noisy: NDArray[np.float64]) -> None:
+    result = run(table(noisy), "--fs", 360)
+    assert result.exit_code == 0, result.output
+    np.testing.assert_allclose(values(result.stdout), expected(noisy), atol=1e-4)
+    first, last = result.stderr.splitlines()
+    assert first.startswith("2 leads at 360 Hz; what comes out is ")
+    assert last.startswith("10.0 s cleaned, real-time factor on one core 0.")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", " "])
+def test_any_separator_is_understood(noisy: NDArray[np.float64], separator: str) -> None:
+    text = "\ufeff" + table(noisy[:720], separator).replace("\n", "\r\n")
+    if separator in ";\t":
+        text = text.replace(".", ",")
+    np.testing.assert_allclose(
+        values(run(text, "--fs", 360).stdout), expected(noisy[:720]), atol=1e-4
+    )
+
+
+def test_names_units_and_times_are_kept(noisy: NDArray[np.float64]) -> None:
+    times = np.arange(720)[:, None] / 8
+    text = "Time (s),II (uV),V1\n" + table(np.hstack([times, noisy[:720] * [1000, 1]]))
+    lines = run(text, "--fs", 360).stdout
+    assert lines.splitlines()[0] == "Time (s),II (uV),V1"
+    out = values(lines, skip=1)
+    np.testing.assert_array_equal(out[:, 0], times[:, 0])
+    np.testing.assert_allclose(out[:, 1:] / [1000, 1], expected(noisy[:720]), atol=1e-4)
+
+
+def test_missing_values_stay_missing(noisy: NDArray[np.float64]) -> None:
+    signal = noisy.copy()
+    signal[1000:2000, 1] = np.nan
+    text = table(signal).replace("nan", "", 500)
+    result = run(text, "--fs", 360)
+    np.testing.assert_array_equal(np.isnan(values(result.stdout)), np.isnan(signal))
+    assert "ipmdae: warning: 2.8 s: lead lead 2: no samples" in result.stderr
+    assert "has samples again" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "message"),
+    [
+        ("1,2\n", (), "give it, e.g. --fs 360"),
+        ("", ("--fs", 360), "there is nothing to clean on stdin"),
+        ("II,resp (l)\n1,2\n", ("--fs", 360), "column resp (l) is no voltage: leave it out"),
+        ("1,2\n1\n", ("--fs", 360), "line 2 has 1 columns, the first 2"),
+        ("II\n1\nx\n", ("--fs", 360), "line 3 of the input is not numbers: x"),
+        ("1\ninf\n", ("--fs", 360), "line 2 of the input is not numbers: inf"),
+        ("1\n", ("--fs", 10), "too low for an ECG"),
+        ("1\n", ("--fs", 360, "--max-latency", 0.01), "too short"),
+        ("x" * (1 << 21), ("--fs", 360), "the input has no lines"),
+    ],
+)
+def test_what_cannot_be_is_refused(text: str, arguments: tuple[object, ...], message: str) -> None:
+    result = run(text, *arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr.splitlines()[-1]
+    assert result.stderr.splitlines()[-1].startswith("ipmdae: error: ")
+
+
+def test_what_came_before_a_broken_line_is_not_lost(noisy: NDArray[np.float64]) -> None:
+    result = run(table(noisy[:500]) + "1,x\n" + table(noisy[:5]), "--fs", 360)
+    assert result.exit_code == 1
+    assert len(values(result.stdout)) == 500
+
+
+class Drops(io.RawIOBase):
+    """Bytes that come in drops of a few."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def read1(self, _: int) -> bytes:
+        drop, self.data = self.data[:7], self.data[7:]
+        return drop
+
+
+def test_lines_may_come_in_parts() -> None:
+    signal = np.arange(40.0).reshape(20, 2)
+    with open_lines(Drops(b"a,b\n" + table(signal).encode()[:-1]), 360) as live:  # type: ignore[arg-type]
+        chunks = [chunk for _, chunk in live.chunks]
+    np.testing.assert_array_equal(np.concatenate(chunks), signal)
+    assert len(chunks) > 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
+def test_ctrl_c_ends_a_live_signal_without_loss(noisy: NDArray[np.float64]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ipmdae", "stream", "--fs", "360", "--model", "tiny.safetensors"],
+        env=os.environ | {"PYTHONPATH": SOURCES},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(table(noisy))
+    process.stdin.flush()
+    out = [process.stdout.readline() for _ in range(100)]  # it is at work
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    rest, complaint = process.communicate(timeout=60)
+    assert process.returncode == 0, complaint
+    assert len(out) + rest.count("\n") == len(noisy)
+    assert "what had come is cleaned" in complaint
+
+
+class LostError(Exception):
+    """How pylsl tells that a source is gone."""
+
+
+class Inlet:
+    """A source that is asked for and closed as pylsl's."""
+
+    def __init__(self, info: SimpleNamespace, recover: bool) -> None:
+        assert not recover
+        self.source = info
+
+    def info(self) -> SimpleNamespace:
+        return self.source
+
+    def pull_chunk(self, timeout: float) -> tuple[list[list[float]], list[float]]:
+        if not self.source.left:
+            raise LostError
+        chunk: tuple[list[list[float]], list[float]] = self.source.left.pop(0)
+        return chunk
+
+    def close_stream(self) -> None:
+        self.source.closed = True
+
+
+class Channel:
+    """The description of a channel, and of those after it."""
+
+    def __init__(self, *described: dict[str, str]) -> None:
+        self.described = described
+
+    def child(self, _: str) -> Channel:
+        return self
+
+    def child_value(self, name: str) -> str:
+        return self.described[0].get(name, "") if self.described else ""
+
+    def next_sibling(self) -> Channel:
+        return Channel(*self.described[1:])
+
+
+@pytest.fixture
+def source(noisy: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A source of two leads, the first in µV, that leaves a second out; and a module to find it."""
+    chunks = []
+    for first in range(0, 1800, 90):
+        stamps = (first + np.arange(90)) / 360 + (1.0 if first >= 900 else 0.0)
+        chunks += [((noisy[first : first + 90] * [1000, 1]).tolist(), stamps.tolist()), ([], [])]
+    channels = Channel({"label": "II", "unit": "microvolts"}, {"label": "V1", "unit": "furlong"})
+    found = SimpleNamespace(
+        left=chunks,
+        closed=False,
+        nominal_srate=lambda: 360.0,
+        channel_format=lambda: 1,
+        channel_count=lambda: 2,
+        desc=lambda: channels,
+    )
+    module = ModuleType("pylsl")
+    module.resolve_byprop = lambda kind, name, timeout: [found] if name == "ecg" else []  # type: ignore[attr-defined]
+    module.StreamInlet = Inlet  # type: ignore[attr-defined]
+    module.LostError = LostError  # type: ignore[attr-defined]
+    module.cf_string = 3  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pylsl", module)
+    return found
+
+
+def test_a_lab_streaming_layer_source_is_cleaned(
+    source: SimpleNamespace, noisy: NDArray[np.float64]
+) -> None:
+    result = run("", "--lsl", "ecg")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0] == "II (mV),V1 (mV)"
+    gap = np.full((360, 2), np.nan)
+    fed = np.concatenate([noisy[:900], gap, noisy[900:1800]])
+    np.testing.assert_allclose(values(result.stdout, skip=1), expected(fed, 90), atol=1e-3)
+    assert "channel V1 has the unit 'furlong'; taken for mV" in result.stderr
+    assert "1.0 s are missing; they stay missing" in result.stderr
+    assert source.closed
+
+
+def test_a_source_that_is_not_there_or_irregular_is_refused(source: SimpleNamespace) -> None:
+    assert "no Lab Streaming Layer source named 'eeg' answers" in run("", "--lsl", "eeg").stderr
+    source.nominal_srate = lambda: 0.0
+    assert "has no regular rate" in run("", "--lsl", "ecg").stderr
+
+
+def test_pylsl_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pylsl", None)
+    result = run("", "--lsl", "ecg")
+    assert result.exit_code == 1
+    assert "pip install pylsl" in result.stderr
