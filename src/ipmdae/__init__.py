@@ -1,10 +1,12 @@
 """Ultralight IPM-DAE: clean noise out of ECG recordings with small neural networks.
 
+```python
 import ipmdae
 
 cleaned = ipmdae.denoise(x, fs)                      # an array, in mV
 recording = ipmdae.read("100.hea")                   # or a file
 ipmdae.write(ipmdae.Denoiser().denoise(recording), "100-cleaned")
+```
 """
 
 from __future__ import annotations
@@ -14,11 +16,32 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ipmdae.denoiser import Denoiser, denoise
+    from ipmdae.arrays import Details, denoise
+    from ipmdae.cleaned import Cleaned
+    from ipmdae.cleaning import denoise_file
+    from ipmdae.denoiser import Denoiser
     from ipmdae.formats import read, write
+    from ipmdae.methods import Method, method_names, open_method
+    from ipmdae.quality import Quality
     from ipmdae.recording import Recording
+    from ipmdae.stream import Streamer
 
-__all__ = ["Denoiser", "Recording", "__version__", "denoise", "read", "write"]
+__all__ = [
+    "Cleaned",
+    "Denoiser",
+    "Details",
+    "Method",
+    "Quality",
+    "Recording",
+    "Streamer",
+    "__version__",
+    "denoise",
+    "denoise_file",
+    "method_names",
+    "open_method",
+    "read",
+    "write",
+]
 
 try:
     __version__ = version("ultralight-ipm-dae")
@@ -26,11 +49,19 @@ except PackageNotFoundError:  # run from its sources, without being installed
     __version__ = "0+unknown"
 
 _HOMES = {
-    "Denoiser": "ipmdae.denoiser",
-    "Recording": "ipmdae.recording",
-    "denoise": "ipmdae.denoiser",
-    "read": "ipmdae.formats",
-    "write": "ipmdae.formats",
+    "Cleaned": "cleaned",
+    "Denoiser": "denoiser",
+    "Details": "arrays",
+    "Method": "methods",
+    "Quality": "quality",
+    "Recording": "recording",
+    "Streamer": "stream",
+    "denoise": "arrays",
+    "denoise_file": "cleaning",
+    "method_names": "methods",
+    "open_method": "methods",
+    "read": "formats",
+    "write": "formats",
 }
 
 
@@ -38,7 +69,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: ``import ipmdae`` itself costs nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -1,0 +1,72 @@
+"""An MNE ``Raw`` in, a copy with clean ECG channels out."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from ipmdae.denoiser import DEFAULT_MODEL
+from ipmdae.engine import ModelFile
+from ipmdae.methods import Method, open_method
+from ipmdae.recording import Recording
+
+_SKIPPED = "BAD_ACQ_SKIP"
+"""MNE's annotation of stretches that were not recorded, which hold zeros."""
+
+
+def mne_raw(
+    raw: Any,
+    picks: Any = "ecg",
+    *,
+    method: str | os.PathLike[str] | ModelFile | Method = DEFAULT_MODEL,
+    strength: float = 1.0,
+    mains: float | None = None,
+) -> Any:
+    """Clean the ECG channels of a ``mne.io.Raw``.
+
+    MNE holds volts; they are converted and converted back. Stretches annotated as ``BAD_ACQ_SKIP``
+    count as missing and stay as they are.
+
+    Args:
+        raw: of any kind; it is not changed.
+        picks: the channels to clean, as MNE takes them: types, names or numbers.
+        method, strength, mains: as for :func:`ipmdae.denoise`.
+
+    Returns:
+        A copy of the same class, its data loaded; other channels, annotations and all else are as
+        they were.
+
+    Raises:
+        ValueError: no channel is picked, or as :func:`ipmdae.denoise`.
+    """
+    try:
+        volts = raw.get_data(picks=picks)
+    except ValueError as error:
+        raise ValueError(
+            f"no ECG channel to clean ({error}): name some by picks=, or set their type by "
+            "raw.set_channel_types({'...': 'ecg'})"
+        ) from error
+    skipped = _skipped(raw)
+    signal = volts.T * 1e3
+    signal[skipped] = np.nan
+    names = raw.copy().pick(picks).ch_names if len(volts) != len(raw.ch_names) else raw.ch_names
+    noisy = Recording.from_array(signal, raw.info["sfreq"], tuple(names))
+    cleaned = open_method(method, mains=mains).clean(noisy, strength=strength)
+    result = raw.copy().load_data()
+    removed = np.where(skipped[:, None], 0, cleaned.removed) * 1e-3
+    return result.apply_function(
+        lambda data: data - removed.T, picks=list(names), channel_wise=False
+    )
+
+
+def _skipped(raw: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which samples (time,) were not recorded."""
+    skipped = np.zeros(raw.n_times, bool)
+    for mark in raw.annotations:
+        if mark["description"] == _SKIPPED:
+            begin = mark["onset"] - raw.first_time
+            first, stop = raw.time_as_index([begin, begin + mark["duration"]], use_rounding=True)
+            skipped[max(first, 0) : max(stop, 0)] = True
+    return skipped

@@ -1,0 +1,55 @@
+"""A stand-in for ``neurokit2.ecg_clean``: import this one in its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ipmdae.arrays import denoise
+from ipmdae.denoiser import DEFAULT_MODEL
+from ipmdae.engine import model_names
+
+
+def ecg_clean(
+    ecg_signal: ArrayLike,
+    sampling_rate: float = 1000,
+    method: str = DEFAULT_MODEL,
+    **options: Any,
+) -> NDArray[np.float64]:
+    """Clean one lead as ``neurokit2.ecg_clean`` does, by a network.
+
+    It differs in one thing: missing samples stay missing (NaN), where NeuroKit2 fills them with the
+    sample before.
+
+    Args:
+        ecg_signal: (time,), in mV; list, array or Series.
+        sampling_rate: in Hz.
+        method: a network, by name or file; any other name is a method of NeuroKit2, which is
+            called then.
+        options: what :func:`ipmdae.denoise` takes besides (``strength``, ``mains``), or the
+            method of NeuroKit2.
+
+    Returns:
+        The cleaned lead, (time,).
+
+    Raises:
+        ValueError: as :func:`ipmdae.denoise`, or the signal has more than one lead.
+        ModuleNotFoundError: NeuroKit2 is asked for and not installed.
+    """
+    if method in model_names() or Path(method).is_file():
+        x = np.asarray(ecg_signal)
+        if x.ndim != 1:
+            raise ValueError(f"ecg_signal must be one lead (time,), got shape {x.shape}")
+        cleaned: NDArray[np.float64] = denoise(x, sampling_rate, method=method, **options)
+        return cleaned
+    try:
+        import neurokit2
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"method {method} needs neurokit2: pip install 'ultralight-ipm-dae[benchmark]'"
+        ) from error
+    cleaned = neurokit2.ecg_clean(ecg_signal, sampling_rate=sampling_rate, method=method, **options)
+    return cleaned

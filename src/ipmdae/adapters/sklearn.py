@@ -1,0 +1,95 @@
+"""A transformer for scikit-learn pipelines: strips of ECG in, clean strips out."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import validate_data
+
+from ipmdae.denoiser import DEFAULT_MODEL
+from ipmdae.engine import ModelFile
+from ipmdae.methods import Method, open_method
+from ipmdae.recording import Recording
+
+
+class ECGDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Cleans strips of one lead, each by itself: (strips, time) → (strips, time).
+
+    In scikit-learn's words each row is a sample and each moment a feature. There is nothing to
+    fit: ``fit`` only checks the settings.
+
+    Attributes:
+        n_features_in_: length of the strips; set by ``fit``.
+    """
+
+    def __init__(
+        self,
+        fs: float = 250.0,
+        method: str | os.PathLike[str] | ModelFile | Method = DEFAULT_MODEL,
+        strength: float = 1.0,
+        mains: float | None = None,
+    ) -> None:
+        """Set what :meth:`transform` does.
+
+        Args:
+            fs: sampling rate in Hz.
+            method: see :func:`ipmdae.open_method`.
+            strength: share of the noise found that is removed, 0 to 1.
+            mains: 50 or 60 (Hz) to remove powerline hum first.
+        """
+        self.fs = fs
+        self.method = method
+        self.strength = strength
+        self.mains = mains
+
+    def fit(self, X: ArrayLike, y: Any = None) -> ECGDenoiser:
+        """Check the settings and the strips (strips, time) in mV; NaN is a missing sample.
+
+        Raises:
+            ValueError: the method or another setting is not known, or X is no array of strips.
+        """
+        self._validated(X, reset=True)
+        open_method(self.method, mains=self.mains)
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
+        """Clean strips (strips, time) in mV; floating dtypes are kept.
+
+        Raises:
+            ValueError: strips of another length than those fitted, or as :func:`ipmdae.denoise`.
+        """
+        strips = self._validated(X, reset=False)
+        method = open_method(self.method, mains=self.mains)
+        # Strips of different moments do not share the mains frequency, as leads of one moment do.
+        together = len(strips) if self.mains is None else 1
+        cleaned = np.empty_like(strips)
+        with warnings.catch_warnings():
+            # Flat strips would be told of one by one.
+            warnings.filterwarnings("ignore", message="lead .* comes back unchanged")
+            for i in range(0, len(strips), together):
+                noisy = Recording.from_array(strips[i : i + together].T, self.fs)
+                result = method.clean(noisy, strength=self.strength).recording
+                cleaned[i : i + together] = result.signal.T
+        return cleaned
+
+    def _validated(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
+        strips: NDArray[Any] = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan",
+        )
+        return strips
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,211 @@
+"""What users hold their samples in: NumPy arrays, lists, pandas, torch; all looked at alike.
+
+:func:`open_container` looks at one; what comes out of it is given back as the same kind, with the
+same shape, index, columns, device. Neither pandas nor torch is imported: who holds a DataFrame has
+imported pandas already.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+
+class Container(Protocol):
+    """Leads that were recorded together.
+
+    Attributes:
+        shape: (time,) or (time, leads).
+        samples: how many each lead has.
+        labels: what the leads are called: names of columns, or numbers from 0.
+    """
+
+    shape: tuple[int, ...]
+    samples: int
+    labels: Sequence[Hashable]
+
+    def take(self, leads: Sequence[int]) -> NDArray[np.float64]:
+        """The leads at these positions, (time, leads); NaN is a missing sample.
+
+        Raises:
+            ValueError: a lead does not hold real numbers.
+        """
+        ...
+
+    def give(self, leads: Sequence[int], values: NDArray[Any], others: float | None = None) -> Any:
+        """A container like this one whose leads at these positions are ``values``.
+
+        Args:
+            leads: positions.
+            values: (time, leads).
+            others: what all other leads hold; ``None`` keeps them.
+        """
+        ...
+
+
+def open_container(x: Any) -> Container:
+    """Look at an array (time,) or (time, leads) of any supported kind.
+
+    Raises:
+        ValueError: it has other axes, or holds something else than real numbers.
+    """
+    pandas, torch = sys.modules.get("pandas"), sys.modules.get("torch")
+    if pandas is not None and isinstance(x, pandas.DataFrame):
+        return _Frame(x)
+    if pandas is not None and isinstance(x, pandas.Series):
+        return _Series(x)
+    if torch is not None and isinstance(x, torch.Tensor):
+        return _Tensor(x)
+    if isinstance(x, np.ma.MaskedArray):
+        return _Masked(x)
+    return _List(x) if isinstance(x, (list, tuple)) else _Array(np.asarray(x))
+
+
+class _Array:
+    """NumPy: floating dtypes are kept, integers become float64."""
+
+    def __init__(self, x: NDArray[Any]) -> None:
+        _check_numbers(x.dtype, "x")
+        if x.ndim not in (1, 2):
+            raise ValueError(
+                f"x must be (time,) or (time, leads), got shape {x.shape}; clean the parts of "
+                "a batch one by one"
+            )
+        self._x = x
+        self.shape = x.shape
+        self._dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+        self.samples = len(x)
+        self.labels: Sequence[Hashable] = range(1 if x.ndim == 1 else x.shape[1])
+
+    def take(self, leads: Sequence[int]) -> NDArray[np.float64]:
+        return self._x.reshape(self.samples, len(self.labels))[:, list(leads)].astype(np.float64)
+
+    def give(self, leads: Sequence[int], values: NDArray[Any], others: float | None = None) -> Any:
+        given = self._x.reshape(self.samples, len(self.labels)).astype(self._dtype)
+        if others is not None:
+            given[:] = others
+        given[:, list(leads)] = values
+        return given.reshape(self._x.shape)
+
+
+class _Masked(_Array):
+    """A masked array: what is masked counts as missing, and stays masked."""
+
+    def __init__(self, x: np.ma.MaskedArray[Any, Any]) -> None:
+        super().__init__(np.asarray(x.data))
+        self._mask = np.ma.getmaskarray(x)
+
+    def take(self, leads: Sequence[int]) -> NDArray[np.float64]:
+        mask = self._mask.reshape(self.samples, len(self.labels))[:, list(leads)]
+        return np.where(mask, np.nan, super().take(leads))
+
+    def give(self, leads: Sequence[int], values: NDArray[Any], others: float | None = None) -> Any:
+        return np.ma.MaskedArray(super().give(leads, values, others), mask=self._mask)
+
+
+class _List(_Array):
+    """A list of numbers, or of lists."""
+
+    def __init__(self, x: Sequence[Any]) -> None:
+        try:
+            array = np.array(x)
+        except ValueError as error:
+            raise ValueError("x is a list whose rows differ in length") from error
+        super().__init__(array)
+
+    def give(self, leads: Sequence[int], values: NDArray[Any], others: float | None = None) -> Any:
+        return super().give(leads, values, others).tolist()
+
+
+class _Tensor(_Array):
+    """torch: device and floating dtype are kept, integers become the default dtype."""
+
+    def __init__(self, x: torch.Tensor) -> None:
+        import torch
+
+        if x.is_complex() or x.dtype == torch.bool:
+            raise ValueError(_no_numbers("x", str(x.dtype)))
+        super().__init__(x.detach().to("cpu", torch.float64).numpy())
+        self._device = x.device
+        self._tensor_dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
+
+    def give(self, leads: Sequence[int], values: NDArray[Any], others: float | None = None) -> Any:
+        import torch
+
+        given = super().give(leads, values, others)
+        return torch.as_tensor(given, dtype=self._tensor_dtype, device=self._device)
+
+
+class _Frame:
+    """A DataFrame whose columns are leads; index and column labels are kept."""
+
+    def __init__(self, x: pd.DataFrame) -> None:
+        self._x = x
+        self.shape: tuple[int, ...] = x.shape
+        self.samples = len(x)
+        self.labels: Sequence[Hashable] = list(x.columns)
+
+    def take(self, leads: Sequence[int]) -> NDArray[np.float64]:
+        columns = [self._x.iloc[:, i] for i in leads]
+        return np.stack(
+            [_Series(column, f"column {column.name!r}").values for column in columns], 1
+        )
+
+    def give(self, leads: Sequence[int], values: NDArray[Any], others: float | None = None) -> Any:
+        given = self._x.copy()
+        for i in range(len(self.labels)):
+            if i in leads:
+                column = values[:, list(leads).index(i)]
+                given.isetitem(i, column.astype(_float_of(self._x.dtypes.iloc[i])))
+            elif others is not None:
+                given.isetitem(i, np.full(self.samples, others))
+        return given
+
+
+class _Series:
+    """A Series: one lead; index and name are kept."""
+
+    def __init__(self, x: pd.Series[Any], called: str = "the series") -> None:
+        import pandas as pd
+
+        if not pd.api.types.is_numeric_dtype(x.dtype) or x.dtype.kind not in "iuf":
+            raise ValueError(_no_numbers(called, str(x.dtype)))
+        self._x = x
+        self.values: NDArray[np.float64] = x.to_numpy(np.float64, na_value=np.nan)
+        self.shape: tuple[int, ...] = x.shape
+        self.samples = len(x)
+        self.labels: Sequence[Hashable] = [0 if x.name is None else x.name]
+
+    def take(self, leads: Sequence[int]) -> NDArray[np.float64]:
+        return self.values[:, None][:, list(leads)]
+
+    def give(self, leads: Sequence[int], values: NDArray[Any], others: float | None = None) -> Any:
+        import pandas as pd
+
+        column = values[:, 0].astype(_float_of(self._x.dtype))
+        return pd.Series(column, index=self._x.index, name=self._x.name)
+
+
+def _float_of(dtype: Any) -> np.dtype[Any]:
+    """The NumPy dtype that a pandas column of ``dtype`` comes back with."""
+    return dtype if isinstance(dtype, np.dtype) and dtype.kind == "f" else np.dtype(np.float64)
+
+
+def _check_numbers(dtype: np.dtype[Any], called: str) -> None:
+    if dtype.kind not in "iuf":
+        raise ValueError(_no_numbers(called, str(dtype)))
+
+
+def _no_numbers(called: str, dtype: str) -> str:
+    return (
+        f"{called} holds {dtype} values, an ECG real numbers in mV: convert it to float first "
+        "(missing samples to NaN), or leave it out by leads="
+    )

@@ -1,0 +1,200 @@
+"""Powerline hum: its sinusoids are estimated from the signal, window by window, and subtracted.
+
+In each window of 2 s the frequency of the mains is searched within 0.5 Hz of its nominal value, for
+all leads together; then the fundamental and its harmonics are fitted to each lead by least squares.
+Neighbouring windows overlap by half and fade into one another. A notch narrow enough to spare the
+QRS complex rings after each of them; sinusoids that are fitted over seconds hardly see a QRS and
+follow what changes slowly.
+
+Estimation and subtraction: L. Sörnmo, P. Laguna, "Bioelectrical Signal Processing in Cardiac and
+Neurological Applications", 2005, section 7.2. The frequency is that of the largest likelihood:
+S. M. Kay, "Fundamentals of Statistical Signal Processing: Estimation Theory", 1993, section 7.10.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.gaps import fill_gaps
+
+NOMINAL = (50.0, 60.0)
+"""Mains frequencies of the world in Hz."""
+
+_WINDOW = 2.0  # s
+_DEVIATION = 0.5  # Hz: grids keep their frequency far better
+_STEP = 0.1  # Hz: a quarter of what a window can tell apart at the highest harmonic searched
+_SEARCHED = 4  # harmonics that tell the frequency
+_KNOWN = 0.1  # of a window: with fewer samples nothing is fitted
+_RIDGE = 1e-9  # of the mean square of a sinusoid: keeps a window full of gaps solvable
+_BATCH = 64  # windows in work together
+
+
+def remove_mains(signal: NDArray[np.float64], fs: float, mains: float) -> NDArray[np.float64]:
+    """Remove hum from a whole signal.
+
+    Args:
+        signal: (time, leads), in any unit; NaN is a missing sample.
+        fs: sampling rate in Hz.
+        mains: nominal frequency of the mains in Hz, 50 or 60.
+
+    Returns:
+        (time, leads); missing samples stay missing.
+
+    Raises:
+        ValueError: as :class:`MainsFilter`.
+    """
+    hum = MainsFilter(fs, signal.shape[1], mains)
+    return np.concatenate([hum.feed(signal), hum.flush()])
+
+
+class MainsFilter:
+    """Removes hum from a signal that comes in pieces, in constant memory.
+
+    The pieces may have any length: what comes out does not depend on it, and is as long in all as
+    what went in.
+
+    Attributes:
+        harmonics: how many multiples of the mains frequency are removed: all below half the rate.
+    """
+
+    def __init__(self, fs: float, leads: int, mains: float) -> None:
+        """Prepare for leads that share their mains.
+
+        Args:
+            fs: sampling rate in Hz.
+            leads: how many leads a piece has.
+            mains: nominal frequency of the mains in Hz, 50 or 60.
+
+        Raises:
+            ValueError: there is no such mains, or the rate is too low to hold its frequency.
+        """
+        if mains not in NOMINAL:
+            raise ValueError(f"mains must be 50 or 60 Hz, got {mains}")
+        # A sinusoid nearer to the Nyquist frequency than a window can tell is not one.
+        self.harmonics = int((fs / 2 - 2 / _WINDOW) / (mains + _DEVIATION))
+        if self.harmonics < 1:
+            raise ValueError(
+                f"a recording at {fs:g} Hz holds no hum of {mains:g} Hz: leave mains out"
+            )
+        self._fs, self._leads = fs, leads
+        self._hop = round(fs * _WINDOW / 2)
+        samples = np.arange(2 * self._hop) + 0.5
+        self._time = (samples - self._hop) / fs
+        self._taper = np.sin(np.pi * samples / len(samples)) ** 2
+        count = round(2 * _DEVIATION / _STEP) + 1
+        self._grid = mains + np.linspace(-_DEVIATION, _DEVIATION, count)
+        multiples = np.outer(np.arange(1, min(self.harmonics, _SEARCHED) + 1), self._grid)
+        waves = np.exp(-2j * np.pi * np.outer(multiples, self._time)) * self._taper
+        self._search = np.concatenate([waves.real, waves.imag])
+        self._waiting: NDArray[np.float64]
+        self._before: int
+        self._start()
+
+    @property
+    def delay(self) -> float:
+        """Seconds by which the result lags behind, at most."""
+        return 2 * self._hop / self._fs
+
+    def feed(self, piece: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Take the next samples (time, leads) and give those that are finished.
+
+        Raises:
+            ValueError: the piece has other axes or another number of leads.
+        """
+        if piece.ndim != 2 or piece.shape[1] != self._leads:
+            raise ValueError(f"a piece must be (time, {self._leads}), got shape {piece.shape}")
+        self._waiting = np.concatenate([self._waiting, piece])
+        done = [self._advance(count) for count in self._batches()]
+        cleaned = np.concatenate([np.empty((0, self._leads)), *done])
+        before, self._before = self._before, max(self._before - len(cleaned), 0)
+        return cleaned[before:]
+
+    def flush(self) -> NDArray[np.float64]:
+        """End the signal and give the rest (time, leads); the next piece begins a new one."""
+        rest = len(self._waiting) - self._before
+        padding = -len(self._waiting) % self._hop + self._hop
+        cleaned = self.feed(np.full((padding, self._leads), np.nan))[:rest]
+        self._start()
+        return cleaned
+
+    def _start(self) -> None:
+        """Before its first sample and after its last a signal counts as missing."""
+        self._waiting = np.full((self._hop, self._leads), np.nan)
+        self._before = self._hop
+        self._hum = np.zeros((self._hop, self._leads))
+        self._weight = np.zeros((self._hop, self._leads))
+
+    def _batches(self) -> list[int]:
+        """Numbers of windows to work on together, of those that wait."""
+        count = max(len(self._waiting) // self._hop - 1, 0)
+        return [min(_BATCH, count - i) for i in range(0, count, _BATCH)]
+
+    def _advance(self, count: int) -> NDArray[np.float64]:
+        """Clean the samples that the next ``count`` windows finish: half a window each."""
+        hop = self._hop
+        halves = self._waiting[: (count + 1) * hop].reshape(count + 1, hop, self._leads)
+        hum, weight = self._fit(np.concatenate([halves[:-1], halves[1:]], axis=1))
+        hum *= weight
+        # The second half of each window meets the first half of the next.
+        total = hum[:, :hop] + np.concatenate([self._hum[None], hum[:-1, hop:]])
+        sum_of_weights = weight[:, :hop] + np.concatenate([self._weight[None], weight[:-1, hop:]])
+        self._hum, self._weight = hum[-1, hop:], weight[-1, hop:]
+        mean = total / np.where(sum_of_weights > 0, sum_of_weights, 1)
+        self._waiting = self._waiting[count * hop :]
+        cleaned: NDArray[np.float64] = (halves[:-1] - mean).reshape(count * hop, self._leads)
+        return cleaned
+
+    def _fit(self, windows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The hum in windows (windows, time, leads), and how much each sample of it counts."""
+        known = ~np.isnan(windows)
+        filled = np.stack([fill_gaps(window) for window in windows])
+        filled -= filled.mean(axis=1, keepdims=True)
+        waves = self._waves(self._frequency(filled))
+        if known.all():
+            hum = _project(filled, waves, self._taper)
+        else:
+            leads = [
+                _project(filled[:, :, i : i + 1], waves, known[:, :, i] * self._taper)
+                for i in range(self._leads)
+            ]
+            hum = np.concatenate(leads, axis=2)
+        taper = self._taper[:, None]
+        share = np.sum(known * taper, axis=1, keepdims=True) / taper.sum()
+        return hum, taper * np.where(share > _KNOWN, share, 0)
+
+    def _frequency(self, windows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The mains frequency in each window (windows,): where the power of all leads peaks."""
+        spectrum = np.square(self._search @ windows).sum(axis=2)
+        power = spectrum.reshape(len(windows), -1, len(self._grid)).sum(axis=1)
+        best = np.clip(power.argmax(axis=1), 1, len(self._grid) - 2)
+        left, middle, right = (
+            np.log(power[np.arange(len(windows)), best + i] + np.finfo(float).tiny)
+            for i in (-1, 0, 1)
+        )
+        bend = left - 2 * middle + right
+        shift = 0.5 * (left - right) / np.where(bend < 0, bend, -np.inf)
+        frequency: NDArray[np.float64] = self._grid[best] + _STEP * np.clip(shift, -1, 1)
+        return frequency
+
+    def _waves(self, frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Cosines and sines of all harmonics: (windows, time, 2 · harmonics)."""
+        turn = np.exp(2j * np.pi * frequency[:, None] * self._time)[:, :, None]
+        turns = np.cumprod(np.repeat(turn, self.harmonics, axis=2), axis=2)
+        return np.concatenate([turns.real, turns.imag], axis=2)
+
+
+def _project(
+    windows: NDArray[np.float64], waves: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What of windows (windows, time, leads) the waves make up, by weighted least squares.
+
+    Args:
+        windows: the signal.
+        waves: (windows, time, waves).
+        weight: (time,) or (windows, time).
+    """
+    weighted = (waves * weight[..., None]).swapaxes(1, 2)
+    gram = weighted @ waves + _RIDGE * weight.shape[-1] * np.eye(waves.shape[2])
+    hum: NDArray[np.float64] = waves @ np.linalg.solve(gram, weighted @ windows)
+    return hum

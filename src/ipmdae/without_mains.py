@@ -1,0 +1,156 @@
+"""Any method on what is left of a recording when powerline hum is gone; see :mod:`ipmdae.mains`."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.cleaned import Cleaned, check_strength, finish, idle, mix
+from ipmdae.denoiser import Denoiser
+from ipmdae.mains import NOMINAL, MainsFilter, remove_mains
+from ipmdae.pipeline import Block, Cleaning
+from ipmdae.recording import Recording
+from ipmdae.tail import Tail
+
+if TYPE_CHECKING:
+    from ipmdae.methods import Method
+
+
+class WithoutMains:
+    """A method that removes hum before it lets another one clean.
+
+    Attributes:
+        name: what it is called.
+    """
+
+    def __init__(self, method: Method, mains: float) -> None:
+        """Wrap a method.
+
+        Args:
+            method: any.
+            mains: nominal frequency in Hz, 50 or 60.
+
+        Raises:
+            ValueError: there is no such mains.
+        """
+        if mains not in NOMINAL:
+            raise ValueError(f"mains must be 50 or 60 Hz, got {mains}")
+        self.name = f"{method.name} after removal of {mains:g} Hz hum"
+        self._method, self._mains = method, mains
+
+    def clean(self, recording: Recording, *, strength: float = 1.0) -> Cleaned:
+        """Clean a recording; see :class:`ipmdae.methods.Method`. What is removed includes the hum.
+
+        Raises:
+            ValueError: also where the rate is too low for hum of this frequency.
+        """
+        check_strength(strength)
+        why = [idle(recording, i) for i in range(len(recording.leads))]
+        active = [i for i, reason in enumerate(why) if not reason]
+        signal = recording.signal.copy()
+        if active:
+            signal[:, active] = remove_mains(signal[:, active], recording.fs, self._mains)
+        with warnings.catch_warnings():
+            # Those below say the same.
+            warnings.filterwarnings("ignore", message="lead .* comes back unchanged")
+            full = self._method.clean(recording.with_signal(signal))
+        cleaned = finish(recording, full.recording.signal, why, self.name, strength)
+        return dataclasses.replace(cleaned, spread=full.spread)
+
+
+class NetworkWithoutMains(WithoutMains):
+    """The same for a network, which can clean a signal that comes in pieces."""
+
+    def __init__(self, method: Denoiser, mains: float) -> None:
+        """Wrap a network; see :class:`WithoutMains`."""
+        super().__init__(method, mains)
+        self._network = method
+
+    def begin(
+        self,
+        fs: float,
+        leads: Sequence[str],
+        units: Sequence[str],
+        why: Sequence[str],
+        offset: NDArray[np.float64],
+        *,
+        strength: float = 1.0,
+    ) -> Cleaning | HumlessCleaning:
+        """Begin to clean a signal that comes in pieces; see :meth:`ipmdae.Denoiser.begin`."""
+        check_strength(strength)
+        active = [i for i, reason in enumerate(why) if not reason]
+        if not active:
+            return self._network.begin(fs, leads, units, why, offset)
+        hum = MainsFilter(fs, len(active), self._mains)
+        cleaning = self._network.begin(fs, leads, units, why, offset)
+        return HumlessCleaning(cleaning, hum, active, len(leads), strength)
+
+
+class HumlessCleaning:
+    """Cleans a signal in pieces, as a :class:`~ipmdae.pipeline.Cleaning`, its hum first."""
+
+    def __init__(
+        self,
+        cleaning: Cleaning,
+        hum: MainsFilter,
+        active: Sequence[int],
+        leads: int,
+        strength: float,
+    ) -> None:
+        """Begin a signal.
+
+        Args:
+            cleaning: what cleans when the hum is gone, at full strength.
+            hum: the filter, for the active leads.
+            active: which leads are cleaned.
+            leads: how many there are.
+            strength: share of the noise found that is removed, 0 to 1.
+        """
+        self._cleaning, self._hum = cleaning, hum
+        self._active = list(active)
+        self._strength = strength
+        self._noisy: Tail[np.float64] = Tail(leads, np.float64)
+        self._passed = 0
+
+    def run(self, blocks: Iterable[NDArray[np.float64]]) -> Iterator[Block]:
+        """Clean a whole signal, given in blocks (time, leads)."""
+        for block in blocks:
+            yield self.feed(block)
+        yield self.flush()
+
+    def feed(self, x: NDArray[np.float64]) -> Block:
+        """Take samples (time, leads) in mV in; give those out that are ready."""
+        self._noisy.append(x)
+        humless = self._among_others(self._hum.feed(x[:, self._active]))
+        return self._finish(self._cleaning.feed(humless))
+
+    def flush(self) -> Block:
+        """Give out what is left: the signal has ended."""
+        last = self._cleaning.feed(self._among_others(self._hum.flush()))
+        rest = self._cleaning.flush()
+        spread = (
+            None
+            if last.spread is None or rest.spread is None
+            else np.concatenate([last.spread, rest.spread])
+        )
+        noisy, cleaned = (np.concatenate(parts) for parts in zip(last[:2], rest[:2], strict=True))
+        return self._finish(Block(noisy, cleaned, spread))
+
+    def _among_others(self, humless: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Leads without hum (time, active leads), put among the others (time, leads)."""
+        begin, self._passed = self._passed, self._passed + len(humless)
+        signal: NDArray[np.float64] = self._noisy.rows(begin, self._passed).copy()
+        signal[:, self._active] = humless
+        return signal
+
+    def _finish(self, block: Block) -> Block:
+        """The same samples, with what they were before the hum went."""
+        first = self._noisy.first
+        noisy = self._noisy.rows(first, first + len(block.cleaned))
+        self._noisy.drop(first + len(block.cleaned))
+        return Block(noisy, mix(noisy, block.cleaned, self._strength), block.spread)

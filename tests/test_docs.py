@@ -1,0 +1,113 @@
+"""What the documentation shows can be run: its snippets and its notebooks."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import ipmdae
+from ipmdae import examples
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "index.md", *sorted(ROOT.glob("docs/howto/*.md"))]
+NOTEBOOKS = sorted(ROOT.glob("docs/notebooks/*.ipynb"))
+
+_FENCE = re.compile(
+    r"^(?P<skip><!-- not run: [^\n]+ -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+_LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A block of code in a page; ``skip`` says that it cannot be run here."""
+
+    language: str
+    code: str
+    skip: bool
+
+
+def snippets(page: Path) -> list[Snippet]:
+    return [
+        Snippet(found["language"], found["code"], bool(found["skip"]))
+        for found in _FENCE.finditer(page.read_text(encoding="utf-8"))
+    ]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, where ``ipmdae`` and ``python`` are those under test."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, command in (("ipmdae", "-m ipmdae"), ("python", "")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.usefixtures("workplace")
+def test_snippets_run_one_after_the_other(page: Path) -> None:
+    """Python blocks share their names; the README's user has the examples, and one as ``x``."""
+    names: dict[str, object] = {}
+    if page.name == "README.md":
+        shutil.copytree(examples.path("118e06_excerpt").parent, "example")
+        names = {"x": ipmdae.read(examples.path("118e06_excerpt")).signal, "fs": 360}
+    for snippet in snippets(page):
+        if snippet.skip:
+            continue
+        if snippet.language == "python":
+            exec(compile(snippet.code, page.name, "exec"), names)
+        elif snippet.language == "bash":
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", snippet.code], capture_output=True, text=True
+            )
+            assert done.returncode == 0, f"{snippet.code}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in _LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
+
+
+def test_how_tos_are_all_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for path in (*PAGES[2:], *NOTEBOOKS):
+        assert f"({path.parent.name}/{path.name})" in index
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_run_and_are_stored_without_output(path: Path, workplace: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+    NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": workplace}}
+    ).execute()
+
+
+def test_the_reference_can_be_built(tmp_path: Path) -> None:
+    pytest.importorskip("pdoc")
+    command = [sys.executable, "-m", "pdoc", "--docformat", "google", "-o", str(tmp_path), "ipmdae"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "ipmdae.denoise" in (tmp_path / "ipmdae.html").read_text(encoding="utf-8")
