@@ -67,16 +67,16 @@ def reference():
     return architecture, from_reference(reference_tensors(), architecture)
 
 
-def assert_near(y, expected):
+def assert_near(y, expected, bound=1e-5):
     assert y.dtype == np.float32
     assert y.shape == expected.shape
-    assert np.abs(y - expected).max() <= 1e-5 * expected.std()
+    assert np.abs(y - expected).max() <= bound * expected.std()
 
 
-def assert_near_oracle(architecture, batch, length):
+def assert_near_oracle(architecture, batch, length, bound=1e-5):
     x = windows(batch, length, architecture.leads)
     oracle = NumpyNetwork(architecture, random_tensors(architecture), np.float64)
-    assert_near(network(architecture).run(x), oracle.run(x))
+    assert_near(network(architecture).run(x), oracle.run(x), bound)
 
 
 @pytest.mark.parametrize("case", ["a", "b", "c"])
@@ -110,7 +110,9 @@ def test_any_number_of_leads(leads):
 @settings(max_examples=10, deadline=None)
 @given(variant=st.sampled_from(VARIANTS), length=st.integers(16, 1500), leads=st.integers(1, 12))
 def test_any_network_of_any_length_and_leads(variant, length, leads):
-    assert_near_oracle(replace(variant, leads=leads), 4, length)
+    # Among very many, some have a sample whose channels are all but equal: its norm magnifies what
+    # is rounded, up to eps^-1/2 = 300 times.
+    assert_near_oracle(replace(variant, leads=leads), 4, length, bound=5e-5)
 
 
 @pytest.mark.parametrize("instruction_set", ["generic", "sse42", "avx2", "avx512"])

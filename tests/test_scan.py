@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scans import assert_agrees_with_float64, inputs
 from torch import Tensor
 
 from ipmdae import native
+from ipmdae.nn import scan as scan_module
 from ipmdae.nn.scan import selective_scan
 
 needs_native = pytest.mark.skipif(not native.available(), reason="the native library is not built")
-
-
-def inputs(batch: int, length: int, d: int, n: int, dtype: torch.dtype) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(batch * length * d * n)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator, dtype=dtype)
-
-    u, delta = normal(batch, length, d), torch.nn.functional.softplus(normal(batch, length, d) - 2)
-    A = -torch.exp(normal(d, n))
-    return [u, delta, A, normal(batch, length, n), normal(batch, length, n), normal(d)]
 
 
 def by_the_equations(
@@ -63,28 +58,21 @@ def test_torch_backend_passes_gradcheck() -> None:
 def test_native_backend_and_its_gradients_agree_with_float64(
     batch: int, length: int, d: int, n: int
 ) -> None:
-    oracle = [tensor.requires_grad_() for tensor in inputs(batch, length, d, n, torch.float64)]
-    single = [tensor.detach().float().requires_grad_() for tensor in oracle]
-    expected = selective_scan(*oracle, backend="torch")
-    y = selective_scan(*single, backend="native")
-    torch.testing.assert_close(
-        y, expected.float(), rtol=1e-4, atol=1e-5 * float(expected.detach().abs().max())
-    )
-
-    weight = torch.linspace(-1, 1, y.numel()).reshape(y.shape)
-    (expected * weight.double()).sum().backward()
-    (y * weight).sum().backward()
-    for ours, theirs in zip(single, oracle, strict=True):
-        assert ours.grad is not None
-        assert theirs.grad is not None
-        scale = float(theirs.grad.abs().max()) + 1e-6
-        assert float((ours.grad - theirs.grad).abs().max()) <= 2e-5 * scale
+    scan = partial(selective_scan, backend="native")
+    assert_agrees_with_float64(scan, (batch, length, d, n))
 
 
 @needs_native
 def test_native_operator_is_registered_correctly() -> None:
     arguments = tuple(t.requires_grad_() for t in inputs(2, 7, 5, 3, torch.float32))
     torch.library.opcheck(torch.ops.ipmdae.selective_scan.default, arguments)
+
+
+@needs_native
+def test_the_native_scan_does_not_break_the_graph_of_torch_compile() -> None:
+    tensors = inputs(2, 9, 5, 3, torch.float32)
+    compiled = torch.compile(selective_scan, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(*tensors), selective_scan(*tensors))
 
 
 @needs_native
@@ -107,10 +95,41 @@ def test_low_precision_is_computed_in_float32_and_given_back() -> None:
 
 
 def test_unknown_backend_is_refused() -> None:
-    with pytest.raises(ValueError, match="auto, native, torch"):
+    with pytest.raises(ValueError, match="auto, native, triton, torch"):
         selective_scan(*inputs(1, 2, 2, 2, torch.float32), backend="cuda")
 
 
 def test_native_backend_refuses_float64() -> None:
     with pytest.raises(ValueError, match="at most float32"):
         selective_scan(*inputs(1, 2, 2, 2, torch.float64), backend="native")
+
+
+@pytest.fixture
+def without_triton(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """triton cannot be imported, and nothing has tried yet."""
+    monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.delitem(sys.modules, "ipmdae.nn.scan_triton", raising=False)
+    scan_module._triton_scan.cache_clear()
+    yield
+    scan_module._triton_scan.cache_clear()
+
+
+@pytest.mark.usefixtures("without_triton")
+def test_without_triton_a_gpu_runs_the_loop_after_one_warning() -> None:
+    with pytest.warns(RuntimeWarning, match="Install triton") as caught:
+        chosen = [scan_module._fastest("cuda", torch.bfloat16) for _ in range(3)]
+    assert len(caught) == 1
+    assert chosen == ["torch"] * 3
+
+
+def test_a_gpu_takes_triton_but_for_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan_module, "_triton_scan", lambda: selective_scan)
+    assert scan_module._fastest("cuda", torch.float32) == "triton"
+    assert scan_module._fastest("cuda", torch.float64) == "torch"
+    assert scan_module._fastest("mps", torch.float32) == "torch"
+
+
+def test_triton_backend_refuses_tensors_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    with pytest.raises(ValueError, match="CUDA tensors"):
+        selective_scan(*inputs(1, 2, 2, 2, torch.float32), backend="triton")

@@ -1,11 +1,14 @@
-"""The networks that can be trained, by name."""
+"""The networks that can be trained, by name: ours, and those of others that we compare with."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from torch import nn
+
 from ipmdae.architecture import Architecture
 from ipmdae.nn.ipm_dae import UltralightIPMDAE
+from ipmdae.rivals import networks
 
 _OURS = Architecture(leads=1, channels=(8,), branches=(), kernel=5, residual=True, uncertainty=True)
 
@@ -37,6 +40,22 @@ def architecture(name: str, leads: int | None = None) -> Architecture:
     return known if leads is None else replace(known, leads=leads)
 
 
-def build(name: str, leads: int | None = None) -> UltralightIPMDAE:
-    """A freshly initialised network ``name``; see :func:`architecture`."""
+def names() -> list[str]:
+    """The names of all networks."""
+    return [*ARCHITECTURES, *networks.NAMES]
+
+
+def build(name: str, leads: int | None = None) -> nn.Module:
+    """A freshly initialised network ``name``: noisy (batch, time, leads) -> cleaned.
+
+    Args:
+        leads: see :func:`architecture`; the networks of others take any number.
+
+    Raises:
+        ValueError: there is no such network.
+    """
+    if name in networks.NAMES:
+        return networks.build(name)
+    if name not in ARCHITECTURES:
+        raise ValueError(f"unknown network {name!r}; there are: {', '.join(names())}")
     return UltralightIPMDAE(architecture(name, leads))

@@ -7,19 +7,25 @@
 the discretisation of section 3.3.) Shapes: u, Δ, y (batch, length, d); A (d, n); B, C
 (batch, length, n); D (d,).
 
-Backends: ``native`` is the C++ kernel (CPU; it computes in float32, whatever lower precision comes
-in), ``torch`` a loop over time that runs on any device and dtype and is the oracle of the others in
-float64.
+Backends: ``native`` is the C++ kernel (CPU) and ``triton`` that of :mod:`ipmdae.nn.scan_triton`
+(CUDA); both compute in float32, whatever lower precision comes in. ``torch`` is a loop over time
+that runs on any device and dtype and is the oracle of the others in float64.
 """
 
 from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from ipmdae import native
 
-_NATIVE_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+_Scan = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+_KERNEL_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
 def selective_scan(
@@ -34,7 +40,7 @@ def selective_scan(
         B: input matrix of each step, (batch, length, n).
         C: output matrix of each step, (batch, length, n).
         D: skip connection, (d,).
-        backend: ``auto``, ``native`` or ``torch``.
+        backend: ``auto``, ``native``, ``triton`` or ``torch``.
 
     Returns:
         y, (batch, length, d), of the inputs' dtype and device.
@@ -42,24 +48,63 @@ def selective_scan(
     Raises:
         ValueError: the backend is unknown, or cannot run these tensors.
     """
-    if backend == "auto":
-        backend = "native" if _native_can_run(u) else "torch"
-    if backend == "native":
-        if not _native_can_run(u):
-            raise ValueError(
-                "the native scan needs the compiled library and CPU tensors of at most float32"
-            )
-        y: Tensor = _scan_native(
-            *(tensor.float().contiguous() for tensor in (u, delta, A, B, C, D))
+    if backend not in ("auto", "native", "triton", "torch"):
+        raise ValueError(
+            f"unknown scan backend {backend!r}; there are: auto, native, triton, torch"
         )
-        return y.to(u.dtype)
+    if backend == "auto":
+        backend = _fastest(u.device.type, u.dtype)
     if backend == "torch":
         return _scan_torch(u, delta, A, B, C, D)
-    raise ValueError(f"unknown scan backend {backend!r}; there are: auto, native, torch")
+    scan = _kernel(backend, u)
+    y = scan(*(tensor.float().contiguous() for tensor in (u, delta, A, B, C, D)))
+    return y.to(u.dtype)
 
 
-def _native_can_run(u: Tensor) -> bool:
-    return u.device.type == "cpu" and u.dtype in _NATIVE_DTYPES and native.available()
+def _fastest(device: str, dtype: torch.dtype) -> str:
+    """The backend that ``auto`` stands for."""
+    if dtype in _KERNEL_DTYPES:
+        if device == "cpu" and _native_available():
+            return "native"
+        if device == "cuda" and _triton_scan() is not None:
+            return "triton"
+    return "torch"
+
+
+# torch.compile cannot trace how the library is loaded: it would break the graph at every scan.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _native_available() -> bool:
+    return native.available()
+
+
+def _kernel(backend: str, u: Tensor) -> _Scan:
+    if backend == "native":
+        if u.device.type == "cpu" and u.dtype in _KERNEL_DTYPES and _native_available():
+            return _scan_native
+        raise ValueError(
+            "the native scan needs the compiled library and CPU tensors of at most float32"
+        )
+    on_device = u.device.type == "cuda" or os.environ.get("TRITON_INTERPRET") == "1"
+    scan = _triton_scan() if on_device and u.dtype in _KERNEL_DTYPES else None
+    if scan is None:
+        raise ValueError("the triton scan needs triton and CUDA tensors of at most float32")
+    return scan
+
+
+@cache
+def _triton_scan() -> _Scan | None:
+    """The scan in Triton, or None (after one warning) where triton is not installed."""
+    try:
+        from ipmdae.nn.scan_triton import selective_scan as scan
+    except ImportError as error:
+        warnings.warn(
+            f"on a GPU the selective scan is a loop in torch, many times slower: {error}. Install "
+            "triton, which CUDA builds of torch bring on Linux.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    return scan
 
 
 def _scan_torch(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
