@@ -1,0 +1,1 @@
+"""Speed, memory and size, measured side by side: ``python -m benchmarks``."""

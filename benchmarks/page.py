@@ -1,0 +1,91 @@
+"""The page, made from stored measurements alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.part import Results
+from benchmarks.parts import BY_DEFAULT, PARTS
+from benchmarks.tables import number, table
+from ipmdae.files import replacing
+
+_INTRODUCTION = """\
+# Speed, memory and size
+
+Made on a machine where nothing else ran, by
+
+```
+pip install ".[train,onnx,benchmark]" hatchling mambapy numba transformers
+python -m benchmarks
+python -m benchmarks installation
+```
+
+`python -m benchmarks PART` measures one part again, `--report` makes this page from what is stored.
+
+Candidates are timed in turn, each once a round, so that a busy moment hits all of them alike. A
+table has the median over rounds, the least, the spread (interquartile range over the median) and
+the median of each round's ratio to the row named. Calls shorter than 30 ms are repeated within
+their round, after one that is not counted.
+"""
+
+_QUICK = (
+    "**Made with `--quick`: sizes are tiny, and no number here says anything about the package.**\n"
+)
+
+_READING = """\
+The goals were set for a machine of two cores with AVX-512; on another they say little.
+"""
+
+
+def write(stored: dict[str, Results], output: Path) -> None:
+    """Write the page of all that is stored."""
+    with replacing(output) as aside:
+        aside.write_text(markdown(stored), encoding="utf-8")
+
+
+def markdown(stored: dict[str, Results]) -> str:
+    """The page: goals, machine, then the parts."""
+    first = next(iter(stored.values()))
+    parts = [_INTRODUCTION]
+    if any(content["settings"]["quick"] for content in stored.values()):
+        parts.append(_QUICK)
+    parts += ["## Goals\n", _goals(stored), _READING, "## Machine\n", _machine(first)]
+    for name, content in stored.items():
+        parts += [f"## {PARTS[name].TITLE}\n", _circumstances(content, first)]
+        parts.append(PARTS[name].section(content["results"]))
+    missing = [name for name in BY_DEFAULT if name not in stored]
+    if missing:
+        parts.append(f"Not measured: {', '.join(missing)}.\n")
+    return "\n".join(part for part in parts if part).rstrip() + "\n"
+
+
+def _goals(stored: dict[str, Results]) -> str:
+    rows = [
+        [goal.figure, goal.wanted, number(goal.value), goal.verdict]
+        for name, content in stored.items()
+        for goal in PARTS[name].goals(content["results"])
+    ]
+    return table(["figure", "goal", "measured", ""], rows)
+
+
+def _machine(content: Results) -> str:
+    machine = dict(content["machine"])
+    machine.pop("busy")
+    packages = ", ".join(f"{name} {version}" for name, version in machine.pop("packages").items())
+    lines = [f"- {key}: {value}" for key, value in machine.items()]
+    return "\n".join([*lines, f"- packages: {packages}"]) + "\n"
+
+
+def _circumstances(content: Results, first: Results) -> str:
+    """When a part was measured, how busy the machine was, and where it was another machine."""
+    busy = content["machine"]["busy"]
+    others = "" if busy is None else f"; others kept {busy:.2f} processors busy before"
+    text = f"Measured {content['time']}{others}."
+    changed = [
+        key
+        for key, value in content["machine"].items()
+        if key != "busy" and value != first["machine"][key]
+    ]
+    if changed:
+        text += f" **Not on the machine above or not with its packages: {', '.join(changed)}.**"
+    return text + "\n"

@@ -1,0 +1,179 @@
+"""The benchmark of speed and memory: what it counts, and that its parts run; no time is judged."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import TINY
+
+from benchmarks import holter, page, timing
+from benchmarks.part import Goal
+from benchmarks.parts import PARTS
+from benchmarks.process import isolated, run_in_turn
+from benchmarks.products import Plan
+from benchmarks.tables import number
+from ipmdae import formats, native
+from ipmdae.architecture import Architecture
+from ipmdae.engine.complexity import mamba_step, multiply_accumulates
+
+ROOT = Path(__file__).parents[1]
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--threads", "1", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+
+
+def test_candidates_are_timed_in_turn_and_the_order_turns_round():
+    calls: list[str] = []
+
+    def slow(name):
+        return lambda: calls.append(name) or timing.time.sleep(0.04)
+
+    samples = timing.interleaved({"a": slow("a"), "b": slow("b")}, 3)
+    assert calls == ["a", "a", "b", "b", "a", "b", "b", "a", "a", "b"]
+    assert [len(times) for times in samples.values()] == [3, 3]
+    assert min(samples["a"]) >= 0.04
+
+
+def test_short_calls_are_repeated_and_their_mean_is_taken():
+    calls: list[int] = []
+    samples = timing.interleaved({"short": lambda: calls.append(1)}, 2)
+    assert len(calls) > 1000
+    assert max(samples["short"]) < 0.001
+
+
+def test_a_ratio_is_that_of_timings_of_the_same_round():
+    samples = {"a": [1.0, 10.0, 2.0], "b": [3.0, 30.0, 6.0]}
+    assert timing.ratio(samples, "b", "a") == pytest.approx(3)
+    assert timing.summary(samples["a"]) == timing.Summary(2.0, 1.0, (6.0 - 1.5) / 2)
+    assert timing.summary([4.0]) == timing.Summary(4.0, 4.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.012345, "0.0123"), (9.996, "10.0"), (123.4, "123"), (86400, "86,400")],
+)
+def test_numbers_have_three_digits_and_no_exponent(value, text):
+    assert number(value) == text
+
+
+def test_a_goal_says_by_how_much_it_is_missed():
+    assert Goal(figure="time", bound=3.0, value=2.9).verdict == "met"
+    assert Goal(figure="time", bound=3.0, value=3.6).verdict == "**missed by 20%**"
+    assert Goal(figure="speed", bound=50.0, value=60.0, at_most=False).verdict == "met"
+    assert Goal(figure="speed", bound=50.0, value=40.0, at_most=False).verdict.endswith("20%**")
+
+
+@pytest.mark.parametrize("architecture", [Architecture(), TINY])
+@pytest.mark.parametrize("width", [4, 16])
+def test_the_listed_products_are_those_of_the_network(architecture, width):
+    samples = 320
+    plan = Plan(architecture, samples, width, chunk=48)
+    macs: dict[str, int] = {}
+    for index, rows, *_ in plan.calls:
+        product = plan.products[index]
+        macs[product.layer] = macs.get(product.layer, 0) + rows * product.macs
+    counted = multiply_accumulates(architecture, samples)
+    assert macs["encoder"] == counted["encoder"]
+    assert macs["decoder"] == pytest.approx(counted["decoder"], rel=0.02)  # no taps beyond the end
+    projections = sum(count for layer, count in macs.items() if layer.startswith("mamba"))
+    scan_and_convolution = counted["mamba"] - projections
+    assert 0 < scan_and_convolution < counted["mamba"] / 2
+    assert mamba_step(architecture, architecture.branch_width(0)) > 0
+
+
+@pytest.mark.parametrize("width", [4, 8, 16])
+def test_the_listed_products_stay_within_their_memory(width):
+    plan = Plan(Architecture(), 1250, width, chunk=48)
+    for index, rows, source, source_step, target, target_step in plan.calls:
+        product = plan.products[index]
+        columns = -(-product.columns // width) * width
+        assert source >= 0
+        assert source + (rows - 1) * source_step + product.depth <= plan.floats
+        assert target % width == 0
+        assert target + (rows - 1) * target_step + columns <= plan.floats
+
+
+def test_the_long_recording_never_repeats_itself(tmp_path):
+    recording = formats.read(holter.write(tmp_path, 150))
+    assert recording.signal.shape == (150 * 250, 2)
+    first, second = recording.signal[:15_000], recording.signal[15_000:30_000]
+    assert np.corrcoef(first[:, 0], second[:, 0])[0, 1] > 0.9
+    assert np.isclose(first, second, atol=0.001).mean() < 0.2
+
+
+def test_peak_memory_is_that_of_the_command_alone():
+    ballast = np.ones(60_000_000 // 8)  # in this process, which starts the others
+    words = {"little": ["-c", "pass"], "much": ["-c", "x = b'x' * 50_000_000"]}
+    used = run_in_turn(words, 1, threads=1)
+    little, much = (used[name]["peak"][0] for name in words)
+    assert little < ballast.nbytes
+    assert 45e6 < much - little < 60e6
+    assert used["little"]["seconds"][0] > 0
+
+
+def test_a_command_that_fails_is_told_of():
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        run_in_turn({"broken": ["-c", "1 / 0"]}, 1, threads=1)
+
+
+def test_a_function_in_a_process_of_its_own_has_the_threads_asked_for():
+    assert isolated(native.default_threads, threads=3) == 3
+
+
+def test_quick_parts_run_and_the_page_is_made_again_from_what_they_stored(tmp_path):
+    parts = ["start", "memory"]
+    if native.available() and find_spec("hatchling"):
+        parts.append("roofline")
+    output, results = tmp_path / "page.md", tmp_path / "results"
+    done = command("--quick", *parts, "--results", str(results), "--output", str(output))
+    assert done.returncode == 0, done.stderr
+    text = output.read_text(encoding="utf-8")
+    assert "`--quick`" in text
+    assert "import and first cleaned window" in text
+    for name in parts:
+        assert f"## {PARTS[name].TITLE}" in text
+        stored = json.loads((results / f"{name}.json").read_text(encoding="utf-8"))
+        assert stored["part"] == name
+        assert stored["settings"]["threads"] == 1
+        assert page.markdown({name: stored})
+    output.unlink()
+    done = command("--report", "--results", str(results), "--output", str(output))
+    assert done.returncode == 0, done.stderr
+    assert output.read_text(encoding="utf-8") == text
+
+
+def test_the_scan_and_its_rivals_run(tmp_path):
+    pytest.importorskip("torch")
+    if not native.available():
+        pytest.skip("the native library is not built")
+    output = tmp_path / "page.md"
+    done = command("--quick", "scan", "--results", str(tmp_path), "--output", str(output))
+    assert done.returncode == 0, done.stderr
+    text = output.read_text(encoding="utf-8")
+    assert "| torch loop on unbind slices |" in text
+    assert "forward and backward" in text
+
+
+def test_what_cannot_be_done_is_told_in_a_line(tmp_path):
+    done = command("--report", "--results", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"no measurements in {tmp_path}; make some: python -m benchmarks"
+    done = command("speed")
+    assert done.returncode == 2
+    assert "no part 'speed'; there are: scan," in done.stderr
