@@ -1,4 +1,4 @@
-"""The benchmark: per-beat results, their files, tables and figures, and the command."""
+"""Protocol P2 as a benchmark: per-beat results, their files, tables, figures, and the command."""
 
 from __future__ import annotations
 
@@ -7,25 +7,32 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from excerpts import DATASETS, NSTDB, QTDB
+from excerpts import DATASETS
 from typer.testing import CliRunner, Result
 
-from ipmdae import benchmark_cli, cli, rivals
-from ipmdae.benchmark_cli import processes
-from ipmdae.evaluation import benchmark, report
+from ipmdae import cli, rivals
+from ipmdae.commands import benchmark as command
+from ipmdae.commands.benchmark import processes
+from ipmdae.evaluation import benchmark
+from ipmdae.evaluation.deepfilter import report, scoring
+from ipmdae.evaluation.deepfilter.scoring import DeepFilterBenchmark
 from ipmdae.protocols.deepfilter import DeepFilter
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 
 
 @cache
+def harness() -> DeepFilterBenchmark:
+    return DeepFilterBenchmark(DATASETS)
+
+
 def protocol() -> DeepFilter:
-    return DeepFilter(qtdb_folder=QTDB, nstdb_folder=NSTDB)
+    return harness().protocol
 
 
 @cache
 def result(method: str, beats: int | None = 20) -> benchmark.Result:
-    return benchmark.run(protocol(), method, beats=beats)
+    return harness().run(method, part=beats)
 
 
 class Diverging:
@@ -53,15 +60,15 @@ def test_no_filter_improves_nothing_and_is_scored_on_all_beats_of_both_versions(
     added = protocol().noisy_beats("test", 2)
     expected = np.square(added.noisy - added.clean).sum(axis=1)
     np.testing.assert_allclose(none.values["ssd"][count:], expected)
-    np.testing.assert_array_equal(none.factor, np.tile(added.factor, 2))
+    np.testing.assert_array_equal(none.labels["factor"], np.tile(added.factor, 2))
 
 
 def test_a_part_of_the_beats_is_spread_over_all() -> None:
     some = result("none")
-    assert (len(some), some.total) == (40, result("none", None).total)
+    assert (some.done, some.total) == (40, result("none", None).total)
     factors = protocol().factors["test"]
-    assert some.factor[0] == factors[0]
-    assert some.factor[19] == factors[-1]
+    assert some.labels["factor"][0] == factors[0]
+    assert some.labels["factor"][19] == factors[-1]
 
 
 def test_learners_are_fitted_for_each_version() -> None:
@@ -73,7 +80,7 @@ def test_learners_are_fitted_for_each_version() -> None:
 def test_the_number_of_processes_does_not_change_a_digit() -> None:
     with processes(2) as mapper:
         for method in ("iir", "lmmse"):
-            other = benchmark.run(protocol(), method, beats=20, mapper=mapper)
+            other = harness().run(method, part=20, mapper=mapper)
             for name, values in result(method).values.items():
                 np.testing.assert_array_equal(other.values[name], values)
 
@@ -83,9 +90,9 @@ def test_a_stored_result_comes_back_as_it_was(tmp_path: Path) -> None:
     stored = benchmark.load(tmp_path / "iir.npz")
     assert (stored.method, stored.total) == ("iir", result("iir").total)
     np.testing.assert_array_equal(stored.record, result("iir").record)
-    for name in benchmark.MEASURES:
+    for name in scoring.MEASURES:
         np.testing.assert_array_equal(stored.values[name], result("iir").values[name])
-    np.testing.assert_array_equal(stored.examples.cleaned, result("iir").examples.cleaned)
+    np.testing.assert_array_equal(stored.examples["cleaned"], result("iir").examples["cleaned"])
     np.savez(tmp_path / "other.npz", method="x")
     whole = (tmp_path / "iir.npz").read_bytes()
     (tmp_path / "half.npz").write_bytes(whole[: len(whole) // 2])
@@ -96,15 +103,15 @@ def test_a_stored_result_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_divergence_is_scored_as_no_number_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rivals, "get", lambda name: Diverging())
-    diverging = benchmark.run(protocol(), "fir", beats=20)
+    diverging = harness().run("fir", part=20)
     assert 0 < diverging.diverged < 40
-    table = report.markdown([diverging, result("iir")])
+    table = report.markdown([diverging, result("iir")], result("iir"))
     assert f"`fir` (diverged on {diverging.diverged} beats; 40 of 190 beats) | - | -" in table
     assert "`iir` (40 of 190 beats)" in table
 
 
 def test_report_has_our_rows_the_published_ones_and_their_sources() -> None:
-    table = report.markdown([result("none"), result("iir")])
+    table = report.markdown([result("none"), result("iir")], None)
     for row in ("| MECG-E (magnitude and phase) [MECG-E] | 3.445 |", "| `none` (40 of", "| IIR ["):
         assert row in table
     assert "records are missing" in table
@@ -114,7 +121,7 @@ def test_report_has_our_rows_the_published_ones_and_their_sources() -> None:
 
 def test_report_tells_how_far_the_published_row_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "_PUBLISHED_BEATS", 40)
-    table = report.markdown([result("iir")])
+    table = report.markdown([result("iir")], None)
     share = result("iir").values["ssd"].mean() / 35.645 - 1
     assert f"`iir` against the published IIR: SSD {share:+.1%}" in table
     assert "**Unexplained.**" in table
@@ -124,7 +131,7 @@ def test_command_writes_a_table_and_small_figures_and_report_makes_them_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    outcome = run("run", "--datasets", DATASETS, "--methods", "none, iir", "--beats", 10)
+    outcome = run("run", "--datasets", DATASETS, "--methods", "none, iir", "--part", 10)
     assert outcome.exit_code == 0, outcome.output
     assert "iir: SSD" in outcome.output
     written = Path("docs/results/deepfilter.md")
@@ -140,8 +147,8 @@ def test_what_is_stored_is_skipped_unless_more_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(benchmark_cli, "write_report", lambda *folders: None)
-    options = ("run", "--datasets", DATASETS, "--methods", "none", "--beats")
+    monkeypatch.setattr(command, "write_report", lambda *folders: None)
+    options = ("run", "--datasets", DATASETS, "--methods", "none", "--part")
     assert "none: SSD" in run(*options, 10).output
     assert "none: is stored already" in run(*options, 10).output
     assert "none: is stored already" in run(*options, 8).output
@@ -154,8 +161,8 @@ def test_a_method_that_fails_does_not_stop_the_others(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(rivals._MODULES, "fir", "not_there")
-    monkeypatch.setattr(benchmark_cli, "write_report", lambda *folders: None)
-    outcome = run("run", "--datasets", DATASETS, "--methods", "fir,none", "--beats", 5)
+    monkeypatch.setattr(command, "write_report", lambda *folders: None)
+    outcome = run("run", "--datasets", DATASETS, "--methods", "fir,none", "--part", 5)
     assert "could not be run: fir (method fir needs" in refused(outcome)
     assert "none: SSD" in outcome.output
 
@@ -163,11 +170,12 @@ def test_a_method_that_fails_does_not_stop_the_others(
 def test_bad_input_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "unknown method 'x'; there are: none, fir" in refused(run("run", "--methods", "x"))
-    assert "unknown protocol 'x'; there are: deepfilter" in refused(run("run", "--protocol", "x"))
+    unknown = refused(run("run", "--protocol", "x"))
+    assert "unknown protocol 'x'; there are: deepfilter, clinic, clinical" in unknown
     assert "ipmdae download qtdb nstdb --to datasets" in refused(run("run"))
     assert "make some with: ipmdae benchmark run" in refused(run("report"))
 
 
 def test_help_has_examples() -> None:
-    for command in ("run", "report"):
-        assert f"Example: ipmdae benchmark {command}" in run(command, "--help").output
+    for name in ("run", "report"):
+        assert f"Example: ipmdae benchmark {name}" in run(name, "--help").output

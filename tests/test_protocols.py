@@ -48,6 +48,21 @@ def test_reference_windows_are_scaled_by_the_clean_signal_and_share_their_noise(
     np.testing.assert_allclose(added[..., 0], added[..., 1], atol=1e-5)
 
 
+def test_reference_noise_of_the_leads_is_independent_where_asked_for() -> None:
+    apart = reference(common_noise=False)
+    noisy, clean = stack(apart.validation())
+    np.testing.assert_allclose(snr(clean, noisy), 0, atol=1e-3)
+    drawn = [apart.training(fresh=True).draw(index) for index in range(5)]
+    for noise in (noisy - clean, np.stack([pair[0] - pair[1] for pair in drawn])):
+        alike = [np.corrcoef(window.T)[0, 1] for window in noise]
+        assert np.median(np.abs(alike)) < 0.7  # now and then the short excerpt repeats a piece
+    common = stack(reference().validation())[0] - clean
+    alike = [
+        np.corrcoef(a[:, 0], b[:, 0])[0, 1] for a, b in zip(common, noisy - clean, strict=True)
+    ]
+    np.testing.assert_allclose(alike, 1, atol=1e-4)
+
+
 def test_reference_divides_the_records_in_the_order_of_the_split() -> None:
     training, validation = reference(split_idx=3).records
     assert training == ["sel100", "sel36", "sel52"]

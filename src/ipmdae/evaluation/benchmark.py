@@ -1,4 +1,4 @@
-"""The beats of protocol P2 cleaned by a method, scored one by one, and stored.
+"""What all benchmarks share: a method's result on the items of a test, its file, its workers.
 
 A result is one file a method. It holds everything that tables and figures need, so that they can
 be made again without the databases and without the method.
@@ -6,9 +6,8 @@ be made again without the databases and without the method.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from zipfile import BadZipFile
@@ -16,73 +15,53 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import rivals
-from ipmdae.evaluation import metrics
 from ipmdae.files import replacing
-from ipmdae.protocols.deepfilter import VERSIONS, DeepFilter, NoisyBeats
 
 Array = NDArray[np.float64]
+Labels = dict[str, NDArray[Any]]
 
-#: What is scored, in the order of the published table and then ours.
-MEASURES = (
-    "ssd",
-    "mad",
-    "prd_deepfilter",
-    "cosine",
-    "prd",
-    "snr_improvement",
-    "cosine_centred",
-    "rmse",
-)
-
-_CHUNK = 128
-_EXAMPLE_FACTORS = (0.3, 0.8, 1.25, 1.75)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Examples:
-    """Some beats as they were, with noise and cleaned.
-
-    Attributes:
-        factor: noise factor, (examples,).
-        clean, noisy, cleaned: (examples, 512) in mV.
-    """
-
-    factor: Array
-    clean: Array
-    noisy: Array
-    cleaned: Array
+_GROUPS = ("labels", "values", "examples")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Scores of one method, one value a beat, the versions of the protocol one after the other.
+    """Scores of one method, one entry an item: whatever the test gives a number for.
 
     Attributes:
         method: its name.
-        total: how many beats the test has; less are scored where only a part was asked for.
-        beat: which of them are scored, int64.
-        record: name of the record of each beat.
-        factor: noise factor of each beat.
-        values: for each of :data:`MEASURES` (beats,), NaN where the method gave no finite signal.
-        examples: beats for a figure.
+        version: SHA-256 of the network's file; empty for a method that has none.
+        total: how large the test is, in units of the benchmark (beats, pieces, …).
+        done: how much of it was done; less where only a part was asked for.
+        diverged: on how much of that the method gave no finite signal.
+        item: which numbers of the test these are, int64, rising.
+        record: name of the record of each item.
+        labels: what each item is (noise factor, kind of noise, …), (items,) each.
+        values: the scores by the name of the measure, (items,) each; NaN where there is none.
+        examples: signals for figures, as the benchmark likes them.
     """
 
     method: str
+    version: str = ""
     total: int
-    beat: NDArray[np.int64]
+    done: int
+    diverged: int
+    item: NDArray[np.int64]
     record: NDArray[np.str_]
-    factor: Array
+    labels: Labels
     values: dict[str, Array]
-    examples: Examples
+    examples: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.factor)
+        return len(self.item)
 
-    @property
-    def diverged(self) -> int:
-        """On how many beats the method gave no finite signal."""
-        return int(np.isnan(self.values["ssd"]).sum())
+    def title(self, unit: str) -> str:
+        """The method, and what a reader must know of its row: that it diverged, or is of a part."""
+        remarks = []
+        if self.diverged:
+            remarks.append(f"diverged on {self.diverged:,} {unit}")
+        if self.done < self.total:
+            remarks.append(f"{self.done:,} of {self.total:,} {unit}")
+        return f"`{self.method}`" + (f" ({'; '.join(remarks)})" if remarks else "")
 
 
 class Mapper(Protocol):
@@ -93,70 +72,72 @@ class Mapper(Protocol):
     ) -> Iterator[Any]: ...
 
 
-def run(
-    protocol: DeepFilter,
-    method: str,
-    *,
-    beats: int | None = None,
-    mapper: Mapper = map,
-    done: Callable[[int], None] = lambda beats: None,
-) -> Result:
-    """Clean the test beats of both versions and score them.
+class Benchmark(Protocol):
+    """A test that methods can be put to.
 
-    A method that learns is fitted for each version on its training beats. Beats are cleaned one by
-    one, in chunks that do not depend on the number of processes behind ``mapper``.
-
-    Args:
-        protocol: where the beats come from.
-        method: name of a rival.
-        beats: how many beats of each version, evenly spread; by default all.
-        mapper: what applies a function to chunks of beats.
-        done: called with the number of beats whenever some more are done.
+    Attributes:
+        unit: what it counts, e.g. ``"beats"``.
     """
-    rival = rivals.get(method)
-    numbers, records, factors, scores, total = [], [], [], [], 0
-    examples = None
-    for version in VERSIONS:
-        if isinstance(rival, rivals.Learner):
-            training = protocol.noisy_beats("train", version, fresh=rival.fresh_noise)
-            rival.fit(training.noisy, training.clean, protocol.fs)
-        test = protocol.noisy_beats("test", version)
-        chosen = _spread(len(test), beats)
-        chunks = np.split(test.noisy[chosen], range(_CHUNK, len(chosen), _CHUNK))
-        cleaned = []
-        for chunk in mapper(partial(_clean, rival, protocol.fs), chunks):
-            cleaned.append(chunk)
-            done(len(chunk))
-        if examples is None:
-            examples = _examples(rival, test, protocol.fs)
-        scores.append(_score(test, chosen, np.concatenate(cleaned)))
-        numbers.append(total + chosen)
-        records.append(test.record[chosen])
-        factors.append(test.factor[chosen])
-        total += len(test)
-    assert examples is not None
-    return Result(
-        method=method,
-        total=total,
-        beat=np.concatenate(numbers),
-        record=np.concatenate(records),
-        factor=np.concatenate(factors),
-        values={name: np.concatenate([score[name] for score in scores]) for name in MEASURES},
-        examples=examples,
-    )
+
+    unit: str
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods that are run where none are named."""
+        ...
+
+    def version(self, method: str) -> str:
+        """What of a method could change: :attr:`Result.version`.
+
+        Raises:
+            ValueError: there is no such method; the message lists those there are.
+        """
+        ...
+
+    def size(self, part: int | None) -> int:
+        """How many beats, pieces, … ``part`` is of it."""
+        ...
+
+    def run(
+        self,
+        method: str,
+        *,
+        part: int | None = None,
+        mapper: Mapper = map,
+        done: Callable[[int], None] = lambda count: None,
+    ) -> Result:
+        """Score a method; the number of processes behind ``mapper`` changes nothing.
+
+        Args:
+            method: its name or, where the benchmark takes networks, a model file.
+            part: how much of the test, evenly spread over it; by default all.
+            done: called with the number of beats, pieces, … whenever some more are done.
+        """
+        ...
+
+    def summary(self, result: Result) -> str:
+        """The result in a few words."""
+        ...
+
+
+def label(method: str) -> str:
+    """What a method is called in results.
+
+    Its name; of a model file that of the file without the suffix; of the folder of a training run
+    its last two parts, e.g. ``"Ultralight_IPM_DAE-version_0"``.
+    """
+    if method.endswith(".safetensors"):
+        return Path(method).stem
+    return "-".join(Path(method).parts[-2:])
 
 
 def save(result: Result, path: Path) -> None:
     """Write a result; the file appears when it is complete."""
     arrays: dict[str, Any] = {
-        "method": result.method,
-        "total": result.total,
-        "beat": result.beat,
-        "record": result.record,
-        "factor": result.factor,
-        **result.values,
-        **{f"example_{name}": value for name, value in vars(result.examples).items()},
+        name: value for name, value in vars(result).items() if name not in _GROUPS
     }
+    for group in _GROUPS:
+        arrays |= {f"{group}.{name}": value for name, value in getattr(result, group).items()}
     with replacing(path) as aside:
         np.savez_compressed(aside, **arrays)
 
@@ -170,61 +151,55 @@ def load(path: Path) -> Result:
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            groups: dict[str, dict[str, Any]] = {
+                group: {
+                    name.removeprefix(f"{group}."): stored[name]
+                    for name in stored.files
+                    if name.startswith(f"{group}.")
+                }
+                for group in _GROUPS
+            }
             return Result(
                 method=str(stored["method"]),
+                version=str(stored["version"]),
                 total=int(stored["total"]),
-                beat=stored["beat"],
+                done=int(stored["done"]),
+                diverged=int(stored["diverged"]),
+                item=stored["item"],
                 record=stored["record"],
-                factor=stored["factor"],
-                values={name: stored[name] for name in MEASURES},
-                examples=Examples(
-                    factor=stored["example_factor"],
-                    clean=stored["example_clean"],
-                    noisy=stored["example_noisy"],
-                    cleaned=stored["example_cleaned"],
-                ),
+                **groups,
             )
     except (KeyError, ValueError, BadZipFile) as error:
         raise ValueError(f"{path} is no stored result ({error}); run it with --force") from error
 
 
-def _clean(rival: rivals.Rival, fs: float, noisy: Array) -> Array:
-    """Clean beats (beats, 512) one by one; a beat whose result is not finite becomes NaN."""
-    with np.errstate(all="ignore"):
-        cleaned = np.stack([rival.denoise(beat, fs) for beat in noisy])
-    cleaned[~np.isfinite(cleaned).all(axis=1)] = np.nan
-    return cleaned
+def load_all(folder: Path, order: Sequence[str]) -> list[Result]:
+    """All results in ``folder``: first those of ``order``, then others by their names."""
+    stored = sorted(path.stem for path in folder.glob("*.npz"))
+    known = [name for name in order if name in stored]
+    names = [*known, *(name for name in stored if name not in known)]
+    return [load(folder / f"{name}.npz") for name in names]
 
 
-def _score(test: NoisyBeats, chosen: NDArray[np.int64], cleaned: Array) -> dict[str, Array]:
-    x, noisy, y = (
-        beats[..., np.newaxis] for beats in (test.clean[chosen], test.noisy[chosen], cleaned)
-    )
-    return {
-        "ssd": metrics.ssd(x, y),
-        "mad": metrics.mad(x, y),
-        "prd_deepfilter": metrics.prd_deepfilter(x, y, float(test.clean.mean())),
-        "cosine": metrics.cosine_similarity(x, y),
-        "prd": metrics.prd(x, y),
-        "snr_improvement": metrics.snr_improvement(x, noisy, y),
-        "cosine_centred": metrics.cosine_similarity(x, y, centred=True),
-        "rmse": metrics.rmse(x, y),
-    }
+def anchor_of(results: Sequence[Result], wanted: str | None, default: str) -> Result | None:
+    """The result that the others are compared with; none where the default is not usable.
+
+    Raises:
+        ValueError: the method ``wanted`` has no result, or one that is not a number.
+    """
+    usable = {result.method: result for result in results if not result.diverged}
+    if wanted is not None and wanted not in usable:
+        raise ValueError(f"no result of {wanted!r} to compare with; there are: {', '.join(usable)}")
+    return usable.get(wanted or default)
 
 
-def _examples(rival: rivals.Rival, test: NoisyBeats, fs: float) -> Examples:
-    """Beats of the first record: for each factor of the figure the first that is nearest."""
-    factors = test.factor[test.record == test.record[0]]
-    shown = [int(np.abs(factors - wanted).argmin()) for wanted in _EXAMPLE_FACTORS]
-    return Examples(
-        factor=test.factor[shown],
-        clean=test.clean[shown],
-        noisy=test.noisy[shown],
-        cleaned=_clean(rival, fs, test.noisy[shown]),
-    )
+def in_common(ours: Result, theirs: Result) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where each of two results holds the items that both have."""
+    _, first, second = np.intersect1d(ours.item, theirs.item, return_indices=True)
+    return first, second
 
 
-def _spread(total: int, wanted: int | None) -> NDArray[np.int64]:
-    """Indices of ``wanted`` of ``total`` beats, evenly spread."""
+def spread(total: int, wanted: int | None) -> NDArray[np.int64]:
+    """Indices of ``wanted`` of ``total`` items, evenly spread."""
     count = total if wanted is None else min(wanted, total)
     return np.rint(np.linspace(0, total - 1, count)).astype(np.int64)

@@ -55,6 +55,25 @@ def bootstrap(values: Values, records: NDArray[Any], resamples: int = RESAMPLES)
     return Interval(float(values.mean()), float(low), float(high))
 
 
+def over_records(values: Values, records: NDArray[Any], resamples: int = RESAMPLES) -> Interval:
+    """The mean of the records' means, each record counting the same, and its interval.
+
+    Args:
+        values: (windows,); NaN is left out, and with it a record that has nothing else.
+        records: which record each window is of, (windows,).
+        resamples: see :func:`bootstrap`.
+
+    Returns:
+        All NaN where there is no value at all.
+    """
+    known = ~np.isnan(values)
+    if not known.any():
+        return Interval(np.nan, np.nan, np.nan)
+    names, index = np.unique(records[known], return_inverse=True)
+    means = np.bincount(index, values[known]) / np.bincount(index)
+    return bootstrap(means, names, resamples)
+
+
 def paired_difference(
     values: Values, others: Values, records: NDArray[Any], resamples: int = RESAMPLES
 ) -> Interval:

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from ipmdae.engine import complexity
 from ipmdae.evaluation.metrics import METRICS
 from ipmdae.nn.ipm_dae import UltralightIPMDAE
 from ipmdae.protocols import Pairs, stack
+from ipmdae.rivals.networks.complexity import measure
 
 _BATCH = 64
 
@@ -68,7 +70,7 @@ class Report:
         return "\n".join(lines)
 
 
-def evaluate(network: UltralightIPMDAE, pairs: Pairs, device: str = "cpu") -> Report:
+def evaluate(network: nn.Module, pairs: Pairs, device: str = "cpu") -> Report:
     """Clean all pairs with ``network`` and score them."""
     noisy, clean = stack(pairs)
     cleaned = run(network, noisy, device)
@@ -83,10 +85,9 @@ def evaluate(network: UltralightIPMDAE, pairs: Pairs, device: str = "cpu") -> Re
         for name, metric in METRICS.items()
     }
     windows, samples, leads = clean.shape
-    macs = complexity.multiply_accumulates(network.architecture, samples)
     return Report(
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        multiply_accumulates=sum(macs.values()),
+        multiply_accumulates=multiply_accumulates(network, samples, leads),
         windows=windows,
         samples=samples,
         leads=leads,
@@ -95,9 +96,7 @@ def evaluate(network: UltralightIPMDAE, pairs: Pairs, device: str = "cpu") -> Re
     )
 
 
-def run(
-    network: UltralightIPMDAE, noisy: NDArray[np.float32], device: str = "cpu"
-) -> NDArray[np.float32]:
+def run(network: nn.Module, noisy: NDArray[np.float32], device: str = "cpu") -> NDArray[np.float32]:
     """Clean windows (windows, time, leads) batch by batch, in evaluation mode."""
     network.to(device).eval()
     with torch.inference_mode():
@@ -106,6 +105,13 @@ def run(
             for start in range(0, len(noisy), _BATCH)
         ]
     return np.concatenate(batches)
+
+
+def multiply_accumulates(network: nn.Module, samples: int, leads: int) -> int:
+    """For one window: of our networks by their architecture, of others by running them."""
+    if isinstance(network, UltralightIPMDAE):
+        return sum(complexity.multiply_accumulates(network.architecture, samples).values())
+    return measure(network, samples, leads).multiply_accumulates
 
 
 def _score(values: NDArray[np.float64]) -> Score:

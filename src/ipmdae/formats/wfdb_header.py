@@ -10,9 +10,7 @@ from typing import Any
 import wfdb  # type: ignore[import-untyped]
 
 from ipmdae.formats.errors import FormatError
-
-TIME_OF_DAY = "time of day"
-"""Metadata of a recording whose start is known without the date."""
+from ipmdae.formats.fields import TIME_OF_DAY
 
 
 def header_path(path: Path) -> Path:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.files import replacing_together
-from ipmdae.formats import wfdb_annotations, wfdb_signals
+from ipmdae.formats import description, wfdb_annotations, wfdb_signals
 from ipmdae.formats.blocks import SignalWriter
 from ipmdae.formats.errors import FormatError
+from ipmdae.formats.fields import TIME_OF_DAY
 from ipmdae.formats.spool import Read, SpoolingWriter
-from ipmdae.formats.wfdb_header import TIME_OF_DAY, header_path
+from ipmdae.formats.wfdb_header import header_path
 from ipmdae.recording import Header, Recording, Resolution, millivolts
 
 _BLOCK = 1 << 18
@@ -44,6 +45,7 @@ def open_writer(header: Header, path: Path) -> SignalWriter:
 
 def _compose(recording: Header, read: Read, path: Path) -> None:
     header, name = header_path(path), _name(path)
+    description.warn_lost(path, recording, "WFDB", lost={})
     resolution = [
         how or Resolution(unit=unit)
         for how, unit in zip(recording.resolution, recording.units, strict=True)

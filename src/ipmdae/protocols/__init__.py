@@ -63,9 +63,11 @@ def open_protocol(name: str, **settings: Any) -> TrainingProtocol:
         ValueError: there is no such protocol.
     """
     from ipmdae.protocols.clinic import Clinic
+    from ipmdae.protocols.deepfilter_pairs import DeepFilterTraining
     from ipmdae.protocols.reference import Reference
 
-    known: dict[str, Callable[..., TrainingProtocol]] = {p.name: p for p in (Reference, Clinic)}
+    protocols = (Reference, Clinic, DeepFilterTraining)
+    known: dict[str, Callable[..., TrainingProtocol]] = {p.name: p for p in protocols}
     if name not in known:
         raise ValueError(f"unknown protocol {name!r}; there are: {', '.join(known)}")
     return known[name](**settings)

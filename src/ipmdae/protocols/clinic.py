@@ -167,7 +167,8 @@ class ClinicPairs:
         start += int(rng.integers(-(self.window // 2), self.window // 2 + 1))
         start = min(max(start, 0), len(signal) - augment.reach(self.window, tempo))
         window = augment.at_tempo(signal[:, np.newaxis], start, self.window, tempo)
-        return window * np.float32(rng.choice(POLARITIES))
+        turned: Array = window * np.float32(rng.choice(POLARITIES))
+        return turned
 
     def _noise(self, rng: np.random.Generator) -> Array:
         """One kind alone (half of the draws) or all three in random shares, (window, 1)."""

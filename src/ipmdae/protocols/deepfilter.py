@@ -40,7 +40,7 @@ _UP, _DOWN = 36, 25
 _BEFORE_P = 10  # samples at 250 Hz
 _PADDING = 16
 _SEED = 1234
-_FACTORS = (20, 200)  # hundredths, the upper end excluded
+FACTORS = (20, 200)  # hundredths, the upper end excluded
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class DeepFilter:
         beats = self._train if part == "train" else self._test
         factor = self.factors[part]
         cut = random_pieces if fresh else pieces
-        noise = cut(self._noise(part, version), len(beats))
+        noise = cut(self.noise(part, version), len(beats))
         return NoisyBeats(beats.clean, beats.record, add_noise(beats.clean, noise, factor), factor)
 
     @cached_property
@@ -137,7 +137,7 @@ class DeepFilter:
         """The noise factors: all of the training beats are drawn before those of the test."""
         generator = np.random.RandomState(_SEED)
         return {
-            part: generator.randint(*_FACTORS, size=self._count(part)) / 100
+            part: generator.randint(*FACTORS, size=self._count(part)) / 100
             for part in ("train", "test")
         }
 
@@ -162,7 +162,7 @@ class DeepFilter:
         marks = qtdb.read_marks(Path(self.qtdb_folder), name, "pu1")
         return beat_bounds(marks.sample, np.array(marks.symbol))
 
-    def _noise(self, part: Part, version: Version) -> Array:
+    def noise(self, part: Part, version: Version) -> Array:
         """One channel of one half of bw, as it is on disk (its scale does not matter)."""
         noise = nstdb.read(Path(self.nstdb_folder), "bw").signal
         first, half = (version == 1) == (part == "train"), len(noise) // 2

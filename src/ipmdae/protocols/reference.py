@@ -39,6 +39,8 @@ class Reference:
         split_idx: how many records of that order train; the rest validate.
         time_win: length of a window in s.
         snr: of the noisy windows, in dB.
+        common_noise: the same noise on both leads, as published, or each its own; lead 0 has the
+            same either way.
         seed: of all noise that is drawn.
     """
 
@@ -48,6 +50,7 @@ class Reference:
     split_idx: int = splits.PUBLISHED_TRAINING_RECORDS
     time_win: float = 5
     snr: float = 0.0
+    common_noise: bool = True
     seed: int = 0
 
     name = "reference"
@@ -89,7 +92,7 @@ class Reference:
         noise = self._noise("train")
         signals = [qtdb.read_centred(Path(self.qtdb_folder), name) for name in self.records[0]]
         if fresh:
-            return FreshPairs(signals, noise, self.window, self.snr, self.seed)
+            return FreshPairs(signals, noise, self.window, self.snr, self.seed, self.common_noise)
         return self._static(signals, noise)
 
     def validation(self) -> StaticPairs:
@@ -107,11 +110,13 @@ class Reference:
             np.concatenate([mixing.cut(signal, self.window) for signal in signals])
         )
         pieces = mixing.cut(noise, self.window)
-        rng = np.random.default_rng(self.seed)
-        total = np.zeros((len(clean), self.window, 1), np.float32)
-        for kind in pieces:
-            total += kind[rng.integers(0, len(kind), len(clean))]
-        return StaticPairs(add_common_noise(clean, total, self.snr), clean)
+        seeds = [[self.seed]] if self.common_noise else [[self.seed], [self.seed, 1]]
+        total = np.zeros((len(clean), self.window, len(seeds)), np.float32)
+        for lead, seed in enumerate(seeds):
+            rng = np.random.default_rng(seed)
+            for kind in pieces:
+                total[..., lead] += kind[rng.integers(0, len(kind), len(clean)), :, 0]
+        return StaticPairs(add_noise(clean, total, self.snr), clean)
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,7 @@ class FreshPairs:
     window: int
     snr: float
     seed: int
+    common_noise: bool = True
 
     @cached_property
     def _starts(self) -> list[tuple[int, int]]:
@@ -158,8 +164,14 @@ class FreshPairs:
         start += int(rng.integers(-(self.window // 2), self.window // 2 + 1))
         start = min(max(start, 0), len(signal) - self.window)
         clean = scale_to_unit_range(signal[start : start + self.window])
-        total = mixing.draw_pieces(self.noise, self.window, rng).sum(axis=0)
-        return add_common_noise(clean, total, self.snr), clean
+        total = np.concatenate(
+            [
+                mixing.draw_pieces(self.noise, self.window, rng).sum(axis=0)
+                for _ in range(1 if self.common_noise else signal.shape[1])
+            ],
+            axis=1,
+        )
+        return add_noise(clean, total, self.snr), clean
 
 
 def scale_to_unit_range(windows: Array) -> Array:
@@ -170,7 +182,10 @@ def scale_to_unit_range(windows: Array) -> Array:
     return scaled
 
 
-def add_common_noise(clean: Array, noise: Array, snr: float) -> Array:
-    """Add one noise (..., time, 1) to all leads; powers include the mean and all leads."""
-    common = np.broadcast_to(noise, clean.shape)
-    return mixing.mix(clean, common, snr, of="total", per_lead=False)
+def add_noise(clean: Array, noise: Array, snr: float) -> Array:
+    """Add noise (..., time, 1 or leads), one to all leads or each its own, to windows.
+
+    Powers include the mean and all leads, which are scaled by one factor.
+    """
+    noise = np.broadcast_to(noise, clean.shape)
+    return mixing.mix(clean, noise, snr, of="total", per_lead=False)

@@ -4,7 +4,8 @@
 train, the rest validate. ``sorted`` is alphabetical; ``random-k`` shuffles patients (not records)
 with seed k, so that with the 91 training records of the published protocol no patient stands on
 both sides. ``clinic/{train,validation,test}.txt`` are fixed sets, each patient in one of them;
-``deepfilter/{train,test}.txt`` are the published ones (sele0122, of a test patient, trains).
+``deepfilter/{train,test}.txt`` are the published ones (sele0122, of a test patient, trains);
+``deepfilter/validation.txt`` are those of the training records that networks are validated on.
 """
 
 from __future__ import annotations

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ipmdae import figures
-from ipmdae.evaluation import benchmark_figures
-from ipmdae.evaluation.benchmark import Result
-from ipmdae.evaluation.intervals import Interval, bootstrap, paired_difference
-from ipmdae.evaluation.published import (
+from ipmdae import figures, rivals
+from ipmdae.evaluation import tables
+from ipmdae.evaluation.benchmark import Result, anchor_of, in_common, load_all
+from ipmdae.evaluation.deepfilter import figures as drawings
+from ipmdae.evaluation.deepfilter.published import (
     FACTOR_EDGES,
     MECGE,
     MECGE_BY_FACTOR,
@@ -21,6 +18,7 @@ from ipmdae.evaluation.published import (
     ROWS,
     Row,
 )
+from ipmdae.evaluation.intervals import bootstrap, paired_difference
 from ipmdae.files import replacing
 
 _ANCHOR = "iir"
@@ -93,29 +91,30 @@ _READING = """\
 """
 
 
-def write(results: Sequence[Result], output: Path) -> list[Path]:
-    """Write the tables to ``output`` and the figures below it; the paths that were written.
+def write(results: Path, output: Path, *, against: str | None = None) -> list[Path]:
+    """Write ``deepfilter.md`` and its figures; see :class:`ipmdae.evaluation.benchmarks.Reporter`.
 
     Raises:
-        ValueError: there are no results.
+        ValueError: nothing is stored of the method ``against``.
     """
-    if not results:
-        raise ValueError("there are no results to report")
+    stored = load_all(results / "deepfilter", rivals.names())
+    if not stored:
+        return []
     drawn = {
-        "deepfilter_examples.png": benchmark_figures.examples(results),
-        "deepfilter_by_factor.png": benchmark_figures.by_factor(results),
+        "deepfilter_examples.png": drawings.examples(stored),
+        "deepfilter_by_factor.png": drawings.by_factor(stored),
     }
     paths = [output / "deepfilter.md"]
     for name, figure in drawn.items():
         paths.append(output / "figures" / name)
         figures.save(figure, paths[-1], dpi=_DPI)
     with replacing(paths[0]) as aside:
-        aside.write_text(markdown(results), encoding="utf-8")
+        aside.write_text(markdown(stored, anchor_of(stored, against, _ANCHOR)), encoding="utf-8")
     return paths
 
 
-def markdown(results: Sequence[Result]) -> str:
-    """All tables as Markdown."""
+def markdown(results: Sequence[Result], anchor: Result | None) -> str:
+    """All tables as Markdown, with differences to ``anchor`` where there is one."""
     sections = [
         _INTRODUCTION,
         _incomplete(results),
@@ -129,8 +128,7 @@ def markdown(results: Sequence[Result]) -> str:
         "## By noise factor\n\nSSD / CosSim; the lower edge belongs to a bin.\n",
         _factor_table(results),
         "![Mean SSD by noise factor](figures/deepfilter_by_factor.png)\n",
-        f"## Against `{_ANCHOR}`, beat by beat\n",
-        _paired_table(results),
+        _paired(results, anchor),
         "![Beats of a test record](figures/deepfilter_examples.png)\n",
         _READING,
         "## Sources\n",
@@ -150,59 +148,60 @@ def _incomplete(results: Sequence[Result]) -> str:
 
 
 def _parts(results: Sequence[Result]) -> str:
-    if all(len(result) == result.total for result in results):
+    if all(result.done == result.total for result in results):
         return ""
     return (
         "Where a row names fewer beats, it is of a part of them, evenly spread over the test "
-        "(option `--beats`); the same command without it runs them all.\n"
+        "(option `--part`); the same command without it runs them all.\n"
     )
 
 
 def _main_table(results: Sequence[Result]) -> str:
     rows = [_measured(result, _PUBLISHED_MEASURES) for result in results]
     rows += [_published(row) for row in ROWS]
-    return _table(["method", *(_NAMES[name] for name in _PUBLISHED_MEASURES)], rows)
+    return tables.table(["method", *(_NAMES[name] for name in _PUBLISHED_MEASURES)], rows)
 
 
 def _measure_table(results: Sequence[Result], measures: Sequence[str]) -> str:
     rows = [_measured(result, measures) for result in results]
-    return _table(["method", *(_NAMES[name] for name in measures)], rows)
+    return tables.table(["method", *(_NAMES[name] for name in measures)], rows)
 
 
 def _factor_table(results: Sequence[Result]) -> str:
     rows = []
     for result in results:
-        cells = [f"`{result.method}`{_remark(result)}"]
+        cells = [result.title("beats")]
+        factor = result.labels["factor"]
         for low, high in pairwise(FACTOR_EDGES):
-            inside = (result.factor >= low) & (result.factor < high)
-            means = [_mean(result.values[name][inside]) for name in ("ssd", "cosine")]
+            inside = (factor >= low) & (factor < high)
+            means = [tables.mean(result.values[name][inside]) for name in ("ssd", "cosine")]
             cells.append(" / ".join(means))
         rows.append(cells)
     published = [f"{ssd:.3f} / {cosine:.3f}" for ssd, cosine in MECGE_BY_FACTOR]
     rows.append([f"MECG-E {MECGE}", *published])
-    return _table(["method", *(f"{a:g}-{b:g}" for a, b in pairwise(FACTOR_EDGES))], rows)
+    return tables.table(["method", *(f"{a:g}-{b:g}" for a, b in pairwise(FACTOR_EDGES))], rows)
 
 
-def _paired_table(results: Sequence[Result]) -> str:
-    anchor = next((result for result in results if result.method == _ANCHOR), None)
-    if anchor is None or anchor.diverged:
-        return f"`{_ANCHOR}` has not been run.\n"
+def _paired(results: Sequence[Result], anchor: Result | None) -> str:
+    if anchor is None:
+        return ""
     rows = []
     for result in results:
         if result is anchor:
             continue
-        cells = [f"`{result.method}`{_remark(result)}"]
+        cells = [result.title("beats")]
         for name in ("ssd", "cosine"):
-            _, ours, theirs = np.intersect1d(result.beat, anchor.beat, return_indices=True)
+            ours, theirs = in_common(result, anchor)
             if result.diverged or len(ours) == 0:
                 cells.append("-")
                 continue
             difference = paired_difference(
                 result.values[name][ours], anchor.values[name][theirs], result.record[ours]
             )
-            cells.append(_interval(difference))
+            cells.append(tables.estimate(difference))
         rows.append(cells)
-    return _table(["method", "SSD difference (mV²)", "CosSim difference"], rows)
+    header = ["method", "SSD difference (mV²)", "CosSim difference"]
+    return f"## Against `{anchor.method}`, beat by beat\n\n{tables.table(header, rows)}"
 
 
 def _deviations(results: Sequence[Result]) -> str:
@@ -228,15 +227,15 @@ def _deviations(results: Sequence[Result]) -> str:
 
 
 def _measured(result: Result, measures: Sequence[str]) -> list[str]:
-    cells = [f"`{result.method}`{_remark(result)}"]
+    cells = [result.title("beats")]
     for name in measures:
         values = result.values[name]
         if result.diverged:
             cells.append("-")
         else:
             cells.append(
-                f"{_mean(values)} ± {_number(float(values.std()))} "
-                f"{_limits(bootstrap(values, result.record))}"
+                f"{tables.mean(values)} ± {tables.number(float(values.std()))} "
+                f"{tables.limits(bootstrap(values, result.record))}"
             )
     return cells
 
@@ -244,38 +243,3 @@ def _measured(result: Result, measures: Sequence[str]) -> list[str]:
 def _published(row: Row) -> list[str]:
     values = (row.ssd, row.mad, row.prd, row.cosine)
     return [f"{row.title} {row.source}", *(f"{value:.3f}" for value in values)]
-
-
-def _remark(result: Result) -> str:
-    """What a reader must know of a row: that it diverged, or is of a part of the beats."""
-    remarks = []
-    if result.diverged:
-        remarks.append(f"diverged on {result.diverged:,} beats")
-    if len(result) < result.total:
-        remarks.append(f"{len(result):,} of {result.total:,} beats")
-    return f" ({'; '.join(remarks)})" if remarks else ""
-
-
-def _interval(interval: Interval) -> str:
-    return f"{_number(interval.mean)} {_limits(interval)}"
-
-
-def _limits(interval: Interval) -> str:
-    return f"[{_number(interval.low)}, {_number(interval.high)}]"
-
-
-def _mean(values: NDArray[np.float64]) -> str:
-    """The mean, where there is one: a diverged method has none, nor has an empty bin."""
-    finite = len(values) > 0 and bool(np.isfinite(values).all())
-    return _number(float(values.mean())) if finite else "-"
-
-
-def _number(value: float) -> str:
-    if np.isnan(value):
-        return "-"
-    return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

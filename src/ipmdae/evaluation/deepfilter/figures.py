@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from ipmdae.evaluation.benchmark import Result
-from ipmdae.evaluation.published import FACTOR_EDGES, MECGE_BY_FACTOR
+from ipmdae.evaluation.deepfilter.published import FACTOR_EDGES, MECGE_BY_FACTOR
 from ipmdae.protocols.deepfilter import FS
 
 _INK, _FAINT, _NOISE = "#16181d", "#7d8594", "#c8553d"
@@ -23,18 +23,18 @@ def examples(results: Sequence[Result]) -> Figure:
     usable = [result for result in results if not result.diverged]
     best = sorted(usable, key=lambda result: -float(result.values["cosine"].mean()))[:_SHOWN]
     first = results[0].examples
-    rows, columns = 1 + len(best), len(first.factor)
+    rows, columns = 1 + len(best), len(first["factor"])
     figure = Figure(figsize=(10, 1.5 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
-    time = np.arange(first.clean.shape[1]) / FS
+    time = np.arange(first["clean"].shape[1]) / FS
     for column in range(columns):
-        clean = first.clean[column]
-        noisy = first.noisy[column]
+        clean = first["clean"][column]
+        noisy = first["noisy"][column]
         # The wander is centred upon the beat: its offset alone would leave no room for its shape.
         grid[0, column].plot(time, noisy - np.median(noisy - clean), color=_NOISE, linewidth=0.8)
-        grid[0, column].set_title(f"r = {first.factor[column]:g}", fontsize=9)
+        grid[0, column].set_title(f"r = {first['factor'][column]:g}", fontsize=9)
         for axes, result in zip(grid[1:, column], best, strict=True):
-            axes.plot(time, result.examples.cleaned[column], color=_INK, linewidth=0.9)
+            axes.plot(time, result.examples["cleaned"][column], color=_INK, linewidth=0.9)
         for axes in grid[:, column]:
             axes.plot(time, clean, color=_FAINT, linewidth=0.7, zorder=0)
             axes.spines[["top", "right"]].set_visible(False)
@@ -52,9 +52,9 @@ def by_factor(results: Sequence[Result]) -> Figure:
     axes = figure.subplots()
     colours = colormaps["tab20"].colors  # type: ignore[attr-defined]
     for at, result in enumerate(results):
-        index = np.digitize(result.factor, _BINS)
+        index = np.digitize(result.labels["factor"], _BINS)
         present = np.unique(index)
-        middles = [result.factor[index == i].mean() for i in present]
+        middles = [result.labels["factor"][index == i].mean() for i in present]
         means = [max(float(result.values["ssd"][index == i].mean()), _TINY) for i in present]
         style = "-" if at < 10 else "--"
         axes.plot(middles, means, style, color=colours[at % 20], linewidth=1.3, label=result.method)

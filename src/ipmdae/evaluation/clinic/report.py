@@ -1,0 +1,167 @@
+"""The page of protocol P3, made from stored results alone: noise, harm, and clinical measures."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from ipmdae import figures
+from ipmdae.engine import model_names
+from ipmdae.evaluation import subjects
+from ipmdae.evaluation.benchmark import Result, anchor_of, load_all
+from ipmdae.evaluation.clinic import figures as drawings
+from ipmdae.evaluation.clinic import scores as numbers
+from ipmdae.evaluation.clinic import tables
+from ipmdae.evaluation.clinic.scores import Score
+from ipmdae.evaluation.clinical import report as clinical
+from ipmdae.files import replacing
+from ipmdae.protocols.clinic_test import CLEAN, KINDS
+
+_DPI = 80
+
+_INTRODUCTION = """\
+# Protocol clinic: whole leads in mV with real noise
+
+Protocol P3 of this project. The 14 test records of the QT Database, both leads, lead by lead; of
+each lead ten pieces of 30 s, evenly spread, less the recording's constant offset and nothing else.
+To each the noise of the MIT-BIH Noise Stress Test Database: baseline wander, electrode motion,
+muscle artefact, and all three with equal power; of its last 15 min, both channels, independent in
+the two leads. The networks that ship saw neither these patients nor this noise. A method gets the
+noisy piece alone. The middle 20 s are scored, so that no method is judged by the ends of a piece.
+Made by
+
+```
+pip install ".[benchmark]"
+ipmdae download qtdb nstdb --to datasets
+ipmdae benchmark run --protocol clinic --jobs 2
+ipmdae benchmark run --protocol clinical --jobs 2
+```
+
+and again, from what these stored, by `ipmdae benchmark report --protocol clinic`.
+
+Measures, of signals less their own mean over the 20 s: SNR by AC power, its improvement, root mean
+squared error, PRD 100 √(Σe² / Σx²), SSD Σe², MAD max |e|, cosine similarity (correlation). Each
+cell is the mean of the records' means and its 95 % interval: the 14 records are drawn again 10,000
+times. Differences are on the same signals. `clinic.csv` and `clinical.csv` hold all the numbers.
+
+**The "clean" signals are real recordings with some wander and noise of their own.** Who takes that
+off, too, is charged for it: no method can reach a high SNR here, and the best at 10 dB may well be
+the one that does least.
+"""
+
+_CLEAN_TEXT = """\
+## Clean in
+
+The same pieces with nothing added. SNR of what comes out to what went in; changed share of the AC
+power, in all and of each band's own power (sums over a record). What the recordings hold below
+0.67 Hz is wander, and slow parts of T waves and ST segments; above 40 Hz it is the sharp parts of
+the QRS complex, and muscle and mains noise.
+"""
+
+_READING = """\
+## How to read it
+
+- `fir` and `iir` are DeepFilter's, with a high-pass of 0.67 Hz; `tv` and `neurokit-engzeemod2012`
+  (a 50-Hz notch) take off no baseline. NeuroKit2's methods other than `neurokit` and
+  `neurokit-biosppy` prepare a signal for a QRS detector and change its shape on purpose.
+- `wiener` was fitted on 2,000 training windows of this protocol; the other classical methods saw
+  none. `lmmse` of DeepFilter's benchmark needs windows that begin at the same point of a beat.
+- Networks were trained on 10-s windows of other patients and the first 15 min of the same noise
+  records: the same sensors, though not the same noise. How far that carries to other recorders
+  is not measured here.
+"""
+
+
+def write(results: Path, output: Path, *, against: str | None = None) -> list[Path]:
+    """Write ``clinic.md``, its figures and CSV files; see
+    :class:`ipmdae.evaluation.benchmarks.Reporter`.
+
+    Raises:
+        ValueError: nothing is stored of the method ``against``.
+    """
+    noise, clinic = (load_all(results / name, subjects.names()) for name in ("clinic", "clinical"))
+    if not noise and not clinic:
+        return []
+    _warn_of_old(noise + clinic)
+    anchor = anchor_of(noise, against, _best_model(noise))
+    scores = [numbers.score(result, anchor) for result in noise]
+    paths = [output / "clinic.md"]
+    for name, figure in (_drawn(scores) if scores else {}).items():
+        paths.append(output / "figures" / name)
+        figures.save(figure, paths[-1], dpi=_DPI)
+    if scores:
+        paths.append(output / "clinic.csv")
+        numbers.write(scores, paths[-1])
+    if clinic:
+        paths.append(output / "clinical.csv")
+        clinical.write(clinic, paths[-1])
+    with replacing(paths[0]) as aside:
+        aside.write_text(markdown(scores, clinic, anchor), encoding="utf-8")
+    return paths
+
+
+def markdown(scores: Sequence[Score], clinic: Sequence[Result], anchor: Result | None) -> str:
+    """All tables as Markdown, with differences to ``anchor`` where there is one."""
+    sections = [_INTRODUCTION]
+    if any(r.done < r.total for r in (*(score.result for score in scores), *clinic)):
+        sections.append("**A row that names pieces or recordings is of a part of the test.**\n")
+    if scores:
+        sections += ["## All noise\n", tables.overall(scores)]
+        sections += ["![Gain by noise and SNR](figures/clinic_gain.png)\n"]
+        for kind in KINDS:
+            sections += _kind(scores, kind, anchor)
+        sections += ["![A piece of a test record](figures/clinic_examples.png)\n"]
+        sections += [_CLEAN_TEXT, tables.clean(scores)]
+        sections += ["![Gain against change of clean leads](figures/clinic_harm.png)\n"]
+    if clinic:
+        sections += ["## What is read off an ECG\n", *clinical.sections(clinic)]
+    return "\n".join([*sections, _READING])
+
+
+def _kind(scores: Sequence[Score], kind: str, anchor: Result | None) -> list[str]:
+    """The section of one kind of noise, its further tables folded away."""
+    title = drawings.KIND_TITLES[kind]
+    parts = [f"## {title[0].upper()}{title[1:]}\n"]
+    first, *others = tables.NAMES
+    parts += [f"{tables.NAMES[first]}:\n", tables.by_snr(scores, first, kind)]
+    if anchor is not None and len(scores) > 1:
+        parts += [f"Difference to `{anchor.method}`, dB:\n"]
+        parts += [tables.differences(scores, first, kind, anchor.method)]
+    parts += ["<details><summary>RMSE, PRD and the other measures</summary>\n"]
+    for name in others:
+        parts += [f"{tables.NAMES[name]}:\n", tables.by_snr(scores, name, kind)]
+    return [*parts, "</details>\n"]
+
+
+def _drawn(scores: Sequence[Score]) -> dict[str, Figure]:
+    return {
+        "clinic_gain.png": drawings.gain(scores),
+        "clinic_examples.png": drawings.examples(scores),
+        "clinic_harm.png": drawings.harm(scores),
+    }
+
+
+def _best_model(results: Sequence[Result]) -> str:
+    """The shipped model with the highest mean gain; empty where none was run."""
+    gains = {
+        result.method: float(
+            result.values["snr_improvement"][result.labels["kind"] != CLEAN].mean()
+        )
+        for result in results
+        if result.method in model_names() and not result.diverged
+    }
+    return max(gains, key=gains.__getitem__, default="")
+
+
+def _warn_of_old(results: Sequence[Result]) -> None:
+    """Warn of results of a model that ships with other weights by now."""
+    for name in sorted({result.method for result in results} & set(model_names())):
+        version = subjects.find(name).version
+        if any(result.method == name and result.version != version for result in results):
+            warnings.warn(
+                f"stored results of {name} are of other weights than those that ship: run it again",
+                stacklevel=3,
+            )

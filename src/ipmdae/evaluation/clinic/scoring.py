@@ -1,0 +1,184 @@
+"""The pieces of protocol P3 cleaned by a method and scored one by one.
+
+All measures are of the middle of a piece (:data:`ipmdae.protocols.clinic_test.SCORED`) and of
+signals less their own mean over it: the level of a lead is arbitrary, and a method's loss of it is
+no error of shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import periodogram
+
+from ipmdae.data import nstdb, qtdb
+from ipmdae.evaluation import metrics, subjects
+from ipmdae.evaluation.benchmark import Array, Mapper, Result, spread
+from ipmdae.evaluation.subjects import Subject
+from ipmdae.protocols.clinic_test import (
+    CLEAN,
+    CONDITIONS,
+    FS,
+    PIECES,
+    SCORED,
+    ClinicTest,
+    Piece,
+)
+
+MEASURES = ("snr_improvement", "snr", "rmse", "prd", "ssd", "mad", "cosine")
+
+BANDS = {"low": (0.0, 0.67), "middle": (0.67, 40.0), "high": (40.0, 100.0)}
+"""Hz; wander, what monitors show, and the rest of a QRS complex with most of the muscle noise."""
+
+SPECTRA = tuple(f"{of}_{band}" for of in ("power", "change") for band in BANDS)
+"""Measured where no noise is added: power of the piece and of what a method changes, in mV²."""
+
+_MIDDLE = slice(*(round(second * FS) for second in SCORED))
+_EXAMPLE_SNR, _EXAMPLE_SECONDS = 0.0, 4.0
+
+
+@dataclass(frozen=True)
+class ClinicBenchmark:
+    """All methods on the pieces of protocol P3; see :class:`ipmdae.evaluation.benchmark.Benchmark`.
+
+    Attributes:
+        datasets: folder that holds both databases.
+    """
+
+    datasets: Path
+
+    unit = "pieces"
+
+    @property
+    def methods(self) -> list[str]:
+        """Classical methods and the models that ship."""
+        return subjects.names()
+
+    @cached_property
+    def test(self) -> ClinicTest:
+        """Where the pieces come from."""
+        return ClinicTest(
+            qtdb_folder=self.datasets / qtdb.FOLDER, nstdb_folder=self.datasets / nstdb.FOLDER
+        )
+
+    def version(self, method: str) -> str:
+        """SHA-256 of a network's file."""
+        return subjects.find(method).version
+
+    def size(self, part: int | None) -> int:
+        """Pieces of all leads."""
+        return len(self.test) // PIECES * min(part or PIECES, PIECES)
+
+    def run(
+        self,
+        method: str,
+        *,
+        part: int | None = None,
+        mapper: Mapper = map,
+        done: Callable[[int], None] = lambda pieces: None,
+    ) -> Result:
+        """Clean the pieces under all conditions and score them; an item is a signal.
+
+        Args:
+            method: name of a classical method or of a model, or a model file.
+            part: how many pieces of each lead, evenly spread; by default all ten.
+            mapper: what applies a function to pieces.
+            done: called with the number of pieces whenever some more are done.
+        """
+        subject = subjects.fitted(subjects.find(method), self.datasets)
+        pieces = list(self.test.pieces(spread(PIECES, part)))
+        scores: list[dict[str, Array]] = []
+        for score in mapper(partial(_score, subject), pieces):
+            scores.append(score)
+            done(1)
+        values = {name: np.concatenate([score[name] for score in scores]) for name in scores[0]}
+        each = len(CONDITIONS)
+        return Result(
+            method=subject.name,
+            version=subject.version,
+            total=len(self.test),
+            done=len(pieces),
+            diverged=sum(bool(np.isnan(score["rmse"]).any()) for score in scores),
+            item=np.concatenate([piece.number * each + np.arange(each) for piece in pieces]),
+            record=np.repeat([piece.record for piece in pieces], each),
+            labels={
+                "kind": np.tile([kind for kind, _ in CONDITIONS], len(pieces)),
+                "snr_in": np.tile([snr for _, snr in CONDITIONS], len(pieces)),
+                "lead": np.repeat([piece.lead for piece in pieces], each),
+            },
+            values=values,
+            examples=_examples(subject, pieces[len(pieces) // 2]),
+        )
+
+    def summary(self, result: Result) -> str:
+        """Mean improvement of the SNR over all that is noisy."""
+        noisy = result.labels["kind"] != CLEAN
+        gain = float(result.values["snr_improvement"][noisy].mean())
+        return f"SNR improvement {gain:.2f} dB"
+
+
+def _score(subject: Subject, piece: Piece) -> dict[str, Array]:
+    """Scores of a piece under all conditions, (conditions,) each."""
+    noisy = piece.noisy()
+    cleaned = np.stack([subject.clean(x, FS) for x in noisy])
+    return measure(
+        *(part[:, _MIDDLE] for part in (np.tile(piece.clean, (len(noisy), 1)), noisy, cleaned))
+    )
+
+
+def measure(clean: Array, noisy: Array, cleaned: Array) -> dict[str, Array]:
+    """All measures of signals (conditions, time) in mV, the order of :data:`CONDITIONS`."""
+    x, z, y = (part - part.mean(axis=1, keepdims=True) for part in (clean, noisy, cleaned))
+    x, z, y = (part[..., np.newaxis] for part in (x, z, y))
+    added = np.array([kind != CLEAN for kind, _ in CONDITIONS])
+    values = {
+        "snr_improvement": np.where(added, metrics.snr_improvement(x, z, y), np.nan),
+        "snr": metrics.snr(x, y),
+        "rmse": metrics.rmse(x, y),
+        "prd": metrics.prd(x, y),
+        "ssd": metrics.ssd(x, y),
+        "mad": metrics.mad(x, y),
+        "cosine": metrics.cosine_similarity(x, y),
+    }
+    for of, signal in (("power", x), ("change", y - x)):
+        for band, power in band_powers(signal[..., 0]).items():
+            values[f"{of}_{band}"] = np.where(added, np.nan, power)
+    return values
+
+
+def band_powers(x: Array) -> dict[str, Array]:
+    """Power of signals (signals, time) in each of :data:`BANDS`, (signals,) in mV².
+
+    By the periodogram with a Hann window, which keeps wander out of the other bands.
+    """
+    frequency, density = periodogram(x, FS, "hann", axis=1)
+    return {
+        band: density[:, (frequency >= low) & (frequency < high)].sum(axis=1) * frequency[1]
+        for band, (low, high) in BANDS.items()
+    }
+
+
+def _examples(subject: Subject, piece: Piece) -> dict[str, NDArray[Any]]:
+    """A piece with each kind of noise at 0 dB, some seconds of its middle.
+
+    Returns:
+        ``kind`` (kinds,); ``clean``, ``noisy``, ``cleaned`` (kinds, time), float32, in mV.
+    """
+    shown = [i for i, (_, snr) in enumerate(CONDITIONS) if snr == _EXAMPLE_SNR]
+    part = slice(_MIDDLE.start, _MIDDLE.start + round(_EXAMPLE_SECONDS * FS))
+    noisy = piece.noisy()[shown]
+    signals = {
+        "clean": np.tile(piece.clean, (len(shown), 1)),
+        "noisy": noisy,
+        "cleaned": np.stack([subject.clean(x, FS) for x in noisy]),
+    }
+    return {
+        "kind": np.array([CONDITIONS[i][0] for i in shown]),
+        **{name: signal[:, part].astype(np.float32) for name, signal in signals.items()},
+    }

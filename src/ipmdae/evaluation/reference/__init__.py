@@ -1,0 +1,1 @@
+"""Protocol P1 as a benchmark: windows cleaned and scored, and the page."""

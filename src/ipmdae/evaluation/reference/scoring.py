@@ -1,0 +1,211 @@
+"""The windows of protocol P1 cleaned by a method and scored, with its noise and with honest noise.
+
+As published, both leads of a window have the same noise, so that a network may subtract one lead
+from the other. The same windows with noise of their own on each lead tell what that is worth.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae import rivals
+from ipmdae.data import checksums, mixing, nstdb, qtdb, splits
+from ipmdae.evaluation import metrics
+from ipmdae.evaluation.benchmark import Array, Mapper, Result, label, spread
+from ipmdae.protocols import Pairs, stack
+from ipmdae.protocols.reference import Reference
+
+COMMON, INDEPENDENT = "common", "independent"
+NOISES = (COMMON, INDEPENDENT)
+
+METRICS = {
+    "snr": metrics.snr,
+    "rmse": metrics.rmse,
+    "cosine": metrics.cosine_similarity,
+    "prd": metrics.prd,
+}
+MEASURES = (*METRICS, *(f"{name}_centred" for name in METRICS))
+"""By the public implementation's formulas, and with each lead's mean left out."""
+
+_RUNS = Path("results")
+_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class ReferenceBenchmark:
+    """Classical methods and trained reference networks on the test windows of protocol P1.
+
+    See :class:`ipmdae.evaluation.benchmark.Benchmark`. The records are those of the sorted split.
+
+    Attributes:
+        datasets: folder that holds both databases.
+    """
+
+    datasets: Path
+
+    unit = "windows"
+
+    @property
+    def methods(self) -> list[str]:
+        """Classical methods that need no fitting, and the runs that may be tested."""
+        runs = sorted(path.parent for path in _RUNS.glob("*/version_*/run.json"))
+        usable = [str(run) for run in runs if not self._objection(run)]
+        return [*(name for name in rivals.names() if name not in rivals.LEARNERS), *usable]
+
+    def protocol(self, noise: str) -> Reference:
+        """The protocol with one of :data:`NOISES`; with all but one record where few are there."""
+        folder = self.datasets / qtdb.FOLDER
+        training = min(splits.PUBLISHED_TRAINING_RECORDS, len(qtdb.record_names(folder)) - 1)
+        return Reference(
+            qtdb_folder=folder,
+            nstdb_folder=self.datasets / nstdb.FOLDER,
+            split_idx=training,
+            common_noise=noise == COMMON,
+        )
+
+    def version(self, method: str) -> str:
+        """SHA-256 of a run's best checkpoint.
+
+        Raises:
+            ValueError: there is no such method, or its training saw the test.
+        """
+        if method in rivals.names() and method not in rivals.LEARNERS:
+            return ""
+        if not (Path(method) / "run.json").is_file():
+            raise ValueError(
+                f"unknown method {method!r}; there are: {', '.join(self.methods)}, and the folder "
+                "of any training run"
+            )
+        if objection := self._objection(Path(method)):
+            raise ValueError(f"{method} {objection}")
+        return checksums.digest(_checkpoint(Path(method)))
+
+    def size(self, part: int | None) -> int:
+        """Windows of all records with both noises."""
+        return len(NOISES) * len(self._chosen(part))
+
+    def run(
+        self,
+        method: str,
+        *,
+        part: int | None = None,
+        mapper: Mapper = map,
+        done: Callable[[int], None] = lambda windows: None,
+    ) -> Result:
+        """Clean the windows with both noises and score them.
+
+        Args:
+            method: name of a rival, or the folder of a training run.
+            part: how many windows of each record, evenly spread; by default all.
+            mapper: what applies a rival to chunks of windows; networks run in this process.
+            done: called with the number of windows whenever some more are done.
+        """
+        version, chosen = self.version(method), self._chosen(part)
+        values: dict[str, list[Array]] = {name: [] for name in MEASURES}
+        for noise in NOISES:
+            noisy, clean = stack(self._pairs[noise], chosen.tolist())
+            chunks = np.split(noisy, range(_CHUNK, len(noisy), _CHUNK))
+            clean_chunk = _network(Path(method)) if version else partial(_clean, method)
+            cleaned = []
+            for chunk in (map if version else mapper)(clean_chunk, chunks):
+                cleaned.append(chunk)
+                done(len(chunk))
+            for name, scores in _score(clean, np.concatenate(cleaned)).items():
+                values[name].append(scores)
+        total = len(self._record)
+        joined = {name: np.concatenate(scores) for name, scores in values.items()}
+        return Result(
+            method=label(method),
+            version=version,
+            total=len(NOISES) * total,
+            done=len(NOISES) * len(chosen),
+            diverged=int(np.isnan(joined["snr"]).sum()),
+            item=np.concatenate([chosen, total + chosen]),
+            record=np.tile(self._record[chosen], len(NOISES)),
+            labels={"noise": np.repeat(NOISES, len(chosen))},
+            values=joined,
+        )
+
+    def summary(self, result: Result) -> str:
+        """Mean SNR without the mean, with either noise."""
+        means = [
+            float(result.values["snr_centred"][result.labels["noise"] == noise].mean())
+            for noise in NOISES
+        ]
+        return f"SNR without DC {means[0]:.2f} dB, {means[1]:.2f} dB with independent noise"
+
+    @cached_property
+    def _pairs(self) -> dict[str, Pairs]:
+        return {noise: self.protocol(noise).validation() for noise in NOISES}
+
+    @cached_property
+    def _record(self) -> NDArray[np.str_]:
+        """The record of each window."""
+        protocol = self.protocol(COMMON)
+        folder, names = Path(protocol.qtdb_folder), protocol.records[1]
+        counts = [
+            len(mixing.cut(qtdb.read_centred(folder, name), protocol.window)) for name in names
+        ]
+        return np.repeat(names, counts)
+
+    def _chosen(self, part: int | None) -> NDArray[np.int64]:
+        by_record = [np.flatnonzero(self._record == name) for name in dict.fromkeys(self._record)]
+        return np.concatenate([windows[spread(len(windows), part)] for windows in by_record])
+
+    def _objection(self, run: Path) -> str:
+        """Why a run cannot be tested; empty if it can."""
+        settings = _settings(run)
+        if settings["protocol"] != Reference.name:
+            return f"was trained on protocol {settings['protocol']}, on windows of another scale"
+        seen = set(settings["split"]["training"]) & set(self.protocol(COMMON).records[1])
+        return f"was trained on {len(seen)} of the test records" if seen else ""
+
+
+def _clean(method: str, noisy: NDArray[np.float32]) -> Array:
+    """Clean windows (windows, time, leads) lead by lead, each around its median."""
+    rival = rivals.get(method)
+    cleaned = np.empty(noisy.shape)
+    with np.errstate(all="ignore"):
+        for at in np.ndindex(noisy.shape[0], noisy.shape[2]):
+            x = noisy[at[0], :, at[1]].astype(np.float64)
+            middle = float(np.median(x))
+            cleaned[at[0], :, at[1]] = rival.denoise(x - middle, qtdb.FS) + middle
+    cleaned[~np.isfinite(cleaned).all(axis=(1, 2))] = np.nan
+    return cleaned
+
+
+def _network(run: Path) -> Callable[[NDArray[np.float32]], Array]:
+    """The network of a training run, for chunks of windows."""
+    from ipmdae.evaluation import network
+    from ipmdae.nn import checkpoints, registry
+
+    trained = registry.build(_settings(run)["model"], Reference.leads)
+    checkpoints.load_weights(trained, _checkpoint(run))
+    return lambda noisy: network.run(trained, noisy).astype(np.float64)
+
+
+def _settings(run: Path) -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    return settings
+
+
+def _checkpoint(run: Path) -> Path:
+    from ipmdae.training.run import checkpoint_path
+
+    return checkpoint_path(run, "best")
+
+
+def _score(clean: NDArray[np.float32], cleaned: Array) -> dict[str, Array]:
+    plain = {name: metric(clean, cleaned) for name, metric in METRICS.items()}
+    centred = {
+        f"{name}_centred": metric(clean, cleaned, centred=True) for name, metric in METRICS.items()
+    }
+    return plain | centred

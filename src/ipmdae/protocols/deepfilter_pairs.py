@@ -1,0 +1,137 @@
+"""Pairs of protocol P2 "deepfilter" to train networks on: one model for each version of the noise.
+
+The published protocol has no validation set; works that use it hold back random training beats,
+whose neighbours and whose pieces of noise then train. Here whole patients of the training records
+validate, with noise that neither trains nor tests this version: the first half of the other
+channel. The rest trains with the published noise, piece by piece, or with fresh noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.data import splits
+from ipmdae.protocols import Pair
+from ipmdae.protocols.deepfilter import (
+    FACTORS,
+    FS,
+    WINDOW,
+    Beats,
+    DeepFilter,
+    Version,
+    add_noise,
+)
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepFilterTraining:
+    """The training side of the protocol; beats and noise are read when first asked for.
+
+    Attributes:
+        qtdb_folder: folder of the QT Database's records.
+        nstdb_folder: folder of the noise database's records.
+        version: of the noise, 1 or 2.
+        seed: of fresh noise.
+    """
+
+    qtdb_folder: Path | str
+    nstdb_folder: Path | str
+    version: Version = 1
+    seed: int = 0
+
+    name = "deepfilter"
+    fs = FS
+    leads = 1
+    window = WINDOW
+
+    def __post_init__(self) -> None:
+        if self.version not in (1, 2):
+            raise ValueError(f"the noise has versions 1 and 2, not {self.version}")
+
+    @cached_property
+    def records(self) -> tuple[list[str], list[str]]:
+        """Names of the training and of the validation records that are in the folder.
+
+        Raises:
+            DatasetNotFoundError: there is no QT Database in the folder.
+            ValueError: the folder has no record for one of the sides.
+        """
+        held_back = set(splits.load(self.name, "validation"))
+        present = self._published.records["train"]
+        training = [name for name in present if name not in held_back]
+        validation = [name for name in present if name in held_back]
+        if not training or not validation:
+            raise ValueError(
+                f"{self.qtdb_folder} has {len(training)} training and {len(validation)} "
+                f"validation records of protocol {self.name}; both must be there"
+            )
+        return training, validation
+
+    def training(self, *, fresh: bool) -> BeatPairs:
+        """Training pairs with the published noise and factors, or with others in each epoch."""
+        return self._pairs(0, self.version, fresh=fresh)
+
+    def validation(self) -> BeatPairs:
+        """Validation pairs: other patients, other noise, the published factors."""
+        return self._pairs(1, 2 if self.version == 1 else 1, fresh=False)
+
+    def _pairs(self, side: int, noise: Version, *, fresh: bool) -> BeatPairs:
+        return BeatPairs(
+            clean=self._beats.clean,
+            factor=self._published.factors["train"],
+            number=np.flatnonzero(np.isin(self._beats.record, self.records[side])),
+            noise=self._published.noise("train", noise),
+            seed=self.seed,
+            fresh=fresh,
+        )
+
+    @cached_property
+    def _beats(self) -> Beats:
+        return self._published.beats("train")
+
+    @cached_property
+    def _published(self) -> DeepFilter:
+        return DeepFilter(qtdb_folder=self.qtdb_folder, nstdb_folder=self.nstdb_folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeatPairs:
+    """Pairs of beats with baseline wander, (512, 1) each, in mV.
+
+    Attributes:
+        clean: all published training beats, (beats, 512) in mV.
+        factor: published noise factor of each of them.
+        number: which of them these pairs are of; it tells the published piece of noise, too.
+        noise: (time,), of any scale.
+        seed: of fresh noise.
+        fresh: whether place and factor of the noise are drawn anew in each epoch.
+    """
+
+    clean: Array
+    factor: Array
+    number: NDArray[np.intp]
+    noise: Array
+    seed: int
+    fresh: bool
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def draw(self, index: int, epoch: int = 0) -> Pair:
+        beat = int(self.number[index])
+        start = beat % (len(self.noise) // WINDOW) * WINDOW
+        factor = self.factor[beat : beat + 1]
+        if self.fresh:
+            rng = np.random.default_rng((self.seed, epoch, index))
+            start = int(rng.integers(len(self.noise) - WINDOW + 1))
+            factor = rng.integers(*FACTORS, size=1) / 100
+        clean, noise = self.clean[beat : beat + 1], self.noise[np.newaxis, start : start + WINDOW]
+        noisy = add_noise(clean, noise, factor)
+        return noisy.T.astype(np.float32), clean.T.astype(np.float32)
