@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <new>
@@ -12,6 +13,14 @@
 #include "kernels.hpp"
 
 namespace ipmdae {
+
+[[noreturn]] inline void out_of_memory() {
+#if defined(__cpp_exceptions)
+    throw std::bad_alloc();
+#else
+    std::abort();
+#endif
+}
 
 inline std::atomic<int> thread_limit{1};
 inline std::atomic<const Kernels*> chosen_kernels{find_kernels(nullptr)};
@@ -32,7 +41,7 @@ private:
 
     static std::size_t checked_stride(std::uint64_t floats, int slices) {
         constexpr std::uint64_t kMost = std::numeric_limits<std::ptrdiff_t>::max() / 2;
-        if (floats > kMost / sizeof(float) / slices - kAlignment) throw std::bad_alloc();
+        if (floats > kMost / sizeof(float) / slices - kAlignment) out_of_memory();
         return std::size_t((floats * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment);
     }
 
@@ -41,15 +50,21 @@ private:
     char* start_;
 };
 
-// Exceptions stop at the C interface.
+// Exceptions stop at the C interface. Compiled without them, as for WebAssembly, the library aborts
+// where memory runs out.
 template <class Body>
 int guarded(const Body& body) {
+#if defined(__cpp_exceptions)
     try {
         body();
         return 0;
     } catch (const std::bad_alloc&) {
         return 2;
     }
+#else
+    body();
+    return 0;
+#endif
 }
 
 }  // namespace ipmdae
