@@ -13,7 +13,7 @@ from pathlib import Path
 from ipmdae import __version__
 from ipmdae.engine import ModelFile, Preprocessing, open_engine, write_model
 from ipmdae.evaluation import calibration
-from ipmdae.nn import checkpoints
+from ipmdae.nn import checkpoints, registry
 from ipmdae.protocols.clinic import Clinic
 from ipmdae.training import flags, run
 from tools import show
@@ -57,10 +57,11 @@ def released(folder: Path, name: str, overlap: float) -> ModelFile:
             "signal; train with --protocol clinic"
         )
     network = run.load_network(folder, "best")
+    architecture = registry.architecture(settings.model, protocol.leads)
     content = json.loads((folder / run.SETTINGS_FILE).read_text(encoding="utf-8"))
     model = ModelFile(
         name=name,
-        architecture=network.architecture,
+        architecture=architecture,
         preprocessing=Preprocessing(
             fs=protocol.fs, window=protocol.window, overlap=round(overlap * protocol.fs)
         ),
@@ -75,7 +76,7 @@ def released(folder: Path, name: str, overlap: float) -> ModelFile:
         },
         tensors=checkpoints.tensors_of(network),
     )
-    return calibrated(model, protocol) if network.architecture.uncertainty else model
+    return calibrated(model, protocol) if architecture.uncertainty else model
 
 
 def calibrated(model: ModelFile, protocol: Clinic) -> ModelFile:

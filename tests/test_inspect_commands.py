@@ -1,0 +1,158 @@
+"""The commands ``ipmdae info``, ``plot`` and ``compare``, as a user types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from ipmdae import cli, examples, formats
+from ipmdae.recording import Recording
+from ipmdae.spectrum import BANDS
+
+NOISY, CLEAN = (examples.path(name) for name in ("118e06_excerpt", "118e24_excerpt"))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def done(*arguments: object) -> str:
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def refused(*arguments: object) -> str:
+    result = run(*arguments)
+    assert result.exit_code == 1, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("ipmdae: error: ")
+    return line
+
+
+def test_info_tells_what_a_recording_holds() -> None:
+    told = done("info", NOISY)
+    assert "118e06_excerpt: WFDB, 60.0 s at 360 Hz, 2 leads" in told
+    assert "annotations atr: 72" in told
+    (lead,) = (line.split() for line in told.splitlines() if line.strip().startswith("V1"))
+    assert lead[:2] == ["V1", "mV"]
+    assert lead[-3:] == ["0", "0", "0"]
+
+
+def test_info_as_json_names_gaps_flat_parts_hum_and_odd_units() -> None:
+    recording = formats.read(NOISY, annotations=False)
+    signal = recording.signal[:, [0, 0, 1]]
+    signal[360 * 5 : 360 * 8, 0] = np.nan
+    signal[360 * 20 : 360 * 21, 0] = np.nan
+    signal[360 * 9 : 360 * 11, 1] = -5.0
+    signal[:, 1] += 0.2 * np.sin(2 * np.pi * 50 * np.arange(21600) / 360)
+    signal[:, 2] *= 1000
+    odd = Recording(signal=signal, fs=360, leads=("gaps", "hum", "micro"))
+    formats.write(odd, "odd.npz")
+    (told,) = json.loads(done("info", "odd.npz", "--json"))
+    gaps, hum, micro = told["leads"]
+    assert (gaps["missing"], gaps["gaps"], gaps["flat"]) == (pytest.approx(4), 2, 0)
+    assert gaps["lowest"] == pytest.approx(np.nanmin(signal[:, 0]))
+    assert hum["hum"]["50"] == pytest.approx(0.14, abs=0.01)
+    assert hum["hum"]["60"] == 0
+    assert micro["amplitude"] > 1000
+    assert (told["fs"], told["duration"], told["start"]) == (360, 60, None)
+    assert ["microvolts" in text for text in told["warnings"]] == [True, False]
+    assert "50 Hz mains hum in hum" in told["warnings"][1]
+
+
+def test_info_of_several_goes_on_after_a_bad_one() -> None:
+    Path("bad.hea").write_text("bad")
+    result = run("info", NOISY, "bad", CLEAN)
+    assert result.exit_code == 1
+    assert result.stdout.count("60.0 s at 360 Hz") == 2
+    assert "bad.hea: the WFDB header is malformed" in result.stderr
+
+
+def test_info_shows_names_as_they_are() -> None:
+    recording = Recording.from_array(np.eye(500, 2), 250, ("[bold]x[/bold]", "a\nb"))
+    formats.write(recording, "names.npz")
+    assert "[bold]x[/bold]" in done("info", "names.npz")
+
+
+def test_info_needs_the_rate_where_a_file_does_not_say_it() -> None:
+    np.save("bare.npy", formats.read(NOISY).signal)
+    assert "--fs" in refused("info", "bare.npy")
+    assert "60.0 s at 360 Hz" in done("info", "bare.npy", "--fs", 360)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_plot(suffix: str, start: bytes) -> None:
+    assert f"strip.{suffix}" in done(
+        "plot", NOISY, "-o", f"strip.{suffix}", "--start", 10, "--seconds", 2, "--layout", 2
+    )
+    assert Path(f"strip.{suffix}").read_bytes().startswith(start)
+
+
+def test_plot_names_its_picture_and_replaces_none() -> None:
+    done("plot", NOISY, "--seconds", 1, "--leads", "V1")
+    assert Path("118e06_excerpt.png").exists()
+    assert "add --overwrite" in refused("plot", NOISY)
+    done("plot", NOISY, "--seconds", 1, "--overwrite")
+
+
+def test_plot_refuses_what_it_cannot_draw() -> None:
+    assert "needs the leads I, V1" not in refused("plot", NOISY, "-o", "x.gif")
+    assert "this layout needs the leads I; there are MLII, V1" in refused(
+        "plot", NOISY, "--layout", "6x2"
+    )
+    assert "no lead in mV is called aVR" in refused("plot", NOISY, "--leads", "aVR")
+    assert "the recording lasts 60 s" in refused("plot", NOISY, "--start", 60)
+    assert not list(Path().iterdir())
+
+
+def test_compare_measures_what_was_removed() -> None:
+    told = done("compare", NOISY, CLEAN)
+    noisy, clean = (formats.read(path).signal for path in (NOISY, CLEAN))
+    rms = np.sqrt(np.mean((noisy - clean) ** 2, axis=0))
+    for lead, value in zip(("MLII", "V1"), rms, strict=True):
+        (row,) = (line.split() for line in told.splitlines() if line.strip().startswith(lead))
+        assert float(row[1]) == pytest.approx(value, abs=1e-4)
+        assert len(row) == 2 + len(BANDS)
+    assert "SNR" not in told
+
+
+def test_compare_with_the_truth_tells_the_snr() -> None:
+    clean = formats.read(CLEAN, annotations=False)
+    noise = formats.read(NOISY).signal - clean.signal
+    formats.write(clean.with_signal(clean.signal + noise / 10), "less.npz")
+    formats.write(clean, "clean.npz")
+    (one, two) = json.loads(done("compare", NOISY, "less.npz", "clean.npz", "--json"))
+    for lead in (one, two):
+        assert lead["snr after"] - lead["snr before"] == pytest.approx(20, abs=0.1)
+    assert one["lead"] == "MLII"
+    assert sum(rms**2 for rms in one["bands"].values()) ** 0.5 == pytest.approx(
+        one["removed"], rel=0.2
+    )
+    assert f"{one['snr after']:.2f}" in done("compare", NOISY, "less.npz", "clean.npz")
+
+
+def test_compare_draws() -> None:
+    words = ("compare", NOISY, CLEAN, "--figure", "both.png", "--seconds", 2)
+    done(*words)
+    assert Path("both.png").read_bytes().startswith(b"\x89PNG")
+    assert "both.png exists" in refused(*words)
+
+
+def test_compare_refuses_what_is_not_the_same_recording() -> None:
+    formats.write(formats.read(CLEAN, annotations=False).excerpt(0, 5), "short.npz")
+    assert "samples are 21600 in one and 1800 in the other" in refused(
+        "compare", NOISY, "short.npz"
+    )
