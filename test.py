@@ -53,9 +53,9 @@ def main(arguments: list[str] | None = None) -> evaluation.Report:
         return report
     folder = Path(flags.model_entry(args.use_model)["log_dir"]) / f"version_{args.version}"
     settings = run.read_settings(folder)
-    network = run.load_network(folder, args.test_mode)
+    trained = run.load_network(folder, args.test_mode)
     pairs = chosen_pairs(tested_protocol(settings, args), args.get_mode)
-    report = evaluation.evaluate(network, pairs)
+    report = evaluation.evaluate(trained, pairs)
     print(f"run                    {folder} ({args.test_mode} checkpoint)\n{report}")
     with replacing(folder / "results" / f"test_{args.test_mode}.json") as path:
         content = {"arguments": vars(args), "report": report.as_dict()}

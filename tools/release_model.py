@@ -68,6 +68,11 @@ def released(folder: Path, name: str, overlap: float) -> ModelFile:
         card={
             "trained": {key: content[key] for key in ("recipe", "seed", "split", "started")},
             "protocol": settings.protocol,
+            "windows": {
+                name: value
+                for name, value in settings.protocol_settings.items()
+                if not name.endswith("_folder")
+            },
             "noise": "first 15 min of bw, em, ma of the MIT-BIH Noise Stress Test Database 1.0.0",
             "signal": "QT Database 1.0.0",
             "best_epoch": run.checkpoint_path(folder, "best").stem,

@@ -17,7 +17,7 @@ from ipmdae.recording import Recording
 from ipmdae.survey import Survey
 from ipmdae.window import Framing
 
-DEFAULT_MODEL = "ipmdae-small"
+DEFAULT_MODEL = "ipmdae-base"
 
 MIN_LATENCY = 0.25
 """Shortest look ahead of the network, in seconds: half of it is margin and fade, which must hold a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -43,13 +44,12 @@ def train(
             raise ModuleNotFoundError(
                 f"training needs {package}: pip install 'ultralight-ipm-dae[train]'"
             )
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     from ipmdae.nn import registry
     from ipmdae.training import queue, run
 
     chosen = [name.strip() for name in methods.split(",") if name.strip()] or registry.names()
-    budget = queue.Budget(
-        epochs=epochs, seed=seed, fresh_noise=fresh_noise, batch_size=batch_size
-    )
+    budget = queue.Budget(epochs=epochs, seed=seed, fresh_noise=fresh_noise, batch_size=batch_size)
     jobs = queue.plan(protocol, list(dict.fromkeys(chosen)), budget, datasets, results)
     machine = run.machine(gpu=0 if gpu else None, devices=1, workers=workers)
     failed = []

@@ -43,6 +43,11 @@ class TrainingProtocol(Protocol):
     leads: int
 
     @property
+    def window(self) -> int:
+        """Samples of a window."""
+        ...
+
+    @property
     def records(self) -> tuple[list[str], list[str]]:
         """Names of the training and of the validation records."""
         ...

@@ -3,17 +3,22 @@
 A rival is had by name, :func:`get`, and cleans with ``rival.denoise(x, fs)``: x (time,) in mV, any
 length it can work with, result of the same shape. Rivals that learn are :class:`Learner`: they
 must be fitted on the training pairs of a protocol first. Their packages are those of the extra
-``benchmark`` and are imported when a rival that needs them is asked for.
+``benchmark`` and are imported when a rival that needs them is asked for. Networks are
+:class:`Trained`: they need the extra ``train``, and the weights of a run of ``ipmdae benchmark
+train``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ipmdae.rivals import networks
 
 Signal = NDArray[np.float64]
 
@@ -51,6 +56,28 @@ class Learner(Rival, Protocol):
         ...
 
 
+@runtime_checkable
+class Trained(Rival, Protocol):
+    """A network, which needs the weights of a finished run; RuntimeError when it has none."""
+
+    def trained(self, protocol: str, model: str = "", results: Path = ...) -> Trained:
+        """The same with the weights of its newest finished run on a protocol.
+
+        Args:
+            protocol: name of the protocol.
+            model: ``noise-1`` or ``noise-2`` of protocol deepfilter, which asks for both.
+            results: folder of the runs, by default ``results``.
+
+        Raises:
+            FileNotFoundError: there is no such run; the message tells the command that makes it.
+        """
+        ...
+
+    def denoise_batch(self, x: Signal, fs: float) -> Signal:
+        """Clean windows (windows, time) in mV, many at once, as the protocol has them."""
+        ...
+
+
 #: The module of each method; it holds ``METHODS``, which makes them by name.
 _MODULES = {
     "none": "identity",
@@ -74,9 +101,18 @@ _MODULES = {
     "lmmse-fresh": "wiener",
 }
 
+LEARNERS = ("wiener", "lmmse", "lmmse-fresh")
+"""The names of the rivals that must be fitted."""
+
+NETWORKS = (
+    *("Ultralight_IPM_DAE", "ipmdae-base", "ipmdae-small", "ipmdae-nano"),
+    *(*networks.NAMES, "descod-10"),
+)
+"""The names of the rivals that must be trained; ``descod-10`` averages ten draws of ``descod``."""
+
 
 def names() -> list[str]:
-    """The names of all rivals."""
+    """The names of all rivals that need no training run."""
     return list(_MODULES)
 
 
@@ -87,13 +123,15 @@ def get(name: str) -> Rival:
         ValueError: there is no such rival.
         ModuleNotFoundError: a package that it needs is not installed.
     """
-    if name not in _MODULES:
-        raise ValueError(f"unknown method {name!r}; there are: {', '.join(names())}")
+    modules = _MODULES | dict.fromkeys(NETWORKS, "trained")
+    if name not in modules:
+        raise ValueError(f"unknown method {name!r}; there are: {', '.join(modules)}")
     try:
-        module = import_module(f"{__name__}.{_MODULES[name]}")
+        module = import_module(f"{__name__}.{modules[name]}")
     except ModuleNotFoundError as error:
+        extra = "train" if name in NETWORKS else "benchmark"
         raise ModuleNotFoundError(
-            f"method {name} needs {error.name}: pip install 'ultralight-ipm-dae[benchmark]'"
+            f"method {name} needs {error.name}: pip install 'ultralight-ipm-dae[{extra}]'"
         ) from error
     methods: Mapping[str, Callable[[], Rival]] = module.METHODS
     return methods[name]()

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
+import torch
 from lightning.pytorch.callbacks import (
     Callback,
     ModelCheckpoint,
@@ -26,9 +28,9 @@ CURVES = "train_valid_loss_epoch_avg"
 _COLUMNS = ("epoch", "train_loss", "valid_loss", "learning_rate", "seconds")
 
 
-def callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
+def callbacks(recipe: Recipe, folder: Path, seed: int) -> list[Callback]:
     """The callbacks of a run whose results go to ``folder`` (its ``version_<n>``)."""
-    result: list[Callback] = [ProgressBar(), LossCurves(folder / "results")]
+    result: list[Callback] = [StepSeed(seed), ProgressBar(), LossCurves(folder / "results")]
     if recipe.ema is not None:
         result.append(WeightAveraging(avg_fn=warming_average(recipe.ema)))
     result.append(
@@ -53,6 +55,22 @@ def warming_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
         return average.lerp(current, 1 - min(decay, (1 + steps) / (10 + steps)))
 
     return update
+
+
+class StepSeed(Callback):
+    """Seeds what a network draws in training (dropout, diffusion) by the run's seed and the step.
+
+    So a resumed run draws what it would have drawn unkilled.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        state = np.random.SeedSequence((self.seed, trainer.global_step)).generate_state(1)
+        torch.manual_seed(int(state[0]))
 
 
 class ProgressBar(TQDMProgressBar):

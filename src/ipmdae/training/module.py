@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from ipmdae.rivals.networks.base import LeadNetwork
 from ipmdae.training import losses
 from ipmdae.training.recipe import Recipe
 
@@ -17,6 +18,7 @@ from ipmdae.training.recipe import Recipe
 class DenoisingModule(pl.LightningModule):
     """Trains ``network``: noisy (batch, time, leads) -> clean, of the same shape.
 
+    A network of others is trained by the loss that it brings, ours by the recipe's.
     Logs ``train_loss`` and ``valid_loss`` (mean over windows) once an epoch.
     """
 
@@ -32,13 +34,18 @@ class DenoisingModule(pl.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         noisy, clean = batch
-        loss = self.loss(self(noisy), clean)
+        loss = self._loss(noisy, clean)
         self._log("train_loss", loss, len(noisy), on_step=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         noisy, clean = batch
-        self._log("valid_loss", self.loss(self(noisy), clean), len(noisy))
+        self._log("valid_loss", self._loss(noisy, clean), len(noisy))
+
+    def _loss(self, noisy: Tensor, clean: Tensor) -> Tensor:
+        if isinstance(self.model, LeadNetwork):
+            return self.model.loss(noisy, clean)
+        return self.loss(self(noisy), clean)
 
     def _log(self, name: str, value: Tensor, windows: int, on_step: bool = False) -> None:
         self.log(

@@ -72,7 +72,21 @@ RELEASE = Recipe(
     loss="relative",
 )
 
-RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN, RELEASE)}
+#: For comparisons: the same for every network, whose own papers train with all kinds of budgets. No
+#: averaged weights, since the batch normalisation of some would not fit them.
+RIVAL = Recipe(
+    name="rival",
+    optimizer="adamw",
+    learning_rate=1e-3,
+    epochs=30,
+    batch_size=64,
+    weight_decay=0.01,
+    warmup=0.03,
+    final_rate=0.01,
+    clip_norm=1.0,
+)
+
+RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN, RELEASE, RIVAL)}
 
 
 def get(name: str) -> Recipe:

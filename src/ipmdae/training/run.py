@@ -14,11 +14,11 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
+from torch import nn
 
 from ipmdae import __version__, protocols
 from ipmdae.files import replacing
 from ipmdae.nn import checkpoints, registry
-from ipmdae.nn.ipm_dae import UltralightIPMDAE
 from ipmdae.protocols import TrainingProtocol
 from ipmdae.training import recipe as recipes
 from ipmdae.training.callbacks import callbacks
@@ -98,7 +98,7 @@ def train(settings: Settings, log_dir: Path, machine: Machine, resume: int | Non
         devices=machine.devices,
         precision=settings.precision,  # type: ignore[arg-type]
         gradient_clip_val=recipe.clip_norm,
-        callbacks=callbacks(recipe, folder),
+        callbacks=callbacks(recipe, folder, settings.seed),
         logger=logger,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
@@ -111,12 +111,11 @@ def train(settings: Settings, log_dir: Path, machine: Machine, resume: int | Non
         "workers": machine.workers,
         **shares,
     }
-    training = loader(
-        protocol.training(fresh=recipe.fresh_noise), shuffle=True, seed=settings.seed, **batches
-    )
+    pairs = protocol.training(fresh=recipe.fresh_noise)
+    training = loader(pairs, shuffle=True, seed=settings.seed, **batches)
     validation = loader(protocol.validation(), shuffle=False, **batches)
     if trainer.is_global_zero and resume is None:
-        write_settings(folder, settings)
+        write_settings(folder, settings, windows=len(pairs))
     module = DenoisingModule(registry.build(settings.model, protocol.leads), recipe)
     trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=False)
     return folder
@@ -128,12 +127,14 @@ def announce(folder: Path) -> None:
     print(f"results: {folder}")
 
 
-def write_settings(folder: Path, settings: Settings) -> None:
-    """Store the settings, the split by name and the versions in ``folder``/run.json."""
+def write_settings(folder: Path, settings: Settings, *, windows: int) -> None:
+    """Store the settings, the split by name, the number of training windows and the versions in
+    ``folder``/run.json."""
     training, validation = settings.open_protocol().records
     content = {
         **asdict(settings),
         "split": {"training": training, "validation": validation},
+        "windows": windows,
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": {
             "python": platform.python_version(),
@@ -177,7 +178,7 @@ def checkpoint_path(folder: Path, which: str) -> Path:
     return found[0]
 
 
-def load_network(folder: Path, which: str) -> UltralightIPMDAE:
+def load_network(folder: Path, which: str) -> nn.Module:
     """The network of the run in ``folder``, with the weights of its ``last`` or ``best`` epoch."""
     settings = read_settings(folder)
     network = registry.build(settings.model, settings.open_protocol().leads)

@@ -1,0 +1,92 @@
+"""Training pairs of protocol P2: the published noise, patients held back, no test noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from excerpts import NSTDB, QTDB
+
+from ipmdae import protocols
+from ipmdae.data import qtdb, splits
+from ipmdae.protocols.deepfilter import VERSIONS, WINDOW, DeepFilter, Version
+from ipmdae.protocols.deepfilter_pairs import BeatPairs, DeepFilterTraining
+
+pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
+
+
+def opened(version: Version = 1, **settings: int) -> DeepFilterTraining:
+    folders = {"qtdb_folder": QTDB, "nstdb_folder": NSTDB}
+    protocol = protocols.open_protocol("deepfilter", version=version, **folders, **settings)
+    assert isinstance(protocol, DeepFilterTraining)
+    return protocol
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_training_pairs_are_the_published_noisy_beats(version: Version) -> None:
+    published = DeepFilter(qtdb_folder=QTDB, nstdb_folder=NSTDB).noisy_beats("train", version)
+    mine = np.flatnonzero(published.record != "sel36")
+    pairs = opened(version).training(fresh=False)
+    assert len(pairs) == len(mine) > 100
+    noisy, clean = protocols.stack(pairs)
+    assert noisy.shape == (len(mine), WINDOW, 1)
+    np.testing.assert_array_equal(noisy[..., 0], published.noisy[mine].astype(np.float32))
+    np.testing.assert_array_equal(clean[..., 0], published.clean[mine].astype(np.float32))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_validation_has_other_patients_and_the_other_channel_of_training_noise(
+    version: Version,
+) -> None:
+    published = DeepFilter(qtdb_folder=QTDB, nstdb_folder=NSTDB)
+    other = published.noisy_beats("train", VERSIONS[2 - version])
+    mine = np.flatnonzero(other.record == "sel36")
+    noisy, _ = protocols.stack(opened(version).validation())
+    np.testing.assert_array_equal(noisy[..., 0], other.noisy[mine].astype(np.float32))
+    assert opened(version).records == (["sel100", "sel52", "sele0122"], ["sel36"])
+
+
+def test_fresh_noise_changes_with_the_epoch_and_the_seed_alone() -> None:
+    pairs = opened().training(fresh=True)
+    again, other = opened().training(fresh=True), opened(seed=1).training(fresh=True)
+    np.testing.assert_array_equal(pairs.draw(3, 1)[0], again.draw(3, 1)[0])
+    np.testing.assert_array_equal(pairs.draw(3, 1)[1], pairs.draw(3, 2)[1])
+    assert not np.array_equal(pairs.draw(3, 1)[0], pairs.draw(3, 2)[0])
+    assert not np.array_equal(pairs.draw(3, 1)[0], other.draw(3, 1)[0])
+
+
+def test_fresh_factors_keep_to_the_published_range() -> None:
+    pairs = opened().training(fresh=True)
+    drawn = [pairs.draw(index) for index in range(len(pairs))]
+    factor = np.array([np.ptp(noisy - clean) / np.ptp(clean) for noisy, clean in drawn])
+    assert factor.min() > 0.19
+    assert 1.8 < factor.max() < 2.0
+
+
+def test_static_noise_is_the_same_in_each_epoch() -> None:
+    pairs: BeatPairs = opened().training(fresh=False)
+    np.testing.assert_array_equal(pairs.draw(5, 0)[0], pairs.draw(5, 7)[0])
+
+
+def test_a_folder_without_validation_records_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    load: Callable[[str, str], list[str]] = splits.load
+    monkeypatch.setattr(
+        splits, "load", lambda p, name: ["sel891"] if name == "validation" else load(p, name)
+    )
+    with pytest.raises(ValueError, match="4 training and 0 validation records"):
+        opened().validation()
+
+
+def test_there_are_two_versions() -> None:
+    with pytest.raises(ValueError, match="versions 1 and 2, not 3"):
+        protocols.open_protocol("deepfilter", version=3, qtdb_folder=QTDB, nstdb_folder=NSTDB)
+
+
+def test_the_list_holds_whole_patients_of_the_training_records() -> None:
+    validation = set(splits.load("deepfilter", "validation"))
+    training = set(splits.load("deepfilter", "train"))
+    test = set(splits.load("deepfilter", "test"))
+    assert validation < training
+    held_back = {qtdb.patient(name) for name in validation}
+    assert not held_back & {qtdb.patient(name) for name in (training - validation) | test}
