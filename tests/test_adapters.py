@@ -138,7 +138,7 @@ def test_a_record_keeps_all_but_its_samples(physical: bool) -> None:
     for name, value in vars(record).items():
         if name not in kept:
             assert getattr(cleaned, name) == value
-    assert cleaned.comments[-1] == "Cleaned by ipmdae-small: MLII, V1"
+    assert cleaned.comments[-1] == "Cleaned by ipmdae-base: MLII, V1"
     if physical:
         assert cleaned.d_signal is None
         assert_allclose(cleaned.p_signal, expected, atol=1e-9)

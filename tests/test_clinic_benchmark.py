@@ -25,7 +25,7 @@ from ipmdae.protocols.clinic_test import CLEAN, CONDITIONS, FS
 
 pytestmark = pytest.mark.filterwarnings("ignore:13 of the 14 test records:UserWarning")
 
-MODEL = "ipmdae-small"
+MODEL = "ipmdae-base"
 
 
 @cache

@@ -280,5 +280,5 @@ def workers_of(pid: int) -> list[int]:
 def test_what_a_shell_completes() -> None:
     from ipmdae.commands.denoise import methods
 
-    assert {"ipmdae-small", "iir"} <= set(methods())
+    assert {"ipmdae-base", "iir"} <= set(methods())
     assert jobs_module.Settings(method="iir").card() is None

@@ -39,7 +39,7 @@ class Fake:
 
 
 def test_names_are_networks_and_classical_methods_that_need_no_fitting() -> None:
-    assert method_names()[0] == "ipmdae-small"
+    assert method_names()[0] == "ipmdae-base"
     assert {"none", "iir", "wavelet", "neurokit"} <= set(method_names())
     assert not set(rivals.LEARNERS) & set(method_names())
     assert set(rivals.LEARNERS) == {
@@ -160,7 +160,7 @@ def test_hum_is_removed_from_a_signal_in_pieces_as_from_a_whole(strength: float)
     signal = np.column_stack([r.signal[:, 0] + hum, hum, r.signal[:, 1] + hum])
     signal[4000:4500, 2] = np.nan
     mixed = Recording(signal=signal, fs=FS, leads=("I", "Resp", "II"), units=("mV", "l/s", "mV"))
-    method = open_method("ipmdae-small", mains=50)
+    method = open_method("ipmdae-base", mains=50)
     whole = method.clean(mixed, strength=strength)
     why, offset = ["", "in l/s", ""], np.nanmedian(signal, axis=0)
     pieces = np.split(signal, [1, 700, 701, 5000])
@@ -181,10 +181,10 @@ def test_a_file_is_freed_of_hum_block_by_block(
     hum = 0.3 * np.sin(2 * np.pi * 50.2 * np.arange(r.samples) / FS)[:, None]
     formats.write(r.with_signal(r.signal + hum), tmp_path / "humming")
     monkeypatch.setattr(denoiser, "_VALUES_AT_ONCE", 1000)
-    method = open_method("ipmdae-small", mains=50)
+    method = open_method("ipmdae-base", mains=50)
     monkeypatch.setattr(type(method), "clean", None)
     summary = denoise_file(tmp_path / "humming", tmp_path / "cleaned", method)
-    assert summary.method == "ipmdae-small after removal of 50 Hz hum"
+    assert summary.method == "ipmdae-base after removal of 50 Hz hum"
     cleaned = formats.read(tmp_path / "cleaned").signal
     direct = Denoiser().clean(r).recording.signal
     assert np.sqrt(np.mean((cleaned - direct) ** 2)) < 0.05
@@ -199,7 +199,7 @@ def test_methods_are_given_by_name_path_model_or_open(
         opened = open_method(method)
         assert isinstance(opened, Method)
         assert opened.name == "tiny"
-    with pytest.raises(ValueError, match="unknown method 'abacus'; there are: ipmdae-small, none"):
+    with pytest.raises(ValueError, match="unknown method 'abacus'; there are: ipmdae-base"):
         open_method("abacus")
     with pytest.raises(FileNotFoundError, match=r"abacus\.safetensors"):
         open_method("abacus.safetensors")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
+from array import array
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -157,12 +160,21 @@ def test_ctrl_c_ends_a_live_signal_without_loss(noisy: NDArray[np.float64]) -> N
     process.stdin.write(table(noisy))
     process.stdin.flush()
     out = [process.stdout.readline() for _ in range(100)]  # it is at work
-    time.sleep(0.5)
+    while unread(process.stdin.fileno()):
+        time.sleep(0.05)
+    time.sleep(0.5)  # what it has read last, it takes in
     process.send_signal(signal.SIGINT)
     rest, complaint = process.communicate(timeout=60)
     assert process.returncode == 0, complaint
     assert len(out) + rest.count("\n") == len(noisy)
     assert "what had come is cleaned" in complaint
+
+
+def unread(pipe: int) -> int:
+    """Bytes in a pipe that nobody has read yet."""
+    count = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 class LostError(Exception):

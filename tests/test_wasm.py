@@ -174,7 +174,7 @@ def test_cleans_several_leads_as_the_package(run, tmp_path):
 
 
 def test_cleans_by_the_shipped_model_as_the_package(run):
-    assert_cleans_as_the_package(run, find_model("ipmdae-small"), [ecg(5000, 1)])
+    assert_cleans_as_the_package(run, find_model("ipmdae-base"), [ecg(5000, 1)])
 
 
 def assert_cleans_as_the_package(run, model, signals):

@@ -1,7 +1,7 @@
 // Cleans ECG in browsers and in Node, by the native core as WebAssembly.
 //
 //     import { Denoiser } from "./ipmdae.mjs";
-//     const denoiser = await Denoiser.open(fetch("ipmdae.wasm"), fetch("ipmdae-small.safetensors"));
+//     const denoiser = await Denoiser.open(fetch("ipmdae.wasm"), fetch("ipmdae-base.safetensors"));
 //     const cleaned = denoiser.denoise(lead, 250);     // Float32Array in mV, at denoiser.fs Hz
 //
 // The result is that of the Python package on a recording at the network's own rate.

@@ -47,7 +47,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     compare: "ipmdae compare example/118e06_excerpt example/cleaned example/118e24_excerpt",
     stream: "ipmdae stream --fs 360 < noisy.csv > cleaned.csv",
     models: "ipmdae models",
-    export: "ipmdae export ipmdae-small --to onnx -o ipmdae-small.onnx",
+    export: "ipmdae export ipmdae-base --to onnx -o ipmdae-base.onnx",
     example: "ipmdae example && ls example",
     download: "ipmdae download qtdb nstdb --to datasets",
 }

@@ -39,7 +39,7 @@ def common() -> None:
 
 
 @benchmark.command(
-    epilog="Example: ipmdae benchmark run --protocol clinic --methods none,iir,ipmdae-small"
+    epilog="Example: ipmdae benchmark run --protocol clinic --methods none,iir,ipmdae-base"
 )
 def run(
     protocol: ProtocolOption = "deepfilter",
