@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ipmdae import examples, formats
-from ipmdae.resample import resample
+from ipmdae.pipeline.resample import resample
 
 FS = 250
 

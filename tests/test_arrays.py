@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import ipmdae
 from ipmdae import examples, formats
 from ipmdae.arrays import Details
-from ipmdae.resample import resample
+from ipmdae.pipeline.resample import resample
 
 FS = 360.0
 CLASSICAL = "butterworth-0.5-40"  # quick, and linear

@@ -15,7 +15,7 @@ from ipmdae.cleaning import denoise_file
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile
 from ipmdae.formats import FormatError
-from ipmdae.pipeline import Block
+from ipmdae.pipeline.blocks import Block
 from ipmdae.recording import Recording
 
 SOURCE = examples.path("118e06_excerpt")

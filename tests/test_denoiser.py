@@ -13,9 +13,10 @@ from networks import random_tensors
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ipmdae
-from ipmdae import denoiser, examples, formats, network
+from ipmdae import denoiser, examples, formats
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, write_model
+from ipmdae.pipeline import network
 from ipmdae.recording import Recording
 
 # With networks that change nothing

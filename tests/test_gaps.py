@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from ipmdae.gaps import GapFiller, fill_gaps
+from ipmdae.pipeline.gaps import GapFiller, fill_gaps
 
 NAN = np.nan
 

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ipmdae import cli, examples, formats
+from ipmdae.inspection.spectrum import BANDS
 from ipmdae.recording import Recording
-from ipmdae.spectrum import BANDS
 
 NOISY, CLEAN = (examples.path(name) for name in ("118e06_excerpt", "118e24_excerpt"))
 

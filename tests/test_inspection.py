@@ -9,7 +9,7 @@ import pytest
 from ipmdae import examples, formats
 from ipmdae.formats import SignalReader
 from ipmdae.formats.blocks import WholeReader
-from ipmdae.inspection import check_twins, excerpt, inspect, signal_to_noise
+from ipmdae.inspection.files import check_twins, excerpt, inspect, signal_to_noise
 from ipmdae.recording import Recording
 
 
@@ -42,7 +42,7 @@ def test_pieces_give_what_the_whole_gives(
     noisy: Recording, clean: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = inspect(opened(noisy), opened(clean))
-    monkeypatch.setattr("ipmdae.inspection._AT_ONCE", 7)
+    monkeypatch.setattr("ipmdae.inspection.files._AT_ONCE", 7)
     parts = inspect(opened(noisy), opened(clean))
     np.testing.assert_allclose(parts.removed, whole.removed, rtol=1e-12)
     np.testing.assert_array_equal(parts.quality.reason, whole.quality.reason)

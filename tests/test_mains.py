@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ipmdae import examples, formats
 from ipmdae.mains import MainsFilter, remove_mains
-from ipmdae.resample import resample
+from ipmdae.pipeline.resample import resample
 
 Signal = NDArray[np.float64]
 

@@ -14,8 +14,8 @@ from ipmdae.cleaning import denoise_file
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, write_model
 from ipmdae.methods import Classical, Method, method_names, open_method
+from ipmdae.pipeline.resample import resample
 from ipmdae.recording import Recording
-from ipmdae.resample import resample
 
 FS = 360.0
 classical = [name for name in rivals.names() if name not in rivals.LEARNERS]

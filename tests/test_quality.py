@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from ipmdae import examples, formats
 from ipmdae.cleaned import Cleaned
+from ipmdae.inspection.seconds import SecondMeans, Seconds, measure, pieces
 from ipmdae.quality import Reason, amplitude_warnings, quality
 from ipmdae.recording import Recording
-from ipmdae.seconds import SecondMeans, Seconds, measure, pieces
 
 
 @pytest.fixture(scope="module")

@@ -18,12 +18,12 @@ from typer.testing import CliRunner
 from ipmdae import rivals
 from ipmdae.cli import app
 from ipmdae.nn import registry
+from ipmdae.pipeline.window import robust_scale
 from ipmdae.rivals.networks.base import LeadNetwork
 from ipmdae.rivals.trained import TrainedNetwork
 from ipmdae.training import queue, run, summary
 from ipmdae.training.callbacks import callbacks
 from ipmdae.training.queue import Budget, Job
-from ipmdae.window import robust_scale
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning"),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ipmdae import examples, formats
 from ipmdae.cleaned import Cleaned
-from ipmdae.heart_rate import WINDOW, heart_rate, windows
+from ipmdae.inspection.heart_rate import WINDOW, heart_rate, windows
 from ipmdae.recording import Recording
 from ipmdae.report import Entry, Subject, write_index, write_page
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ipmdae.resample import Resampler, fraction, reach, resample
+from ipmdae.pipeline.resample import Resampler, fraction, reach, resample
 
 RATES = [(360, 250), (128, 250), (1000, 250), (250, 360), (257, 250), (333.3, 250), (4000, 250)]
 

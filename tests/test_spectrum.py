@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ipmdae import examples, formats
-from ipmdae.spectrum import BANDS, Spectrum, SpectrumGatherer
+from ipmdae.inspection.spectrum import BANDS, Spectrum, SpectrumGatherer
 
 FS = 360.0
 

@@ -13,8 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from ipmdae import examples, formats
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile
+from ipmdae.pipeline.survey import Survey
 from ipmdae.stream import Event, Streamer
-from ipmdae.survey import Survey
 
 
 @pytest.fixture(scope="module")

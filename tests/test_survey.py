@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from ipmdae.pipeline.survey import Survey
 from ipmdae.recording import Header
-from ipmdae.survey import Survey
 
 
 def survey(signal: np.ndarray, block: int, fs: float = 100, units: tuple[str, ...] = ()) -> Survey:

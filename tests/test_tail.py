@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from ipmdae.tail import Tail
+from ipmdae.pipeline.tail import Tail
 
 
 def test_rows_keep_their_index_when_those_before_are_forgotten() -> None:

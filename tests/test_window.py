@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ipmdae.window import MIN_SPREAD, Framing, OverlapAdd, blend, cut, robust_scale, starts
+from ipmdae.pipeline.window import MIN_SPREAD, Framing, OverlapAdd, blend, cut, robust_scale, starts
 
 
 def signal(length: int, leads: int = 2, seed: int = 0) -> np.ndarray:

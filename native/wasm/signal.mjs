@@ -1,4 +1,4 @@
-// Arrays of one lead: scale, gaps, windows. As in ipmdae.window, ipmdae.gaps and ipmdae.survey.
+// Arrays of one lead: scale, gaps, windows. As in ipmdae.pipeline.window, ipmdae.pipeline.gaps and ipmdae.pipeline.survey.
 
 /** Spread in mV up to which a lead counts as flat. */
 export const MIN_SPREAD = 1e-3;

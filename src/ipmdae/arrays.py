@@ -16,9 +16,9 @@ from ipmdae.containers import Container, open_container
 from ipmdae.denoiser import DEFAULT_MODEL
 from ipmdae.engine import ModelFile
 from ipmdae.methods import Method, open_method
+from ipmdae.pipeline.window import MIN_SPREAD
 from ipmdae.quality import AMPLITUDES, quality
 from ipmdae.recording import Recording
-from ipmdae.window import MIN_SPREAD
 
 Array = TypeVar("Array")
 

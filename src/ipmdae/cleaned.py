@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.pipeline.window import MIN_SPREAD
 from ipmdae.recording import Header, Recording
-from ipmdae.window import MIN_SPREAD
 
 MIN_FS, MAX_FS = 60.0, 4000.0
 """Sampling rates in Hz that make sense for an ECG."""

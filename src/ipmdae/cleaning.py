@@ -16,9 +16,9 @@ from ipmdae.cleaned import UNWANTED, check_rate, check_strength, report
 from ipmdae.denoiser import Denoiser, blocks
 from ipmdae.formats import SignalReader
 from ipmdae.methods import Method
-from ipmdae.pipeline import Block
+from ipmdae.pipeline.blocks import Block
+from ipmdae.pipeline.survey import Survey
 from ipmdae.recording import Header, Recording
-from ipmdae.survey import Survey
 from ipmdae.without_mains import NetworkWithoutMains
 
 _SURVEY_SHARE = 0.1

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ipmdae.cleaned import Cleaned, check_rate, check_strength, report
 from ipmdae.engine import Engine, ModelFile, find_model, open_engine, read_model
-from ipmdae.pipeline import Cleaning, Pipeline, latency
+from ipmdae.pipeline.blocks import Cleaning, Pipeline, latency
+from ipmdae.pipeline.survey import Survey
+from ipmdae.pipeline.window import Framing
 from ipmdae.recording import Recording
-from ipmdae.survey import Survey
-from ipmdae.window import Framing
 
 DEFAULT_MODEL = "ipmdae-base"
 
@@ -32,9 +32,9 @@ class Denoiser:
 
     What a network must not touch it does not touch: missing samples stay missing, leads that are
     flat, empty or no voltage come back unchanged, as does a stretch of a lead that is flat for a
-    whole window, and the constant offset of each lead (see :class:`ipmdae.survey.Survey`) is put
-    back, so that millivolts stay millivolts. The network hears nothing above half its sampling
-    rate, and neither does the result.
+    whole window, and the constant offset of each lead (:class:`ipmdae.pipeline.survey.Survey`)
+    is put back, so that millivolts stay millivolts. The network hears nothing above half its
+    sampling rate, and neither does the result.
 
     A network of one lead cleans lead by lead. A network of several takes as many at once as it was
     trained on.

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.gaps import fill_gaps
+from ipmdae.pipeline.gaps import fill_gaps
 
 NOMINAL = (50.0, 60.0)
 """Mains frequencies of the world in Hz."""

@@ -17,9 +17,9 @@ from ipmdae import rivals
 from ipmdae.cleaned import Cleaned, check_rate, check_strength, finish, idle
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, find_model, model_names
-from ipmdae.gaps import fill_gaps
+from ipmdae.pipeline.gaps import fill_gaps
+from ipmdae.pipeline.window import blend, cut, starts
 from ipmdae.recording import Recording
-from ipmdae.window import blend, cut, starts
 from ipmdae.without_mains import NetworkWithoutMains, WithoutMains
 
 _LONG_GAP = 1.0  # s: what lies on both sides of a longer one is cleaned apart

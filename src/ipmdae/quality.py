@@ -1,8 +1,8 @@
 """What may be trusted: per lead and second, whether it can be read, why not, and how sure it is.
 
-A recording is measured second by second, in pieces where it is long (:mod:`ipmdae.seconds`), and
-judged when all of it is known: whether a sample is at the end of the recorder's range, or an error
-large, only the whole lead tells.
+A recording is measured second by second, in pieces where it is long
+(:mod:`ipmdae.inspection.seconds`), and judged when all of it is known: whether a sample is at the
+end of the recorder's range, or an error large, only the whole lead tells.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.inspection.seconds import Seconds, measure, over_known, pieces
+from ipmdae.pipeline.window import MIN_SPREAD
 from ipmdae.recording import Recording
-from ipmdae.seconds import Seconds, measure, over_known, pieces
-from ipmdae.window import MIN_SPREAD
 
 if TYPE_CHECKING:
     from ipmdae.cleaned import Cleaned

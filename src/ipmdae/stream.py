@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from ipmdae.cleaned import check_rate, check_strength
 from ipmdae.denoiser import DEFAULT_MODEL, Denoiser
 from ipmdae.engine import ModelFile
-from ipmdae.pipeline import LONGEST_LINE
-from ipmdae.tail import Tail
+from ipmdae.pipeline.blocks import LONGEST_LINE
+from ipmdae.pipeline.tail import Tail
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ipmdae.cleaned import Cleaned, check_strength, finish, idle, mix
 from ipmdae.denoiser import Denoiser
 from ipmdae.mains import NOMINAL, MainsFilter, remove_mains
-from ipmdae.pipeline import Block, Cleaning
+from ipmdae.pipeline.blocks import Block, Cleaning
+from ipmdae.pipeline.tail import Tail
 from ipmdae.recording import Recording
-from ipmdae.tail import Tail
 
 if TYPE_CHECKING:
     from ipmdae.methods import Method
@@ -92,7 +92,7 @@ class NetworkWithoutMains(WithoutMains):
 
 
 class HumlessCleaning:
-    """Cleans a signal in pieces, as a :class:`~ipmdae.pipeline.Cleaning`, its hum first."""
+    """Cleans a signal in pieces, as a :class:`~ipmdae.pipeline.blocks.Cleaning`, its hum first."""
 
     def __init__(
         self,

@@ -64,8 +64,8 @@ def compare(
 
 def measure(before: SignalReader, after: SignalReader, truth: SignalReader | None) -> Any:
     """What was removed of each lead, mV RMS, in all and by band; SNR in dB where it is known."""
-    from ipmdae.inspection import inspect, signal_to_noise
-    from ipmdae.spectrum import BANDS
+    from ipmdae.inspection.files import inspect, signal_to_noise
+    from ipmdae.inspection.spectrum import BANDS
 
     found = inspect(before, after)
     removed = found.spectra["removed"]
@@ -115,7 +115,7 @@ def draw(
 ) -> None:
     """Draw the cleaned recording upon the noisy one."""
     from ipmdae import figures
-    from ipmdae.inspection import excerpt
+    from ipmdae.inspection.files import excerpt
 
     noisy, cleaned = excerpt(before, start, seconds), excerpt(after, start, seconds)
     drawn = figures.overlay(noisy, cleaned, seconds=seconds, leads=leads, origin=start)

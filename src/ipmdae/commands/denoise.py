@@ -236,7 +236,7 @@ def entry(outcome: Outcome) -> Entry:
 def draw(job: Job, target: Path, fs: float | None) -> None:
     """Draw the first strips of a recording before and after."""
     from ipmdae import figures, formats
-    from ipmdae.inspection import excerpt
+    from ipmdae.inspection.files import excerpt
 
     with (
         formats.open_reader(job.source, fs=fs) as source,

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from ipmdae.console import complain, err, out, print_json
 
 if TYPE_CHECKING:
-    from ipmdae.inspection import Inspection
+    from ipmdae.inspection.files import Inspection
 
 
 def info(
@@ -26,7 +26,7 @@ def info(
     Seconds that are missing, flat or saturated are counted lead by lead.
     """
     from ipmdae import formats
-    from ipmdae.inspection import inspect
+    from ipmdae.inspection.files import inspect
 
     described, failed = [], 0
     for file in files:
@@ -74,8 +74,8 @@ def _measures(found: Inspection, lead: int) -> dict[str, Any]:
     """What was measured of a lead; nothing if it is no voltage."""
     import numpy as np
 
+    from ipmdae.inspection.spectrum import MAINS
     from ipmdae.quality import Reason
-    from ipmdae.spectrum import MAINS
 
     if lead not in found.columns:
         return {}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.pipeline import Block
+from ipmdae.inspection.seconds import SecondMeans, over_known
+from ipmdae.pipeline.blocks import Block
 from ipmdae.quality import amplitude_warnings
 from ipmdae.recording import Header
-from ipmdae.seconds import SecondMeans, over_known
 
 _PART = 4096
 """Samples of which an amplitude is taken: at least a second, at any rate of an ECG."""

@@ -49,7 +49,7 @@ def plot(
     What is missing, flat or saturated is shaded.
     """
     from ipmdae import figures, formats
-    from ipmdae.inspection import excerpt
+    from ipmdae.inspection.files import excerpt
     from ipmdae.quality import quality
 
     target = output or Path(f"{file.stem}.png")

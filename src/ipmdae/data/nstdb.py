@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ipmdae import formats
 from ipmdae.data.download import DatasetNotFoundError
+from ipmdae.pipeline.resample import resample
 from ipmdae.recording import Recording
-from ipmdae.resample import resample
 
 FOLDER = "mit-bih-noise-stress-test-database-1.0.0"
 FS = 360.0

@@ -37,7 +37,7 @@ class Preprocessing:
         fs: sampling rate that the network works at, Hz.
         window: samples that go through the network together.
         overlap: samples that a window shares with the next.
-        scaling: ``"robust"``, see :func:`ipmdae.window.robust_scale`.
+        scaling: ``"robust"``, see :func:`ipmdae.pipeline.window.robust_scale`.
     """
 
     fs: float

@@ -19,11 +19,11 @@ from ipmdae.data import checksums, nstdb, qtdb
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import find_model, model_names
 from ipmdae.evaluation.benchmark import Array, label, spread
+from ipmdae.pipeline.resample import resample
 from ipmdae.protocols import stack
 from ipmdae.protocols.clinic import Clinic
 from ipmdae.quality import Reason, quality
 from ipmdae.recording import Recording
-from ipmdae.resample import resample
 
 _UNFIT = ("lmmse", "lmmse-fresh")
 """They know where in a window a beat begins, which no recording tells."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ipmdae.formats import wfdb_header, wfdb_signals
 from ipmdae.formats.blocks import SignalReader
 from ipmdae.formats.errors import FormatError
+from ipmdae.pipeline.resample import resample
 from ipmdae.recording import Header, Resolution, millivolts
-from ipmdae.resample import resample
 
 _LONGEST = 1 << 34
 """Samples a lead that segments may span, a year at 500 Hz: a gap of any length is a word to say."""

@@ -6,9 +6,9 @@ from the first 15 min of both channels, of which validation keeps the last sixth
 has the last 15 min. SNR by AC power. Records are divided by patient. Test records (those of P2) and
 test noise are read by the evaluation alone, so that neither picks a checkpoint.
 
-What the network is given is scaled by the noisy window itself (:func:`ipmdae.window.robust_scale`)
-exactly as in use; the target is the clean window, less its own median, by the same scale: what is
-clean comes back as it went in.
+What the network is given is scaled by the noisy window itself, exactly as in use
+(:func:`ipmdae.pipeline.window.robust_scale`); the target is the clean window, less its own median,
+by the same scale: what is clean comes back as it went in.
 
 With ``augment`` the training set is made for recordings of any kind, not for this test alone:
 targets without noise of their own, a wider range of SNR, and the changes of
@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from ipmdae.data import augment, mixing, nstdb, qtdb, splits
 from ipmdae.data.augment import Augmentation
+from ipmdae.pipeline.window import robust_scale
 from ipmdae.protocols import Pair
-from ipmdae.window import robust_scale
 
 Array = NDArray[np.float32]
 

@@ -12,12 +12,12 @@ from ipmdae import figures
 from ipmdae.figures.paper import clock
 from ipmdae.figures.sheets import standard_name
 from ipmdae.formats import SignalReader
-from ipmdae.heart_rate import WINDOW, heart_rate, windows
-from ipmdae.inspection import Inspection, excerpt
+from ipmdae.inspection.files import Inspection, excerpt
+from ipmdae.inspection.heart_rate import WINDOW, heart_rate, windows
+from ipmdae.inspection.seconds import over_known
 from ipmdae.quality import Quality
 from ipmdae.report import markup
 from ipmdae.report.subject import Subject
-from ipmdae.seconds import over_known
 
 _STRIP = 10  # s
 _CONTEXT = 10  # s on each side, for the network to tell how sure it is

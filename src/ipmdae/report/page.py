@@ -9,11 +9,11 @@ import numpy as np
 from ipmdae import __version__, formats
 from ipmdae.files import replacing
 from ipmdae.formats import SignalReader
-from ipmdae.inspection import Inspection, inspect
+from ipmdae.inspection.files import Inspection, inspect
+from ipmdae.inspection.spectrum import BANDS
 from ipmdae.quality import UNCERTAIN, Quality, Reason
 from ipmdae.report import drawings, markup
 from ipmdae.report.subject import Subject
-from ipmdae.spectrum import BANDS
 
 _MOST_STRETCHES = 200
 

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ipmdae import window
 from ipmdae.data import checksums
 from ipmdae.evaluation.network import multiply_accumulates
 from ipmdae.nn import registry
+from ipmdae.pipeline import window
 from ipmdae.rivals import Signal
 from ipmdae.rivals.networks.complexity import Complexity
 from ipmdae.rivals.networks.descod import DeScoD

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.engine import Engine
-from ipmdae.tail import Tail
-from ipmdae.window import MIN_SPREAD, Framing, OverlapAdd, cut, robust_scale
+from ipmdae.pipeline.tail import Tail
+from ipmdae.pipeline.window import MIN_SPREAD, Framing, OverlapAdd, cut, robust_scale
 
 _BATCH = 32
 """Windows that go through the network at once: more are not faster, and need more memory."""

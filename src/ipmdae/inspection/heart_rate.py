@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.gaps import fill_gaps
-from ipmdae.window import MIN_SPREAD
+from ipmdae.pipeline.gaps import fill_gaps
+from ipmdae.pipeline.window import MIN_SPREAD
 
 WINDOW = 15.0
 """Seconds of which one rate is told: enough beats for a median."""

@@ -10,8 +10,8 @@ import numpy as np
 import soxr  # type: ignore[import-untyped]
 from numpy.typing import DTypeLike, NDArray
 
-from ipmdae.gaps import fill_gaps
-from ipmdae.tail import Tail
+from ipmdae.pipeline.gaps import fill_gaps
+from ipmdae.pipeline.tail import Tail
 
 Float = TypeVar("Float", bound=np.floating[Any])
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from ipmdae.cleaned import mix
 from ipmdae.engine import Engine
-from ipmdae.gaps import GapFiller
-from ipmdae.network import Signal, WindowedNetwork
-from ipmdae.resample import Resampler, fraction, reach
-from ipmdae.tail import Tail
-from ipmdae.window import Framing
+from ipmdae.pipeline.gaps import GapFiller
+from ipmdae.pipeline.network import Signal, WindowedNetwork
+from ipmdae.pipeline.resample import Resampler, fraction, reach
+from ipmdae.pipeline.tail import Tail
+from ipmdae.pipeline.window import Framing
 
 LONGEST_LINE = 2.0
 """Seconds of a gap that are bridged by a line, and that it may hold a live signal up."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.cleaned import reason
+from ipmdae.pipeline.tail import Tail
 from ipmdae.recording import Header
-from ipmdae.tail import Tail
 
 _PIECE = 10.0
 """Seconds of which a median is taken."""

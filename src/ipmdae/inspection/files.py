@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats import SignalReader
+from ipmdae.inspection.seconds import Seconds, measure, over_known, pieces
+from ipmdae.inspection.spectrum import MAINS, Spectrum, SpectrumGatherer
 from ipmdae.quality import Quality, amplitude_warnings, judge
 from ipmdae.recording import Annotations, Header, Recording
-from ipmdae.seconds import Seconds, measure, over_known, pieces
-from ipmdae.spectrum import MAINS, Spectrum, SpectrumGatherer
 
 _AT_ONCE = 128
 """Seconds that are in memory together."""
