@@ -75,10 +75,10 @@ class Streamer:
             backend: what runs it, see :func:`ipmdae.engine.open_engine`.
             max_latency: how many seconds a sample may take to come out, by default as many as the
                 model's window has (10 s with the shipped ones). With less the network sees as much
-                of the past and less of what follows a sample, and is run more often: on NSTDB
-                118e06, 0.5 s of it cost 0.3 dB of an improvement of 6.7 dB. The first seconds of a
-                signal are cleaned with little to go by, though. 0.25 s is the least; at another
-                rate than the network's 250 Hz resampling takes 1.3 s more (below it even longer).
+                of the past and less of what follows a sample, and is run more often; the third
+                notebook measures what that costs. The first seconds of a signal are cleaned with
+                little to go by, though. 0.25 s is the least; at another rate than the network's
+                250 Hz resampling takes 1.3 s more (below it even longer).
             strength: share of the noise found that is removed, 0 to 1.
             offset: what each lead lies around, (leads,) in mV. By default the median of what comes
                 in before the first sample comes out, and of a lead that begins later its first
