@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--use_model", required=True, help="a model of config.yaml")
     parser.add_argument("--version", type=int, required=True, help="number of its run")
-    parser.add_argument("--overlap", type=float, default=6.25, help="of the windows, in s")
+    parser.add_argument("--overlap", type=float, default=5.5, help="of the windows, in s")
     parser.add_argument("--to", type=Path, default=WEIGHTS, help="folder to write to")
     args = parser.parse_args(arguments)
     folder = Path(flags.model_entry(args.use_model)["log_dir"]) / f"version_{args.version}"

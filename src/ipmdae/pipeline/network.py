@@ -79,9 +79,13 @@ class WindowedNetwork:
         flat = np.ptp(windows.swapaxes(1, 2), axis=2)[:, None] <= MIN_SPREAD
         output = self._run(scaled, ~flat)
         leads = windows.shape[2]
-        output[..., :leads] = np.where(flat, windows, output[..., :leads] * scale)
+        signal, spread = output[..., :leads], output[..., leads:]
+        signal *= scale
+        np.copyto(signal, windows, where=flat)
         if self.columns > leads:
-            output[..., leads:] = np.where(flat, 0, np.exp(output[..., leads:]) * scale)
+            np.exp(spread, out=spread)
+            spread *= scale
+            np.copyto(spread, 0, where=flat)
         return output
 
     def _run(self, scaled: Signal, active: NDArray[np.bool_]) -> Signal:
