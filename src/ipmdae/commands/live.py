@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.commands.interruption import CTRL_C
 from ipmdae.console import complain
 from ipmdae.recording import millivolts
 
@@ -114,7 +115,11 @@ def _batches(source: BinaryIO) -> Iterator[tuple[int, list[str]]]:
     """Whole lines as they come, without empty ones, and how many came before them."""
     number, rest = 0, b""
     read = getattr(source, "read1", source.read)
-    while data := read(_READ):
+    while True:
+        with CTRL_C.welcome():
+            data = read(_READ)
+        if not data:
+            break
         *lines, rest = (rest + data).split(b"\n")
         if len(rest) > _LONGEST_LINE:
             raise ValueError("the input has no lines: it must be text, a line for each sample")
@@ -203,7 +208,8 @@ def _pulled(
     last = np.inf
     while True:
         try:
-            samples, stamps = inlet.pull_chunk(timeout=0.2)
+            with CTRL_C.welcome():
+                samples, stamps = inlet.pull_chunk(timeout=0.2)
         except lost:
             return
         if not stamps:

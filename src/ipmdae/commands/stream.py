@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ipmdae.commands.interruption import CTRL_C
 from ipmdae.console import complain, err, warnings_in_one_line
 
 if TYPE_CHECKING:
@@ -85,10 +86,11 @@ def run(streamer: Streamer, live: Live) -> None:
     if live.header:
         put_line(live.header)
     try:
-        for passed, values in live.chunks:
-            times.extend(passed)
-            samples += len(values)
-            put(streamer.feed(values) / live.scale, times)
+        with CTRL_C.handled():
+            for passed, values in live.chunks:
+                times.extend(passed)
+                samples += len(values)
+                put(streamer.feed(values) / live.scale, times)
     except KeyboardInterrupt:  # how most live signals end; what has come is not lost
         complain("interrupted", "what had come is cleaned")
     except ValueError as error:
