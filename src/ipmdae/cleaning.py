@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from ipmdae import formats
 from ipmdae.cleaned import UNWANTED, check_rate, check_strength, report
-from ipmdae.denoiser import Denoiser, blocks
+from ipmdae.denoiser import blocks
 from ipmdae.formats import SignalReader
-from ipmdae.methods import Method
+from ipmdae.methods import BlockMethod, Method
 from ipmdae.pipeline.blocks import Block
 from ipmdae.pipeline.survey import Survey
 from ipmdae.recording import Header, Recording
-from ipmdae.without_mains import NetworkWithoutMains
 
 _SURVEY_SHARE = 0.1
 """Share of the work that the first pass over a file is."""
@@ -105,7 +104,7 @@ def denoise_file(
         why = [UNWANTED if i in unwanted else reason for i, reason in enumerate(survey.why())]
         cleaned = (
             _in_blocks(reader, method, why, survey.offset(), strength)
-            if isinstance(method, (Denoiser, NetworkWithoutMains))
+            if isinstance(method, BlockMethod)
             else _whole(reader, method, why, strength)
         )
         comments = report(header, why, method.name, strength)
@@ -148,13 +147,13 @@ def _read(reader: SignalReader) -> Iterator[NDArray[np.float64]]:
 
 def _in_blocks(
     reader: SignalReader,
-    denoiser: Denoiser | NetworkWithoutMains,
+    method: BlockMethod,
     why: Sequence[str],
     offset: NDArray[np.float64],
     strength: float,
 ) -> Iterator[Block]:
     info = reader.info
-    cleaning = denoiser.begin(info.fs, info.leads, info.units, why, offset, strength=strength)
+    cleaning = method.begin(info.fs, info.leads, info.units, why, offset, strength=strength)
     return cleaning.run(_read(reader))
 
 

@@ -30,6 +30,12 @@ _RIDGE = 1e-9  # of the mean square of a sinusoid: keeps a window full of gaps s
 _BATCH = 64  # windows in work together
 
 
+def check_mains(mains: float) -> None:
+    """Raise ValueError unless there is mains of this nominal frequency in Hz."""
+    if mains not in NOMINAL:
+        raise ValueError(f"mains must be 50 or 60 Hz, got {mains}")
+
+
 def remove_mains(signal: NDArray[np.float64], fs: float, mains: float) -> NDArray[np.float64]:
     """Remove hum from a whole signal.
 
@@ -69,8 +75,7 @@ class MainsFilter:
         Raises:
             ValueError: there is no such mains, or the rate is too low to hold its frequency.
         """
-        if mains not in NOMINAL:
-            raise ValueError(f"mains must be 50 or 60 Hz, got {mains}")
+        check_mains(mains)
         # A sinusoid nearer to the Nyquist frequency than a window can tell is not one.
         self.harmonics = int((fs / 2 - 2 / _WINDOW) / (mains + _DEVIATION))
         if self.harmonics < 1:

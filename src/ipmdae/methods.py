@@ -7,7 +7,7 @@ A method is a network (:class:`~ipmdae.denoiser.Denoiser`) or one of the classic
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +17,7 @@ from ipmdae import rivals
 from ipmdae.cleaned import Cleaned, check_rate, check_strength, finish, idle
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, find_model, model_names
+from ipmdae.pipeline.blocks import Block
 from ipmdae.pipeline.gaps import fill_gaps
 from ipmdae.pipeline.window import blend, cut, starts
 from ipmdae.recording import Recording
@@ -52,6 +53,32 @@ class Method(Protocol):
             ValueError: the rate makes no sense for an ECG or for this method, or the strength lies
                 outside of 0 to 1.
         """
+        ...
+
+
+@runtime_checkable
+class BlockMethod(Method, Protocol):
+    """A method that cleans a signal that comes in pieces, in constant memory."""
+
+    def begin(
+        self,
+        fs: float,
+        leads: Sequence[str],
+        units: Sequence[str],
+        why: Sequence[str],
+        offset: NDArray[np.float64],
+        *,
+        strength: float = 1.0,
+    ) -> BlockCleaning:
+        """Begin a signal; see :meth:`ipmdae.Denoiser.begin`."""
+        ...
+
+
+class BlockCleaning(Protocol):
+    """A signal on its way."""
+
+    def run(self, blocks: Iterable[NDArray[np.float64]]) -> Iterator[Block]:
+        """Clean a whole signal, given in blocks (time, leads)."""
         ...
 
 

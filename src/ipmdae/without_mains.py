@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ipmdae.cleaned import Cleaned, check_strength, finish, idle, mix
 from ipmdae.denoiser import Denoiser
-from ipmdae.mains import NOMINAL, MainsFilter, remove_mains
+from ipmdae.mains import MainsFilter, check_mains, remove_mains
 from ipmdae.pipeline.blocks import Block, Cleaning
 from ipmdae.pipeline.tail import Tail
 from ipmdae.recording import Recording
@@ -38,8 +38,7 @@ class WithoutMains:
         Raises:
             ValueError: there is no such mains.
         """
-        if mains not in NOMINAL:
-            raise ValueError(f"mains must be 50 or 60 Hz, got {mains}")
+        check_mains(mains)
         self.name = f"{method.name} after removal of {mains:g} Hz hum"
         self._method, self._mains = method, mains
 

@@ -74,7 +74,7 @@ def _measures(found: Inspection, lead: int) -> dict[str, Any]:
     """What was measured of a lead; nothing if it is no voltage."""
     import numpy as np
 
-    from ipmdae.inspection.spectrum import MAINS
+    from ipmdae.mains import NOMINAL
     from ipmdae.quality import Reason
 
     if lead not in found.columns:
@@ -90,7 +90,7 @@ def _measures(found: Inspection, lead: int) -> dict[str, Any]:
         "gaps": sum(s.reason is Reason.MISSING for s in found.quality.stretches(i)),
         "flat": int((reasons == Reason.FLAT).sum()),
         "saturated": int((reasons == Reason.SATURATED).sum()),
-        "hum": {f"{mains:g}": float(recorded.hum(mains)[i]) for mains in MAINS},
+        "hum": {f"{mains:g}": float(recorded.hum(mains)[i]) for mains in NOMINAL},
     }
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ipmdae.formats import SignalReader
 from ipmdae.inspection.seconds import Seconds, measure, over_known, pieces
-from ipmdae.inspection.spectrum import MAINS, Spectrum, SpectrumGatherer
+from ipmdae.inspection.spectrum import Spectrum, SpectrumGatherer
+from ipmdae.mains import NOMINAL
 from ipmdae.quality import Quality, amplitude_warnings, judge
 from ipmdae.recording import Annotations, Header, Recording
 
@@ -58,7 +59,7 @@ class Inspection:
     def warnings(self) -> list[str]:
         """What a user should look at before trusting a result, one sentence each."""
         found = amplitude_warnings(self.leads, self.amplitude)
-        for mains in MAINS:
+        for mains in NOMINAL:
             hums = self.spectra["recorded"].hum(mains)
             heard = [
                 f"{lead} ({hum:.2g} mV)" for lead, hum in zip(self.leads, hums, strict=True) if hum

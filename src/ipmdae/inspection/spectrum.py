@@ -19,8 +19,6 @@ BANDS = (
 )
 """Name, lowest and highest (not included) frequency in Hz of the bands that are told apart."""
 
-MAINS = (50.0, 60.0)
-
 _SEGMENT = 8.0  # s: tells 0.125 Hz apart
 _HUM = 10.0  # how far a line stands out of the spectrum around it, as a ratio of power densities
 _MIN_HUM = 0.005  # mV RMS: less is not seen
