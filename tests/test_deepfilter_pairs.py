@@ -51,9 +51,18 @@ def test_fresh_noise_changes_with_the_epoch_and_the_seed_alone() -> None:
     pairs = opened().training(fresh=True)
     again, other = opened().training(fresh=True), opened(seed=1).training(fresh=True)
     np.testing.assert_array_equal(pairs.draw(3, 1)[0], again.draw(3, 1)[0])
-    np.testing.assert_array_equal(pairs.draw(3, 1)[1], pairs.draw(3, 2)[1])
+    np.testing.assert_array_equal(abs(pairs.draw(3, 1)[1]), abs(pairs.draw(3, 2)[1]))
     assert not np.array_equal(pairs.draw(3, 1)[0], pairs.draw(3, 2)[0])
     assert not np.array_equal(pairs.draw(3, 1)[0], other.draw(3, 1)[0])
+
+
+def test_fresh_beats_stand_on_their_feet_or_on_their_heads() -> None:
+    pairs = opened().training(fresh=True)
+    upright = pairs.clean[pairs.number[3]].astype(np.float32)
+    drawn = [pairs.draw(3, epoch)[1][:, 0] for epoch in range(20)]
+    turned = [bool(np.array_equal(beat, -upright)) for beat in drawn]
+    assert 0 < sum(turned) < 20
+    assert all(np.array_equal(abs(beat), abs(upright)) for beat in drawn)
 
 
 def test_fresh_factors_keep_to_the_published_range() -> None:

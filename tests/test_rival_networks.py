@@ -198,7 +198,7 @@ def test_spectra_of_like_signals_correlate() -> None:
 def test_the_registry_builds_them_all_and_names_them_where_one_is_unknown() -> None:
     assert set(networks.NAMES) < set(registry.names())
     assert isinstance(registry.build("unet", 2), LeadNetwork)
-    with pytest.raises(ValueError, match="ipmdae-nano, fcn-dae, drnn"):
+    with pytest.raises(ValueError, match="ipmdae-beat, fcn-dae, drnn"):
         registry.build("nothing")
     with pytest.raises(ValueError, match="fcn-dae, drnn"):
         networks.build("Ultralight_IPM_DAE")

@@ -23,6 +23,9 @@ def train(
         int, typer.Option(min=1, help="Passes over the training windows: the budget of each.")
     ] = 30,
     batch_size: Annotated[int, typer.Option(min=1, help="Windows a step.")] = 64,
+    recipe: Annotated[
+        str, typer.Option(help="The rest of how to train: rival, modern, release or beats.")
+    ] = "rival",
     seed: Annotated[int, typer.Option(min=0, help="Of weights, order and noise.")] = 0,
     fresh_noise: Annotated[
         bool | None,
@@ -47,9 +50,16 @@ def train(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     from ipmdae.nn import registry
     from ipmdae.training import queue, run
+    from ipmdae.training import recipe as recipes
 
     chosen = [name.strip() for name in methods.split(",") if name.strip()] or registry.names()
-    budget = queue.Budget(epochs=epochs, seed=seed, fresh_noise=fresh_noise, batch_size=batch_size)
+    budget = queue.Budget(
+        epochs=epochs,
+        seed=seed,
+        fresh_noise=fresh_noise,
+        batch_size=batch_size,
+        recipe=recipes.get(recipe),
+    )
     jobs = queue.plan(protocol, list(dict.fromkeys(chosen)), budget, datasets, results)
     machine = run.machine(gpu=0 if gpu else None, devices=1, workers=workers)
     failed = []

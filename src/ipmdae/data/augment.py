@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
+#: A lead turned upside down is as good an ECG as it was (aVR, swapped electrodes).
+POLARITIES = (1, 1, -1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:

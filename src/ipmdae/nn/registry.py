@@ -7,6 +7,7 @@ from dataclasses import replace
 from torch import nn
 
 from ipmdae.architecture import Architecture
+from ipmdae.nn.beat import BeatIPMDAE
 from ipmdae.nn.ipm_dae import UltralightIPMDAE
 from ipmdae.rivals import networks
 
@@ -23,9 +24,13 @@ ARCHITECTURES = {
         _OURS, channels=(12, 20, 28, 40, 56, 80), branches=(0, 0, 2, 2, 4), d_state=8
     ),
     "ipmdae-nano": replace(
-        _OURS, channels=(6, 8, 12, 16, 20, 24), branches=(0, 0, 0, 2, 2), d_state=4
+        _OURS, channels=(5, 8, 12, 16, 24, 34), branches=(0, 0, 0, 0, 2), d_state=4
     ),
 }
+
+
+BEAT = "ipmdae-beat"
+"""Ours on single beats."""
 
 
 def architecture(name: str, leads: int | None = None) -> Architecture:
@@ -42,20 +47,22 @@ def architecture(name: str, leads: int | None = None) -> Architecture:
 
 def names() -> list[str]:
     """The names of all networks."""
-    return [*ARCHITECTURES, *networks.NAMES]
+    return [*ARCHITECTURES, BEAT, *networks.NAMES]
 
 
 def build(name: str, leads: int | None = None) -> nn.Module:
     """A freshly initialised network ``name``: noisy (batch, time, leads) -> cleaned.
 
     Args:
-        leads: see :func:`architecture`; the networks of others take any number.
+        leads: see :func:`architecture`; the others take any number.
 
     Raises:
         ValueError: there is no such network.
     """
     if name in networks.NAMES:
         return networks.build(name)
+    if name == BEAT:
+        return BeatIPMDAE()
     if name not in ARCHITECTURES:
         raise ValueError(f"unknown network {name!r}; there are: {', '.join(names())}")
     return UltralightIPMDAE(architecture(name, leads))

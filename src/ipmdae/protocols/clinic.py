@@ -167,7 +167,7 @@ class ClinicPairs:
         start += int(rng.integers(-(self.window // 2), self.window // 2 + 1))
         start = min(max(start, 0), len(signal) - augment.reach(self.window, tempo))
         window = augment.at_tempo(signal[:, np.newaxis], start, self.window, tempo)
-        turned: Array = window * np.float32(rng.choice(POLARITIES))
+        turned: Array = window * np.float32(rng.choice(augment.POLARITIES))
         return turned
 
     def _noise(self, rng: np.random.Generator) -> Array:
@@ -198,9 +198,6 @@ class ClinicPairs:
             noisy, clean = noisy - clean, np.zeros_like(clean)
         return changes.disturb(noisy, size, rng), clean
 
-
-#: A lead turned upside down is as good an ECG as it was (aVR, swapped electrodes).
-POLARITIES = (1, 1, -1)
 
 #: Share of the first 15 min of noise that validates: two and a half minutes.
 VALIDATION_SHARE = 1 / 6

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.data import splits
+from ipmdae.data.augment import POLARITIES
 from ipmdae.protocols import Pair
 from ipmdae.protocols.deepfilter import (
     FACTORS,
@@ -111,7 +112,8 @@ class BeatPairs:
         number: which of them these pairs are of; it tells the published piece of noise, too.
         noise: (time,), of any scale.
         seed: of fresh noise.
-        fresh: whether place and factor of the noise are drawn anew in each epoch.
+        fresh: whether place, direction, sign, mixture and factor of the noise, and the beat's
+            polarity, are drawn anew in each epoch.
     """
 
     clean: Array
@@ -126,12 +128,26 @@ class BeatPairs:
 
     def draw(self, index: int, epoch: int = 0) -> Pair:
         beat = int(self.number[index])
-        start = beat % (len(self.noise) // WINDOW) * WINDOW
-        factor = self.factor[beat : beat + 1]
         if self.fresh:
             rng = np.random.default_rng((self.seed, epoch, index))
-            start = int(rng.integers(len(self.noise) - WINDOW + 1))
-            factor = rng.integers(*FACTORS, size=1) / 100
-        clean, noise = self.clean[beat : beat + 1], self.noise[np.newaxis, start : start + WINDOW]
-        noisy = add_noise(clean, noise, factor)
+            noise, factor = self._mixture(rng), rng.integers(*FACTORS, size=1) / 100
+            polarity = rng.choice(POLARITIES)
+        else:
+            start = beat % (len(self.noise) // WINDOW) * WINDOW
+            noise, factor = self.noise[start : start + WINDOW], self.factor[beat : beat + 1]
+            polarity = 1
+        clean = polarity * self.clean[beat : beat + 1]
+        noisy = add_noise(clean, noise[np.newaxis], factor)
         return noisy.T.astype(np.float32), clean.T.astype(np.float32)
+
+    def _mixture(self, rng: np.random.Generator) -> Array:
+        """A piece from a random place, half of the times with a share of another one, (512,)."""
+        share = rng.random() if rng.random() < 0.5 else 0.0
+        return (1 - share) * self._piece(rng) + share * self._piece(rng)
+
+    def _piece(self, rng: np.random.Generator) -> Array:
+        """Of either sign and direction, with a peak-to-peak value of one."""
+        start = int(rng.integers(len(self.noise) - WINDOW + 1))
+        piece = self.noise[start : start + WINDOW][:: rng.choice((1, -1))]
+        turned: Array = piece * (rng.choice((1.0, -1.0)) / np.ptp(piece))
+        return turned

@@ -87,6 +87,9 @@ _MODULES = {
     "butterworth-0.5-40": "filters",
     "median": "median",
     "wavelet": "wavelet",
+    "emd": "empirical_modes",
+    "kalman": "kalman",
+    "nlm": "non_local_means",
     "tv": "total_variation",
     "neurokit": "neurokit",
     "neurokit-biosppy": "neurokit",
@@ -96,6 +99,7 @@ _MODULES = {
     "neurokit-engzeemod2012": "neurokit",
     "neurokit-vg": "neurokit",
     "neurokit-templateconvolution": "neurokit",
+    "deepfade": "deepfade",
     "wiener": "wiener",
     "lmmse": "wiener",
     "lmmse-fresh": "wiener",
@@ -105,7 +109,7 @@ LEARNERS = ("wiener", "lmmse", "lmmse-fresh")
 """The names of the rivals that must be fitted."""
 
 NETWORKS = (
-    *("Ultralight_IPM_DAE", "ipmdae-base", "ipmdae-small", "ipmdae-nano"),
+    *("Ultralight_IPM_DAE", "ipmdae-base", "ipmdae-small", "ipmdae-nano", "ipmdae-beat"),
     *(*networks.NAMES, "descod-10"),
 )
 """The names of the rivals that must be trained; ``descod-10`` averages ten draws of ``descod``."""
@@ -129,7 +133,7 @@ def get(name: str) -> Rival:
     try:
         module = import_module(f"{__name__}.{modules[name]}")
     except ModuleNotFoundError as error:
-        extra = "train" if name in NETWORKS else "benchmark"
+        extra = "train" if name in NETWORKS or error.name == "torch" else "benchmark"
         raise ModuleNotFoundError(
             f"method {name} needs {error.name}: pip install 'ultralight-ipm-dae[{extra}]'"
         ) from error
