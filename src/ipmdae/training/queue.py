@@ -21,7 +21,7 @@ from ipmdae.nn import registry
 from ipmdae.rivals.networks.base import LeadNetwork
 from ipmdae.training import run
 from ipmdae.training.callbacks import CURVES
-from ipmdae.training.recipe import RIVAL
+from ipmdae.training.recipe import RIVAL, Recipe
 from ipmdae.training.run import Machine, Settings
 from ipmdae.training.summary import (
     SUMMARY_FILE,
@@ -52,12 +52,14 @@ class Budget:
         seed: of the weights, of the order of the windows and of what is drawn.
         fresh_noise: whether noise is drawn anew in each epoch; by default as the protocol has it.
         batch_size: windows a step.
+        recipe: how to train in all else.
     """
 
     epochs: int = RIVAL.epochs
     seed: int = 0
     fresh_noise: bool | None = None
     batch_size: int = RIVAL.batch_size
+    recipe: Recipe = RIVAL
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,13 @@ class Job:
         name: the method, and the folder of the model where a protocol asks for several.
         settings: of the run.
         log_dir: folder of the versions of the run.
+        build: makes the network, where it is not the registry's; no part of what tells runs apart.
     """
 
     name: str
     settings: Settings
     log_dir: Path
+    build: run.Build | None = None
 
 
 def plan(
@@ -115,7 +119,7 @@ def _settings(
             **own,
         },
         recipe=replace(
-            RIVAL, epochs=budget.epochs, batch_size=budget.batch_size, fresh_noise=fresh
+            budget.recipe, epochs=budget.epochs, batch_size=budget.batch_size, fresh_noise=fresh
         ),
         seed=budget.seed,
     )
@@ -135,23 +139,40 @@ def work(job: Job, machine: Machine) -> tuple[Summary, bool]:
     version, finished = _version_of(job)
     if finished is not None:
         return finished, False
-    folder = run.train(job.settings, job.log_dir, machine, resume=version)
-    summary = _summarise(job.settings, folder, machine)
+    folder = run.train(job.settings, job.log_dir, machine, resume=version, build=job.build)
+    summary = _summarise(job, folder, machine)
     write_summary(folder, summary)
     return summary, True
 
 
+def finished_folder(job: Job) -> Path:
+    """The folder of the finished run of this job.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    for folder in _of_job(job):
+        if (folder / SUMMARY_FILE).is_file():
+            return folder
+    raise FileNotFoundError(f"{job.name} is not trained yet: nothing finished in {job.log_dir}")
+
+
 def _version_of(job: Job) -> tuple[int | None, Summary | None]:
     """The run of this job that there is already: its number if it can go on, its summary if not."""
-    for folder in _versions(job.log_dir):
-        settings = folder / run.SETTINGS_FILE
-        if not settings.is_file() or not _same(run.read_settings(folder), job.settings):
-            continue
+    for folder in _of_job(job):
         if (folder / SUMMARY_FILE).is_file():
             return None, read_summary(folder)
         if (folder / run.LAST_CHECKPOINT).is_file():
             return int(folder.name.removeprefix("version_")), None
     return None, None
+
+
+def _of_job(job: Job) -> Iterator[Path]:
+    """The folders of this job's runs, the newest first."""
+    for folder in _versions(job.log_dir):
+        settings = folder / run.SETTINGS_FILE
+        if settings.is_file() and _same(run.read_settings(folder), job.settings):
+            yield folder
 
 
 def _same(one: Settings, other: Settings) -> bool:
@@ -202,14 +223,21 @@ def summaries(results: Path, protocol: str) -> dict[str, list[Summary]]:
     return found
 
 
-def _summarise(settings: Settings, folder: Path, machine: Machine) -> Summary:
+def read_curves(folder: Path) -> list[dict[str, float]]:
+    """The losses, the rate and the seconds of each epoch of the run in ``folder``."""
     with (folder / "results" / f"{CURVES}.csv").open(encoding="utf-8") as file:
-        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _summarise(job: Job, folder: Path, machine: Machine) -> Summary:
+    settings, recipe = job.settings, job.settings.recipe
+    rows = read_curves(folder)
     losses = [row["valid_loss"] for row in rows]
     finite = [loss for loss in losses if isfinite(loss)]
     windows = json.loads((folder / run.SETTINGS_FILE).read_text(encoding="utf-8"))["windows"]
-    network = registry.build(settings.model, settings.open_protocol().leads)
-    recipe = settings.recipe
+    if recipe.steps is not None:
+        windows = min(windows, recipe.steps * recipe.batch_size)
+    network = (job.build or registry.build)(settings.model, settings.open_protocol().leads)
     return Summary(
         method=settings.model,
         protocol=settings.protocol,

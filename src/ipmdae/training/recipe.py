@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -23,6 +23,7 @@ class Recipe:
         ema: decay of the exponential moving average of the weights that is validated and kept.
         clip_norm: largest norm of the gradient.
         loss: ``mse``, or ``relative``, see :mod:`ipmdae.training.losses`.
+        steps: of an epoch at most, for short studies; by default all of its windows.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Recipe:
     ema: float | None = None
     clip_norm: float | None = None
     loss: Literal["mse", "relative"] = "mse"
+    steps: int | None = None
 
 
 #: As the paper's public implementation trains.
@@ -57,20 +59,10 @@ MODERN = Recipe(
 )
 
 #: For models that ship: long, and a loss that weighs every window alike.
-RELEASE = Recipe(
-    name="release",
-    optimizer="adamw",
-    learning_rate=2e-3,
-    epochs=28,
-    batch_size=32,
-    weight_decay=0.01,
-    warmup=0.03,
-    final_rate=0.01,
-    fresh_noise=True,
-    ema=0.999,
-    clip_norm=1.0,
-    loss="relative",
-)
+RELEASE = replace(MODERN, name="release", epochs=28, warmup=0.03, ema=0.999, loss="relative")
+
+#: For ours on single beats, of which a pass has many.
+BEATS = replace(RELEASE, name="beats", learning_rate=4e-3, epochs=10, batch_size=64)
 
 #: For comparisons: the same for every network, whose own papers train with all kinds of budgets. No
 #: averaged weights, since the batch normalisation of some would not fit them.
@@ -86,7 +78,7 @@ RIVAL = Recipe(
     clip_norm=1.0,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN, RELEASE, RIVAL)}
+RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN, RELEASE, BEATS, RIVAL)}
 
 
 def get(name: str) -> Recipe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -25,6 +26,9 @@ from ipmdae.training.callbacks import callbacks
 from ipmdae.training.loaders import loader
 from ipmdae.training.module import DenoisingModule
 from ipmdae.training.recipe import Recipe
+
+Build = Callable[[str, int], nn.Module]
+"""Makes the fresh network of a name, for a number of leads."""
 
 SETTINGS_FILE = "run.json"
 LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
@@ -72,13 +76,20 @@ def machine(gpu: int | None, devices: int, workers: int) -> Machine:
     return Machine(accelerator="gpu", devices=chosen, workers=workers)
 
 
-def train(settings: Settings, log_dir: Path, machine: Machine, resume: int | None = None) -> Path:
+def train(
+    settings: Settings,
+    log_dir: Path,
+    machine: Machine,
+    resume: int | None = None,
+    build: Build | None = None,
+) -> Path:
     """Train and return the folder of the run.
 
     Args:
         log_dir: folder of the model's runs; the run gets the next free ``version_<n>``.
         resume: number of a version to go on with from the end of its last whole epoch, to the
             result that it would have had unkilled; ``settings`` must be its own.
+        build: makes the network, where it is not the registry's.
 
     Raises:
         FileNotFoundError: the version to resume has no checkpoint.
@@ -98,6 +109,7 @@ def train(settings: Settings, log_dir: Path, machine: Machine, resume: int | Non
         devices=machine.devices,
         precision=settings.precision,  # type: ignore[arg-type]
         gradient_clip_val=recipe.clip_norm,
+        limit_train_batches=recipe.steps,
         callbacks=callbacks(recipe, folder, settings.seed),
         logger=logger,
         num_sanity_val_steps=0,
@@ -116,7 +128,8 @@ def train(settings: Settings, log_dir: Path, machine: Machine, resume: int | Non
     validation = loader(protocol.validation(), shuffle=False, **batches)
     if trainer.is_global_zero and resume is None:
         write_settings(folder, settings, windows=len(pairs))
-    module = DenoisingModule(registry.build(settings.model, protocol.leads), recipe)
+    network = (build or registry.build)(settings.model, protocol.leads)
+    module = DenoisingModule(network, recipe)
     trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=False)
     return folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from math import ceil, isfinite
+from math import ceil, isfinite, nan
 from pathlib import Path
 
 from ipmdae.files import replacing
@@ -87,9 +87,19 @@ def has_converged(valid_losses: Sequence[float]) -> bool:
 
     A run of one epoch tells nothing, and a loss that is not finite is none.
     """
+    return late_fall(valid_losses) <= _STILL_FALLING
+
+
+def late_fall(valid_losses: Sequence[float]) -> float:
+    """By which share the last tenth of the epochs (one at least) lowered the best loss.
+
+    Returns:
+        Negative where it did not; NaN where there was no epoch before, or a loss is not finite.
+    """
     last = ceil(_LAST_SHARE * len(valid_losses))
     before = [loss for loss in valid_losses[:-last] if isfinite(loss)]
     after = [loss for loss in valid_losses[-last:] if isfinite(loss)]
     if not before or len(after) < last:
-        return False
-    return min(after) >= (1 - _STILL_FALLING) * min(before)
+        return nan
+    best = min(before)
+    return (best - min(after)) / abs(best) if best else 0.0
