@@ -51,18 +51,28 @@ def test_fresh_noise_changes_with_the_epoch_and_the_seed_alone() -> None:
     pairs = opened().training(fresh=True)
     again, other = opened().training(fresh=True), opened(seed=1).training(fresh=True)
     np.testing.assert_array_equal(pairs.draw(3, 1)[0], again.draw(3, 1)[0])
-    np.testing.assert_array_equal(abs(pairs.draw(3, 1)[1]), abs(pairs.draw(3, 2)[1]))
     assert not np.array_equal(pairs.draw(3, 1)[0], pairs.draw(3, 2)[0])
     assert not np.array_equal(pairs.draw(3, 1)[0], other.draw(3, 1)[0])
 
 
-def test_fresh_beats_stand_on_their_feet_or_on_their_heads() -> None:
+def test_fresh_beats_are_the_leads_seen_from_somewhere_at_some_tempo() -> None:
     pairs = opened().training(fresh=True)
-    upright = pairs.clean[pairs.number[3]].astype(np.float32)
-    drawn = [pairs.draw(3, epoch)[1][:, 0] for epoch in range(20)]
-    turned = [bool(np.array_equal(beat, -upright)) for beat in drawn]
-    assert 0 < sum(turned) < 20
-    assert all(np.array_equal(abs(beat), abs(upright)) for beat in drawn)
+    upright, other = (
+        leads[pairs.number[3]].astype(np.float32) for leads in (pairs.clean, pairs.other_lead)
+    )
+    drawn = [pairs.draw(3, epoch)[1][:, 0] for epoch in range(60)]
+    kinds = {"upright": 0, "turned": 0, "projected": 0, "other tempo": 0}
+    plane = np.stack([upright, other], axis=1)
+    for beat in drawn:
+        left = np.linalg.lstsq(plane, beat, rcond=None)[1]
+        kinds["upright"] += np.array_equal(beat, upright)
+        kinds["turned"] += np.array_equal(beat, -upright)
+        kinds["projected"] += bool(left < 1e-6) and not np.array_equal(abs(beat), abs(upright))
+        kinds["other tempo"] += bool(left > 1e-6)
+        assert np.isfinite(beat).all()
+        assert not beat[:16].any()
+    assert min(kinds.values()) > 0
+    assert sum(kinds.values()) == len(drawn)
 
 
 def test_fresh_factors_keep_to_the_published_range() -> None:

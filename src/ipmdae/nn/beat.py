@@ -32,7 +32,9 @@ _SQUARED = 0.5
 
 
 class BeatIPMDAE(LeadNetwork):
-    """Trained by the error of each beat relative to its size, and by the squared error in mV.
+    """In use it sees a beat in both polarities and gives the mean, for twice the cost.
+
+    Trained by the error of each beat relative to its size, and by the squared error in mV.
 
     The first is what cosine similarity and PRD ask for, the second SSD, which tall beats decide.
     """
@@ -42,10 +44,15 @@ class BeatIPMDAE(LeadNetwork):
         self.network = UltralightIPMDAE(ARCHITECTURE)
 
     def clean(self, noisy: Tensor) -> Tensor:
+        if self.training:
+            return self._upright(noisy)
+        return (self._upright(noisy) - self._upright(-noisy)) / 2
+
+    def _upright(self, noisy: Tensor) -> Tensor:
         x = noisy - noisy.median(dim=2, keepdim=True).values
         scale = x.std(dim=2, keepdim=True, correction=0).clamp_min(_SMALLEST)
-        cleaned: Tensor = self.network((x / scale).transpose(1, 2)).transpose(1, 2) * scale
-        return cleaned
+        cleaned: Tensor = self.network((x / scale).transpose(1, 2)).transpose(1, 2)
+        return cleaned * scale
 
     def loss(self, noisy: Tensor, clean: Tensor) -> Tensor:
         squared = (self(noisy) - clean).square().mean(dim=1)

@@ -38,7 +38,7 @@ VERSIONS: tuple[Version, ...] = (1, 2)
 
 _UP, _DOWN = 36, 25
 _BEFORE_P = 10  # samples at 250 Hz
-_PADDING = 16
+PADDING = 16
 _SEED = 1234
 FACTORS = (20, 200)  # hundredths, the upper end excluded
 
@@ -108,8 +108,8 @@ class DeepFilter:
             )
         return {part: sorted(present.intersection(names)) for part, names in listed.items()}
 
-    def beats(self, part: Part) -> Beats:
-        """The clean beats of one side.
+    def beats(self, part: Part, lead: int = 0) -> Beats:
+        """The clean beats of one side; the published ones are of lead 0.
 
         Raises:
             ValueError: the folder has no record of this side.
@@ -117,7 +117,7 @@ class DeepFilter:
         names = self.records[part]
         if not names:
             raise ValueError(f"{self.qtdb_folder} has no {part} record of protocol {self.name}")
-        by_record = [self._cut(name) for name in names]
+        by_record = [self._cut(name, lead) for name in names]
         return Beats(np.concatenate(by_record), np.repeat(names, [len(b) for b in by_record]))
 
     def noisy_beats(self, part: Part, version: Version, *, fresh: bool = False) -> NoisyBeats:
@@ -149,10 +149,10 @@ class DeepFilter:
     def _test(self) -> Beats:
         return self.beats("test")
 
-    def _cut(self, name: str) -> Array:
+    def _cut(self, name: str, lead: int) -> Array:
         """The clean beats of one record, (beats, 512)."""
-        lead = qtdb.read(Path(self.qtdb_folder), name).signal[:, 0]
-        cut = [frame(resample_beat(lead[start:stop])) for start, stop in self._bounds(name)]
+        signal = qtdb.read(Path(self.qtdb_folder), name).signal[:, lead]
+        cut = [frame(resample_beat(signal[start:stop])) for start, stop in self._bounds(name)]
         return np.array(cut).reshape(-1, WINDOW)
 
     def _count(self, part: Part) -> int:
@@ -183,7 +183,7 @@ def beat_bounds(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> NDArray[
     bounds = np.stack([starts[:-1], starts[1:]], axis=1)
     inside = np.searchsorted(normal, bounds[:, 1]) - np.searchsorted(normal, bounds[:, 0], "right")
     length = np.ceil(np.diff(bounds)[:, 0] * _UP / _DOWN)
-    return bounds[(inside < 2) & (length <= WINDOW - _PADDING) & (bounds[:, 0] >= 0)]
+    return bounds[(inside < 2) & (length <= WINDOW - PADDING) & (bounds[:, 0] >= 0)]
 
 
 def resample_beat(beat: Array) -> Array:
@@ -208,7 +208,7 @@ def _antialiasing() -> Array:
 def frame(beat: Array) -> Array:
     """A beat (n,) from index 16 of 512 zeros on, the mean of its first and last sample at zero."""
     window = np.zeros(WINDOW)
-    window[_PADDING : _PADDING + len(beat)] = beat - (beat[0] + beat[-1]) / 2
+    window[PADDING : PADDING + len(beat)] = beat - (beat[0] + beat[-1]) / 2
     return window
 
 

@@ -21,6 +21,7 @@ from ipmdae.protocols import Pair
 from ipmdae.protocols.deepfilter import (
     FACTORS,
     FS,
+    PADDING,
     WINDOW,
     Beats,
     DeepFilter,
@@ -29,6 +30,8 @@ from ipmdae.protocols.deepfilter import (
 )
 
 Array = NDArray[np.float64]
+
+_LEAST = 0.05  # mV, peak to peak: less is no beat to train on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +89,7 @@ class DeepFilterTraining:
     def _pairs(self, side: int, noise: Version, *, fresh: bool) -> BeatPairs:
         return BeatPairs(
             clean=self._beats.clean,
+            other_lead=self._published.beats("train", 1).clean if fresh else self._beats.clean,
             factor=self._published.factors["train"],
             number=np.flatnonzero(np.isin(self._beats.record, self.records[side])),
             noise=self._published.noise("train", noise),
@@ -108,15 +112,17 @@ class BeatPairs:
 
     Attributes:
         clean: all published training beats, (beats, 512) in mV.
+        other_lead: the same beats in the record's other lead.
         factor: published noise factor of each of them.
         number: which of them these pairs are of; it tells the published piece of noise, too.
         noise: (time,), of any scale.
         seed: of fresh noise.
-        fresh: whether place, direction, sign, mixture and factor of the noise, and the beat's
-            polarity, are drawn anew in each epoch.
+        fresh: whether the noise (place, direction, sign, mixture, factor) and the beat's looks
+            (projection, polarity, tempo) are drawn anew in each epoch.
     """
 
     clean: Array
+    other_lead: Array
     factor: Array
     number: NDArray[np.intp]
     noise: Array
@@ -131,14 +137,33 @@ class BeatPairs:
         if self.fresh:
             rng = np.random.default_rng((self.seed, epoch, index))
             noise, factor = self._mixture(rng), rng.integers(*FACTORS, size=1) / 100
-            polarity = rng.choice(POLARITIES)
+            clean = self._turned(beat, rng)[np.newaxis]
         else:
             start = beat % (len(self.noise) // WINDOW) * WINDOW
             noise, factor = self.noise[start : start + WINDOW], self.factor[beat : beat + 1]
-            polarity = 1
-        clean = polarity * self.clean[beat : beat + 1]
+            clean = self.clean[beat : beat + 1]
         noisy = add_noise(clean, noise[np.newaxis], factor)
         return noisy.T.astype(np.float32), clean.T.astype(np.float32)
+
+    def _turned(self, beat: int, rng: np.random.Generator) -> Array:
+        """A beat as another lead, another heart rate would show it, (512,).
+
+        Half of the times of either polarity, else as the two leads' plane shows it from a random
+        angle: patients are few, and so are the shapes of their beats. Half of the beats are
+        stretched by up to a third, as far as the window holds them.
+        """
+        drawn = rng.choice(POLARITIES) * self.clean[beat]
+        if rng.random() < 0.5:
+            angle = rng.uniform(0, 2 * np.pi)
+            mixed = np.cos(angle) * self.clean[beat] + np.sin(angle) * self.other_lead[beat]
+            drawn = mixed if np.ptp(mixed) > _LEAST else drawn
+        if rng.random() < 0.5:
+            length = WINDOW - PADDING - int(np.argmax(drawn[::-1] != 0))
+            tempo = max(np.exp(rng.uniform(-0.3, 0.3)), length / (WINDOW - PADDING))
+            position = np.arange(WINDOW - PADDING) * tempo
+            beat_alone = np.append(drawn[PADDING:], 0)
+            drawn[PADDING:] = np.interp(position, np.arange(len(beat_alone)), beat_alone)
+        return drawn
 
     def _mixture(self, rng: np.random.Generator) -> Array:
         """A piece from a random place, half of the times with a share of another one, (512,)."""
