@@ -18,7 +18,7 @@ from ipmdae.pipeline.resample import resample
 from ipmdae.recording import Recording
 
 FS = 360.0
-classical = [name for name in rivals.names() if name not in rivals.LEARNERS]
+classical = [name for name in rivals.names() if name not in (*rivals.LEARNERS, "deepfade")]  # slow
 
 
 def noisy(seconds: float = 10) -> Recording:

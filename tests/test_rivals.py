@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import util
+from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.signal import filtfilt, firwin, freqz
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.signal import butter, filtfilt, firwin, freqz, sosfiltfilt
 
 from ipmdae import examples, formats, rivals
+from ipmdae.pipeline.resample import resample
 from ipmdae.rivals.filters import _kaiser_kernels, zero_phase, zero_phase_kernel
 
 FS = 360.0
 RNG = np.random.default_rng(0)
-_PACKAGES = {"wavelet": "pywt", "tv": "skimage", "neurokit": "neurokit2"}
+_PACKAGES = {
+    "wavelet": "pywt",
+    "emd": "PyEMD",
+    "kalman": "statsmodels",
+    "nlm": "pywt",
+    "tv": "skimage",
+    "neurokit": "neurokit2",
+    "deepfade": "ecgdatakit",
+}
 
 here = [
     name
@@ -60,8 +73,8 @@ def test_every_rival_gives_a_finite_signal_of_the_same_shape_and_keeps_its_input
 @pytest.mark.parametrize(
     "name",
     sorted(
-        set(here)
-        & {"fir", "iir", "median", "wavelet", "butterworth-0.5-40", "neurokit", "neurokit-biosppy"}
+        set(here) & {"fir", "iir", "butterworth-0.5-40", "median", "wavelet", "emd", "kalman"}
+        | set(here) & {"neurokit", "neurokit-biosppy"}
     ),
 )
 def test_what_removes_baseline_takes_wander_off_a_recording_and_leaves_the_ecg(name: str) -> None:
@@ -132,15 +145,101 @@ def test_wavelet_does_not_depend_on_where_the_beat_lies() -> None:
     np.testing.assert_allclose(rival.denoise(noisy, FS)[5037:-5000], moved[5000:-5000], atol=0.05)
 
 
-def test_wavelet_and_tv_take_white_noise_off() -> None:
-    pytest.importorskip("pywt")
-    pytest.importorskip("skimage")
+@pytest.mark.parametrize("name", sorted(set(here) & {"wavelet", "tv", "emd", "nlm"}))
+def test_what_smooths_takes_white_noise_off(name: str) -> None:
     clean = np.sin(2 * np.pi * 5 * np.arange(3600) / FS)
     noisy = clean + 0.2 * RNG.standard_normal(3600)
-    for name in ("wavelet", "tv"):
-        error = np.std(rivals.get(name).denoise(noisy, FS) - clean)
-        assert error < 0.6 * np.std(noisy - clean)
-    np.testing.assert_array_equal(rivals.get("tv").denoise(np.ones(600), FS), 1)
+    error = np.std(rivals.get(name).denoise(noisy, FS) - clean)
+    assert error < 0.6 * np.std(noisy - clean)
+
+
+@pytest.mark.parametrize("name", sorted(set(here) & {"tv", "nlm", "emd", "kalman"}))
+def test_a_constant_is_kept_or_is_baseline(name: str) -> None:
+    cleaned = rivals.get(name).denoise(np.ones(600), FS)
+    np.testing.assert_allclose(cleaned, 1 if name in {"tv", "nlm"} else 0, atol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(sorted(set(here) & {"emd", "kalman", "nlm"})),
+    fs=st.floats(60, 4000),
+    begin=st.integers(0, 5000),
+    length=st.integers(1, 600),
+    gain=st.sampled_from([0.0, 1e-3, 1.0, 1e3]),
+)
+def test_any_length_rate_and_scale_gives_a_finite_signal_of_the_same_shape(
+    name: str, fs: float, begin: int, length: int, gain: float
+) -> None:
+    x = gain * (ecg() + wander(len(ecg())))[begin : begin + length]
+    cleaned = rivals.get(name).denoise(x, fs)
+    assert cleaned.shape == x.shape
+    assert np.isfinite(cleaned).all()
+
+
+@pytest.mark.parametrize("name", sorted(set(here) & {"emd", "kalman", "nlm"}))
+@pytest.mark.parametrize("fs", [128, 1000])
+def test_other_rates_give_nearly_the_same(name: str, fs: float) -> None:
+    noisy = (ecg() + wander(len(ecg())))[:5400]
+    there = rivals.get(name).denoise(resample(noisy[:, None], FS, fs)[:, 0].astype(float), fs)
+    back = resample(there[:, None], fs, FS, len(noisy))[:, 0]
+    ours = rivals.get(name).denoise(noisy, FS)
+    assert np.corrcoef(back, ours)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("name", sorted(set(here) & {"emd", "kalman", "nlm"}))
+def test_missing_samples_stay_missing_or_are_refused(name: str) -> None:
+    x = ecg()[:512].copy()
+    x[100:110] = np.nan
+    if name == "emd":
+        with pytest.raises(ValueError, match="without missing samples"):
+            rivals.get(name).denoise(x, FS)
+    else:
+        assert np.isnan(rivals.get(name).denoise(x, FS))[100:110].all()
+
+
+@pytest.mark.parametrize("fs", [60.0, 360.0, 4000.0])
+def test_kalman_is_a_butterworth_both_ways_but_at_the_ends(fs: float) -> None:
+    pytest.importorskip("statsmodels")
+    x = RNG.standard_normal(round(20 * fs)).cumsum() / np.sqrt(fs)
+    edge = butter(2, 0.5, "highpass", output="sos", fs=fs)
+    inner = slice(round(5 * fs), round(-5 * fs))
+    rival = rivals.get("kalman")
+    np.testing.assert_allclose(rival.denoise(x, fs)[inner], sosfiltfilt(edge, x)[inner], atol=0.01)
+    line = np.linspace(-3, 5, 700)
+    np.testing.assert_allclose(rival.denoise(line, fs), 0, atol=1e-6)
+
+
+def test_emd_keeps_what_exceeds_the_threshold_from_zero_to_zero() -> None:
+    pytest.importorskip("PyEMD")
+    from ipmdae.rivals.empirical_modes import _keeps
+
+    mode = np.array([0.1, 0.2, -1.0, -3.0, -0.5, 0.5, 2.0, 0.1, -0.1])
+    kept = _keeps(mode, np.array([2, 5, 8]), 2.0)
+    np.testing.assert_array_equal(kept, [0, 0, 1, 1, 1, 0, 0, 0, 0])
+
+
+def test_nlm_does_what_scikit_image_does_to_an_image_of_one_row() -> None:
+    """Theirs weighs a patch by a Gaussian, so that they agree but roughly."""
+    restoration = pytest.importorskip("skimage.restoration")
+    clean = ecg()[:720]
+    noisy = clean + 0.1 * RNG.standard_normal(720)
+    ours = rivals.get("nlm").denoise(noisy, FS)
+    theirs = restoration.denoise_nl_means(
+        noisy[np.newaxis], 21, 720, h=np.sqrt(2) * 0.6 * 0.1, fast_mode=False, preserve_range=True
+    )
+    assert np.std(ours - clean) < 1.1 * np.std(theirs - clean) < 0.8 * np.std(noisy - clean)
+    assert np.std(ours - theirs) < 0.4 * np.std(noisy - clean)
+
+
+def test_deepfade_takes_wander_off_an_upright_lead(qtdb_folder: Path) -> None:
+    pytest.importorskip("ecgdatakit")
+    recording = formats.read(qtdb_folder / "sel100", annotations=False)
+    clean = recording.signal[:2500, 0] - np.median(recording.signal[:2500, 0])
+    cleaned = rivals.get("deepfade").denoise(clean + wander(2500), recording.fs)
+    assert np.corrcoef(cleaned, clean)[0, 1] > 0.8
+    short = rivals.get("deepfade").denoise(clean[:99], recording.fs)
+    assert short.shape == (99,)
+    assert np.isfinite(short).all()
 
 
 def test_lmmse_finds_a_linear_relation_exactly() -> None:
@@ -192,3 +291,10 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(rivals._MODULES, "none", "not_there")
     with pytest.raises(ModuleNotFoundError, match=r"ultralight-ipm-dae\[benchmark\]"):
         rivals.get("none")
+
+
+def test_a_missing_torch_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "ipmdae.rivals.deepfade", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ModuleNotFoundError, match=r"ultralight-ipm-dae\[train\]"):
+        rivals.get("deepfade")

@@ -5,7 +5,7 @@ length it can work with, result of the same shape. Rivals that learn are :class:
 must be fitted on the training pairs of a protocol first. Their packages are those of the extra
 ``benchmark`` and are imported when a rival that needs them is asked for. Networks are
 :class:`Trained`: they need the extra ``train``, and the weights of a run of ``ipmdae benchmark
-train``.
+train``. ``deepfade`` is a network that comes with its weights, and needs both extras.
 """
 
 from __future__ import annotations
@@ -104,6 +104,9 @@ _MODULES = {
     "lmmse": "wiener",
     "lmmse-fresh": "wiener",
 }
+
+SLOW = ("deepfade",)
+"""The names of those that take seconds for a beat: benchmarks run them only where they are named."""
 
 LEARNERS = ("wiener", "lmmse", "lmmse-fresh")
 """The names of the rivals that must be fitted."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class LeadNetwork(nn.Module):
+class LeadNetwork(nn.Module, ABC):
     """Cleans one lead at a time: noisy (batch, time, leads) -> cleaned, any time ≥ 1.
 
     All leads go through the same weights, as if they were further windows. A subclass cleans
@@ -31,9 +32,9 @@ class LeadNetwork(nn.Module):
         cleaned = self.clean(self.lead_by_lead(noisy))
         return self.together(cleaned, noisy)
 
+    @abstractmethod
     def clean(self, noisy: Tensor) -> Tensor:
         """Clean signals (signals, 1, time), the time a multiple of :attr:`multiple`."""
-        raise NotImplementedError
 
     def loss(self, noisy: Tensor, clean: Tensor) -> Tensor:
         """What training minimises, of windows (batch, time, leads): here the squared error."""
