@@ -194,7 +194,7 @@ def test_the_card_of_a_model_is_json(model: Path) -> None:
 
 def test_models_are_listed(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "__path__", [str(model.parent)])
-    assert run("models").output.splitlines()[1].split()[:4] == ["tiny", "1", "250", "2"]
+    assert run("models").output.splitlines()[2].split()[:4] == ["tiny", "1", "250", "2"]
     monkeypatch.setattr(weights, "__path__", [str(model.parent.parent)])
     assert "no model comes with this package" in run("models").output
 

@@ -205,7 +205,7 @@ def test_tables_average_within_records_first(tmp_path: Path) -> None:
         labels={"measure": measure, "condition": condition}, values={"value": value},
     )  # fmt: skip
     page = "\n".join(report.sections([made]))
-    assert "20 ± 5 (25 %)" in page
+    assert "20 [10, 30] ± 5 (25 %)" in page
     assert "75.0 / 60.0" in page
     report.write([made], tmp_path / "clinical.csv")
     with (tmp_path / "clinical.csv").open() as file:

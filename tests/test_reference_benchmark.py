@@ -31,7 +31,7 @@ def result(method: str) -> benchmark.Result:
 
 def make_run(folder: Path, protocol: str, training: list[str]) -> str:
     folder.mkdir(parents=True)
-    settings = {"model": "x", "protocol": protocol, "split": {"training": training}}
+    settings = {"model": "drnn", "protocol": protocol, "split": {"training": training}}
     (folder / "run.json").write_text(json.dumps(settings))
     return str(folder)
 

@@ -17,8 +17,8 @@ from ipmdae.nn import checkpoints, registry
 from ipmdae.protocols.clinic import Clinic
 from ipmdae.training import flags, run
 from tools import show
+from tools.provenance import WEIGHTS, commit_now
 
-WEIGHTS = Path("src", "ipmdae", "weights")
 _LIMITS = (
     "For research and engineering, not for diagnosis. Trained on two-lead Holter recordings at "
     "250 Hz and three kinds of noise; other signals may come out wrong without a warning."
@@ -76,7 +76,8 @@ def released(folder: Path, name: str, overlap: float) -> ModelFile:
             "noise": "first 15 min of bw, em, ma of the MIT-BIH Noise Stress Test Database 1.0.0",
             "signal": "QT Database 1.0.0",
             "best_epoch": run.checkpoint_path(folder, "best").stem,
-            "versions": content["versions"] | {"released with": __version__},
+            "versions": content["versions"]
+            | {"released with": __version__, "commit": commit_now()},
             "limits": _LIMITS,
         },
         tensors=checkpoints.tensors_of(network),

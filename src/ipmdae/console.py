@@ -7,9 +7,12 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
@@ -42,6 +45,20 @@ def warnings_into(told: list[str]) -> Iterator[None]:
             yield
         finally:
             told += [str(warning.message) for warning in caught]
+
+
+def progress_bars(*columns: ProgressColumn) -> Progress:
+    """Bars on stderr with ``columns`` between bar and time left; none where no one looks."""
+    from rich import progress
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        *columns,
+        progress.TimeRemainingColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    )
 
 
 def print_json(value: Any) -> None:

@@ -14,17 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ipmdae.console import err, out, warnings_in_one_line
+from ipmdae.console import err, out, progress_bars, warnings_in_one_line
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from ipmdae.evaluation.benchmark import Benchmark, Mapper
+    from ipmdae.evaluation.benchmark import Mapper
 
 benchmark = typer.Typer(no_args_is_help=True)
 
 ProtocolOption = Annotated[
-    str, typer.Option(help="Protocol: deepfilter, clinic, clinical or reference.")
+    str, typer.Option(help="Protocol: deepfilter, clinic, clinical, robustness or reference.")
 ]
 OutputOption = Annotated[Path, typer.Option(help="Folder for the tables and figures.")]
 ResultsOption = Annotated[Path, typer.Option(help="Folder of the stored results.")]
@@ -45,20 +43,27 @@ def run(
     protocol: ProtocolOption = "deepfilter",
     methods: Annotated[
         str,
-        typer.Option(help="Methods and model files with commas between them; by default all."),
+        typer.Option(
+            help="Methods and model files with commas between them; by default all, of networks "
+            "those that are trained."
+        ),
     ] = "",
     datasets: Annotated[Path, typer.Option(help="Folder that holds the databases.")] = Path(
         "datasets"
     ),
     output: OutputOption = Path("docs/results"),
     results: ResultsOption = Path("results/benchmark"),
+    runs: Annotated[
+        Path, typer.Option(help="Folder of the runs of 'ipmdae benchmark train'.")
+    ] = Path("results"),
     jobs: Annotated[int, typer.Option(min=1, help="Processes that clean and score.")] = 1,
     part: Annotated[
         int | None,
         typer.Option(
             min=1,
             help="Test only so many beats of each version (deepfilter), pieces of each lead "
-            "(clinic), records (clinical) or windows of each record (reference), evenly spread.",
+            "(clinic, robustness), records (clinical) or windows of each record (reference), "
+            "evenly spread.",
         ),
     ] = None,
     against: AgainstOption = None,
@@ -67,21 +72,24 @@ def run(
     """Put methods to a test, store all scores, write the tables and figures.
 
     A method whose result is stored is skipped, so that an interrupted run goes on; a network whose
-    file is another one by now is run again.
+    weights are others by now is run again.
     """
     require_scipy()
+    from rich.progress import MofNCompleteColumn, TextColumn
+
     from ipmdae.evaluation import benchmark as harness
     from ipmdae.evaluation.benchmarks import open_benchmark
 
     refuse_unknown(protocol)
-    test = open_benchmark(protocol, datasets)
+    test = open_benchmark(protocol, datasets, runs)
     chosen = [name.strip() for name in methods.split(",") if name.strip()] or test.methods
     versions = {name: test.version(name) for name in chosen}
     refuse_namesakes(chosen)
     with warnings_in_one_line(), err.status("reading the databases"):
         size = test.size(part)
     failed = []
-    with processes(jobs) as mapper, progress_bars(test) as bars:
+    columns = MofNCompleteColumn(), TextColumn(test.unit)
+    with processes(jobs) as mapper, progress_bars(*columns) as bars:
         for name in chosen:
             path = results / protocol / f"{harness.label(name)}.npz"
             if not force and is_stored(path, versions[name], size):
@@ -185,18 +193,3 @@ def processes(jobs: int) -> Iterator[Mapper]:
         yield pool.map
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def progress_bars(test: Benchmark) -> Progress:
-    """Bars with a count and the time left, on stderr."""
-    from rich import progress
-
-    return progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TextColumn(test.unit),
-        progress.TimeRemainingColumn(),
-        console=err,
-        disable=not err.is_terminal,
-    )

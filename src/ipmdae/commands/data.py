@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ipmdae.console import err, out
+from ipmdae.console import out, progress_bars
 
 if TYPE_CHECKING:
     from rich.progress import Progress as ProgressBars
@@ -50,9 +50,11 @@ def download(
 
     Run it again after an interruption: it goes on where it stopped.
     """
+    from rich.progress import DownloadColumn, TransferSpeedColumn
+
     from ipmdae.data import download as databases
 
-    with progress_bars() as bars:
+    with progress_bars(DownloadColumn(), TransferSpeedColumn()) as bars:
         summaries = databases.download(
             names,
             to,
@@ -67,21 +69,6 @@ def download(
             f"({done.dataset.licence})",
             markup=False,
         )
-
-
-def progress_bars() -> ProgressBars:
-    """Bars with size, speed and time left, on stderr."""
-    from rich import progress
-
-    return progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-        progress.TimeRemainingColumn(),
-        console=err,
-        disable=not err.is_terminal,
-    )
 
 
 def progress_to(bars: ProgressBars) -> Progress:

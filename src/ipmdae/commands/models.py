@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from ipmdae.console import out
+from ipmdae.console import out, warnings_in_one_line
 
 if TYPE_CHECKING:
-    from ipmdae.engine import ModelFile
+    from ipmdae.cards import Card
 
 
 def models(
@@ -23,50 +22,60 @@ def models(
     ] = None,
 ) -> None:
     """List the models that come with the package, or print the card of one, as JSON."""
-    from ipmdae.engine import model_names, model_path, read_model
+    from ipmdae.cards import COST, GAIN, KEPT, read_card
+    from ipmdae.engine import model_names, model_path
 
     if about is not None:
         print_card(about)
         return
     table = Table(
-        "model", "leads at once", "Hz", "window (s)", "parameters", "MMAC for 5 s a lead", box=None
+        *("model", "leads", "Hz", "window\n(s)", "parameters", "MB", "MMAC"),
+        *("SNR gain\n(dB)", "clean\nkept (dB)"),
+        box=None,
+        pad_edge=False,
     )
     for name in model_names():
-        model = read_model(model_path(name))
-        preprocessing = model.preprocessing
+        with warnings_in_one_line():
+            card = read_card(model_path(name))
+        preprocessing = card["preprocessing"]
         table.add_row(
             name,
-            str(model.architecture.leads),
-            f"{preprocessing.fs:g}",
-            f"{preprocessing.window / preprocessing.fs:g}",
-            f"{sum(tensor.size for tensor in model.tensors.values()):,}",
-            f"{_cost(model) / 1e6:.1f}",
+            str(card["architecture"]["leads"]),
+            f"{preprocessing['fs']:g}",
+            f"{preprocessing['window'] / preprocessing['fs']:g}",
+            f"{card['parameters']:,}",
+            f"{card['bytes'] / 1e6:.2f}",
+            f"{card[COST] / 1e6:.1f}",
+            _score(card, GAIN),
+            _score(card, KEPT),
         )
-    out.print(table if table.row_count else "no model comes with this package")
+    if not table.row_count:
+        out.print("no model comes with this package")
+        return
+    out.print(table)
+    out.print(
+        "MMAC: million multiply-accumulates for 5 s of a lead. SNR gain over all noise, and SNR of "
+        "a clean lead to itself: protocol clinic, test patients. More: ipmdae models NAME",
+        markup=False,
+    )
 
 
 def print_card(model: str) -> None:
     """Print what a model is made of, where it comes from and what it scores."""
-    from ipmdae.engine import find_model, read_model
+    from ipmdae.cards import read_card
+    from ipmdae.engine import find_model
 
-    content = read_model(find_model(model))
-    card = {
-        "name": content.name,
-        "architecture": asdict(content.architecture),
-        "preprocessing": asdict(content.preprocessing),
-        "multiply-accumulates for 5 s of a lead": _cost(content),
-        **content.card,
-    }
+    with warnings_in_one_line():
+        card = read_card(find_model(model))
     out.print_json(json.dumps(card, ensure_ascii=False))
 
 
-def _cost(model: ModelFile) -> int:
-    """Multiply-accumulates for 5 s of one lead."""
-    from ipmdae.engine.complexity import multiply_accumulates
+def _score(card: Card, name: str) -> str:
+    """A main score of a card's; a dash where it has none."""
+    from ipmdae.cards import CLINIC
 
-    samples = round(5 * model.preprocessing.fs)
-    total = sum(multiply_accumulates(model.architecture, samples).values())
-    return round(total / model.architecture.leads)
+    measured = card.get("scores", {}).get(CLINIC)
+    return f"{measured[name]['mean']:.1f}" if isinstance(measured, dict) else "-"
 
 
 class Target(str, Enum):

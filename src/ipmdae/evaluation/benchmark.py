@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.evaluation.given import Network
 from ipmdae.files import replacing
 
 Array = NDArray[np.float64]
@@ -29,7 +30,8 @@ class Result:
 
     Attributes:
         method: its name.
-        version: SHA-256 of the network's file; empty for a method that has none.
+        version: SHA-256 of a network's weights; empty for a method that has none.
+        network: what a network costs and was given; ``None`` for others.
         total: how large the test is, in units of the benchmark (beats, pieces, …).
         done: how much of it was done; less where only a part was asked for.
         diverged: on how much of that the method gave no finite signal.
@@ -42,6 +44,7 @@ class Result:
 
     method: str
     version: str = ""
+    network: Network | None = None
     total: int
     done: int
     diverged: int
@@ -55,8 +58,9 @@ class Result:
         return len(self.item)
 
     def title(self, unit: str) -> str:
-        """The method, and what a reader must know of its row: that it diverged, or is of a part."""
-        remarks = []
+        """The method, and what a reader must know of its row: that it diverged, that its training
+        came to no end, or that it is of a part."""
+        remarks = [self.network.remark] if self.network and self.network.remark else []
         if self.diverged:
             remarks.append(f"diverged on {self.diverged:,} {unit}")
         if self.done < self.total:
@@ -134,8 +138,10 @@ def label(method: str) -> str:
 def save(result: Result, path: Path) -> None:
     """Write a result; the file appears when it is complete."""
     arrays: dict[str, Any] = {
-        name: value for name, value in vars(result).items() if name not in _GROUPS
+        name: value for name, value in vars(result).items() if name not in (*_GROUPS, "network")
     }
+    if result.network is not None:
+        arrays["network"] = result.network.to_json()
     for group in _GROUPS:
         arrays |= {f"{group}.{name}": value for name, value in getattr(result, group).items()}
     with replacing(path) as aside:
@@ -162,6 +168,9 @@ def load(path: Path) -> Result:
             return Result(
                 method=str(stored["method"]),
                 version=str(stored["version"]),
+                network=(
+                    Network.from_json(str(stored["network"])) if "network" in stored.files else None
+                ),
                 total=int(stored["total"]),
                 done=int(stored["done"]),
                 diverged=int(stored["diverged"]),

@@ -14,6 +14,7 @@ _ROOMS = {
     "deepfilter": ("deepfilter.scoring.DeepFilterBenchmark", "deepfilter.report"),
     "clinic": ("clinic.scoring.ClinicBenchmark", "clinic.report"),
     "clinical": ("clinical.scoring.ClinicalBenchmark", "clinic.report"),
+    "robustness": ("robustness.scoring.RobustnessBenchmark", "robustness.report"),
     "reference": ("reference.scoring.ReferenceBenchmark", "reference.report"),
 }
 
@@ -41,11 +42,12 @@ class Reporter(Protocol):
         ...
 
 
-def open_benchmark(name: str, datasets: Path) -> Benchmark:
-    """The benchmark ``name`` on the databases below ``datasets``."""
+def open_benchmark(name: str, datasets: Path, runs: Path) -> Benchmark:
+    """The benchmark ``name`` on the databases below ``datasets``, for the training runs in
+    ``runs``."""
     module, _, kind = _ROOMS[name][0].rpartition(".")
-    made: Callable[[Path], Benchmark] = getattr(_room(module), kind)
-    return made(datasets)
+    made: Callable[[Path, Path], Benchmark] = getattr(_room(module), kind)
+    return made(datasets, runs)
 
 
 def open_reporter(name: str) -> Reporter:

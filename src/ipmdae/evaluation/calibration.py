@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ipmdae.architecture import Architecture
 from ipmdae.engine import Engine
-from ipmdae.protocols import Pairs
+from ipmdae.protocols import Pairs, stack
 
 Array = NDArray[np.float32]
 
@@ -33,8 +33,7 @@ def ratios(engine: Engine, pairs: Pairs, batch: int = 64) -> Array:
         raise ValueError("this network states no uncertainty")
     found = []
     for start in range(0, len(pairs), batch):
-        drawn = [pairs.draw(i) for i in range(start, min(start + batch, len(pairs)))]
-        noisy, clean = (np.stack(windows) for windows in zip(*drawn, strict=True))
+        noisy, clean = stack(pairs, range(start, min(start + batch, len(pairs))))
         output = engine.run(noisy)
         error = np.abs(output[..., :leads] - clean)
         found.append((error * np.exp(-output[..., leads:])).ravel())

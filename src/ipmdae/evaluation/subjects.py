@@ -2,11 +2,13 @@
 
 A network is a model that ships, by its name, or any model file; it is used as a user uses it, by
 :class:`ipmdae.denoiser.Denoiser`. A classical method is a rival; one that learns is fitted on
-training windows of the protocol first.
+training windows of the protocol first. Networks of others are rivals, too, with the weights of
+their run on the protocol; where a model of that name ships, it is that which is meant.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -17,8 +19,10 @@ from numpy.typing import NDArray
 from ipmdae import rivals
 from ipmdae.data import checksums, nstdb, qtdb
 from ipmdae.denoiser import Denoiser
-from ipmdae.engine import find_model, model_names
-from ipmdae.evaluation.benchmark import Array, label, spread
+from ipmdae.engine import complexity, find_model, model_names, read_model
+from ipmdae.evaluation import trained
+from ipmdae.evaluation.benchmark import Array, Result, label, spread
+from ipmdae.evaluation.given import Network
 from ipmdae.pipeline.resample import resample
 from ipmdae.protocols import stack
 from ipmdae.protocols.clinic import Clinic
@@ -31,9 +35,20 @@ _UNFIT = ("lmmse", "lmmse-fresh")
 _TRAINING_WINDOWS = 2000
 
 
+COUNTED = 5.0
+"""Seconds of a lead for which multiply-accumulates are counted."""
+
+
 def names() -> list[str]:
-    """The names of all subjects: classical methods, then the models that ship."""
-    return [*(name for name in rivals.names() if name not in _UNFIT), *model_names()]
+    """The names of all subjects: classical methods, models that ship, networks of others."""
+    classical = [name for name in rivals.names() if name not in _UNFIT]
+    return list(dict.fromkeys([*classical, *model_names(), *rivals.NETWORKS]))
+
+
+def ready(runs: Path = trained.RUNS) -> list[str]:
+    """Those of them that need no training, or have it, and are quick."""
+    usable = {*rivals.quick(), *model_names(), *trained.names(Clinic.name, runs)}
+    return [name for name in names() if name in usable]
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,7 @@ class Subject:
     Attributes:
         name: what it is called in results.
         file: of a network, else ``None``.
-        rival: a classical method, fitted where it learns.
+        rival: a classical method, fitted where it learns, or a trained network of others.
         fs: the sampling rate in Hz that it works at, where there is but one.
     """
 
@@ -54,8 +69,17 @@ class Subject:
 
     @cached_property
     def version(self) -> str:
-        """SHA-256 of a network's file, empty for a rival."""
+        """SHA-256 of a network's file or weights, empty for a classical method."""
+        if trained.is_network(self.rival):
+            return self.rival.version
         return checksums.digest(self.file) if self.file else ""
+
+    @property
+    def network(self) -> Network | None:
+        """What a network costs for 5 s of a lead, and what it was given; else ``None``."""
+        if trained.is_network(self.rival):
+            return trained.describe([self.rival], round(COUNTED * Clinic.fs))
+        return describe_model(self.file) if self.file else None
 
     @property
     def tells_doubt(self) -> bool:
@@ -80,6 +104,19 @@ class Subject:
             y = self._at_own_rate(self.rival, x - middle, fs) + middle
         return y if np.isfinite(y).all() else np.full_like(x, np.nan)
 
+    def clean_with_spread(self, x: Array, fs: float) -> tuple[Array, Array]:
+        """Clean a lead.
+
+        Returns:
+            The cleaned lead, and the standard deviation of its error that the network states, in
+            mV; NaN of a method that states none. Both (time,).
+        """
+        if not self.tells_doubt or self.file is None:
+            return self.clean(x, fs), np.full(len(x), np.nan)
+        cleaned = _denoiser(self.file).clean(Recording.from_array(x, fs))
+        assert cleaned.spread is not None
+        return cleaned.recording.signal[:, 0], cleaned.spread[:, 0].astype(np.float64)
+
     def clean_with_doubt(self, x: Array, fs: float) -> tuple[Array, NDArray[np.bool_]]:
         """Clean a lead with a network that tells its uncertainty.
 
@@ -100,16 +137,35 @@ class Subject:
         return resample(y[:, np.newaxis], self.fs, fs, len(x))[:, 0].astype(np.float64)
 
 
-def find(method: str) -> Subject:
+def describe_model(file: Path) -> Network:
+    """What the network in a model file costs for 5 s of a lead at its own rate."""
+    model = read_model(file)
+    samples = round(COUNTED * model.preprocessing.fs)
+    counts = complexity.multiply_accumulates(model.architecture, samples)
+    return Network(
+        parameters=complexity.parameters(model.architecture),
+        multiply_accumulates=sum(counts.values()),
+    )
+
+
+def find(method: str, runs: Path = trained.RUNS) -> Subject:
     """The subject of this name or model file; one that learns is not fitted yet.
 
+    Args:
+        method: one of :func:`names`, or a file.
+        runs: folder of the training runs of networks.
+
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: there is no such file, or the network is not trained; the message then
+            tells the command that does it.
         ValueError: there is no such method, or a file has the name of another method.
         ModuleNotFoundError: it needs a package that is not installed.
     """
     if method in rivals.names() and method not in _UNFIT:
         return Subject(method, rival=rivals.get(method))
+    if method in rivals.NETWORKS and method not in model_names():
+        (network,) = trained.find(method, Clinic.name, runs)
+        return Subject(method, rival=network, fs=Clinic.fs)
     try:
         file = find_model(method)
     except ValueError:
@@ -122,6 +178,13 @@ def find(method: str) -> Subject:
     if name in names() and (name not in model_names() or not file.samefile(find_model(name))):
         raise ValueError(f"{file} has the name of another method: give it another one")
     return Subject(name, file=file)
+
+
+def outdated(results: Sequence[Result]) -> list[str]:
+    """Names of the models whose stored results are of other weights than those that ship."""
+    names = {result.method for result in results} & set(model_names())
+    shipped = {name: find(name).version for name in names}
+    return sorted({r.method for r in results if r.version != shipped.get(r.method, r.version)})
 
 
 def fitted(subject: Subject, datasets: Path) -> Subject:

@@ -23,6 +23,15 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
+def count(value: float) -> str:
+    """A count with three digits and a prefix, e.g. ``25.5 k``."""
+    for step, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= step:
+            digits = 2 if value < 10 * step else 1 if value < 100 * step else 0
+            return f"{value / step:.{digits}f} {prefix}"
+    return f"{value:.0f}"
+
+
 def mean(values: NDArray[np.float64], digits: int = 3) -> str:
     """The mean, where there is one: a diverged method has none, nor has an empty bin."""
     finite = len(values) > 0 and bool(np.isfinite(values).all())

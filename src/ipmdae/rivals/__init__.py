@@ -106,7 +106,7 @@ _MODULES = {
 }
 
 SLOW = ("deepfade",)
-"""The names of those that take seconds for a beat: benchmarks run them only where they are named."""
+"""The names of those that take seconds for a beat: benchmarks run them where they are named."""
 
 LEARNERS = ("wiener", "lmmse", "lmmse-fresh")
 """The names of the rivals that must be fitted."""
@@ -121,6 +121,11 @@ NETWORKS = (
 def names() -> list[str]:
     """The names of all rivals that need no training run."""
     return list(_MODULES)
+
+
+def quick() -> list[str]:
+    """Those of them that can be put to a whole benchmark."""
+    return [name for name in _MODULES if name not in SLOW]
 
 
 def get(name: str) -> Rival:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -19,6 +21,7 @@ from ipmdae.rivals import Signal
 from ipmdae.rivals.networks.complexity import Complexity
 from ipmdae.rivals.networks.descod import DeScoD
 from ipmdae.training import queue, run
+from ipmdae.training.summary import Summary, late_fall, read_summary
 
 RESULTS = Path("results")
 
@@ -57,33 +60,55 @@ class TrainedNetwork:
     @property
     def version(self) -> str:
         """SHA-256 of the weights."""
-        return checksums.digest(run.checkpoint_path(self._run, "best"))
+        return checksums.digest(run.checkpoint_path(self.run_folder, "best"))
 
-    def complexity(self, samples: int) -> Complexity:
-        """What it costs to clean a window of one lead, all shots together; needs no weights."""
-        network = registry.build(self.name, 1)
+    @property
+    def summary(self) -> Summary:
+        """What the run was given, and how far it came."""
+        return read_summary(self.run_folder)
+
+    @property
+    def recipe(self) -> str:
+        """The name of the recipe of its run."""
+        return run.read_settings(self.run_folder).recipe.name
+
+    @property
+    def late_fall(self) -> float:
+        """By which share the last epochs still lowered the validation loss; see
+        :func:`ipmdae.training.summary.late_fall`."""
+        return late_fall([row["valid_loss"] for row in queue.read_curves(self.run_folder)])
+
+    def complexity(self, samples: int, leads: int = 1) -> Complexity:
+        """What it costs to clean a window, all shots together; needs no weights."""
+        network = registry.build(self.name, leads)
         parameters = sum(parameter.numel() for parameter in network.parameters())
-        return Complexity(parameters, self.shots * multiply_accumulates(network, samples, 1))
+        return Complexity(parameters, self.shots * multiply_accumulates(network, samples, leads))
 
     def denoise_batch(self, x: Signal, fs: float) -> Signal:
+        """Clean windows of one lead, (windows, time); see :meth:`denoise_windows`."""
+        return self.denoise_windows(x[..., np.newaxis], fs)[..., 0]
+
+    def denoise_windows(self, x: Signal, fs: float) -> Signal:
         """Clean windows as the network was trained on them, many at once.
 
         Args:
-            x: (windows, time) in mV, of any length; of protocol reference scaled as it scales.
+            x: (windows, time, leads) in mV, of any length, with as many leads as the protocol has;
+                of protocol reference scaled as it scales.
             fs: sampling rate in Hz, that of the protocol.
 
         Returns:
-            The cleaned windows, (windows, time), in the same unit.
+            The cleaned windows, (windows, time, leads), in the same unit.
 
         Raises:
             RuntimeError: the network has no weights yet.
             ValueError: the rate is another one.
         """
-        opened = _open(self._run, self.shots)
+        opened = _open(self.run_folder, self.shots)
         if fs != opened.fs:
             raise ValueError(f"{self.name} was trained at {opened.fs:g} Hz, this has {fs:g} Hz")
-        batches = [x[start : start + _BATCH, :, None] for start in range(0, len(x), _BATCH)]
-        return np.concatenate([opened.clean(batch)[..., 0] for batch in batches])
+        batches = [x[start : start + _BATCH] for start in range(0, len(x), _BATCH)]
+        with _one_thread():
+            return np.concatenate([opened.clean(batch) for batch in batches])
 
     def denoise(self, x: Signal, fs: float) -> Signal:
         """Clean a lead (time,) in mV: as one window, or cut into the protocol's and blended.
@@ -92,7 +117,7 @@ class TrainedNetwork:
             RuntimeError, ValueError: see :meth:`denoise_batch`; or the network expects windows that
                 are scaled by the clean signal.
         """
-        opened = _open(self._run, self.shots)
+        opened = _open(self.run_folder, self.shots)
         if opened.protocol == "reference":
             raise ValueError(
                 f"{self.name} was trained on windows scaled by the clean signal, which no "
@@ -109,7 +134,12 @@ class TrainedNetwork:
         return blended
 
     @property
-    def _run(self) -> Path:
+    def run_folder(self) -> Path:
+        """The folder of its run.
+
+        Raises:
+            RuntimeError: it has no weights yet.
+        """
         if self.folder is None:
             raise RuntimeError(
                 f"{self.name} has no weights: choose those of a run with trained(protocol), and "
@@ -127,14 +157,25 @@ class _Opened:
     device: torch.device
 
     def clean(self, x: Signal) -> Signal:
-        """Windows (windows, time, 1) in mV, scaled as the protocol does and back."""
+        """Windows (windows, time, leads) in mV, scaled as the protocol does and back."""
         offset, scale = np.zeros(1), np.ones(1)
         if self.protocol == "clinic":
             x, offset, scale = window.robust_scale(x)
         with torch.inference_mode():
             batch = torch.from_numpy(x.astype(np.float32)).to(self.device)
-            cleaned: NDArray[np.float32] = self.network(batch)[..., :1].cpu().numpy()
+            cleaned: NDArray[np.float32] = self.network(batch)[..., : x.shape[2]].cpu().numpy()
         return cleaned * scale + offset
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The number of threads decides the order of sums, and the processes share the cores anyway."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @cache

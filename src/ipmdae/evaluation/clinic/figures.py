@@ -9,7 +9,9 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from ipmdae.data.nstdb import TITLES
+from ipmdae.evaluation import cost
 from ipmdae.evaluation.clinic.scores import ALL, Case, Score
+from ipmdae.evaluation.cost import Measure, Point
 from ipmdae.protocols.clinic_test import CLEAN, FS, KINDS, MIXTURE, SNRS
 
 _INK, _FAINT, _NOISE = "#16181d", "#7d8594", "#c8553d"
@@ -29,7 +31,7 @@ def gain(scores: Sequence[Score]) -> Figure:
         for at, score in enumerate(scores):
             means = [score.mean[Case("snr_improvement", kind, snr)].mean for snr in SNRS]
             axes.plot(
-                SNRS, means, "-" if at < 10 else "--", marker=".", color=colours[at % 20],
+                SNRS, means, ("-", "--", ":")[at // 10 % 3], marker=".", color=colours[at % 20],
                 linewidth=1.3, label=score.result.method if kind == KINDS[0] else None,
             )  # fmt: skip
         axes.set_title(KIND_TITLES[kind], fontsize=9)
@@ -66,6 +68,29 @@ def harm(scores: Sequence[Score]) -> Figure:
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def by_cost(scores: Sequence[Score]) -> Figure:
+    """Mean gain over all noise of all networks against their cost, and the best other method."""
+    case = Case("snr_improvement", ALL, np.nan)
+    gains = {score.result.method: score.mean[case].mean for score in scores}
+    usable = [score for score in scores if not score.result.diverged]
+    points = [
+        Point(
+            name=score.result.method,
+            parameters=score.result.network.parameters,
+            multiply_accumulates=score.result.network.multiply_accumulates,
+            measures={"gain": gains[score.result.method]},
+            remark=score.result.network.remark,
+        )
+        for score in usable
+        if score.result.network is not None
+    ]
+    others = [score.result.method for score in usable if score.result.network is None]
+    best = sorted(others, key=lambda name: -gains[name])[:1]
+    levels = {name: gains[name] for name in best}
+    gain = Measure(name="gain", title="mean SNR improvement / dB", levels=levels)
+    return cost.draw(points, [gain], "5 s of a lead")
 
 
 def examples(scores: Sequence[Score]) -> Figure:

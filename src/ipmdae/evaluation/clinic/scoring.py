@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import periodogram
 
-from ipmdae.data import nstdb, qtdb
-from ipmdae.evaluation import metrics, subjects
+from ipmdae.evaluation import metrics
 from ipmdae.evaluation.benchmark import Array, Mapper, Result, spread
+from ipmdae.evaluation.calibration import BAND
+from ipmdae.evaluation.subject_benchmark import SubjectBenchmark
 from ipmdae.evaluation.subjects import Subject
 from ipmdae.protocols.clinic_test import (
     CLEAN,
@@ -27,11 +27,13 @@ from ipmdae.protocols.clinic_test import (
     FS,
     PIECES,
     SCORED,
-    ClinicTest,
     Piece,
 )
 
 MEASURES = ("snr_improvement", "snr", "rmse", "prd", "ssd", "mad", "cosine")
+
+COVERED = "covered"
+"""Share of the samples within the 95 % band that a network states; NaN of other methods."""
 
 BANDS = {"low": (0.0, 0.67), "middle": (0.67, 40.0), "high": (40.0, 100.0)}
 """Hz; wander, what monitors show, and the rest of a QRS complex with most of the muscle noise."""
@@ -44,32 +46,10 @@ _EXAMPLE_SNR, _EXAMPLE_SECONDS = 0.0, 4.0
 
 
 @dataclass(frozen=True)
-class ClinicBenchmark:
-    """All methods on the pieces of protocol P3; see :class:`ipmdae.evaluation.benchmark.Benchmark`.
-
-    Attributes:
-        datasets: folder that holds both databases.
-    """
-
-    datasets: Path
+class ClinicBenchmark(SubjectBenchmark):
+    """All methods on the pieces of protocol P3."""
 
     unit = "pieces"
-
-    @property
-    def methods(self) -> list[str]:
-        """Classical methods and the models that ship."""
-        return subjects.names()
-
-    @cached_property
-    def test(self) -> ClinicTest:
-        """Where the pieces come from."""
-        return ClinicTest(
-            qtdb_folder=self.datasets / qtdb.FOLDER, nstdb_folder=self.datasets / nstdb.FOLDER
-        )
-
-    def version(self, method: str) -> str:
-        """SHA-256 of a network's file."""
-        return subjects.find(method).version
 
     def size(self, part: int | None) -> int:
         """Pieces of all leads."""
@@ -91,7 +71,7 @@ class ClinicBenchmark:
             mapper: what applies a function to pieces.
             done: called with the number of pieces whenever some more are done.
         """
-        subject = subjects.fitted(subjects.find(method), self.datasets)
+        subject = self.subject(method)
         pieces = list(self.test.pieces(spread(PIECES, part)))
         scores: list[dict[str, Array]] = []
         for score in mapper(partial(_score, subject), pieces):
@@ -102,6 +82,7 @@ class ClinicBenchmark:
         return Result(
             method=subject.name,
             version=subject.version,
+            network=subject.network,
             total=len(self.test),
             done=len(pieces),
             diverged=sum(bool(np.isnan(score["rmse"]).any()) for score in scores),
@@ -126,10 +107,27 @@ class ClinicBenchmark:
 def _score(subject: Subject, piece: Piece) -> dict[str, Array]:
     """Scores of a piece under all conditions, (conditions,) each."""
     noisy = piece.noisy()
-    cleaned = np.stack([subject.clean(x, FS) for x in noisy])
-    return measure(
-        *(part[:, _MIDDLE] for part in (np.tile(piece.clean, (len(noisy), 1)), noisy, cleaned))
-    )
+    found = [subject.clean_with_spread(x, FS) for x in noisy]
+    cleaned, stated = (np.stack(part)[:, _MIDDLE] for part in zip(*found, strict=True))
+    clean = np.tile(piece.clean[_MIDDLE], (len(noisy), 1))
+    values = measure(clean, noisy[:, _MIDDLE], cleaned)
+    return {**values, COVERED: covered(clean, cleaned, stated)}
+
+
+def covered(clean: Array, cleaned: Array, stated: Array) -> Array:
+    """Share of the samples whose error lies within the stated band of 95 %.
+
+    Args:
+        clean: (conditions, time) in mV.
+        cleaned: the same; its error is taken less its mean, as for all measures.
+        stated: standard deviation of the error in mV; NaN where none is stated.
+
+    Returns:
+        (conditions,); NaN where none is stated.
+    """
+    error = cleaned - clean
+    ratio = np.abs(error - error.mean(axis=1, keepdims=True)) / stated
+    return np.where(np.isnan(ratio).any(axis=1), np.nan, (ratio <= BAND).mean(axis=1))
 
 
 def measure(clean: Array, noisy: Array, cleaned: Array) -> dict[str, Array]:

@@ -14,7 +14,8 @@ from ipmdae.data.nstdb import TITLES
 from ipmdae.evaluation.benchmark import Array, Result
 from ipmdae.evaluation.clinical import invention, peaks, waves
 from ipmdae.evaluation.clinical.detectors import DETECTORS
-from ipmdae.evaluation.tables import number, table
+from ipmdae.evaluation.intervals import Interval, bootstrap, over_records
+from ipmdae.evaluation.tables import estimate, number, table
 from ipmdae.files import replacing
 
 UNIT = "recordings"
@@ -25,8 +26,9 @@ _BEATS_TEXT = """\
 Two detectors on records 118e* and 119e* of the noise database, real ECG with electrode motion at
 the SNR in the records' names: lead MLII, only stretches whose noise lies after the first 15 min,
 2 min each, cleaned and searched one by one. Beats match within 150 ms (EC57), counts of both
-records together; the first and last 5 s of a stretch are not counted. `xqrs` is that of the WFDB
-package, `neurokit` the default of NeuroKit2 with its own cleaning before it; nothing is tuned.
+records together (no interval tells what two records are worth); the first and last 5 s of a stretch
+are not counted. `xqrs` is that of the WFDB package, `neurokit` the default of NeuroKit2 with its
+own cleaning before it; nothing is tuned.
 """
 
 _ST_TEXT = """\
@@ -35,25 +37,28 @@ _ST_TEXT = """\
 Level 60 ms after the expert's end of the QRS complex, above the 20 ms before its onset (means over
 20 ms, single beats, lead 0), against the same in the signal without noise: median absolute error of
 a record in mV, mean over records, and the share of beats within 0.02 mV or 10 %, which devices
-promise. Under "no noise added" it is what cleaning itself does to ST.
+promise, both with their 95 % interval over records. Under "no noise added" it is what cleaning
+itself does to ST.
 """
 
 _INVENTION_TEXT = """\
 ### No ECG in
 
 Noise alone, 0.25 mV rms, about the AC level of the test leads: beats a minute that `xqrs` /
-`neurokit` find in what comes out, and the level in mV rms that is left. The detectors do not mind
-amplitudes: what is left of the noise is searched as thoroughly as an ECG. Where a network tells its
-uncertainty: the share of seconds flagged as too uncertain, and beats a minute outside of these.
+`neurokit` find in what comes out, and the level in mV rms that is left, means of ten pieces of each
+kind with their 95 % interval over pieces. The detectors do not mind amplitudes: what is left of the
+noise is searched as thoroughly as an ECG. Where a network tells its uncertainty: the share of
+seconds flagged as too uncertain, and beats a minute outside of these.
 """
 
 _WAVES_TEXT = """\
 ### Waves
 
 Where NeuroKit2's `prominence` puts the ends of the waves, against the expert's marks in the 14 test
-records (lead 0): mean of the records' mean errors ± mean of their standard deviations in ms, and
-the share of marks with nothing within 150 ms. QT is from QRS onset to T offset. Only five of the
-records have onsets of T. The row `none` is what the delineator itself does.
+records (lead 0): mean of the records' mean errors with its 95 % interval over records, ± mean of
+their standard deviations, in ms, and the share of marks with nothing within 150 ms. QT is from QRS
+onset to T offset. Only five of the records have onsets of T. The row `none` is what the delineator
+itself does.
 """
 
 
@@ -121,10 +126,11 @@ def _st(results: Sequence[Result]) -> str:
         cells = [result.title(UNIT)]
         for condition in waves.LEVELLED:
             errors, records = _by_record(result, waves.ST, condition)
-            kept, _ = _by_record(result, waves.ST_KEPT, condition)
-            medians = [np.median(np.abs(errors[records == name])) for name in np.unique(records)]
-            level = number(float(np.mean(medians)) if medians else np.nan)
-            cells.append(f"{level} ({number(100 * _mean(kept), 0)} %)")
+            names = np.unique(records)
+            medians = [np.median(np.abs(errors[records == name])) for name in names]
+            kept = _by_record(result, waves.ST_KEPT, condition)
+            level = estimate(_mean(np.array(medians), names))
+            cells.append(f"{level}; {estimate(_mean(100 * kept[0], kept[1]), 0)} %")
         rows.append(cells)
     return table(["method", *(_named(condition) for condition in waves.LEVELLED)], rows)
 
@@ -134,16 +140,15 @@ def _invention(results: Sequence[Result]) -> str:
     for result in results:
         cells = [result.title(UNIT)]
         for kind in nstdb.KINDS:
-            beats = [number(_mean(_values(result, f"{name} beats", kind)), 0) for name in DETECTORS]
-            level = number(_mean(_values(result, invention.LEFT, kind)), 2)
+            beats = [
+                estimate(_mean(*_by_record(result, f"{name} beats", kind)), 0) for name in DETECTORS
+            ]
+            level = estimate(_mean(*_by_record(result, invention.LEFT, kind)), 2)
             cells.append(f"{' / '.join(beats)}; {level}")
-        flagged = [100 * _mean(_values(result, invention.FLAGGED, kind)) for kind in nstdb.KINDS]
-        trusted = [
-            np.mean([_mean(_values(result, f"{name} trusted", kind)) for kind in nstdb.KINDS])
-            for name in DETECTORS
-        ]
-        cells.append(number(float(np.mean(flagged)), 0))
-        cells.append(" / ".join(number(float(value), 0) for value in trusted))
+        flagged, pieces = _over_kinds(result, invention.FLAGGED)
+        cells.append(estimate(_mean(100 * flagged, pieces), 0))
+        trusted = [_over_kinds(result, f"{name} trusted") for name in DETECTORS]
+        cells.append(" / ".join(estimate(_mean(*values), 0) for values in trusted))
         rows.append(cells)
     header = ["method", *(TITLES[kind] for kind in nstdb.KINDS), "flagged (%)", "not flagged"]
     return table(header, rows)
@@ -168,23 +173,33 @@ def _values(result: Result, measure: str, condition: str) -> Array:
     return _by_record(result, measure, condition)[0]
 
 
+def _over_kinds(result: Result, measure: str) -> tuple[Array, NDArray[np.str_]]:
+    """Values under all kinds of noise, and of which piece of which kind each is."""
+    chosen = result.labels["measure"] == measure
+    pieces = [f"{a} {b}" for a, b in zip(result.labels["condition"], result.record, strict=True)]
+    return result.values["value"][chosen], np.array(pieces)[chosen]
+
+
 def _error(errors: Array, records: NDArray[np.str_]) -> str:
-    """``mean ± sd (missed)``, averaged over records as the delineation literature does."""
+    """``mean [low, high] ± sd (missed)``, averaged over records as delineators are."""
     parts = [errors[records == name] for name in np.unique(records)]
     found = [part[~np.isnan(part)] for part in parts if not np.isnan(part).all()]
     if not found:
         return "-"
-    mean, sd = (np.mean([of(part) for part in found]) for of in (np.mean, np.std))
+    sd = np.mean([np.std(part) for part in found])
     missed = 100 * np.mean([np.isnan(part).mean() for part in parts])
-    return f"{mean:.0f} ± {sd:.0f} ({missed:.0f} %)"
+    return f"{estimate(over_records(errors, records), 0)} ± {sd:.0f} ({missed:.0f} %)"
 
 
 def _percent(hit: float, other: float) -> str:
     return number(100 * hit / (hit + other) if hit + other > 0 else np.nan, 1)
 
 
-def _mean(values: Array) -> float:
-    return float(values.mean()) if len(values) else np.nan
+def _mean(values: Array, records: NDArray[np.str_]) -> Interval:
+    """The mean over all values, each record or piece drawn with all that is of it; NaN of none."""
+    if len(values) == 0 or np.isnan(values).any():
+        return Interval(np.nan, np.nan, np.nan)
+    return bootstrap(values, records)
 
 
 def _named(condition: str) -> str:

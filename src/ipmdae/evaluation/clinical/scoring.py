@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ipmdae.data import nstdb, qtdb
-from ipmdae.evaluation import subjects
+from ipmdae.data import nstdb
 from ipmdae.evaluation.benchmark import Mapper, Result, spread
 from ipmdae.evaluation.clinical import invention, peaks, waves
 from ipmdae.evaluation.clinical.rows import Row
+from ipmdae.evaluation.subject_benchmark import SubjectBenchmark
 from ipmdae.evaluation.subjects import Subject
-from ipmdae.protocols.clinic_test import ClinicTest, all_records
+from ipmdae.protocols.clinic_test import all_records
 
 Task = tuple[str, str]
 
@@ -30,25 +30,10 @@ _ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
-class ClinicalBenchmark:
-    """Beats, waves, ST levels and noise alone; see :class:`ipmdae.evaluation.benchmark.Benchmark`.
-
-    Attributes:
-        datasets: folder that holds both databases.
-    """
-
-    datasets: Path
+class ClinicalBenchmark(SubjectBenchmark):
+    """Beats, waves, ST levels and noise alone."""
 
     unit = "recordings"
-
-    @property
-    def methods(self) -> list[str]:
-        """Classical methods and the models that ship."""
-        return subjects.names()
-
-    def version(self, method: str) -> str:
-        """SHA-256 of a network's file."""
-        return subjects.find(method).version
 
     def size(self, part: int | None) -> int:
         """Recordings of both databases, and kinds of noise."""
@@ -70,7 +55,7 @@ class ClinicalBenchmark:
             mapper: what applies a function to recordings.
             done: called with the number of recordings whenever some more are done.
         """
-        subject = subjects.fitted(subjects.find(method), self.datasets)
+        subject = self.subject(method)
         tasks = self._tasks(part)
         found: list[Row] = []
         items: list[int] = []
@@ -85,6 +70,7 @@ class ClinicalBenchmark:
         return Result(
             method=subject.name,
             version=subject.version,
+            network=subject.network,
             total=len(self._tasks(None)),
             done=len(tasks),
             diverged=diverged,
@@ -104,14 +90,12 @@ class ClinicalBenchmark:
     @cached_property
     def _listed(self) -> dict[int, Task]:
         """What there is to measure that is in the folders, by its number in the whole test."""
-        test = ClinicTest(
-            qtdb_folder=self.datasets / qtdb.FOLDER, nstdb_folder=self.datasets / nstdb.FOLDER
-        )
-        present = {*peaks.present(test.nstdb_folder), *test.records, *nstdb.KINDS}
+        folder = self.test.nstdb_folder
+        present = {*peaks.present(folder), *self.test.records, *nstdb.KINDS}
         if missing := [name for name in peaks.RECORDS if name not in present]:
             warnings.warn(
                 f"{len(missing)} of the {len(peaks.RECORDS)} records 118e* and 119e* are not in "
-                f"{test.nstdb_folder}: this is not the whole test",
+                f"{folder}: this is not the whole test",
                 stacklevel=2,
             )
         tasks = [

@@ -8,8 +8,10 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from ipmdae.evaluation import cost
 from ipmdae.evaluation.benchmark import Result
-from ipmdae.evaluation.deepfilter.published import FACTOR_EDGES, MECGE_BY_FACTOR
+from ipmdae.evaluation.cost import Measure, Point
+from ipmdae.evaluation.deepfilter.published import COUNTS, FACTOR_EDGES, MECGE_BY_FACTOR, ROWS
 from ipmdae.protocols.deepfilter import FS
 
 _INK, _FAINT, _NOISE = "#16181d", "#7d8594", "#c8553d"
@@ -56,7 +58,7 @@ def by_factor(results: Sequence[Result]) -> Figure:
         present = np.unique(index)
         middles = [result.labels["factor"][index == i].mean() for i in present]
         means = [max(float(result.values["ssd"][index == i].mean()), _TINY) for i in present]
-        style = "-" if at < 10 else "--"
+        style = ("-", "--", ":")[at // 10 % 3]
         axes.plot(middles, means, style, color=colours[at % 20], linewidth=1.3, label=result.method)
     edges = np.array(FACTOR_EDGES)
     published = [ssd for ssd, _ in MECGE_BY_FACTOR]
@@ -71,3 +73,45 @@ def by_factor(results: Sequence[Result]) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", fontsize=7, frameon=False)
     return figure
+
+
+def by_cost(results: Sequence[Result]) -> Figure:
+    """SSD and cosine similarity of all networks against their cost, with what is published.
+
+    The dashed lines are the best methods that are no networks.
+    """
+    usable = [result for result in results if not result.diverged]
+    classical = [result for result in usable if result.network is None]
+    points = [
+        Point(
+            name=row.title,
+            parameters=COUNTS[row.method].parameters,
+            multiply_accumulates=COUNTS[row.method].multiply_accumulates,
+            measures={"ssd": row.ssd, "cosine": row.cosine},
+            published=True,
+        )
+        for row in ROWS
+        if row.method in COUNTS
+    ]
+    points += [
+        Point(
+            name=result.method,
+            parameters=result.network.parameters,
+            multiply_accumulates=result.network.multiply_accumulates,
+            measures={name: float(result.values[name].mean()) for name in ("ssd", "cosine")},
+            remark=result.network.remark,
+        )
+        for result in usable
+        if result.network is not None
+    ]
+    best = {name: _best(classical, name, sign) for name, sign in (("ssd", 1), ("cosine", -1))}
+    measures = [
+        Measure(name="ssd", title="mean SSD / mV²", log=True, levels=best["ssd"]),
+        Measure(name="cosine", title="mean CosSim", levels=best["cosine"]),
+    ]
+    return cost.draw(points, measures, "beat")
+
+
+def _best(results: Sequence[Result], measure: str, sign: int) -> dict[str, float]:
+    means = {result.method: float(result.values[measure].mean()) for result in results}
+    return dict(sorted(means.items(), key=lambda item: sign * item[1])[:1])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ipmdae.evaluation.given import Counts
+
 DEEPFILTER = "[DeepFilter]"
 DESCOD = "[DeScoD-ECG]"
 MECGE = "[MECG-E]"
@@ -28,7 +30,7 @@ class Row:
         title: the method as it is called there.
         source: where it was published.
         ssd, mad, prd, cosine: means over beats; PRD by DeepFilter's formula.
-        method: the name of our rival that does the same, where there is one.
+        method: the name of our rival that does the same.
     """
 
     title: str
@@ -37,19 +39,26 @@ class Row:
     mad: float
     prd: float
     cosine: float
-    method: str = ""
+    method: str
 
 
 ROWS = (
-    Row("FIR", DEEPFILTER, 47.464, 0.676, 66.158, 0.692, method="fir"),
-    Row("IIR", DEEPFILTER, 35.645, 0.594, 61.125, 0.736, method="iir"),
-    Row("DRNN", DEEPFILTER, 6.702, 0.480, 50.035, 0.878),
-    Row("FCN-DAE", DEEPFILTER, 10.633, 0.598, 94.504, 0.770),
-    Row("DeepFilter (Multibranch LANLD)", DEEPFILTER, 5.203, 0.386, 50.445, 0.897),
-    Row("DeScoD-ECG, 1 shot", DESCOD, 4.832, 0.369, 43.588, 0.906),
-    Row("DeScoD-ECG, 10 shots", DESCOD, 3.771, 0.329, 40.527, 0.926),
-    Row("MECG-E (magnitude and phase)", MECGE, 3.445, 0.319, 37.613, 0.936),
+    Row("FIR", DEEPFILTER, 47.464, 0.676, 66.158, 0.692, "fir"),
+    Row("IIR", DEEPFILTER, 35.645, 0.594, 61.125, 0.736, "iir"),
+    Row("DRNN", DEEPFILTER, 6.702, 0.480, 50.035, 0.878, "drnn"),
+    Row("FCN-DAE", DEEPFILTER, 10.633, 0.598, 94.504, 0.770, "fcn-dae"),
+    Row("DeepFilter (Multibranch LANLD)", DEEPFILTER, 5.203, 0.386, 50.445, 0.897, "deepfilter"),
+    Row("DeScoD-ECG, 1 shot", DESCOD, 4.832, 0.369, 43.588, 0.906, "descod"),
+    Row("DeScoD-ECG, 10 shots", DESCOD, 3.771, 0.329, 40.527, 0.926, "descod-10"),
+    Row("MECG-E (magnitude and phase)", MECGE, 3.445, 0.319, 37.613, 0.936, "mecg-e"),
 )
+
+#: Weights, and multiply-accumulates for a beat, of those for which they are published.
+COUNTS = {
+    "descod": Counts(1.93e6, 39e9),
+    "descod-10": Counts(1.93e6, 390e9),
+    "mecg-e": Counts(0.62e6, 0.81e9),
+}
 
 #: Edges of the bins of the noise factor for which works on these beats give means.
 FACTOR_EDGES = (0.2, 0.6, 1.0, 1.5, 2.0)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ipmdae import rivals
 from ipmdae.data import nstdb, qtdb
-from ipmdae.evaluation import metrics
+from ipmdae.evaluation import metrics, trained
 from ipmdae.evaluation.benchmark import Array, Mapper, Result, spread
-from ipmdae.protocols.deepfilter import VERSIONS, DeepFilter, NoisyBeats
+from ipmdae.protocols.deepfilter import VERSIONS, WINDOW, DeepFilter, NoisyBeats, Version
 
 #: What is scored, in the order of the published table and then ours.
 MEASURES = (
@@ -28,26 +28,32 @@ MEASURES = (
     "rmse",
 )
 
+_NAME = "deepfilter"
+_MODELS = tuple(f"noise-{version}" for version in VERSIONS)
 _CHUNK = 128
 _EXAMPLE_FACTORS = (0.3, 0.8, 1.25, 1.75)
 
 
 @dataclass(frozen=True)
 class DeepFilterBenchmark:
-    """Classical methods on the test beats of both versions; see :class:`Benchmark`.
+    """Classical methods and trained networks on the test beats of both versions.
+
+    See :class:`ipmdae.evaluation.benchmark.Benchmark`.
 
     Attributes:
         datasets: folder that holds both databases.
+        runs: folder of the training runs of networks.
     """
 
     datasets: Path
+    runs: Path = trained.RUNS
 
     unit = "beats"
 
     @property
     def methods(self) -> list[str]:
-        """All rivals."""
-        return rivals.names()
+        """All quick classical rivals, and the networks that are trained for both versions."""
+        return [*rivals.quick(), *trained.names(_NAME, self.runs)]
 
     @cached_property
     def protocol(self) -> DeepFilter:
@@ -57,10 +63,15 @@ class DeepFilterBenchmark:
         )
 
     def version(self, method: str) -> str:
-        """Rivals have none."""
-        if method not in self.methods:
-            raise ValueError(f"unknown method {method!r}; there are: {', '.join(self.methods)}")
-        return ""
+        """SHA-256 of a network's two models.
+
+        Raises:
+            ValueError: there is no such method.
+            FileNotFoundError: a network is not trained; the message tells how that is done.
+        """
+        if method in rivals.names():
+            return ""
+        return trained.version(trained.find(method, _NAME, self.runs, _MODELS))
 
     def size(self, part: int | None) -> int:
         """Beats of both versions."""
@@ -77,8 +88,9 @@ class DeepFilterBenchmark:
     ) -> Result:
         """Clean the test beats of both versions and score them.
 
-        A method that learns is fitted for each version on its training beats. Beats are cleaned one
-        by one, in chunks that do not depend on the number of processes behind ``mapper``.
+        A method that learns is fitted for each version on its training beats; a network has a model
+        for each. Beats are cleaned in chunks that do not depend on the number of processes behind
+        ``mapper``.
 
         Args:
             method: name of a rival.
@@ -87,12 +99,13 @@ class DeepFilterBenchmark:
             done: called with the number of beats whenever some more are done.
         """
         rival, fs = rivals.get(method), self.protocol.fs
+        networks = []
+        if trained.is_network(rival):
+            networks = trained.find(method, _NAME, self.runs, _MODELS)
         items, records, factors, scores, total = [], [], [], [], 0
         examples: dict[str, Array] = {}
-        for version in VERSIONS:
-            if isinstance(rival, rivals.Learner):
-                training = self.protocol.noisy_beats("train", version, fresh=rival.fresh_noise)
-                rival.fit(training.noisy, training.clean, fs)
+        for at, version in enumerate(VERSIONS):
+            rival = networks[at] if networks else self._fitted(rival, version)
             test = self.protocol.noisy_beats("test", version)
             chosen = spread(len(test), part)
             chunks = np.split(test.noisy[chosen], range(_CHUNK, len(chosen), _CHUNK))
@@ -109,6 +122,8 @@ class DeepFilterBenchmark:
         values = {name: np.concatenate([score[name] for score in scores]) for name in MEASURES}
         return Result(
             method=method,
+            version=trained.version(networks) if networks else "",
+            network=trained.describe(networks, WINDOW) if networks else None,
             total=total,
             done=len(values["ssd"]),
             diverged=int(np.isnan(values["ssd"]).sum()),
@@ -119,6 +134,12 @@ class DeepFilterBenchmark:
             examples=examples,
         )
 
+    def _fitted(self, rival: rivals.Rival, version: Version) -> rivals.Rival:
+        if isinstance(rival, rivals.Learner):
+            training = self.protocol.noisy_beats("train", version, fresh=rival.fresh_noise)
+            rival.fit(training.noisy, training.clean, self.protocol.fs)
+        return rival
+
     def summary(self, result: Result) -> str:
         """Means of two published measures."""
         ssd, cosine = (float(result.values[name].mean()) for name in ("ssd", "cosine"))
@@ -126,9 +147,13 @@ class DeepFilterBenchmark:
 
 
 def _clean(rival: rivals.Rival, fs: float, noisy: Array) -> Array:
-    """Clean beats (beats, 512) one by one; a beat whose result is not finite becomes NaN."""
+    """Clean beats (beats, 512), all at once by a network, else one by one; a beat whose result is
+    not finite becomes NaN."""
     with np.errstate(all="ignore"):
-        cleaned = np.stack([rival.denoise(beat, fs) for beat in noisy])
+        if isinstance(rival, rivals.Trained):
+            cleaned = rival.denoise_batch(noisy, fs)
+        else:
+            cleaned = np.stack([rival.denoise(beat, fs) for beat in noisy])
     cleaned[~np.isfinite(cleaned).all(axis=1)] = np.nan
     return cleaned
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae import rivals
+from ipmdae.evaluation import given
 from ipmdae.evaluation.benchmark import Result, anchor_of, in_common, load_all
 from ipmdae.evaluation.intervals import Interval, over_records
 from ipmdae.evaluation.reference.scoring import COMMON, INDEPENDENT
@@ -37,8 +38,10 @@ and again, from what that stored, by `ipmdae benchmark report --protocol referen
 the mean of the records' means and its 95 % interval under drawing the records again.
 
 The checkpoint of a network is the one that was best on these very windows, which is how the
-protocol is published. Networks go by the folder of their training run; the recipe is in its
-`run.json`. Classical methods clean lead by lead and were made for millivolts.
+protocol is published. Networks go by their name, or by the folder of their run where the paper's
+commands trained them; the recipe is in its `run.json`. Networks of others clean both leads by the
+same weights, one by one, and cannot subtract a lead from the other. Classical methods clean lead by
+lead, too, and were made for millivolts.
 """
 
 _LEAK = """\
@@ -57,7 +60,7 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
     Raises:
         ValueError: nothing is stored of the method ``against``.
     """
-    stored = load_all(results / "reference", rivals.names())
+    stored = load_all(results / "reference", [*rivals.names(), *rivals.NETWORKS])
     if not stored:
         return []
     path = output / "reference.md"
@@ -77,7 +80,8 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
     ]
     if anchor is not None and len(results) > 1:
         sections += [f"Differences to `{anchor.method}`:\n", _differences(results, anchor)]
-    return "\n".join([*sections, _LEAK, _leak(results)])
+    sections += [_LEAK, _leak(results), given.section(results, "window of two leads")]
+    return "\n".join(section for section in sections if section)
 
 
 def _means(results: Sequence[Result], variant: str) -> str:

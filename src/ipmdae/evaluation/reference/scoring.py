@@ -11,17 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae import rivals
-from ipmdae.data import checksums, mixing, nstdb, qtdb, splits
-from ipmdae.evaluation import metrics
+from ipmdae.data import mixing, nstdb, qtdb, splits
+from ipmdae.evaluation import metrics, trained
 from ipmdae.evaluation.benchmark import Array, Mapper, Result, label, spread
+from ipmdae.evaluation.given import Network
 from ipmdae.protocols import Pairs, stack
 from ipmdae.protocols.reference import Reference
+
+if TYPE_CHECKING:
+    from ipmdae.rivals.trained import TrainedNetwork
 
 COMMON, INDEPENDENT = "common", "independent"
 NOISES = (COMMON, INDEPENDENT)
@@ -35,30 +39,34 @@ METRICS = {
 MEASURES = (*METRICS, *(f"{name}_centred" for name in METRICS))
 """By the public implementation's formulas, and with each lead's mean left out."""
 
-_RUNS = Path("results")
 _CHUNK = 64
 
 
 @dataclass(frozen=True)
 class ReferenceBenchmark:
-    """Classical methods and trained reference networks on the test windows of protocol P1.
+    """Classical methods and trained networks on the test windows of protocol P1.
 
-    See :class:`ipmdae.evaluation.benchmark.Benchmark`. The records are those of the sorted split.
+    See :class:`ipmdae.evaluation.benchmark.Benchmark`. The records are those of the sorted split. A
+    network goes by its name, which means its newest run of ``ipmdae benchmark train``, or by the
+    folder of a run of the paper's commands.
 
     Attributes:
         datasets: folder that holds both databases.
+        runs: folder of all these runs.
     """
 
     datasets: Path
+    runs: Path = trained.RUNS
 
     unit = "windows"
 
     @property
     def methods(self) -> list[str]:
-        """Classical methods that need no fitting, and the runs that may be tested."""
-        runs = sorted(path.parent for path in _RUNS.glob("*/version_*/run.json"))
+        """Quick classical methods that need no fitting, trained networks, runs that may be tested."""
+        runs = sorted(path.parent for path in self.runs.glob("*/version_*/run.json"))
         usable = [str(run) for run in runs if not self._objection(run)]
-        return [*(name for name in rivals.names() if name not in rivals.LEARNERS), *usable]
+        quick = [name for name in _classical() if name in rivals.quick()]
+        return [*quick, *trained.names(Reference.name, self.runs), *usable]
 
     def protocol(self, noise: str) -> Reference:
         """The protocol with one of :data:`NOISES`; with all but one record where few are there."""
@@ -72,21 +80,14 @@ class ReferenceBenchmark:
         )
 
     def version(self, method: str) -> str:
-        """SHA-256 of a run's best checkpoint.
+        """SHA-256 of a network's best weights.
 
         Raises:
             ValueError: there is no such method, or its training saw the test.
+            FileNotFoundError: a network is not trained; the message tells how that is done.
         """
-        if method in rivals.names() and method not in rivals.LEARNERS:
-            return ""
-        if not (Path(method) / "run.json").is_file():
-            raise ValueError(
-                f"unknown method {method!r}; there are: {', '.join(self.methods)}, and the folder "
-                "of any training run"
-            )
-        if objection := self._objection(Path(method)):
-            raise ValueError(f"{method} {objection}")
-        return checksums.digest(_checkpoint(Path(method)))
+        network = self._network(method)
+        return "" if network is None else network.version
 
     def size(self, part: int | None) -> int:
         """Windows of all records with both noises."""
@@ -105,17 +106,17 @@ class ReferenceBenchmark:
         Args:
             method: name of a rival, or the folder of a training run.
             part: how many windows of each record, evenly spread; by default all.
-            mapper: what applies a rival to chunks of windows; networks run in this process.
+            mapper: what applies a rival to chunks of windows.
             done: called with the number of windows whenever some more are done.
         """
-        version, chosen = self.version(method), self._chosen(part)
+        network, chosen = self._network(method), self._chosen(part)
+        clean_chunk = partial(_clean, method) if network is None else partial(_run, network)
         values: dict[str, list[Array]] = {name: [] for name in MEASURES}
         for noise in NOISES:
             noisy, clean = stack(self._pairs[noise], chosen.tolist())
             chunks = np.split(noisy, range(_CHUNK, len(noisy), _CHUNK))
-            clean_chunk = _network(Path(method)) if version else partial(_clean, method)
             cleaned = []
-            for chunk in (map if version else mapper)(clean_chunk, chunks):
+            for chunk in mapper(clean_chunk, chunks):
                 cleaned.append(chunk)
                 done(len(chunk))
             for name, scores in _score(clean, np.concatenate(cleaned)).items():
@@ -124,7 +125,8 @@ class ReferenceBenchmark:
         joined = {name: np.concatenate(scores) for name, scores in values.items()}
         return Result(
             method=label(method),
-            version=version,
+            version="" if network is None else network.version,
+            network=None if network is None else self._described(network),
             total=len(NOISES) * total,
             done=len(NOISES) * len(chosen),
             diverged=int(np.isnan(joined["snr"]).sum()),
@@ -160,6 +162,26 @@ class ReferenceBenchmark:
         by_record = [np.flatnonzero(self._record == name) for name in dict.fromkeys(self._record)]
         return np.concatenate([windows[spread(len(windows), part)] for windows in by_record])
 
+    def _network(self, method: str) -> TrainedNetwork | None:
+        """The network of this name or run; none where it is a classical method."""
+        if method in _classical():
+            return None
+        if method in rivals.NETWORKS:
+            (network,) = trained.find(method, Reference.name, self.runs)
+        elif (Path(method) / "run.json").is_file():
+            network = trained.of_run(_settings(Path(method))["model"], Path(method))
+        else:
+            known = ", ".join([*_classical(), *rivals.NETWORKS])
+            raise ValueError(
+                f"unknown method {method!r}; there are: {known}, and the folder of any training run"
+            )
+        if objection := self._objection(network.run_folder):
+            raise ValueError(f"{method} {objection}")
+        return network
+
+    def _described(self, network: TrainedNetwork) -> Network:
+        return trained.describe([network], self.protocol(COMMON).window, Reference.leads)
+
     def _objection(self, run: Path) -> str:
         """Why a run cannot be tested; empty if it can."""
         settings = _settings(run)
@@ -167,6 +189,10 @@ class ReferenceBenchmark:
             return f"was trained on protocol {settings['protocol']}, on windows of another scale"
         seen = set(settings["split"]["training"]) & set(self.protocol(COMMON).records[1])
         return f"was trained on {len(seen)} of the test records" if seen else ""
+
+
+def _classical() -> list[str]:
+    return [name for name in rivals.names() if name not in rivals.LEARNERS]
 
 
 def _clean(method: str, noisy: NDArray[np.float32]) -> Array:
@@ -182,25 +208,16 @@ def _clean(method: str, noisy: NDArray[np.float32]) -> Array:
     return cleaned
 
 
-def _network(run: Path) -> Callable[[NDArray[np.float32]], Array]:
-    """The network of a training run, for chunks of windows."""
-    from ipmdae.evaluation import network
-    from ipmdae.nn import checkpoints, registry
-
-    trained = registry.build(_settings(run)["model"], Reference.leads)
-    checkpoints.load_weights(trained, _checkpoint(run))
-    return lambda noisy: network.run(trained, noisy).astype(np.float64)
+def _run(network: TrainedNetwork, noisy: NDArray[np.float32]) -> Array:
+    """Clean windows (windows, time, leads); one whose result is not finite becomes NaN."""
+    cleaned = network.denoise_windows(noisy.astype(np.float64), qtdb.FS)
+    cleaned[~np.isfinite(cleaned).all(axis=(1, 2))] = np.nan
+    return cleaned
 
 
 def _settings(run: Path) -> dict[str, Any]:
     settings: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
     return settings
-
-
-def _checkpoint(run: Path) -> Path:
-    from ipmdae.training.run import checkpoint_path
-
-    return checkpoint_path(run, "best")
 
 
 def _score(clean: NDArray[np.float32], cleaned: Array) -> dict[str, Array]:

@@ -1,0 +1,1 @@
+"""What the networks are to reach, and what stored results say of it; the page."""

@@ -1,0 +1,183 @@
+"""The page of goals: verdicts, and what stored results say of each goal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ipmdae.cards import NOT_MEASURED
+from ipmdae.engine import model_names
+from ipmdae.evaluation import benchmark, headline, subjects
+from ipmdae.evaluation.clinic.scoring import COVERED, SPECTRA
+from ipmdae.evaluation.clinical.waves import QT, ST
+from ipmdae.evaluation.given import Network
+from ipmdae.evaluation.goals import beats, leads, report, robust, safety
+from ipmdae.evaluation.goals.goal import Goal, from_interval
+from ipmdae.evaluation.intervals import Interval
+from ipmdae.evaluation.robustness.conditions import CONDITIONS as CHANGES
+from ipmdae.protocols.clinic_test import CLEAN, CONDITIONS
+from tools import goals
+
+MODEL = "ipmdae-small"
+RECORDS = ("a", "b", "c")
+
+
+def clinic(method: str, gain: float, where: str = "", there: float = 0.0) -> benchmark.Result:
+    """A result with the same gain everywhere but under one kind of noise."""
+    kinds, snrs = (np.array(column) for column in zip(*CONDITIONS, strict=True))
+    each, rng = len(CONDITIONS), np.random.default_rng(0)
+    gains = np.where(kinds == where, there, gain) + np.where(kinds == CLEAN, np.nan, 0)
+    values = {
+        "snr_improvement": np.tile(gains, len(RECORDS)) + 0.1 * rng.random(each * len(RECORDS)),
+        "snr": np.full(each * len(RECORDS), 25.0),
+        COVERED: np.full(each * len(RECORDS), 0.96),
+        **{name: np.full(each * len(RECORDS), 0.01 if "change" in name else 1) for name in SPECTRA},
+    }
+    return benchmark.Result(
+        method=method,
+        version=subjects.find(method).version if method in model_names() else "",
+        total=len(RECORDS),
+        done=len(RECORDS),
+        diverged=0,
+        item=np.arange(each * len(RECORDS)),
+        record=np.repeat(RECORDS, each),
+        labels={"kind": np.tile(kinds, len(RECORDS)), "snr_in": np.tile(snrs, len(RECORDS))},
+        values=values,
+    )
+
+
+def clinical(method: str, rows: list[tuple[str, str, float]]) -> benchmark.Result:
+    measure, condition, value = (np.array(column) for column in zip(*rows, strict=True))
+    return benchmark.Result(
+        method=method, total=1, done=1, diverged=0, item=np.arange(len(rows)),
+        record=np.full(len(rows), "a"), labels={"measure": measure, "condition": condition},
+        values={"value": value},
+    )  # fmt: skip
+
+
+def store(folder: Path, protocol: str, result: benchmark.Result) -> None:
+    benchmark.save(result, folder / protocol / f"{result.method}.npz")
+
+
+@pytest.mark.parametrize(
+    ("goal", "verdict"),
+    [
+        (Goal(name="x", bound=3.4, value=3.4), "reached"),
+        (Goal(name="x", bound=3.4, value=3.52), "**missed by 0.12**"),
+        (Goal(name="x", bound=20, value=18.5, at_most=False, digits=1), "**missed by 1.5**"),
+        (Goal(name="x", bound=0.02, value=0.0203, digits=3), "**missed by 0.0003**"),
+        (Goal(name="x", bound=5, value=5, strict=True), "**missed by 0.00**"),
+        (Goal(name="x", bound=5, value=np.nan), NOT_MEASURED),
+    ],
+)
+def test_a_goal_is_reached_or_missed_by_so_much(goal: Goal, verdict: str) -> None:
+    assert goal.verdict == verdict
+    assert goal.reached == (verdict == "reached")
+
+
+def test_a_goal_tells_what_is_wanted_and_what_was_measured() -> None:
+    goal = from_interval("x", 30_000, Interval(1.0, 0.5, 1.5), at_most=False, strict=True)
+    assert (goal.wanted, goal.measured) == ("> 30,000", "1.00 [0.50, 1.50]")
+    assert from_interval("x", 1, headline.NOWHERE).measured == NOT_MEASURED
+
+
+def test_without_results_nothing_is_measured_but_sizes(tmp_path: Path) -> None:
+    page = report.markdown(tmp_path)
+    assert page.count("**missed") == sum(not goal.reached for goal in leads.sizes()
+                                         if not np.isnan(goal.value))  # fmt: skip
+    assert "| SSD (mV²), then | ≤ 3 | not measured | not measured |" in page
+    goals.main([f"--results={tmp_path}", f"--output={tmp_path}"])
+    assert (tmp_path / "goals.md").read_text(encoding="utf-8") == page
+
+
+def test_cells_in_which_a_rival_is_not_surely_worse_are_listed(tmp_path: Path) -> None:
+    ours = clinic(MODEL, 8.0)
+    theirs = [clinic("iir", 6.0, "bw", 9.0), clinic("none", 0.0)]
+    ahead = leads.rivals_ahead(ours, theirs)
+    assert [(kind, snr, name) for kind, snr, name, _ in ahead] == [
+        ("bw", snr, "iir") for snr in (-5, 0, 5, 10)
+    ]
+    assert ahead[0][3].mean == pytest.approx(-1, abs=0.01)
+    for result in (ours, *theirs, clinic(leads.REFERENCE, 7.0)):
+        store(tmp_path, "clinic", result)
+    told = "\n".join(leads.sections(tmp_path, ours))
+    assert "| ≥ 16 | 12 | **missed by 4** |" in told
+    assert f"`{MODEL}` against 3 methods that are not ours" in told
+    assert leads.small_against_reference(tmp_path).value == pytest.approx(1, abs=0.01)
+
+
+def test_methods_that_diverged_are_named_and_left_out(tmp_path: Path) -> None:
+    ours, broken = clinic(MODEL, 8.0), clinic("tv", 9.0)
+    for result in (ours, clinic("none", 0.0)):
+        store(tmp_path, "clinic", result)
+    store(tmp_path, "clinic", benchmark.Result(**{**vars(broken), "diverged": 1}))
+    told = "\n".join(leads.sections(tmp_path, ours))
+    assert "Left out, since they diverged or are of a part: tv." in told
+    assert "| ≥ 16 | 16 | reached |" in told
+
+
+def test_harm_and_coverage_are_read_from_protocol_clinic() -> None:
+    result = clinic(MODEL, 8.0)
+    least, aim, changed = safety.harm(result)
+    assert (least.reached, aim.verdict) == (True, "**missed by 5.0**")
+    assert changed.value == pytest.approx(1.0)
+    assert safety.coverage(result).measured == "1.0 (within: 96.0)"
+    old = {name: values for name, values in result.values.items() if name != COVERED}
+    assert safety.coverage(benchmark.Result(**{**vars(result), "values": old})).measured == (
+        NOT_MEASURED
+    )
+
+
+def test_st_qt_and_invention_are_read_from_the_clinical_measures() -> None:
+    rows = [(ST, "em 5", -0.03), (ST, "em 5", 0.01), (ST, "em 5", 0.02), (QT, "em 5", -12.0),
+            (QT, "em 5", np.nan), ("xqrs beats", "bw", 90.0), ("neurokit beats", "bw", 60.0),
+            ("xqrs trusted", "bw", 3.0), ("neurokit trusted", "bw", 6.0)]  # fmt: skip
+    ours = clinical(MODEL, rows)
+    none = clinical("none", [(m, c, 5.0 if m == QT else v) for m, c, v in rows])
+    assert [goal.value for goal in safety.st(ours)][2] == pytest.approx(0.02)
+    assert [goal.value for goal in safety.qt(ours, none)][1] == pytest.approx(7)
+    wander = safety.invention(ours)[0]
+    assert (wander.measured, wander.verdict) == ("6.0 (in all 90.0)", "**missed by 1.0**")
+
+
+def test_beats_are_judged_by_means_and_cost(tmp_path: Path) -> None:
+    values = {"ssd": 3.3, "mad": 0.32, "prd_deepfilter": 36.0, "cosine": 0.94}
+    result = benchmark.Result(
+        method=beats.METHOD, version="1", network=Network(parameters=1, multiply_accumulates=2**26),
+        total=2, done=2, diverged=0, item=np.arange(2), record=np.array(["a", "b"]), labels={},
+        values={name: np.array([value - 0.1, value + 0.1]) for name, value in values.items()},
+    )  # fmt: skip
+    store(tmp_path, "deepfilter", result)
+    told = "\n".join(beats.sections(tmp_path))
+    assert "| SSD (mV²), better than the best published | ≤ 3.4 | 3.300 | reached |" in told
+    assert (
+        "| MAD (mV), better than the best published | ≤ 0.315 | 0.320 | **missed by 0.005**" in told
+    )
+    assert "| CosSim, then | ≥ 0.945 | 0.940 | **missed by 0.005** |" in told
+    assert "| GMAC a beat | ≤ 0.1 | 0.0671 | reached |" in told
+
+
+def test_robustness_is_judged_against_the_best_classical_method(tmp_path: Path) -> None:
+    def made(method: str, gain: float) -> benchmark.Result:
+        count = 3 * len(CHANGES)
+        return benchmark.Result(
+            method=method, version=subjects.find(method).version, total=3, done=3, diverged=0,
+            item=np.arange(count), record=np.repeat(RECORDS, len(CHANGES)),
+            labels={"condition": np.tile(list(CHANGES), 3)},
+            values={"snr_improvement": np.full(count, gain), "snr": np.full(count, gain + 5)},
+        )  # fmt: skip
+
+    for method, gain in ((MODEL, 4.0), ("none", 0.0), ("iir", 5.0)):
+        store(tmp_path, "robustness", made(method, gain))
+    told = "\n".join(robust.sections(MODEL, tmp_path))
+    assert "| steps: SNR improvement (dB) | ≥ 0 | 4.00 [4.00, 4.00]; loss 0.00 | reached |" in told
+    assert "-1.00 [-1.00, -1.00] over `iir` | **missed by 1.00** |" in told
+
+
+def test_results_of_other_weights_are_refused(tmp_path: Path) -> None:
+    old = benchmark.Result(**{**vars(clinic(MODEL, 8.0)), "version": "0" * 64})
+    store(tmp_path, "clinic", old)
+    with pytest.raises(ValueError, match=f"of other weights .* --methods {MODEL}"):
+        report.markdown(tmp_path)

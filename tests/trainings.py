@@ -1,0 +1,74 @@
+"""Finished training runs without the training: fresh weights, settings, curves and a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from excerpts import DATASETS
+
+from ipmdae.nn import registry
+from ipmdae.training import queue, run
+from ipmdae.training.callbacks import CURVES
+from ipmdae.training.queue import Budget
+from ipmdae.training.summary import Summary, has_converged, write_summary
+
+
+def finish(
+    results: Path,
+    protocol: str,
+    method: str,
+    *,
+    losses: Sequence[float] = (0.5,),
+    seed: int = 0,
+    **settings: Any,
+) -> list[Path]:
+    """Leave a run of each model that a protocol asks for, as the queue does.
+
+    Args:
+        losses: validation loss of each epoch.
+        seed: of the weights.
+        settings: of the protocol.
+
+    Returns:
+        The folders of the runs.
+    """
+    jobs = queue.plan(protocol, [method], Budget(epochs=len(losses)), DATASETS, results)
+    for model, job in enumerate(jobs):
+        folder = job.log_dir / "version_0"
+        for part in ("checkpoints", "results"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        own = job.settings.protocol_settings | settings
+        run.write_settings(folder, replace(job.settings, protocol_settings=own), windows=10)
+        torch.manual_seed(seed + model)
+        network = registry.build(method, job.settings.open_protocol().leads)
+        state = {f"model.{name}": tensor for name, tensor in network.state_dict().items()}
+        torch.save({"state_dict": state}, folder / "checkpoints" / "valid_monitor-epoch=0.ckpt")
+        rows = [f"{epoch},1,{loss},1,60" for epoch, loss in enumerate(losses, 1)]
+        curves = "\n".join(["epoch,train_loss,valid_loss,learning_rate,seconds", *rows])
+        (folder / "results" / f"{CURVES}.csv").write_text(curves + "\n", encoding="utf-8")
+        write_summary(folder, _summary(protocol, method, losses))
+    return [job.log_dir / "version_0" for job in jobs]
+
+
+def _summary(protocol: str, method: str, losses: Sequence[float]) -> Summary:
+    return Summary(
+        method=method,
+        protocol=protocol,
+        parameters=1,
+        epochs=len(losses),
+        windows_seen=10 * len(losses),
+        batch_size=64,
+        fresh_noise=False,
+        seed=0,
+        loss="own",
+        seconds=60.0 * len(losses),
+        accelerator="cpu",
+        best_valid_loss=min(losses),
+        best_epoch=1,
+        converged=has_converged(losses),
+        diverged=False,
+    )
