@@ -46,13 +46,14 @@ class BeatIPMDAE(LeadNetwork):
     def clean(self, noisy: Tensor) -> Tensor:
         if self.training:
             return self._upright(noisy)
-        return (self._upright(noisy) - self._upright(-noisy)) / 2
+        cleaned: Tensor = (self._upright(noisy) - self._upright(-noisy)) / 2
+        return cleaned
 
     def _upright(self, noisy: Tensor) -> Tensor:
         x = noisy - noisy.median(dim=2, keepdim=True).values
         scale = x.std(dim=2, keepdim=True, correction=0).clamp_min(_SMALLEST)
-        cleaned: Tensor = self.network((x / scale).transpose(1, 2)).transpose(1, 2)
-        return cleaned * scale
+        cleaned: Tensor = self.network((x / scale).transpose(1, 2)).transpose(1, 2) * scale
+        return cleaned
 
     def loss(self, noisy: Tensor, clean: Tensor) -> Tensor:
         squared = (self(noisy) - clean).square().mean(dim=1)

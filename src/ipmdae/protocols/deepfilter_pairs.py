@@ -152,7 +152,7 @@ class BeatPairs:
         angle: patients are few, and so are the shapes of their beats. Half of the beats are
         stretched by up to a third, as far as the window holds them.
         """
-        drawn = rng.choice(POLARITIES) * self.clean[beat]
+        drawn: Array = rng.choice(POLARITIES) * self.clean[beat]
         if rng.random() < 0.5:
             angle = rng.uniform(0, 2 * np.pi)
             mixed = np.cos(angle) * self.clean[beat] + np.sin(angle) * self.other_lead[beat]
