@@ -59,4 +59,5 @@ class BeatIPMDAE(LeadNetwork):
         squared = (self(noisy) - clean).square().mean(dim=1)
         size = clean.std(dim=1, correction=0).clamp_min(_LEAST_BEAT)
         relative = torch.sqrt(squared / size.square() + 1e-4)
-        return relative.mean() + _SQUARED * squared.mean() / _POWER
+        total: Tensor = relative.mean() + _SQUARED * squared.mean() / _POWER
+        return total
