@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 from pathlib import Path
 
@@ -125,6 +126,16 @@ def test_report_tells_how_far_the_published_row_is(monkeypatch: pytest.MonkeyPat
     share = result("iir").values["ssd"].mean() / 35.645 - 1
     assert f"`iir` against the published IIR: SSD {share:+.1%}" in table
     assert "**Unexplained.**" in table
+
+
+def test_what_learns_is_also_scored_without_the_patient_on_both_sides() -> None:
+    wiener = result("wiener")
+    shared = np.arange(len(wiener)) < len(wiener) // 2
+    mixed = dataclasses.replace(wiener, record=np.where(shared, "sele0121", "sel233"))
+    table = report.markdown([mixed, result("iir")], None).split("## Without the patient")[1]
+    row = next(line for line in table.splitlines() if line.startswith("| `wiener`"))
+    assert f"| {wiener.values['ssd'][~shared].mean():.3f} |" in row
+    assert "iir" not in table.split("## ")[0]
 
 
 def test_command_writes_a_table_and_small_figures_and_report_makes_them_again(

@@ -62,7 +62,7 @@ class ReferenceBenchmark:
 
     @property
     def methods(self) -> list[str]:
-        """Quick classical methods that need no fitting, trained networks, runs that may be tested."""
+        """Quick classical methods that need no fitting, trained networks, and runs to be tested."""
         runs = sorted(path.parent for path in self.runs.glob("*/version_*/run.json"))
         usable = [str(run) for run in runs if not self._objection(run)]
         quick = [name for name in _classical() if name in rivals.quick()]
