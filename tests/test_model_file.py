@@ -267,3 +267,12 @@ def test_a_flipped_byte_never_crashes(path, position, value):
         windows = np.ones((2, 64, 1), np.float32)
         with np.errstate(all="ignore"):
             assert open_engine(model).run(windows).shape == windows.shape
+
+
+def test_a_written_model_can_be_read_by_whom_other_new_files_can(
+    tiny_model: ModelFile, tmp_path: Path
+) -> None:
+    write_model(tmp_path / "tiny.safetensors", tiny_model)
+    (tmp_path / "other").touch()
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1

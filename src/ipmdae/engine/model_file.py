@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from ipmdae.architecture import Architecture
 from ipmdae.engine.shapes import check_shapes, expected_shapes
@@ -120,7 +120,7 @@ def write_model(path: str | os.PathLike[str], model: ModelFile) -> None:
     check_tensors(model.tensors, model.architecture, f"model {model.name}")
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in model.tensors.items()}
     with replacing(path) as aside:
-        save_file(contiguous, aside, metadata=metadata_of(model))
+        aside.write_bytes(save(contiguous, metadata_of(model)))
 
 
 def metadata_of(model: ModelFile) -> dict[str, str]:
