@@ -157,6 +157,7 @@ def test_beats_are_judged_by_means_and_cost(tmp_path: Path) -> None:
     )
     assert "| CosSim, then | ≥ 0.945 | 0.940 | **missed by 0.005** |" in told
     assert "| GMAC a beat | ≤ 0.1 | 0.0671 | reached |" in told
+    assert "| seeds | ≥ 3 | " in told
 
 
 def test_robustness_is_judged_against_the_best_classical_method(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from ipmdae.evaluation.goals.stored import find
 METHOD = "ipmdae-beat"
 
 _COST = 0.1e9
+_SEEDS = 3
 _BOUNDS = {
     "SSD (mV²)": ("ssd", (3.40, 3.0)),
     "MAD (mV)": ("mad", (0.315, 0.29)),
@@ -36,6 +37,9 @@ def sections(results: Path) -> list[str]:
                 Goal(name=told, bound=bounds[step], value=value, at_most=at_most, digits=3)
             )
     cost = result.network.multiply_accumulates if result and result.network else np.nan
+    trainings = result.network.trainings if result and result.network else ()
+    seeds = len({training.summary.seed for training in trainings}) or np.nan
+    goals.append(Goal(name="seeds", bound=_SEEDS, value=seeds, at_most=False, digits=0))
     goals.append(Goal(name="GMAC a beat", bound=_COST / 1e9, value=cost / 1e9, digits=4))
     text = (
         f"## Single beats with baseline wander (P2)\n\n`{METHOD}` on all test beats of both "
