@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ipmdae.data.checksums import digest
+from ipmdae.engine import find_model
 from ipmdae.training import flags, run
 from ipmdae.training.recipe import RECIPES
 
@@ -46,6 +48,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="with --protocol clinic: selected targets, and all that may happen to a recording",
     )
+    add(
+        "--start_from",
+        metavar="MODEL",
+        help="begin with the weights of a shipped model or a model file (see --recipe tune)",
+    )
     add("--devices", type=flags.positive, default=1, help="how many GPUs (or CPU processes)")
     add("--precision", default="32-true", help="of the arithmetic, by Lightning's names")
     return parser.parse_args(arguments)
@@ -71,6 +78,8 @@ def main(arguments: list[str] | None = None) -> Path:
         recipe=run.recipe_with(args.recipe, args.max_epochs, args.batch_size),
         seed=args.seed,
         precision=args.precision,
+        start_from=args.start_from,
+        start_sha256=args.start_from and digest(find_model(args.start_from)),
     )
     return run.train(settings, log_dir, machine)
 

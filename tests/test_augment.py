@@ -70,3 +70,22 @@ def test_targets_with_noise_of_their_own_are_left_out() -> None:
     tremor = x + 0.05 * rng.standard_normal(len(x))
     windows = np.stack([x, wander, tremor, 0.1 * x]).astype(np.float32)
     assert augment.good_targets(windows, FS).tolist() == [True, False, False, False]
+
+
+def test_a_projection_shows_the_lead_that_it_looks_along() -> None:
+    leads = np.random.default_rng(0).standard_normal((3, 100, 2)).astype(np.float32)
+    np.testing.assert_allclose(augment.project(leads, 0), leads[..., :1], atol=1e-6)
+    np.testing.assert_allclose(augment.project(leads, np.pi / 2), leads[..., 1:], atol=1e-6)
+    between = augment.project(leads, np.pi / 4)
+    np.testing.assert_allclose(between, leads.sum(axis=2, keepdims=True) / np.sqrt(2), atol=1e-6)
+    assert between.dtype == np.float32
+
+
+def test_projections_are_drawn_as_often_as_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    assert NEVER.angle(rng) is None
+    angles = [replace(NEVER, projection=0.5).angle(rng) for _ in range(400)]
+    drawn = [angle for angle in angles if angle is not None]
+    assert 150 < len(drawn) < 250
+    assert min(drawn) < 0.5
+    assert max(drawn) > 5.8

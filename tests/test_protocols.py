@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import pytest
 from excerpts import NSTDB, QTDB
 
 from ipmdae.data import nstdb
+from ipmdae.data.augment import Augmentation
 from ipmdae.data.download import DatasetNotFoundError
 from ipmdae.evaluation.metrics import snr
 from ipmdae.protocols import open_protocol, stack
 from ipmdae.protocols.clinic import Clinic
 from ipmdae.protocols.reference import Reference, scale_to_unit_range
+
+NOTHING_ELSE = {f.name: 0.0 for f in fields(Augmentation) if f.name not in ("fs", "projection")}
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 
@@ -166,6 +170,24 @@ def test_augmented_pairs_are_finite_selected_and_reproducible() -> None:
         assert np.isfinite(clean).all()
     alone = sum(clean.std() == 0 for _, clean in drawn)
     assert 0 < alone < 0.1 * len(drawn)
+
+
+def test_augmented_targets_are_leads_between_those_recorded() -> None:
+    pairs = replace(clinic(augment=True).training(fresh=True), clean_share=1.0)
+    sides = Augmentation(fs=250, **NOTHING_ELSE)
+    between = replace(pairs, augmentation=sides)
+    recorded = replace(pairs, augmentation=replace(sides, projection=0))
+    unlike = 0
+    for index in range(len(pairs)):
+        (one, _), (other, clean) = between.draw(index), recorded.draw(index)
+        np.testing.assert_allclose(other, clean, atol=1e-5)
+        unlike += abs(np.corrcoef(one[:, 0], other[:, 0])[0, 1]) < 0.999
+    assert 0.1 * len(pairs) < unlike < 0.9 * len(pairs)
+
+
+def test_augmented_validation_is_of_what_was_recorded() -> None:
+    assert clinic(augment=True).training(fresh=True).augmentation.projection > 0
+    assert clinic(augment=True).validation().augmentation.projection == 0
 
 
 def test_clinic_keeps_the_noise_of_training_validation_and_test_apart() -> None:

@@ -17,6 +17,8 @@ import torch
 from excerpts import DATASETS, NSTDB, QTDB
 from networks import TINY
 
+from ipmdae.engine import find_model, read_model
+from ipmdae.nn import checkpoints, registry
 from ipmdae.nn.ipm_dae import UltralightIPMDAE
 from ipmdae.protocols.reference import Reference
 from ipmdae.training import recipe as recipes
@@ -150,6 +152,24 @@ def test_a_killed_run_resumes_to_the_result_of_an_unkilled_one(tmp_path: Path) -
     assert content["split"]["validation"] == ["sele0121", "sele0122"]
     assert {"torch", "python"} <= set(content["versions"])
     assert run.read_settings(killed / runs).recipe.epochs == 3
+
+
+def test_a_run_starts_from_the_weights_of_a_model() -> None:
+    network = registry.build("ipmdae-small", 1)
+    run.start(network, "ipmdae-small")
+    expected = read_model(find_model("ipmdae-small")).tensors
+    for name, tensor in checkpoints.tensors_of(network).items():
+        np.testing.assert_array_equal(tensor, expected[name])
+
+
+def test_a_model_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    network = registry.build("ipmdae-small", 1)
+    with pytest.raises(ValueError, match="ipmdae-base does not fit the network"):
+        run.start(network, "ipmdae-base")
+    with pytest.raises(ValueError, match="ipmdae-base, "):
+        run.start(network, "ipmdae-huge")
+    with pytest.raises(FileNotFoundError, match="absent"):
+        run.start(network, str(tmp_path / "absent.safetensors"))
 
 
 def test_nothing_to_resume_is_told(tmp_path: Path) -> None:

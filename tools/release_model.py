@@ -66,7 +66,11 @@ def released(folder: Path, name: str, overlap: float) -> ModelFile:
             fs=protocol.fs, window=protocol.window, overlap=round(overlap * protocol.fs)
         ),
         card={
-            "trained": {key: content[key] for key in ("recipe", "seed", "split", "started")},
+            "trained": {
+                key: content[key]
+                for key in ("recipe", "seed", "split", "started", "start_from", "start_sha256")
+                if content.get(key) is not None
+            },
             "protocol": settings.protocol,
             "windows": {
                 name: value

@@ -31,6 +31,7 @@ class Augmentation:
         clip: the recorder's range ends within the signal.
         steps: coarse digital steps.
         noise_only: there is no signal at all.
+        projection: the signal, or the noise, is of a lead between the two that were recorded.
     """
 
     fs: float
@@ -42,6 +43,7 @@ class Augmentation:
     clip: float = 0.03
     steps: float = 0.1
     noise_only: float = 0.03
+    projection: float = 0.5
 
     def tempo(self, rng: np.random.Generator) -> float:
         """How many samples of the recording make one of the window: 0.75 to 1.33, mostly 1."""
@@ -50,6 +52,12 @@ class Augmentation:
     def bandwidth(self, rng: np.random.Generator) -> float | None:
         """Where the recorder's band ends, in Hz, if it ends within the network's."""
         return float(rng.uniform(30, 80)) if rng.random() < self.band else None
+
+    def angle(self, rng: np.random.Generator) -> float | None:
+        """From which side two leads are seen, if not as they are; in radians."""
+        if not self.projection or rng.random() >= self.projection:
+            return None
+        return float(rng.uniform(0, 2 * np.pi))
 
     def disturb(self, noisy: Array, size: float, rng: np.random.Generator) -> Array:
         """Add what electrodes, amplifier and mains add.
@@ -77,6 +85,22 @@ class Augmentation:
             step = size * np.exp(rng.uniform(-7, -4))
             noisy = np.round(noisy / step) * step
         return noisy.astype(np.float32)
+
+
+def project(leads: Array, angle: float) -> Array:
+    """What a lead at ``angle`` to the first of two shows, were they at a right angle.
+
+    Patients are few, and so are the shapes of their beats; an electrode might have been elsewhere.
+
+    Args:
+        leads: (..., time, 2).
+
+    Returns:
+        (..., time, 1).
+    """
+    weights = np.array([[np.cos(angle)], [np.sin(angle)]], np.float32)
+    projected: Array = leads @ weights
+    return projected
 
 
 def at_tempo(signal: Array, start: int, length: int, tempo: float) -> Array:

@@ -17,7 +17,7 @@ targets without noise of their own, a wider range of SNR, and the changes of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -100,10 +100,10 @@ class Clinic:
     def _pairs(self, records: list[str], noise: Array, *, fresh: bool, select: bool) -> ClinicPairs:
         signals = [qtdb.read_centred(Path(self.qtdb_folder), name) for name in records]
         return ClinicPairs(
-            leads=[np.ascontiguousarray(lead) for signal in signals for lead in signal.T],
+            recordings=signals,
             noise=noise,
             window=self.window,
-            augmentation=Augmentation(fs=self.fs) if self.augment else None,
+            augmentation=self._augmentation(projected=select) if self.augment else None,
             select=select,
             snr_range=self.snr_range,
             clean_share=self.clean_share,
@@ -111,19 +111,24 @@ class Clinic:
             fresh=fresh,
         )
 
+    def _augmentation(self, *, projected: bool) -> Augmentation:
+        """Without projections where a pair must be of a lead and a noise that were recorded."""
+        changes = Augmentation(fs=self.fs)
+        return changes if projected else replace(changes, projection=0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClinicPairs:
     """Pairs drawn from single leads: a place, a polarity, a mixture of noise and an SNR.
 
     Attributes:
-        leads: signals in mV, (time,) each.
+        recordings: signals in mV, (time, 2) each.
         noise: (kinds, time, channels).
         augmentation: what else may happen to the signal, if anything.
         select: only windows that are clean enough to be a target.
     """
 
-    leads: list[Array]
+    recordings: list[Array]
     noise: Array
     window: int
     augmentation: Augmentation | None
@@ -134,14 +139,16 @@ class ClinicPairs:
     fresh: bool
 
     @cached_property
-    def _starts(self) -> list[tuple[int, int]]:
+    def _starts(self) -> list[tuple[int, int, int]]:
+        """Recording, lead and first sample of each window."""
         places = []
-        for lead, signal in enumerate(self.leads):
-            windows = mixing.cut(signal[:, np.newaxis], self.window)[..., 0]
-            good = np.ones(len(windows), np.bool_)
-            if self.select:
-                good = augment.good_targets(windows, qtdb.FS)
-            places += [(lead, int(i) * self.window) for i in np.flatnonzero(good)]
+        for recording, signal in enumerate(self.recordings):
+            windows = mixing.cut(signal, self.window)
+            for lead in range(signal.shape[1]):
+                good = np.ones(len(windows), np.bool_)
+                if self.select:
+                    good = augment.good_targets(windows[..., lead], qtdb.FS)
+                places += [(recording, lead, int(i) * self.window) for i in np.flatnonzero(good)]
         return places
 
     def __len__(self) -> int:
@@ -161,20 +168,27 @@ class ClinicPairs:
         return noisy[0], (clean - np.median(clean, axis=0)) / scale[0]
 
     def _window(self, index: int, rng: np.random.Generator) -> Array:
-        lead, start = self._starts[index]
-        signal = self.leads[lead]
+        recording, lead, start = self._starts[index]
+        signal = self.recordings[recording]
         tempo = self._tempo(rng)
         start += int(rng.integers(-(self.window // 2), self.window // 2 + 1))
         start = min(max(start, 0), len(signal) - augment.reach(self.window, tempo))
-        window = augment.at_tempo(signal[:, np.newaxis], start, self.window, tempo)
-        turned: Array = window * np.float32(rng.choice(augment.POLARITIES))
+        leads = augment.at_tempo(signal, start, self.window, tempo)
+        turned: Array = leads[:, [lead]] * np.float32(rng.choice(augment.POLARITIES))
+        if self.augmentation:
+            angle = self.augmentation.angle(rng)
+            projected = turned if angle is None else augment.project(leads, angle)
+            if angle is not None and augment.good_targets(projected.T, qtdb.FS)[0]:
+                return projected
         return turned
 
     def _noise(self, rng: np.random.Generator) -> Array:
         """One kind alone (half of the draws) or all three in random shares, (window, 1)."""
         channel, tempo = rng.integers(self.noise.shape[2]), self._tempo(rng)
         length = augment.reach(self.window, tempo)
-        drawn = mixing.draw_pieces(self.noise[..., channel : channel + 1], length, rng)
+        drawn = mixing.draw_pieces(self.noise, length, rng)
+        angle = self.augmentation.angle(rng) if self.augmentation else None
+        drawn = drawn[..., [channel]] if angle is None else augment.project(drawn, angle)
         pieces = np.stack([augment.at_tempo(piece, 0, self.window, tempo) for piece in drawn])
         weights = rng.dirichlet(np.ones(len(pieces)))
         if rng.random() < 0.5:

@@ -61,6 +61,9 @@ MODERN = Recipe(
 #: For models that ship: long, and a loss that weighs every window alike.
 RELEASE = replace(MODERN, name="release", epochs=28, warmup=0.03, ema=0.999, loss="relative")
 
+#: For a network that was trained before, to go on from its weights.
+TUNE = replace(RELEASE, name="tune", learning_rate=1e-3, epochs=36)
+
 #: For ours on single beats, of which a pass has many.
 BEATS = replace(RELEASE, name="beats", learning_rate=4e-3, epochs=10, batch_size=64)
 
@@ -78,7 +81,7 @@ RIVAL = Recipe(
     clip_norm=1.0,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN, RELEASE, BEATS, RIVAL)}
+RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN, RELEASE, TUNE, BEATS, RIVAL)}
 
 
 def get(name: str) -> Recipe:

@@ -18,6 +18,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
 from ipmdae import __version__, protocols
+from ipmdae.engine import find_model, read_model
 from ipmdae.files import replacing
 from ipmdae.nn import checkpoints, registry
 from ipmdae.protocols import TrainingProtocol
@@ -45,6 +46,8 @@ class Settings:
         recipe: how to train.
         seed: of the weights and of the order of the windows (the protocol has its own).
         precision: of Lightning's trainer, such as ``32-true`` or ``bf16-mixed``.
+        start_from: name or path of a model whose weights the network starts with, if not fresh.
+        start_sha256: digest of that model's file.
     """
 
     model: str
@@ -53,6 +56,8 @@ class Settings:
     recipe: Recipe
     seed: int = 0
     precision: str = "32-true"
+    start_from: str | None = None
+    start_sha256: str | None = None
 
     def open_protocol(self) -> TrainingProtocol:
         """The protocol with its settings."""
@@ -129,9 +134,25 @@ def train(
     if trainer.is_global_zero and resume is None:
         write_settings(folder, settings, windows=len(pairs))
     network = (build or registry.build)(settings.model, protocol.leads)
+    if settings.start_from is not None and resume is None:
+        start(network, settings.start_from)
     module = DenoisingModule(network, recipe)
     trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=False)
     return folder
+
+
+def start(network: nn.Module, model: str) -> None:
+    """Give a network the weights of a shipped model, or of a model file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: there is no such model, or it is of another architecture.
+    """
+    content = read_model(find_model(model))
+    try:
+        checkpoints.load_tensors(network, content.tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{model} does not fit the network that is to start from it") from error
 
 
 @rank_zero_only
@@ -175,6 +196,7 @@ def read_settings(folder: Path) -> Settings:
             name: content[name]
             for name in ("model", "protocol", "protocol_settings", "seed", "precision")
         },
+        **{name: content.get(name) for name in ("start_from", "start_sha256")},
     )
 
 
