@@ -31,12 +31,24 @@ def engine(tensors=None):
 
 def test_a_calibrated_network_states_the_truth() -> None:
     ratios = calibration.ratios(engine(), WhiteNoise(), batch=4)
-    assert ratios.shape == (900,)
-    factor = calibration.factor(ratios)
+    assert ratios.shape == (9, 100)
+    factor = calibration.factor(ratios, np.zeros(9, np.intp))
     tensors = calibration.scaled(random_tensors(STATING), STATING, factor)
     after = calibration.ratios(engine(tensors), WhiteNoise())
-    assert calibration.coverage(after) == pytest.approx(0.95, abs=0.002)
+    assert calibration.coverage(after) == pytest.approx(0.95, abs=0.003)
     np.testing.assert_allclose(after, ratios / factor, rtol=1e-4)
+
+
+def test_unlike_records_make_the_band_wider_than_their_mean_asks_for() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.repeat([0.5, 1.0, 1.0, 1.0, 1.0, 2.0], 50)
+    ratios = np.abs(rng.standard_normal((300, 100))) * sizes[:, np.newaxis]
+    records = np.repeat(np.arange(6), 50)
+    cautious = calibration.factor(ratios, records)
+    pooled = calibration.factor(ratios, np.zeros(300, np.intp))
+    assert pooled == pytest.approx(np.quantile(ratios, 0.95) / calibration.BAND, rel=0.005)
+    assert 1.1 * pooled < cautious < 2
+    assert calibration.factor(ratios, np.arange(300) % 6) < 1.05 * pooled
 
 
 def test_calibration_leaves_what_is_cleaned_alone() -> None:

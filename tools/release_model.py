@@ -91,10 +91,11 @@ def released(folder: Path, name: str, overlap: float) -> ModelFile:
 
 def calibrated(model: ModelFile, protocol: Clinic) -> ModelFile:
     """The model with its stated uncertainty true on the validation windows."""
-    ratios = calibration.ratios(open_engine(model), protocol.validation())
-    factor = calibration.factor(ratios)
+    pairs = protocol.validation()
+    ratios = calibration.ratios(open_engine(model), pairs)
+    factor = calibration.factor(ratios, pairs.records)
     stated = {
-        "calibrated on": "validation",
+        "calibrated on": "validation (upper end of the interval over records)",
         "factor": round(factor, 4),
         "within 95 % band before": round(calibration.coverage(ratios), 4),
         "within 95 % band": round(calibration.coverage(ratios / factor), 4),

@@ -154,6 +154,11 @@ class ClinicPairs:
     def __len__(self) -> int:
         return len(self._starts)
 
+    @property
+    def records(self) -> NDArray[np.intp]:
+        """Which recording each pair is of, by its number, (pairs,)."""
+        return np.array([recording for recording, _, _ in self._starts], np.intp)
+
     def draw(self, index: int, epoch: int = 0) -> Pair:
         rng = np.random.default_rng((self.seed, epoch if self.fresh else 0, index))
         clean = self._window(index, rng)
