@@ -188,6 +188,8 @@ def test_augmented_targets_are_leads_between_those_recorded() -> None:
 def test_augmented_validation_is_of_what_was_recorded() -> None:
     assert clinic(augment=True).training(fresh=True).augmentation.projection > 0
     assert clinic(augment=True).validation().augmentation.projection == 0
+    as_recorded = clinic(augment=True, projected=False).training(fresh=True)
+    assert as_recorded.augmentation.projection == 0
 
 
 def test_clinic_keeps_the_noise_of_training_validation_and_test_apart() -> None:

@@ -43,6 +43,7 @@ class Clinic:
         snr_range: lowest and highest SNR of a noisy window in dB.
         clean_share: share of windows to which no noise is added.
         augment: train on selected targets, with all that may happen to a recording.
+        projected: with ``augment``, train on leads between those recorded, too.
         seed: of all that is drawn.
     """
 
@@ -52,6 +53,7 @@ class Clinic:
     snr_range: tuple[float, float] = (-5.0, 20.0)
     clean_share: float = 0.15
     augment: bool = False
+    projected: bool = True
     seed: int = 0
 
     name = "clinic"
@@ -103,7 +105,7 @@ class Clinic:
             recordings=signals,
             noise=noise,
             window=self.window,
-            augmentation=self._augmentation(projected=select) if self.augment else None,
+            augmentation=self._augmentation(select) if self.augment else None,
             select=select,
             snr_range=self.snr_range,
             clean_share=self.clean_share,
@@ -111,10 +113,10 @@ class Clinic:
             fresh=fresh,
         )
 
-    def _augmentation(self, *, projected: bool) -> Augmentation:
-        """Without projections where a pair must be of a lead and a noise that were recorded."""
+    def _augmentation(self, training: bool) -> Augmentation:
+        """Validation pairs are of leads and noise that were recorded."""
         changes = Augmentation(fs=self.fs)
-        return changes if projected else replace(changes, projection=0)
+        return changes if training and self.projected else replace(changes, projection=0)
 
 
 @dataclass(frozen=True, kw_only=True)

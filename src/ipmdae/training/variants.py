@@ -158,6 +158,11 @@ VARIANTS = (
         protocol={"augment": False},
     ),
     Variant(
+        name="recorded-leads",
+        change="no leads and no noise between those recorded",
+        protocol={"projected": False},
+    ),
+    Variant(
         name="static-noise",
         change="windows and noise drawn once, as in the paper",
         recipe={"fresh_noise": False},
