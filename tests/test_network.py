@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import Fakes, ecg, recording
 from numpy.testing import assert_allclose, assert_array_equal
+
+from ipmdae.denoiser import Denoiser
+from ipmdae.engine import Preprocessing
 
 
 def uncertain(windows: np.ndarray) -> np.ndarray:
@@ -64,3 +69,33 @@ def test_what_fills_a_gap_does_not_count_for_the_scale(fake: Fakes) -> None:
         scales.clear()
         fake(look).denoise_array(gappy, fs)
         assert max(scales) < 1.6
+
+
+def lengths_of_windows(fake: Fakes, samples: int, max_latency: float | None = None) -> list[int]:
+    """How long the windows of 10 s are that a network is given of a signal."""
+    seen: list[int] = []
+
+    def look(windows: np.ndarray) -> np.ndarray:
+        seen.extend([windows.shape[1]] * len(windows))
+        return windows
+
+    settings = Preprocessing(fs=250, window=2500, overlap=500)
+    denoiser = Denoiser(replace(fake.model(look), preprocessing=settings), max_latency=max_latency)
+    assert len(denoiser.denoise_array(ecg(250, samples), 250)) == samples
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("samples", "lengths"),
+    [(900, [900]), (751, [751]), (600, [750]), (2500, [2500]), (5000, [2500, 2500, 2500])],
+)
+def test_a_window_begins_with_the_signal(fake: Fakes, samples: int, lengths: list[int]) -> None:
+    """The mirror image of a signal is no ECG: it fills up three seconds at most."""
+    assert lengths_of_windows(fake, samples) == lengths
+
+
+def test_the_first_windows_of_a_live_signal_grow(fake: Fakes) -> None:
+    seen = lengths_of_windows(fake, 4000, max_latency=2.0)
+    assert seen[:4] == [750, 750, 1000, 1250]
+    assert seen[-1] == 2500
+    assert sorted(seen) == seen

@@ -161,8 +161,8 @@ export class Denoiser {
     const adders = Array.from(
       { length: this.network.outputs }, () => new OverlapAdd(length, overlap));
     for (const end of windowEnds(length, window, overlap)) {
-      const known = leads.map((lead) => cut(lead, end, window));
-      const windows = filled.map((lead) => cut(lead, end, window));
+      const known = leads.map((lead) => cut(lead, end, window, this.fs));
+      const windows = filled.map((lead) => cut(lead, end, window, this.fs));
       this.#cleanWindow(known, windows).forEach((values, i) => adders[i].add(values, end));
     }
     return adders;

@@ -5,6 +5,7 @@ export const MIN_SPREAD = 1e-3;
 
 const LONGEST_LINE = 2; // seconds of a gap that are bridged by a straight line
 const PIECE = 10; // seconds of which a median is taken
+const SHORTEST = 3; // seconds of a window
 
 /** The largest value less the smallest; NaN is ignored, and alone gives -Infinity. */
 export function spread(values) {
@@ -66,14 +67,15 @@ export function fillGaps(lead, fs) {
 }
 
 /**
- * The window of a lead that ends before the sample `end`. What it lacks before the beginning is the
- * mirror image of what follows.
+ * The window of a lead that ends before the sample `end`. One that would begin before the lead
+ * begins with it, or where that is shorter than three seconds, with their mirror image.
  */
-export function cut(lead, end, window) {
-  const first = end - window;
+export function cut(lead, end, window, fs) {
+  const length = Math.min(window, Math.max(end, Math.round(SHORTEST * fs)));
+  const first = end - length;
   if (first >= 0) return lead.subarray(first, end);
   const period = 2 * end;
-  return Float32Array.from({ length: window }, (_, i) => {
+  return Float32Array.from({ length }, (_, i) => {
     const place = (((first + i) % period) + period) % period;
     return lead[place < end ? place : period - 1 - place];
   });

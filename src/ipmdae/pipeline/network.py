@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,9 +54,7 @@ class WindowedNetwork:
         self._absent.append(absent)
         ends = self._framing.ends(self._end, self._signal.stop)
         done = [np.empty((0, self.columns), np.float32)]
-        count = max(_BATCH * self._width // x.shape[1], 1)
-        for i in range(0, len(ends), count):
-            batch = ends[i : i + count]
+        for batch in self._batches(ends, x.shape[1]):
             for values, end in zip(self._clean(batch), batch.tolist(), strict=True):
                 done.append(self._adder.add(values, end))
             self._end = int(batch[-1])
@@ -69,13 +69,21 @@ class WindowedNetwork:
             return self._adder.flush()
         return self._adder.add(self._clean(np.array([end]))[0], end, last=True)
 
+    def _batches(self, ends: NDArray[np.intp], leads: int) -> Iterator[NDArray[np.intp]]:
+        """Ends of windows that go through the network together, since they are of one length."""
+        short = np.count_nonzero(ends < self._framing.window)
+        yield from ends[:short, np.newaxis]
+        count = max(_BATCH * self._width // leads, 1)
+        for i in range(short, len(ends), count):
+            yield ends[i : i + count]
+
     def _clean(self, ends: NDArray[np.intp]) -> Signal:
         """The cleaned windows (batch, time, columns) that end at some samples."""
-        window = self._framing.window
-        first = ends - window - self._signal.first
-        windows = cut(self._signal.rows(self._signal.first, self._signal.stop), first, window)
+        length = self._framing.length(int(ends[0]))
+        first = ends - length - self._signal.first
+        windows = cut(self._signal.rows(self._signal.first, self._signal.stop), first, length)
         absent = self._absent.rows(self._absent.first, self._absent.stop)
-        scaled, scale = _scaled(windows, cut(absent, first, window) if absent.any() else None)
+        scaled, scale = _scaled(windows, cut(absent, first, length) if absent.any() else None)
         flat = np.ptp(windows.swapaxes(1, 2), axis=2)[:, None] <= MIN_SPREAD
         output = self._run(scaled, ~flat)
         leads = windows.shape[2]

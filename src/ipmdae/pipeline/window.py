@@ -66,9 +66,9 @@ class Framing:
 
     Windows end ``hop`` apart. Each one counts from where the one before it ceases to, ``margin`` +
     ``fade`` before that one's end, and fades in over ``fade``: a network sees too little around
-    the outermost samples of a window. The first window ends at sample ``first``; what it lacks
-    before the signal's beginning is mirrored. The last one is moved back to end with the signal,
-    and counts to there, so that it holds true samples too.
+    the outermost samples of a window. The first window ends at sample ``first``; windows that would
+    begin before the signal begin with it, and are shorter. The last one is moved back to end with
+    the signal, and counts to there, so that it holds true samples too.
 
     Attributes:
         window: length of a window.
@@ -76,6 +76,7 @@ class Framing:
         margin: samples before the end of a window that do not count, unless the signal ends there.
         fade: samples before those in which the next window fades in.
         first: end of the first window.
+        shortest: least length of a window; what it lacks before the signal is mirrored.
     """
 
     window: int
@@ -83,10 +84,13 @@ class Framing:
     margin: int
     fade: int
     first: int
+    shortest: int
 
     @classmethod
-    def overlapping(cls, window: int, overlap: int) -> Framing:
+    def overlapping(cls, window: int, overlap: int, shortest: int | None = None) -> Framing:
         """Windows that share ``overlap`` samples and fade over the middle half of them.
+
+        All are of the same length where no shortest one is given.
 
         Raises:
             ValueError: an overlap that is negative or not less than a window.
@@ -94,17 +98,22 @@ class Framing:
         if not 0 <= overlap < window:
             raise ValueError(f"overlap must be 0 to less than the window {window}, got {overlap}")
         fade = overlap // 2
-        return cls(window, window - overlap, (overlap - fade) // 2, fade, window)
+        margin = (overlap - fade) // 2
+        return cls(window, window - overlap, margin, fade, window, shortest or window)
 
     @classmethod
-    def within(cls, latency: int, window: int) -> Framing:
+    def within(cls, latency: int, window: int, shortest: int | None = None) -> Framing:
         """Windows close together: each sample counts ``latency`` samples after it at the latest.
 
         The windows stay as long as they are, and hold the past; a quarter of the latency each is
-        left for margin and fade. The first ones hold little but their mirror image.
+        left for margin and fade. The first ones know little of the signal.
         """
         quarter = latency // 4
-        return cls(window, latency - 2 * quarter, quarter, quarter, latency)
+        return cls(window, latency - 2 * quarter, quarter, quarter, latency, shortest or window)
+
+    def length(self, end: int) -> int:
+        """Samples of the window that ends at ``end``."""
+        return min(self.window, max(end, self.shortest))
 
     @property
     def latency(self) -> int:
