@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from seeded import seeded
 
 from ipmdae.cards import NOT_MEASURED
 from ipmdae.engine import model_names
-from ipmdae.evaluation import benchmark, headline, subjects
+from ipmdae.evaluation import benchmark, subjects
 from ipmdae.evaluation.clinic.scoring import COVERED, SPECTRA
 from ipmdae.evaluation.clinical.waves import QT, ST
 from ipmdae.evaluation.given import Network
 from ipmdae.evaluation.goals import beats, leads, report, robust, safety
 from ipmdae.evaluation.goals.goal import Goal, from_interval
-from ipmdae.evaluation.intervals import Interval
+from ipmdae.evaluation.intervals import NOWHERE, Interval
 from ipmdae.evaluation.robustness.conditions import CONDITIONS as CHANGES
 from ipmdae.protocols.clinic_test import CLEAN, CONDITIONS
 from tools import goals
@@ -80,7 +81,7 @@ def test_a_goal_is_reached_or_missed_by_so_much(goal: Goal, verdict: str) -> Non
 def test_a_goal_tells_what_is_wanted_and_what_was_measured() -> None:
     goal = from_interval("x", 30_000, Interval(1.0, 0.5, 1.5), at_most=False, strict=True)
     assert (goal.wanted, goal.measured) == ("> 30,000", "1.00 [0.50, 1.50]")
-    assert from_interval("x", 1, headline.NOWHERE).measured == NOT_MEASURED
+    assert from_interval("x", 1, NOWHERE).measured == NOT_MEASURED
 
 
 def test_without_results_nothing_is_measured_but_sizes(tmp_path: Path) -> None:
@@ -158,6 +159,22 @@ def test_beats_are_judged_by_means_and_cost(tmp_path: Path) -> None:
     assert "| CosSim, then | ≥ 0.945 | 0.940 | **missed by 0.005** |" in told
     assert "| GMAC a beat | ≤ 0.1 | 0.0671 | reached |" in told
     assert "| seeds | ≥ 3 | " in told
+
+
+def test_beats_are_judged_by_the_mean_over_seeds(tmp_path: Path) -> None:
+    for seed, shift in ((0, 0.0), (1, 0.1), (2, 0.2)):
+        values = {"ssd": 2.9, "mad": 0.2, "prd_deepfilter": 30.0, "cosine": 0.7}
+        shifted = {name: value + shift for name, value in values.items()}
+        store(tmp_path, "deepfilter", seeded(beats.METHOD, shifted, seed=seed))
+    told = "\n".join(beats.sections(tmp_path))
+    assert "mean ±\nstandard deviation over 3 seeds" in told
+    assert "| SSD (mV²), then | ≤ 3 | 3.000 ± 0.100 | reached |" in told
+    assert "| CosSim, then | ≥ 0.945 | 0.800 ± 0.100 | **missed by 0.145** |" in told
+    assert "| seeds | ≥ 3 | 3 | reached |" in told
+    store(tmp_path, "deepfilter", seeded(beats.METHOD, values, seed=2, epochs=9))
+    told = "\n".join(beats.sections(tmp_path))
+    assert "| SSD (mV²), then | ≤ 3 | 2.950 ± 0.071 | reached |" in told
+    assert "| seeds | ≥ 3 | 2 | **missed by 1** |" in told
 
 
 def test_robustness_is_judged_against_the_best_classical_method(tmp_path: Path) -> None:

@@ -115,13 +115,13 @@ def test_a_run_that_diverges_ends_and_is_marked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "build", lambda name, leads: Broken())
-    told, _ = queue.work(jobs(tmp_path, "unet", epochs=1)[0], CPU)
+    job = jobs(tmp_path, "unet", epochs=1)[0]
+    told, _ = queue.work(job, CPU)
     assert told.diverged
     assert told.best_valid_loss is told.best_epoch is None
     assert str(told).endswith("diverged")
-    folder = queue.finished_run(tmp_path, "deepfilter", "unet", "noise-1")
-    assert summary.read_summary(folder) == told
-    assert queue.summaries(tmp_path, "deepfilter") == {}  # of its two models one is there
+    assert summary.read_summary(job.log_dir / "version_0") == told
+    assert queue.seeds(tmp_path, "deepfilter", "unet") == []  # of its two models one is there
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_the_command_trains_what_is_asked_for(clinic: Path) -> None:
     told = summary.read_summary(folder)
     assert told.fresh_noise
     assert not told.converged
-    assert queue.summaries(clinic, "clinic") == {"fcn-dae": [told]}
+    assert queue.seeds(clinic, "clinic", "fcn-dae") == [0]
 
 
 def rival(results: Path) -> TrainedNetwork:

@@ -24,37 +24,39 @@ def finish(
     *,
     losses: Sequence[float] = (0.5,),
     seed: int = 0,
+    version: int = 0,
     **settings: Any,
 ) -> list[Path]:
     """Leave a run of each model that a protocol asks for, as the queue does.
 
     Args:
         losses: validation loss of each epoch.
-        seed: of the weights.
+        seed: of the run, and of its weights.
+        version: number of the run.
         settings: of the protocol.
 
     Returns:
         The folders of the runs.
     """
-    jobs = queue.plan(protocol, [method], Budget(epochs=len(losses)), DATASETS, results)
+    jobs = queue.plan(protocol, [method], Budget(epochs=len(losses), seed=seed), DATASETS, results)
     for model, job in enumerate(jobs):
-        folder = job.log_dir / "version_0"
+        folder = job.log_dir / f"version_{version}"
         for part in ("checkpoints", "results"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         own = job.settings.protocol_settings | settings
         run.write_settings(folder, replace(job.settings, protocol_settings=own), windows=10)
-        torch.manual_seed(seed + model)
+        torch.manual_seed(10 * seed + model)
         network = registry.build(method, job.settings.open_protocol().leads)
         state = {f"model.{name}": tensor for name, tensor in network.state_dict().items()}
         torch.save({"state_dict": state}, folder / "checkpoints" / "valid_monitor-epoch=0.ckpt")
         rows = [f"{epoch},1,{loss},1,60" for epoch, loss in enumerate(losses, 1)]
         curves = "\n".join(["epoch,train_loss,valid_loss,learning_rate,seconds", *rows])
         (folder / "results" / f"{CURVES}.csv").write_text(curves + "\n", encoding="utf-8")
-        write_summary(folder, _summary(protocol, method, losses))
-    return [job.log_dir / "version_0" for job in jobs]
+        write_summary(folder, _summary(protocol, method, losses, seed))
+    return [job.log_dir / f"version_{version}" for job in jobs]
 
 
-def _summary(protocol: str, method: str, losses: Sequence[float]) -> Summary:
+def _summary(protocol: str, method: str, losses: Sequence[float], seed: int) -> Summary:
     return Summary(
         method=method,
         protocol=protocol,
@@ -63,7 +65,7 @@ def _summary(protocol: str, method: str, losses: Sequence[float]) -> Summary:
         windows_seen=10 * len(losses),
         batch_size=64,
         fresh_noise=False,
-        seed=0,
+        seed=seed,
         loss="own",
         seconds=60.0 * len(losses),
         accelerator="cpu",

@@ -66,6 +66,13 @@ def run(
             "evenly spread.",
         ),
     ] = None,
+    seeds: Annotated[
+        str,
+        typer.Option(
+            help="Seeds that networks were trained with, commas between them, or all "
+            "(deepfilter); by default the lowest."
+        ),
+    ] = "",
     against: AgainstOption = None,
     force: Annotated[bool, typer.Option("--force", help="Run what is done again.")] = False,
 ) -> None:
@@ -78,11 +85,16 @@ def run(
     from rich.progress import MofNCompleteColumn, TextColumn
 
     from ipmdae.evaluation import benchmark as harness
+    from ipmdae.evaluation import trained
     from ipmdae.evaluation.benchmarks import open_benchmark
 
     refuse_unknown(protocol)
+    if seeds:
+        refuse_seeds(protocol)
     test = open_benchmark(protocol, datasets, runs)
     chosen = [name.strip() for name in methods.split(",") if name.strip()] or test.methods
+    if seeds:
+        chosen = trained.with_seeds(chosen, seeds, protocol, runs)
     versions = {name: test.version(name) for name in chosen}
     refuse_namesakes(chosen)
     with warnings_in_one_line(), err.status("reading the databases"):
@@ -136,6 +148,14 @@ def refuse_unknown(protocol: str) -> None:
 
     if protocol not in NAMES:
         raise ValueError(f"unknown protocol {protocol!r}; there are: {', '.join(NAMES)}")
+
+
+def refuse_seeds(protocol: str) -> None:
+    """Raise where the seeds of a network are not told apart."""
+    from ipmdae.evaluation.benchmarks import WITH_SEEDS
+
+    if protocol not in WITH_SEEDS:
+        raise ValueError(f"--seeds is for protocol {', '.join(WITH_SEEDS)}, not for {protocol}")
 
 
 def refuse_namesakes(methods: list[str]) -> None:

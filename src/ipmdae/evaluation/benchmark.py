@@ -58,9 +58,13 @@ class Result:
         return len(self.item)
 
     def title(self, unit: str) -> str:
-        """The method, and what a reader must know of its row: that it diverged, that its training
-        came to no end, or that it is of a part."""
-        remarks = [self.network.remark] if self.network and self.network.remark else []
+        """The method, and what a reader must know of its row: that it is of several seeds, that
+        its training came to no end, that it diverged, or that it is of a part."""
+        remarks = []
+        if self.network and len(self.network.seeds) > 1:
+            remarks.append(f"mean over {len(self.network.seeds)} seeds")
+        if self.network and self.network.remark:
+            remarks.append(self.network.remark)
         if self.diverged:
             remarks.append(f"diverged on {self.diverged:,} {unit}")
         if self.done < self.total:
@@ -113,7 +117,8 @@ class Benchmark(Protocol):
         """Score a method; the number of processes behind ``mapper`` changes nothing.
 
         Args:
-            method: its name or, where the benchmark takes networks, a model file.
+            method: its name or, where the benchmark takes networks, a model file or
+                ``name@seed``.
             part: how much of the test, evenly spread over it; by default all.
             done: called with the number of beats, pieces, … whenever some more are done.
         """

@@ -21,6 +21,9 @@ _ROOMS = {
 NAMES = tuple(_ROOMS)
 """The names of all benchmarks."""
 
+WITH_SEEDS = ("deepfilter",)
+"""The names of those that tell the seeds of a network apart."""
+
 
 class Reporter(Protocol):
     """What writes the page of a benchmark from stored results; benchmarks may share a page."""

@@ -28,6 +28,13 @@ class Training(NamedTuple):
     recipe: str
     late_fall: float
 
+    @property
+    def budget(self) -> tuple[object, ...]:
+        """What it has in common with the trainings of the same model that have other seeds."""
+        given = self.summary
+        counts = given.epochs, given.windows_seen, given.batch_size
+        return given.method, given.protocol, self.recipe, *counts, given.fresh_noise, given.loss
+
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
@@ -43,6 +50,11 @@ class Network:
     parameters: int
     multiply_accumulates: int
     trainings: tuple[Training, ...] = ()
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of its trainings, rising."""
+        return sorted({training.summary.seed for training in self.trainings})
 
     @property
     def remark(self) -> str:

@@ -1,4 +1,8 @@
-"""Networks that are trained on a protocol: which there are, their weights, what is told of them."""
+"""Networks that are trained on a protocol: which there are, their weights, what is told of them.
+
+Where a method is named, ``name@seed`` means the network as it was trained with that seed; its name
+alone means the lowest seed that is finished.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipmdae import rivals
+from ipmdae.evaluation import seeds
 from ipmdae.evaluation.given import Network, Training
 from ipmdae.training.summary import SUMMARY_FILE
 
@@ -34,27 +39,52 @@ def names(protocol: str, runs: Path) -> list[str]:
     if not (runs / protocol).is_dir():
         return []  # without the seconds that torch takes to be imported
     try:
-        networks = {name: _network(name) for name in rivals.NETWORKS}
+        return [name for name in rivals.NETWORKS if _seeds(name, protocol, runs)]
     except ModuleNotFoundError:
         return []
-    from ipmdae.training import queue
 
-    finished = queue.summaries(runs, protocol)
-    return [name for name, network in networks.items() if network.name in finished]
+
+def with_seeds(methods: Sequence[str], wanted: str, protocol: str, runs: Path) -> list[str]:
+    """Methods, with each network once for each seed.
+
+    Args:
+        methods: names; those that are no networks stay as they are.
+        wanted: seeds with commas between them, or ``all``.
+        protocol: what the networks were trained on.
+        runs: folder of the runs.
+
+    Raises:
+        ValueError: ``wanted`` holds no seeds.
+    """
+    named = [part.strip() for part in wanted.split(",")]
+    if wanted != "all" and not all(part.isdecimal() for part in named):
+        raise ValueError(f"--seeds takes numbers with commas between them, or all, not {wanted!r}")
+    chosen = []
+    for method in methods:
+        if method not in rivals.NETWORKS:
+            chosen.append(method)
+            continue
+        there = _seeds(method, protocol, runs)
+        asked = there if wanted == "all" else sorted({int(part) for part in named})
+        own = [method if [seed] == there[:1] else seeds.label(method, seed) for seed in asked]
+        chosen += own or [method]
+    return chosen
 
 
 def find(
     name: str, protocol: str, runs: Path, models: Sequence[str] = ("",)
 ) -> list[TrainedNetwork]:
-    """A network with the weights of each of its models on a protocol.
+    """A network with the weights of each of its models on a protocol, all of one seed.
 
     Raises:
         ValueError: it is no network.
-        FileNotFoundError: it is not trained; the message tells the command that does it.
+        FileNotFoundError: it is not trained, or not with this seed; the message tells the command
+            that does it.
         ModuleNotFoundError: the extra ``train`` is not installed.
     """
-    network = _network(name)
-    return [network.trained(protocol, model, runs) for model in models]
+    method, seed = seeds.parse(name)
+    network = _network(method)
+    return [network.trained(protocol, model, runs, seed) for model in models]
 
 
 def of_run(name: str, folder: Path) -> TrainedNetwork:
@@ -82,6 +112,14 @@ def describe(networks: Sequence[TrainedNetwork], samples: int, leads: int = 1) -
         multiply_accumulates=cost.multiply_accumulates,
         trainings=tuple(Training(net.summary, net.recipe, net.late_fall) for net in told),
     )
+
+
+def _seeds(method: str, protocol: str, runs: Path) -> list[int]:
+    """The seeds that all models of a network are trained with, rising."""
+    network = _network(method)
+    from ipmdae.training import queue
+
+    return queue.seeds(runs, protocol, network.name)
 
 
 def _network(name: str) -> TrainedNetwork:

@@ -60,13 +60,16 @@ class Learner(Rival, Protocol):
 class Trained(Rival, Protocol):
     """A network, which needs the weights of a finished run; RuntimeError when it has none."""
 
-    def trained(self, protocol: str, model: str = "", results: Path = ...) -> Trained:
+    def trained(
+        self, protocol: str, model: str = "", results: Path = ..., seed: int | None = None
+    ) -> Trained:
         """The same with the weights of its newest finished run on a protocol.
 
         Args:
             protocol: name of the protocol.
             model: ``noise-1`` or ``noise-2`` of protocol deepfilter, which asks for both.
             results: folder of the runs, by default ``results``.
+            seed: of the run; by default the lowest one of which all models are finished.
 
         Raises:
             FileNotFoundError: there is no such run; the message tells the command that makes it.

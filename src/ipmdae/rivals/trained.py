@@ -43,7 +43,9 @@ class TrainedNetwork:
     shots: int = 1
     folder: Path | None = None
 
-    def trained(self, protocol: str, model: str = "", results: Path = RESULTS) -> TrainedNetwork:
+    def trained(
+        self, protocol: str, model: str = "", results: Path = RESULTS, seed: int | None = None
+    ) -> TrainedNetwork:
         """The same with the best weights of its newest finished run on a protocol.
 
         Args:
@@ -51,11 +53,12 @@ class TrainedNetwork:
             model: which, where the protocol asks for several: ``noise-1`` or ``noise-2`` of
                 protocol deepfilter.
             results: folder of the runs.
+            seed: of the run; by default the lowest one of which all models are finished.
 
         Raises:
             FileNotFoundError: there is no such run; the message tells the command that makes it.
         """
-        return replace(self, folder=queue.finished_run(results, protocol, self.name, model))
+        return replace(self, folder=queue.finished_run(results, protocol, self.name, model, seed))
 
     @property
     def version(self) -> str:

@@ -193,33 +193,48 @@ def _versions(log_dir: Path) -> Iterator[Path]:
         yield log_dir / f"version_{number}"
 
 
-def finished_run(results: Path, protocol: str, method: str, model: str = "") -> Path:
-    """The newest finished run of a method, whatever its budget.
+def finished_run(
+    results: Path, protocol: str, method: str, model: str = "", seed: int | None = None
+) -> Path:
+    """The newest finished run of a method with a seed, whatever its budget.
+
+    Args:
+        model: which, where the protocol asks for several.
+        seed: by default the lowest one of which all models of the method are finished, so that
+            they never are of different seeds.
 
     Raises:
         FileNotFoundError: there is none; the message tells what makes one.
     """
-    for folder in _versions(log_dir(results, protocol, method, model)):
+    there = seeds(results, protocol, method)
+    train = f"ipmdae benchmark train --protocol {protocol} --methods {method}"
+    if not there:
+        raise FileNotFoundError(
+            f"{method} is not trained on protocol {protocol} yet (no seed is finished in "
+            f"{log_dir(results, protocol, method)}): {train}"
+        )
+    wanted = there[0] if seed is None else seed
+    if wanted not in there:
+        raise FileNotFoundError(
+            f"{method} is trained on protocol {protocol} with seed {', '.join(map(str, there))}, "
+            f"not with {seed}: {train} --seed {seed}"
+        )
+    return _by_seed(log_dir(results, protocol, method, model))[wanted]
+
+
+def seeds(results: Path, protocol: str, method: str) -> list[int]:
+    """The seeds of which all models of a method are finished, rising."""
+    models = _PROTOCOLS[protocol][0]
+    finished = [set(_by_seed(log_dir(results, protocol, method, model))) for model in models]
+    return sorted(set.intersection(*finished))
+
+
+def _by_seed(log_dir: Path) -> dict[int, Path]:
+    """The newest finished run of each seed."""
+    found: dict[int, Path] = {}
+    for folder in _versions(log_dir):
         if (folder / SUMMARY_FILE).is_file():
-            return folder
-    raise FileNotFoundError(
-        f"{method} is not trained on protocol {protocol} yet (nothing finished in "
-        f"{log_dir(results, protocol, method, model)}): ipmdae benchmark train "
-        f"--protocol {protocol} --methods {method}"
-    )
-
-
-def summaries(results: Path, protocol: str) -> dict[str, list[Summary]]:
-    """Of each method of which all models are finished, what each model was given."""
-    found = {}
-    for method in registry.names():
-        try:
-            folders = [
-                finished_run(results, protocol, method, model) for model in _PROTOCOLS[protocol][0]
-            ]
-        except FileNotFoundError:
-            continue
-        found[method] = [read_summary(folder) for folder in folders]
+            found.setdefault(read_summary(folder).seed, folder)
     return found
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ipmdae import figures, rivals
-from ipmdae.evaluation import given, tables
+from ipmdae.evaluation import given, seeds, tables
 from ipmdae.evaluation.benchmark import Result, anchor_of, in_common, load_all
 from ipmdae.evaluation.deepfilter import figures as drawings
 from ipmdae.evaluation.deepfilter.published import (
@@ -52,7 +52,7 @@ Made by
 ```
 pip install ".[benchmark,train]"
 ipmdae download qtdb nstdb --to datasets
-ipmdae benchmark run --protocol deepfilter
+ipmdae benchmark run --protocol deepfilter --seeds all
 ```
 
 (networks are trained before, as told below) and again, from what that stored, by
@@ -109,10 +109,11 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
     stored = load_all(results / "deepfilter", [*rivals.names(), *rivals.NETWORKS])
     if not stored:
         return []
+    pooled = [seeds.pool(group) for group in seeds.groups(stored)]
     drawn = {
-        "deepfilter_examples.png": drawings.examples(stored),
-        "deepfilter_by_factor.png": drawings.by_factor(stored),
-        "deepfilter_cost.png": drawings.by_cost(stored),
+        "deepfilter_examples.png": drawings.examples(pooled),
+        "deepfilter_by_factor.png": drawings.by_factor(pooled),
+        "deepfilter_cost.png": drawings.by_cost(pooled),
     }
     paths = [output / "deepfilter.md"]
     for name, figure in drawn.items():
@@ -125,23 +126,26 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
 
 def markdown(results: Sequence[Result], anchor: Result | None) -> str:
     """All tables as Markdown, with differences to ``anchor`` where there is one."""
+    groups = seeds.groups(results)
+    pooled = [seeds.pool(group) for group in groups]
     sections = [
         _INTRODUCTION,
         _incomplete(results),
         "## All test beats\n",
-        _main_table(results),
+        _main_table(pooled),
         _parts(results),
         "Rows with a source are as published there.\n",
-        _deviations(results),
-        given.section(results, "beat", COUNTS),
+        _deviations(pooled),
+        seeds.section(groups, {name: _NAMES[name] for name in _PUBLISHED_MEASURES}),
+        given.section(pooled, "beat", COUNTS),
         "![SSD and CosSim against cost](figures/deepfilter_cost.png)\n",
         "## Ours, by other measures\n",
-        _measure_table(results, _OUR_MEASURES),
+        _measure_table(pooled, _OUR_MEASURES),
         "## By noise factor\n\nSSD / CosSim; the lower edge belongs to a bin.\n",
-        _factor_table(results),
+        _factor_table(pooled),
         "![Mean SSD by noise factor](figures/deepfilter_by_factor.png)\n",
-        _without_shared_patient(results),
-        _paired(results, anchor),
+        _without_shared_patient(pooled),
+        _paired(groups, anchor),
         "![Beats of a test record](figures/deepfilter_examples.png)\n",
         _READING,
         "## Sources\n",
@@ -215,11 +219,12 @@ def _without_shared_patient(results: Sequence[Result]) -> str:
     )
 
 
-def _paired(results: Sequence[Result], anchor: Result | None) -> str:
+def _paired(groups: Sequence[Sequence[Result]], anchor: Result | None) -> str:
+    """Differences to ``anchor`` on the same beats; of several seeds the lowest stands for all."""
     if anchor is None:
         return ""
     rows = []
-    for result in results:
+    for result, *_ in groups:
         if result is anchor:
             continue
         cells = [result.title("beats")]
@@ -234,7 +239,9 @@ def _paired(results: Sequence[Result], anchor: Result | None) -> str:
             cells.append(tables.estimate(difference))
         rows.append(cells)
     header = ["method", "SSD difference (mV²)", "CosSim difference"]
-    return f"## Against `{anchor.method}`, beat by beat\n\n{tables.table(header, rows)}"
+    seeded = any(len(group) > 1 for group in groups)
+    note = "Of a network with several seeds, the lowest is compared.\n\n" if seeded else ""
+    return f"## Against `{anchor.method}`, beat by beat\n\n{note}{tables.table(header, rows)}"
 
 
 def _deviations(results: Sequence[Result]) -> str:
@@ -242,7 +249,7 @@ def _deviations(results: Sequence[Result]) -> str:
     by_name = {result.method: result for result in results if not result.diverged}
     lines = []
     for row in ROWS:
-        if row.method not in by_name or len(by_name[row.method]) != _PUBLISHED_BEATS:
+        if row.method not in by_name or by_name[row.method].done != _PUBLISHED_BEATS:
             continue
         values = by_name[row.method].values
         published = (row.ssd, row.mad, row.prd, row.cosine)

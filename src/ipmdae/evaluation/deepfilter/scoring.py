@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from ipmdae.data import nstdb, qtdb
 from ipmdae.evaluation import metrics, trained
 from ipmdae.evaluation.benchmark import Array, Mapper, Result, spread
 from ipmdae.protocols.deepfilter import VERSIONS, WINDOW, DeepFilter, NoisyBeats, Version
+
+if TYPE_CHECKING:
+    from ipmdae.rivals.trained import TrainedNetwork
 
 #: What is scored, in the order of the published table and then ours.
 MEASURES = (
@@ -63,15 +67,14 @@ class DeepFilterBenchmark:
         )
 
     def version(self, method: str) -> str:
-        """SHA-256 of a network's two models.
+        """SHA-256 of a network's two models, which are of one seed.
 
         Raises:
             ValueError: there is no such method.
             FileNotFoundError: a network is not trained; the message tells how that is done.
         """
-        if method in rivals.names():
-            return ""
-        return trained.version(trained.find(method, _NAME, self.runs, _MODELS))
+        networks = self._networks(method)
+        return trained.version(networks) if networks else ""
 
     def size(self, part: int | None) -> int:
         """Beats of both versions."""
@@ -93,19 +96,16 @@ class DeepFilterBenchmark:
         ``mapper``.
 
         Args:
-            method: name of a rival.
+            method: name of a rival; of a network also ``name@seed``.
             part: how many beats of each version.
             mapper: what applies a function to chunks of beats.
             done: called with the number of beats whenever some more are done.
         """
-        rival, fs = rivals.get(method), self.protocol.fs
-        networks = []
-        if trained.is_network(rival):
-            networks = trained.find(method, _NAME, self.runs, _MODELS)
+        networks, fs = self._networks(method), self.protocol.fs
         items, records, factors, scores, total = [], [], [], [], 0
         examples: dict[str, Array] = {}
         for at, version in enumerate(VERSIONS):
-            rival = networks[at] if networks else self._fitted(rival, version)
+            rival = networks[at] if networks else self._fitted(rivals.get(method), version)
             test = self.protocol.noisy_beats("test", version)
             chosen = spread(len(test), part)
             chunks = np.split(test.noisy[chosen], range(_CHUNK, len(chosen), _CHUNK))
@@ -133,6 +133,12 @@ class DeepFilterBenchmark:
             values=values,
             examples=examples,
         )
+
+    def _networks(self, method: str) -> list[TrainedNetwork]:
+        """A network's models, one for each version; none of a classical method."""
+        if method in rivals.names():
+            return []
+        return trained.find(method, _NAME, self.runs, _MODELS)
 
     def _fitted(self, rival: rivals.Rival, version: Version) -> rivals.Rival:
         if isinstance(rival, rivals.Learner):

@@ -13,6 +13,7 @@ from ipmdae.evaluation.benchmark import Result
 from ipmdae.evaluation.clinical.waves import DELINEATED, LEVELLED
 from ipmdae.evaluation.goals.goal import Goal, from_interval, goal_table
 from ipmdae.evaluation.goals.stored import find
+from ipmdae.evaluation.intervals import NOWHERE
 from ipmdae.protocols.clinic_test import CLEAN
 
 _KEPT, _KEPT_AIM, _CHANGED = 20.0, 30.0, 1.0  # dB, dB, %
@@ -44,8 +45,7 @@ def introduction() -> str:
 def harm(clinic: Result | None) -> list[Goal]:
     """What is done to a clean lead."""
     kept, changed = (
-        headline.NOWHERE if clinic is None else of(clinic)
-        for of in (headline.kept, headline.changed)
+        NOWHERE if clinic is None else of(clinic) for of in (headline.kept, headline.changed)
     )
     told = "SNR of a clean lead to itself (dB)"
     return [
@@ -74,7 +74,7 @@ def qt(clinical: Result | None, none: Result | None) -> list[Goal]:
         from_interval(
             f"QT error after less before, {_named(condition)} (ms)",
             0,
-            headline.NOWHERE
+            NOWHERE
             if clinical is None or none is None
             else headline.qt_error_over(clinical, none, condition),
             digits=1,
@@ -100,7 +100,7 @@ def invention(clinical: Result | None) -> list[Goal]:
 
 def coverage(clinic: Result | None) -> Goal:
     """How far the share of samples within the stated band is from 95 %."""
-    covered = headline.NOWHERE if clinic is None else headline.covered(clinic)
+    covered = NOWHERE if clinic is None else headline.covered(clinic)
     return Goal(
         name="samples within the stated 95 % band: distance to 95 (%)",
         bound=_WITHIN,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ipmdae.data.checksums import digest
 from ipmdae.engine import model_names, model_path
-from ipmdae.evaluation import headline, subjects
-from ipmdae.evaluation.benchmark import Result, load_all
+from ipmdae.evaluation import headline, seeds, subjects
+from ipmdae.evaluation.benchmark import Result, load, load_all
 
 _OURS = "ipmdae-"
 
@@ -21,6 +21,19 @@ def find(results: Path, protocol: str, method: str) -> Result | None:
     """
     version = digest(model_path(method)) if method in model_names() else ""
     return headline.find(results, protocol, method, version)
+
+
+def by_seed(results: Path, protocol: str, method: str) -> list[Result]:
+    """The stored results of a network that was trained alike with several seeds, by rising seed.
+
+    Raises:
+        ValueError: see :func:`find`.
+    """
+    one = find(results, protocol, method)
+    if one is None:
+        return []
+    further = sorted((results / protocol).glob(f"{method}{seeds.MARK}*.npz"))
+    return seeds.groups([one, *map(load, further)])[0]
 
 
 def others(results: Path, protocol: str) -> tuple[list[Result], list[str]]:
