@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors import deserialize
 
 from ipmdae.architecture import Architecture
+from ipmdae.engine import ModelFile, Preprocessing
 from ipmdae.engine.shapes import expected_shapes
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -52,3 +53,14 @@ def random_tensors(architecture: Architecture, seed: int = 0) -> dict[str, NDArr
             tensor = tensor - 3
         tensors[name] = tensor.astype(np.float32)
     return tensors
+
+
+def model_of(architecture: Architecture, seed: int = 0) -> ModelFile:
+    """A model with random weights, for windows of 64 samples at 250 Hz."""
+    return ModelFile(
+        name="random",
+        architecture=architecture,
+        preprocessing=Preprocessing(fs=250, window=64, overlap=16),
+        card={"trained": {"on": "nothing, étalon"}},
+        tensors=random_tensors(architecture, seed),
+    )

@@ -103,10 +103,11 @@ def test_a_stored_result_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_divergence_is_scored_as_no_number_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = result("iir")
     monkeypatch.setattr(rivals, "get", lambda name: Diverging())
     diverging = harness().run("fir", part=20)
     assert 0 < diverging.diverged < 40
-    table = report.markdown([diverging, result("iir")], result("iir"))
+    table = report.markdown([diverging, usual], usual)
     assert f"`fir` (diverged on {diverging.diverged} beats; 40 of 190 beats) | - | -" in table
     assert "`iir` (40 of 190 beats)" in table
 

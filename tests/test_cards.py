@@ -79,10 +79,11 @@ def test_a_small_part_of_a_card_s_scores_comes_out_again(name: str) -> None:
 @pytest.mark.parametrize("name", model_names())
 def test_the_score_of_a_whole_record_comes_out_again(name: str) -> None:
     assert FULL is not None
-    benchmark, subject = ClinicBenchmark(FULL), subjects.find(name)
+    benchmark = ClinicBenchmark(FULL)
+    score = benchmark.scorer(subjects.find(name))
     pieces = list(islice(benchmark.test.pieces(np.arange(PIECES)), 2 * PIECES))
     noisy = np.array([kind != CLEAN for kind, _ in CONDITIONS])
-    gains = [scoring._score(subject, piece)["snr_improvement"][noisy] for piece in pieces]
+    gains = [score(piece).values["snr_improvement"][noisy] for piece in pieces]
     told = cards.read_card(model_path(name))["scores"][cards.CLINIC][evaluated.BY_RECORD]
     assert {piece.record for piece in pieces} == {pieces[0].record}
     assert np.mean(gains) == pytest.approx(told[pieces[0].record], abs=TOLERANCE)

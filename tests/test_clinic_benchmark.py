@@ -142,10 +142,11 @@ def test_models_go_by_name_or_file_and_are_told_apart(
 
 
 def test_divergence_is_scored_as_no_number_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = result("iir")
     monkeypatch.setattr(rivals, "get", lambda name: Diverging())
     diverging = harness().run("fir", part=1)
     assert diverging.diverged == 2
-    page = report.markdown([scores.score(diverging, result("iir"))], [], result("iir"))
+    page = report.markdown([scores.score(diverging, usual)], [], usual)
     assert "| `fir` (diverged on 2 pieces; 2 of 20 pieces) | - | -" in page
 
 

@@ -11,7 +11,7 @@ from excerpts import NSTDB, QTDB
 from ipmdae import protocols
 from ipmdae.data import qtdb, splits
 from ipmdae.protocols.deepfilter import VERSIONS, WINDOW, DeepFilter, Version
-from ipmdae.protocols.deepfilter_pairs import BeatPairs, DeepFilterTraining
+from ipmdae.protocols.deepfilter_pairs import DeepFilterTraining, FreshPairs
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 
@@ -57,6 +57,7 @@ def test_fresh_noise_changes_with_the_epoch_and_the_seed_alone() -> None:
 
 def test_fresh_beats_are_the_leads_seen_from_somewhere_at_some_tempo() -> None:
     pairs = opened().training(fresh=True)
+    assert isinstance(pairs, FreshPairs)
     upright, other = (
         leads[pairs.number[3]].astype(np.float32) for leads in (pairs.clean, pairs.other_lead)
     )
@@ -84,7 +85,7 @@ def test_fresh_factors_keep_to_the_published_range() -> None:
 
 
 def test_static_noise_is_the_same_in_each_epoch() -> None:
-    pairs: BeatPairs = opened().training(fresh=False)
+    pairs = opened().training(fresh=False)
     np.testing.assert_array_equal(pairs.draw(5, 0)[0], pairs.draw(5, 7)[0])
 
 

@@ -15,6 +15,7 @@ from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, write_model
 from ipmdae.methods import Classical, Method, method_names, open_method
 from ipmdae.pipeline.resample import resample
+from ipmdae.pipeline.survey import Leads
 from ipmdae.recording import Recording
 
 FS = 360.0
@@ -162,9 +163,14 @@ def test_hum_is_removed_from_a_signal_in_pieces_as_from_a_whole(strength: float)
     mixed = Recording(signal=signal, fs=FS, leads=("I", "Resp", "II"), units=("mV", "l/s", "mV"))
     method = open_method("ipmdae-base", mains=50)
     whole = method.clean(mixed, strength=strength)
-    why, offset = ["", "in l/s", ""], np.nanmedian(signal, axis=0)
+    leads = Leads(
+        names=mixed.leads,
+        units=mixed.units,
+        why=("", "in l/s", ""),
+        offset=np.nanmedian(signal, axis=0),
+    )
     pieces = np.split(signal, [1, 700, 701, 5000])
-    begun = method.begin(FS, mixed.leads, mixed.units, why, offset, strength=strength)
+    begun = method.begin(FS, leads, strength=strength)
     blocks = list(begun.run(pieces))
     assert_array_equal(np.concatenate([block.noisy for block in blocks]), signal)
     cleaned = np.concatenate([block.cleaned for block in blocks])

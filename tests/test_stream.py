@@ -29,7 +29,7 @@ def offset(signal: np.ndarray, fs: float) -> np.ndarray:
     r = recording(signal, fs)
     survey = Survey(r.header)
     survey.add(r.signal)
-    return survey.offset()
+    return survey.leads().offset
 
 
 def stream(streamer: Streamer, signal: np.ndarray, chunks: list[int]) -> np.ndarray:

@@ -17,7 +17,7 @@ from ipmdae.denoiser import blocks
 from ipmdae.formats import SignalReader
 from ipmdae.methods import BlockMethod, Method
 from ipmdae.pipeline.blocks import Block
-from ipmdae.pipeline.survey import Survey
+from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.recording import Header, Recording
 
 _SURVEY_SHARE = 0.1
@@ -94,20 +94,13 @@ def denoise_file(
     with formats.open_reader(source, fs=fs) as reader:
         header = reader.info
         check_rate(header.fs)
-        unwanted = _unwanted(header, leads, source)
-        survey = Survey(header)
-        done = 0
-        for block in _read(reader):
-            survey.add(block)
-            done += len(block)
-            tell(_SURVEY_SHARE * done / header.samples)
-        why = [UNWANTED if i in unwanted else reason for i, reason in enumerate(survey.why())]
+        known = _surveyed(reader, _unwanted(header, leads, source), tell)
         cleaned = (
-            _in_blocks(reader, method, why, survey.offset(), strength)
+            method.begin(header.fs, known, strength=strength).run(_read(reader))
             if isinstance(method, BlockMethod)
-            else _whole(reader, method, why, strength)
+            else _whole(reader, method, known.active, strength)
         )
-        comments = report(header, why, method.name, strength)
+        comments = report(header, known.why, method.name, strength)
         after = dataclasses.replace(header, comments=comments)
         with formats.open_writer(after, target) as writer:
             done = 0
@@ -117,7 +110,7 @@ def denoise_file(
                     watch(done, part)
                 done += len(part.cleaned)
                 tell(_SURVEY_SHARE + (1 - _SURVEY_SHARE) * done / header.samples)
-    by_lead = dict(zip(header.leads, why, strict=True))
+    by_lead = dict(zip(header.leads, known.why, strict=True))
     return Summary(
         source=source,
         target=target,
@@ -139,30 +132,30 @@ def _unwanted(header: Header, leads: Sequence[str] | None, source: Path) -> set[
     return {i for i, lead in enumerate(header.leads) if lead not in leads}
 
 
+def _surveyed(reader: SignalReader, unwanted: set[int], tell: Callable[[float], None]) -> Leads:
+    """The first pass: what is known of the leads, of which some are not to be cleaned."""
+    survey = Survey(reader.info)
+    done = 0
+    for block in _read(reader):
+        survey.add(block)
+        done += len(block)
+        tell(_SURVEY_SHARE * done / reader.info.samples)
+    leads = survey.leads()
+    why = [UNWANTED if i in unwanted else reason for i, reason in enumerate(leads.why)]
+    return dataclasses.replace(leads, why=why)
+
+
 def _read(reader: SignalReader) -> Iterator[NDArray[np.float64]]:
     """The signal (time, leads) in blocks."""
     for part in blocks(reader.info.samples, len(reader.info.leads)):
         yield reader.read(part.start, part.stop)
 
 
-def _in_blocks(
-    reader: SignalReader,
-    method: BlockMethod,
-    why: Sequence[str],
-    offset: NDArray[np.float64],
-    strength: float,
-) -> Iterator[Block]:
-    info = reader.info
-    cleaning = method.begin(info.fs, info.leads, info.units, why, offset, strength=strength)
-    return cleaning.run(_read(reader))
-
-
 def _whole(
-    reader: SignalReader, method: Method, why: Sequence[str], strength: float
+    reader: SignalReader, method: Method, active: list[int], strength: float
 ) -> Iterator[Block]:
-    """Let a method clean the leads that need it, all at once."""
+    """Let a method clean the active leads (their numbers), all at once."""
     noisy = Recording.from_header(reader.info, reader.read(0, reader.info.samples))
-    active = [i for i, reason in enumerate(why) if not reason]
     signal = noisy.signal.copy()
     spread = None
     if active:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ipmdae.cleaned import Cleaned, check_rate, check_strength, report
 from ipmdae.engine import Engine, ModelFile, find_model, open_engine, read_model
 from ipmdae.pipeline.blocks import Cleaning, Pipeline, latency
-from ipmdae.pipeline.survey import Survey
+from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.pipeline.window import Framing
 from ipmdae.recording import Recording
 
@@ -22,6 +22,11 @@ DEFAULT_MODEL = "ipmdae-base"
 MIN_LATENCY = 0.25
 """Shortest look ahead of the network, in seconds: half of it is margin and fade, which must hold a
 QRS complex."""
+
+SHORTEST = 3.0
+"""Least length of a window, in seconds. A signal that is shorter than the network's window, or has
+just begun, is cleaned better alone than with its mirror image, which is no ECG; not so if less than
+three beats of it are there."""
 
 _VALUES_AT_ONCE = 1 << 19
 """Samples of all leads together that are in work at once, so that long recordings fit memory."""
@@ -97,10 +102,8 @@ class Denoiser:
         parts = [recording.signal[part] for part in blocks(*recording.signal.shape)]
         for part in parts:
             survey.add(part)
-        why = survey.why()
-        cleaning = self.begin(
-            header.fs, header.leads, header.units, why, survey.offset(), strength=strength
-        )
+        leads = survey.leads()
+        cleaning = self.begin(header.fs, leads, strength=strength)
         signal = np.empty_like(recording.signal)
         spread = np.full(signal.shape, np.nan, np.float32) if self.tells_spread else None
         done = 0
@@ -110,7 +113,7 @@ class Denoiser:
             if spread is not None and block.spread is not None:
                 spread[new] = block.spread
             done = new.stop
-        comments = report(header, why, self.name, strength)
+        comments = report(header, leads.why, self.name, strength)
         after = dataclasses.replace(recording, signal=signal, comments=comments)
         return Cleaned(noisy=recording, recording=after, spread=spread)
 
@@ -137,33 +140,21 @@ class Denoiser:
         """Whether the network tells the standard deviation of its error."""
         return self.model.architecture.uncertainty
 
-    def begin(
-        self,
-        fs: float,
-        leads: Sequence[str],
-        units: Sequence[str],
-        why: Sequence[str],
-        offset: NDArray[np.float64],
-        *,
-        strength: float = 1.0,
-    ) -> Cleaning:
+    def begin(self, fs: float, leads: Leads, *, strength: float = 1.0) -> Cleaning:
         """Begin to clean a signal that comes in pieces.
 
         Args:
             fs: its sampling rate in Hz.
-            leads: names of its leads.
-            units: their units.
-            why: for each why it is to come back unchanged; empty if it is to be cleaned.
-            offset: what each lies around, (leads,) in mV.
+            leads: what is known of its leads.
             strength: see :meth:`clean`.
 
         Raises:
             ValueError: the network needs another number of leads.
         """
-        group = self._group(leads, units, why)
+        group = self._group(leads)
         framing, net_fs = self.framing(fs), self.model.preprocessing.fs
         pipeline = Pipeline(self._engine, framing, net_fs, fs, len(group)) if group else None
-        return Cleaning(pipeline, group, why, offset, strength)
+        return Cleaning(pipeline, group, leads, strength)
 
     def latency(self, fs: float) -> float:
         """Seconds of a signal at ``fs`` Hz that must be known, from a sample on, to clean it."""
@@ -176,33 +167,34 @@ class Denoiser:
             ValueError: the latency wanted is too short.
         """
         settings = self.model.preprocessing
-        longest = Framing.overlapping(settings.window, settings.overlap)
+        shortest = min(round(SHORTEST * settings.fs), settings.window)
+        longest = Framing.overlapping(settings.window, settings.overlap, shortest)
         if self._max_latency is None or latency(longest, settings.fs, fs) <= self._max_latency:
             return longest
-        least = Framing.within(round(MIN_LATENCY * settings.fs), settings.window)
+        least = Framing.within(round(MIN_LATENCY * settings.fs), settings.window, shortest)
         spare = self._max_latency - latency(least, settings.fs, fs)
         if spare < 0:
             raise ValueError(
                 f"a latency of {self._max_latency:g} s is too short at {fs:g} Hz: {self.name} "
                 f"needs {latency(least, settings.fs, fs):.3g} s at least"
             )
-        return Framing.within(least.latency + int(spare * settings.fs), settings.window)
+        wanted = least.latency + int(spare * settings.fs)
+        return Framing.within(wanted, settings.window, shortest)
 
-    def _group(self, leads: Sequence[str], units: Sequence[str], why: Sequence[str]) -> list[int]:
+    def _group(self, leads: Leads) -> list[int]:
         """The leads that go through the network."""
         width = self.model.architecture.leads
-        active = [i for i, reason in enumerate(why) if not reason]
         if width == 1:
-            return active
-        voltages = [i for i, unit in enumerate(units) if unit == "mV"]
+            return leads.active
+        voltages = [i for i, unit in enumerate(leads.units) if unit == "mV"]
         if len(voltages) != width:
-            names = ", ".join(leads[i] for i in voltages)
+            names = ", ".join(leads.names[i] for i in voltages)
             raise ValueError(
                 f"{self.name} cleans {width} leads at once, the recording has {len(voltages)} "
                 f"({names}); take a model that works lead by lead, or a recording of the leads "
                 "that it was trained on"
             )
-        return voltages if active else []
+        return voltages if leads.active else []
 
 
 def blocks(samples: int, leads: int) -> Iterator[slice]:

@@ -7,7 +7,7 @@ A method is a network (:class:`~ipmdae.denoiser.Denoiser`) or one of the classic
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -19,6 +19,7 @@ from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, find_model, model_names
 from ipmdae.pipeline.blocks import Block
 from ipmdae.pipeline.gaps import fill_gaps
+from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.window import blend, cut, starts
 from ipmdae.recording import Recording
 from ipmdae.without_mains import NetworkWithoutMains, WithoutMains
@@ -60,16 +61,7 @@ class Method(Protocol):
 class BlockMethod(Method, Protocol):
     """A method that cleans a signal that comes in pieces, in constant memory."""
 
-    def begin(
-        self,
-        fs: float,
-        leads: Sequence[str],
-        units: Sequence[str],
-        why: Sequence[str],
-        offset: NDArray[np.float64],
-        *,
-        strength: float = 1.0,
-    ) -> BlockCleaning:
+    def begin(self, fs: float, leads: Leads, *, strength: float = 1.0) -> BlockCleaning:
         """Begin a signal; see :meth:`ipmdae.Denoiser.begin`."""
         ...
 

@@ -15,6 +15,7 @@ from ipmdae.cleaned import check_rate, check_strength
 from ipmdae.denoiser import DEFAULT_MODEL, Denoiser
 from ipmdae.engine import ModelFile
 from ipmdae.pipeline.blocks import LONGEST_LINE
+from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
 
 
@@ -74,7 +75,7 @@ class Streamer:
             model: name of a shipped model, path of a model file, or a model.
             backend: what runs it, see :func:`ipmdae.engine.open_engine`.
             max_latency: how many seconds a sample may take to come out, by default as many as the
-                model's window has (10 s with the shipped ones). With less the network sees as much
+                model's window has (20 s with the shipped ones). With less the network sees as much
                 of the past and less of what follows a sample, and is run more often; the third
                 notebook measures what that costs. The first seconds of a signal are cleaned with
                 little to go by, though. 0.25 s is the least; at another rate than the network's
@@ -167,10 +168,13 @@ class Streamer:
         check_rate(fs)
         self._fs = float(fs)
         count = len(self.leads)
-        units, why = ("mV",) * count, ("",) * count
-        self._cleaning = self._denoiser.begin(
-            fs, self.leads, units, why, self._offset.copy(), strength=self._strength
+        leads = Leads(
+            names=self.leads,
+            units=("mV",) * count,
+            why=("",) * count,
+            offset=self._offset.copy(),
         )
+        self._cleaning = self._denoiser.begin(fs, leads, strength=self._strength)
         framing, net_fs = self._denoiser.framing(fs), self._denoiser.model.preprocessing.fs
         self._opening_length = ceil(framing.first * fs / net_fs)
         self._opening: Tail[np.float64] | None = Tail(count, np.float64)

@@ -14,6 +14,7 @@ from ipmdae.cleaned import Cleaned, check_strength, finish, idle, mix
 from ipmdae.denoiser import Denoiser
 from ipmdae.mains import MainsFilter, check_mains, remove_mains
 from ipmdae.pipeline.blocks import Block, Cleaning
+from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
 from ipmdae.recording import Recording
 
@@ -71,23 +72,15 @@ class NetworkWithoutMains(WithoutMains):
         self._network = method
 
     def begin(
-        self,
-        fs: float,
-        leads: Sequence[str],
-        units: Sequence[str],
-        why: Sequence[str],
-        offset: NDArray[np.float64],
-        *,
-        strength: float = 1.0,
+        self, fs: float, leads: Leads, *, strength: float = 1.0
     ) -> Cleaning | HumlessCleaning:
         """Begin to clean a signal that comes in pieces; see :meth:`ipmdae.Denoiser.begin`."""
         check_strength(strength)
-        active = [i for i, reason in enumerate(why) if not reason]
-        if not active:
-            return self._network.begin(fs, leads, units, why, offset)
-        hum = MainsFilter(fs, len(active), self._mains)
-        cleaning = self._network.begin(fs, leads, units, why, offset)
-        return HumlessCleaning(cleaning, hum, active, len(leads), strength)
+        cleaning = self._network.begin(fs, leads)
+        if not leads.active:
+            return cleaning
+        hum = MainsFilter(fs, len(leads.active), self._mains)
+        return HumlessCleaning(cleaning, hum, leads.active, len(leads.names), strength)
 
 
 class HumlessCleaning:

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.evaluation.benchmark import Array, Result, in_common, load
+from ipmdae.evaluation.clinic import scores
 from ipmdae.evaluation.clinic.scoring import BANDS, COVERED
 from ipmdae.evaluation.clinical import waves
 from ipmdae.evaluation.clinical.detectors import DETECTORS
-from ipmdae.evaluation.intervals import Interval, over_records
+from ipmdae.evaluation.clinical.rows import select
+from ipmdae.evaluation.intervals import NOWHERE, Interval, over_records
 from ipmdae.protocols.clinic_test import CLEAN
-
-NOWHERE = Interval(np.nan, np.nan, np.nan)
 
 
 def find(results: Path, protocol: str, method: str, version: str = "") -> Result | None:
@@ -79,13 +79,7 @@ def kept(result: Result) -> Interval:
 
 def changed(result: Result) -> Interval:
     """Changed share in % of the AC power of a lead to which no noise was added."""
-    clean = result.labels["kind"] == CLEAN
-    names, index = np.unique(result.record[clean], return_inverse=True)
-    change, power = (
-        np.bincount(index, sum(result.values[f"{of}_{band}"][clean] for band in BANDS))
-        for of in ("change", "power")
-    )
-    return over_records(100 * change / power, names)
+    return over_records(*scores.changed(result, BANDS))
 
 
 def covered(result: Result) -> Interval:
@@ -97,21 +91,21 @@ def covered(result: Result) -> Interval:
 
 def st_error(result: Result, condition: str) -> float:
     """Error of the ST level in mV: median of each record, mean over records."""
-    errors, records = _measured(result, waves.ST, condition), _records(result, waves.ST, condition)
+    errors, records = select(result, waves.ST, condition)
     medians = [np.median(np.abs(errors[records == name])) for name in np.unique(records)]
     return float(np.mean(medians)) if medians else np.nan
 
 
 def qt_error(result: Result, condition: str) -> Interval:
     """Absolute error of the QT interval in ms of the beats whose ends were found."""
-    errors = np.abs(_measured(result, waves.QT, condition))
-    return over_records(errors, _records(result, waves.QT, condition))
+    errors, records = select(result, waves.QT, condition)
+    return over_records(np.abs(errors), records)
 
 
 def qt_error_over(result: Result, other: Result, condition: str) -> Interval:
     """By how many ms it is larger than that of another method, in beats that both found."""
-    ours, theirs = (np.abs(_measured(part, waves.QT, condition)) for part in (result, other))
-    return over_records(ours - theirs, _records(result, waves.QT, condition))
+    (ours, records), (theirs, _) = (select(r, waves.QT, condition) for r in (result, other))
+    return over_records(np.abs(ours) - np.abs(theirs), records)
 
 
 def beats_in_noise(result: Result, kind: str, *, trusted: bool) -> float:
@@ -123,7 +117,7 @@ def beats_in_noise(result: Result, kind: str, *, trusted: bool) -> float:
         trusted: count only outside of the seconds that are flagged; NaN of a method without flags.
     """
     which = "trusted" if trusted else "beats"
-    found = [_measured(result, f"{detector} {which}", kind) for detector in DETECTORS]
+    found = [select(result, f"{detector} {which}", kind)[0] for detector in DETECTORS]
     return float(max(np.mean(values) if len(values) else np.nan for values in found))
 
 
@@ -132,17 +126,3 @@ def _noisy(result: Result, kind: str | None, snr: float | None) -> NDArray[np.bo
     if kind is not None:
         chosen = result.labels["kind"] == kind
     return chosen if snr is None else chosen & (result.labels["snr_in"] == snr)
-
-
-def _measured(result: Result, measure: str, condition: str) -> Array:
-    return result.values["value"][_of(result, measure, condition)]
-
-
-def _records(result: Result, measure: str, condition: str) -> NDArray[np.str_]:
-    return result.record[_of(result, measure, condition)]
-
-
-def _of(result: Result, measure: str, condition: str) -> NDArray[np.bool_]:
-    measured: NDArray[np.bool_] = result.labels["measure"] == measure
-    under: NDArray[np.bool_] = result.labels["condition"] == condition
-    return measured & under

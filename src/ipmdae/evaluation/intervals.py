@@ -30,6 +30,10 @@ class Interval:
     high: float
 
 
+NOWHERE = Interval(np.nan, np.nan, np.nan)
+"""Where there is no mean: of no values, or of a method that diverged."""
+
+
 def bootstrap(values: Values, records: NDArray[Any], resamples: int = RESAMPLES) -> Interval:
     """The mean over all windows, and its percentile interval under drawing records again.
 
@@ -68,7 +72,7 @@ def over_records(values: Values, records: NDArray[Any], resamples: int = RESAMPL
     """
     known = ~np.isnan(values)
     if not known.any():
-        return Interval(np.nan, np.nan, np.nan)
+        return NOWHERE
     names, index = np.unique(records[known], return_inverse=True)
     means = np.bincount(index, values[known]) / np.bincount(index)
     return bootstrap(means, names, resamples)

@@ -8,6 +8,7 @@ their run on the protocol; where a model of that name ships, it is that which is
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -33,7 +34,6 @@ _UNFIT = ("lmmse", "lmmse-fresh")
 """They know where in a window a beat begins, which no recording tells."""
 
 _TRAINING_WINDOWS = 2000
-
 
 COUNTED = 5.0
 """Seconds of a lead for which multiply-accumulates are counted."""
@@ -180,11 +180,16 @@ def find(method: str, runs: Path = trained.RUNS) -> Subject:
     return Subject(name, file=file)
 
 
-def outdated(results: Sequence[Result]) -> list[str]:
-    """Names of the models whose stored results are of other weights than those that ship."""
+def warn_of_outdated(results: Sequence[Result]) -> None:
+    """Warn of stored results of models that ship with other weights by now."""
     names = {result.method for result in results} & set(model_names())
     shipped = {name: find(name).version for name in names}
-    return sorted({r.method for r in results if r.version != shipped.get(r.method, r.version)})
+    outdated = {r.method for r in results if r.version != shipped.get(r.method, r.version)}
+    for name in sorted(outdated):
+        warnings.warn(
+            f"stored results of {name} are of other weights than those that ship: run it again",
+            stacklevel=3,
+        )
 
 
 def fitted(subject: Subject, datasets: Path) -> Subject:

@@ -17,6 +17,7 @@ from ipmdae.engine import Engine
 from ipmdae.pipeline.gaps import GapFiller
 from ipmdae.pipeline.network import Signal, WindowedNetwork
 from ipmdae.pipeline.resample import Resampler, fraction, reach
+from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
 from ipmdae.pipeline.window import Framing
 
@@ -113,8 +114,7 @@ class Cleaning:
         self,
         pipeline: Pipeline | None,
         group: Sequence[int],
-        why: Sequence[str],
-        offset: NDArray[np.float64],
+        leads: Leads,
         strength: float = 1.0,
     ) -> None:
         """Begin a signal.
@@ -122,17 +122,15 @@ class Cleaning:
         Args:
             pipeline: through which some of the leads go; ``None`` where all pass by.
             group: the leads that go through it.
-            why: for each lead why it is to come back unchanged; empty if it is to be cleaned.
-            offset: what each lead lies around, (leads,) in mV. Where it is NaN, so must be the
-                lead; it may be set while nothing but NaN came in.
+            leads: all of them.
             strength: share of the noise found that is removed, 0 to 1.
         """
-        self.offset = offset
+        self.offset = leads.offset
         self._pipeline = pipeline
         self._group = list(group)
-        self._cleaned = [(i, lead) for i, lead in enumerate(group) if not why[lead]]
+        self._cleaned = [(i, lead) for i, lead in enumerate(group) if not leads.why[lead]]
         self._strength = strength
-        self._noisy: Tail[np.float64] = Tail(len(why), np.float64)
+        self._noisy: Tail[np.float64] = Tail(len(leads.names), np.float64)
 
     def run(self, blocks: Iterable[NDArray[np.float64]]) -> Iterator[Block]:
         """Clean a whole signal, given in blocks (time, leads)."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +17,31 @@ _PIECE = 10.0
 """Seconds of which a median is taken."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Leads:
+    """What must be known of a signal's leads before it can be cleaned piece by piece.
+
+    Attributes:
+        names: of the leads.
+        units: their units.
+        why: for each why it is to come back unchanged; empty if it is to be cleaned.
+        offset: what each lies around, (leads,) in mV. Where it is NaN, so must be the lead; it may
+            be set while nothing but NaN came in.
+    """
+
+    names: Sequence[str]
+    units: Sequence[str]
+    why: Sequence[str]
+    offset: NDArray[np.float64]
+
+    @property
+    def active(self) -> list[int]:
+        """Numbers of those that are to be cleaned."""
+        return [i for i, reason in enumerate(self.why) if not reason]
+
+
 class Survey:
-    """Offset and range of each lead, found block by block.
+    """Finds the offset and the range of each lead, block by block.
 
     The offset is the weighted median of the medians of pieces of 10 s, each with the weight of its
     known samples. It takes little memory, and neither beats nor a stretch of noise move it.
@@ -24,7 +49,7 @@ class Survey:
 
     def __init__(self, header: Header) -> None:
         """Begin a recording."""
-        self._units = header.units
+        self._names, self._units = header.leads, header.units
         self._piece = max(round(_PIECE * header.fs), 1)
         self._rest: Tail[np.float64] = Tail(len(header.leads), np.float64)
         self._medians = array("d")  # of all leads of the first piece, then of the second, …
@@ -38,15 +63,17 @@ class Survey:
         while self._rest.stop - self._rest.first >= self._piece:
             self._take(self._rest.first + self._piece)
 
-    def why(self) -> list[str]:
-        """For each lead why it is not to be cleaned; empty if it is."""
+    def leads(self) -> Leads:
+        """What is known of the leads by now."""
         self._take(self._rest.stop)
+        return Leads(names=self._names, units=self._units, why=self._why(), offset=self._offset())
+
+    def _why(self) -> list[str]:
         spread = np.where(self._low <= self._high, self._high - self._low, np.nan)
         return [reason(unit, value) for unit, value in zip(self._units, spread, strict=True)]
 
-    def offset(self) -> NDArray[np.float64]:
+    def _offset(self) -> NDArray[np.float64]:
         """The offset of each lead (leads,) in mV; 0 for one without samples."""
-        self._take(self._rest.stop)
         offset = np.zeros(len(self._units))
         for lead in range(len(offset)):
             medians = np.array(self._medians[lead :: len(offset)])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ipmdae.data import splits
 from ipmdae.data.augment import POLARITIES
-from ipmdae.protocols import Pair
+from ipmdae.protocols import Pair, Pairs
 from ipmdae.protocols.deepfilter import (
     FACTORS,
     FS,
@@ -78,24 +78,33 @@ class DeepFilterTraining:
             )
         return training, validation
 
-    def training(self, *, fresh: bool) -> BeatPairs:
+    def training(self, *, fresh: bool) -> Pairs:
         """Training pairs with the published noise and factors, or with others in each epoch."""
-        return self._pairs(0, self.version, fresh=fresh)
-
-    def validation(self) -> BeatPairs:
-        """Validation pairs: other patients, other noise, the published factors."""
-        return self._pairs(1, 2 if self.version == 1 else 1, fresh=False)
-
-    def _pairs(self, side: int, noise: Version, *, fresh: bool) -> BeatPairs:
-        return BeatPairs(
+        if not fresh:
+            return self._published_pairs(0, self.version)
+        return FreshPairs(
             clean=self._beats.clean,
-            other_lead=self._published.beats("train", 1).clean if fresh else self._beats.clean,
-            factor=self._published.factors["train"],
-            number=np.flatnonzero(np.isin(self._beats.record, self.records[side])),
-            noise=self._published.noise("train", noise),
+            other_lead=self._published.beats("train", 1).clean,
+            number=self._numbers(0),
+            noise=self._published.noise("train", self.version),
             seed=self.seed,
-            fresh=fresh,
         )
+
+    def validation(self) -> Pairs:
+        """Validation pairs: other patients, other noise, the published factors."""
+        return self._published_pairs(1, 2 if self.version == 1 else 1)
+
+    def _published_pairs(self, side: int, noise: Version) -> PublishedPairs:
+        return PublishedPairs(
+            clean=self._beats.clean,
+            factor=self._published.factors["train"],
+            number=self._numbers(side),
+            noise=self._published.noise("train", noise),
+        )
+
+    def _numbers(self, side: int) -> NDArray[np.intp]:
+        """Which of the published training beats are of the records of a side."""
+        return np.flatnonzero(np.isin(self._beats.record, self.records[side]))
 
     @cached_property
     def _beats(self) -> Beats:
@@ -107,43 +116,58 @@ class DeepFilterTraining:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BeatPairs:
-    """Pairs of beats with baseline wander, (512, 1) each, in mV.
+class PublishedPairs:
+    """Beats with their published piece of noise, (512, 1) each, in mV; the same in each epoch.
 
     Attributes:
         clean: all published training beats, (beats, 512) in mV.
-        other_lead: the same beats in the record's other lead.
         factor: published noise factor of each of them.
-        number: which of them these pairs are of; it tells the published piece of noise, too.
+        number: which of them these pairs are of; it tells the piece of noise, too.
         noise: (time,), of any scale.
-        seed: of fresh noise.
-        fresh: whether the noise (place, direction, sign, mixture, factor) and the beat's looks
-            (projection, polarity, tempo) are drawn anew in each epoch.
     """
 
     clean: Array
-    other_lead: Array
     factor: Array
     number: NDArray[np.intp]
     noise: Array
-    seed: int
-    fresh: bool
 
     def __len__(self) -> int:
         return len(self.number)
 
     def draw(self, index: int, epoch: int = 0) -> Pair:
-        beat = int(self.number[index])
-        if self.fresh:
-            rng = np.random.default_rng((self.seed, epoch, index))
-            noise, factor = self._mixture(rng), rng.integers(*FACTORS, size=1) / 100
-            clean = self._turned(beat, rng)[np.newaxis]
-        else:
-            start = beat % (len(self.noise) // WINDOW) * WINDOW
-            noise, factor = self.noise[start : start + WINDOW], self.factor[beat : beat + 1]
-            clean = self.clean[beat : beat + 1]
-        noisy = add_noise(clean, noise[np.newaxis], factor)
-        return noisy.T.astype(np.float32), clean.T.astype(np.float32)
+        beat = self.number[index]
+        start = beat % (len(self.noise) // WINDOW) * WINDOW
+        return _pair(self.clean[beat], self.noise[start : start + WINDOW], self.factor[beat])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreshPairs:
+    """Beats with wander, (512, 1) each, in mV, that are drawn anew in each epoch.
+
+    Drawn are the noise (place, direction, sign, mixture, factor) and the looks of the beat
+    (projection, polarity, tempo).
+
+    Attributes:
+        clean: all published training beats, (beats, 512) in mV.
+        other_lead: the same beats in the record's other lead.
+        number: which of them these pairs are of.
+        noise: (time,), of any scale.
+        seed: of what is drawn.
+    """
+
+    clean: Array
+    other_lead: Array
+    number: NDArray[np.intp]
+    noise: Array
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def draw(self, index: int, epoch: int = 0) -> Pair:
+        rng = np.random.default_rng((self.seed, epoch, index))
+        noise, factor = self._mixture(rng), rng.integers(*FACTORS) / 100
+        return _pair(self._turned(int(self.number[index]), rng), noise, factor)
 
     def _turned(self, beat: int, rng: np.random.Generator) -> Array:
         """A beat as another lead, another heart rate would show it, (512,).
@@ -176,3 +200,9 @@ class BeatPairs:
         piece = self.noise[start : start + WINDOW][:: rng.choice((1, -1))]
         turned: Array = piece * (rng.choice((1.0, -1.0)) / np.ptp(piece))
         return turned
+
+
+def _pair(clean: Array, noise: Array, factor: float) -> Pair:
+    """A beat with noise and without, both given as (512,)."""
+    noisy = add_noise(clean[np.newaxis], noise[np.newaxis], np.array([factor]))
+    return noisy.T.astype(np.float32), clean[:, np.newaxis].astype(np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -94,7 +93,7 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
     )
     if not noise and not clinic:
         return []
-    _warn_of_old(noise + clinic)
+    subjects.warn_of_outdated(noise + clinic)
     anchor = anchor_of(noise, against, _best_model(noise))
     scores = [numbers.score(result, anchor) for result in noise]
     paths = [output / "clinic.md"]
@@ -174,12 +173,3 @@ def _described(result: Result) -> Result:
     if result.network is not None or result.method not in model_names():
         return result
     return replace(result, network=subjects.describe_model(model_path(result.method)))
-
-
-def _warn_of_old(results: Sequence[Result]) -> None:
-    """Warn of results of a model that ships with other weights by now."""
-    for name in subjects.outdated(results):
-        warnings.warn(
-            f"stored results of {name} are of other weights than those that ship: run it again",
-            stacklevel=3,
-        )

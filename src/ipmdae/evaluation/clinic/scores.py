@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ipmdae.evaluation.benchmark import Result, in_common
 from ipmdae.evaluation.clinic.scoring import BANDS, MEASURES
-from ipmdae.evaluation.intervals import Interval, over_records
+from ipmdae.evaluation.intervals import NOWHERE, Interval, over_records
 from ipmdae.files import replacing
 from ipmdae.protocols.clinic_test import CLEAN, CONDITIONS
 
@@ -22,8 +22,6 @@ ALL = "all"
 
 CHANGED = tuple(f"changed_{band}" for band in ("all", *BANDS))
 """Changed share of the AC power of a clean piece, in all and of each band, %."""
-
-_NOWHERE = Interval(np.nan, np.nan, np.nan)
 
 
 class Case(NamedTuple):
@@ -64,9 +62,10 @@ def score(result: Result, anchor: Result | None) -> Score:
     for case in cases():
         chosen = _chosen(result, case)
         if result.diverged:
-            mean[case] = difference[case] = _NOWHERE
+            mean[case] = difference[case] = NOWHERE
         elif case.measure in CHANGED:
-            mean[case], difference[case] = over_records(*_changed(result, case)), _NOWHERE
+            bands = BANDS if case.measure == "changed_all" else [case.measure.split("_")[1]]
+            mean[case], difference[case] = over_records(*changed(result, bands)), NOWHERE
         else:
             values = result.values[case.measure]
             mean[case] = over_records(values[chosen], result.record[chosen])
@@ -98,16 +97,19 @@ def _difference(
     result: Result, anchor: Result | None, measure: str, chosen: NDArray[np.bool_]
 ) -> Interval:
     if anchor is None or anchor is result:
-        return _NOWHERE
+        return NOWHERE
     ours, theirs = in_common(result, anchor)
     theirs, ours = theirs[chosen[ours]], ours[chosen[ours]]
     apart = result.values[measure][ours] - anchor.values[measure][theirs]
     return over_records(apart, result.record[ours])
 
 
-def _changed(result: Result, case: Case) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """Changed share of the power in %, for each record over all of its pieces."""
-    bands = list(BANDS) if case.measure == "changed_all" else [case.measure.split("_")[1]]
+def changed(result: Result, bands: Collection[str]) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """Changed share of the AC power of clean pieces in some of :data:`BANDS`.
+
+    Returns:
+        The share in % of each record, over all of its pieces, and the records' names, (records,).
+    """
     chosen = result.labels["kind"] == CLEAN
     names, index = np.unique(result.record[chosen], return_inverse=True)
     change, power = (

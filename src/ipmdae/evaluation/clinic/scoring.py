@@ -7,7 +7,7 @@ no error of shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,18 +17,11 @@ from numpy.typing import NDArray
 from scipy.signal import periodogram
 
 from ipmdae.evaluation import metrics
-from ipmdae.evaluation.benchmark import Array, Mapper, Result, spread
+from ipmdae.evaluation.benchmark import Array, Result
 from ipmdae.evaluation.calibration import BAND
-from ipmdae.evaluation.subject_benchmark import SubjectBenchmark
+from ipmdae.evaluation.subject_benchmark import PieceBenchmark, Scores, of_piece
 from ipmdae.evaluation.subjects import Subject
-from ipmdae.protocols.clinic_test import (
-    CLEAN,
-    CONDITIONS,
-    FS,
-    PIECES,
-    SCORED,
-    Piece,
-)
+from ipmdae.protocols.clinic_test import CLEAN, CONDITIONS, FS, SCORED, Piece
 
 MEASURES = ("snr_improvement", "snr", "rmse", "prd", "ssd", "mad", "cosine")
 
@@ -46,56 +39,17 @@ _EXAMPLE_SNR, _EXAMPLE_SECONDS = 0.0, 4.0
 
 
 @dataclass(frozen=True)
-class ClinicBenchmark(SubjectBenchmark):
-    """All methods on the pieces of protocol P3."""
+class ClinicBenchmark(PieceBenchmark):
+    """All methods on the pieces of protocol P3; see
+    :class:`ipmdae.evaluation.benchmark.Benchmark`."""
 
-    unit = "pieces"
+    def scorer(self, subject: Subject) -> Callable[[Piece], Scores]:
+        """What measures a piece under all conditions."""
+        return partial(_score, subject)
 
-    def size(self, part: int | None) -> int:
-        """Pieces of all leads."""
-        return len(self.test) // PIECES * min(part or PIECES, PIECES)
-
-    def run(
-        self,
-        method: str,
-        *,
-        part: int | None = None,
-        mapper: Mapper = map,
-        done: Callable[[int], None] = lambda pieces: None,
-    ) -> Result:
-        """Clean the pieces under all conditions and score them; an item is a signal.
-
-        Args:
-            method: name of a classical method or of a model, or a model file.
-            part: how many pieces of each lead, evenly spread; by default all ten.
-            mapper: what applies a function to pieces.
-            done: called with the number of pieces whenever some more are done.
-        """
-        subject = self.subject(method)
-        pieces = list(self.test.pieces(spread(PIECES, part)))
-        scores: list[dict[str, Array]] = []
-        for score in mapper(partial(_score, subject), pieces):
-            scores.append(score)
-            done(1)
-        values = {name: np.concatenate([score[name] for score in scores]) for name in scores[0]}
-        each = len(CONDITIONS)
-        return Result(
-            method=subject.name,
-            version=subject.version,
-            network=subject.network,
-            total=len(self.test),
-            done=len(pieces),
-            diverged=sum(bool(np.isnan(score["rmse"]).any()) for score in scores),
-            item=np.concatenate([piece.number * each + np.arange(each) for piece in pieces]),
-            record=np.repeat([piece.record for piece in pieces], each),
-            labels={
-                "kind": np.tile([kind for kind, _ in CONDITIONS], len(pieces)),
-                "snr_in": np.tile([snr for _, snr in CONDITIONS], len(pieces)),
-                "lead": np.repeat([piece.lead for piece in pieces], each),
-            },
-            values=values,
-            examples=_examples(subject, pieces[len(pieces) // 2]),
-        )
+    def examples(self, subject: Subject, units: Sequence[Piece]) -> dict[str, NDArray[Any]]:
+        """Signals of a piece in the middle of the test; see :func:`_examples`."""
+        return _examples(subject, units[len(units) // 2])
 
     def summary(self, result: Result) -> str:
         """Mean improvement of the SNR over all that is noisy."""
@@ -104,14 +58,23 @@ class ClinicBenchmark(SubjectBenchmark):
         return f"SNR improvement {gain:.2f} dB"
 
 
-def _score(subject: Subject, piece: Piece) -> dict[str, Array]:
-    """Scores of a piece under all conditions, (conditions,) each."""
+def _score(subject: Subject, piece: Piece) -> Scores:
+    """Scores of a piece under all conditions."""
     noisy = piece.noisy()
     found = [subject.clean_with_spread(x, FS) for x in noisy]
     cleaned, stated = (np.stack(part)[:, _MIDDLE] for part in zip(*found, strict=True))
     clean = np.tile(piece.clean[_MIDDLE], (len(noisy), 1))
     values = measure(clean, noisy[:, _MIDDLE], cleaned)
-    return {**values, COVERED: covered(clean, cleaned, stated)}
+    return of_piece(
+        piece,
+        labels={
+            "kind": np.array([kind for kind, _ in CONDITIONS]),
+            "snr_in": np.array([snr for _, snr in CONDITIONS]),
+            "lead": np.repeat(piece.lead, len(CONDITIONS)),
+        },
+        values={**values, COVERED: covered(clean, cleaned, stated)},
+        diverged=bool(np.isnan(values["rmse"]).any()),
+    )
 
 
 def covered(clean: Array, cleaned: Array, stated: Array) -> Array:

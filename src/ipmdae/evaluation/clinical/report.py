@@ -14,7 +14,8 @@ from ipmdae.data.nstdb import TITLES
 from ipmdae.evaluation.benchmark import Array, Result
 from ipmdae.evaluation.clinical import invention, peaks, waves
 from ipmdae.evaluation.clinical.detectors import DETECTORS
-from ipmdae.evaluation.intervals import Interval, bootstrap, over_records
+from ipmdae.evaluation.clinical.rows import select
+from ipmdae.evaluation.intervals import NOWHERE, Interval, bootstrap, over_records
 from ipmdae.evaluation.tables import estimate, number, table
 from ipmdae.files import replacing
 
@@ -99,7 +100,7 @@ def _beats(results: Sequence[Result], detector: str) -> list[str]:
         cells = []
         for snr in peaks.SNRS:
             hit, missed, false = (
-                _values(result, f"{detector} {count}", str(snr)).sum() for count in peaks.COUNTS
+                select(result, f"{detector} {count}", str(snr))[0].sum() for count in peaks.COUNTS
             )
             cells.append(f"{_percent(hit, missed)} / {_percent(hit, false)}")
         rows.append([result.title(UNIT), *cells])
@@ -113,7 +114,7 @@ def _waves(results: Sequence[Result], condition: str) -> list[str]:
     rows = [
         [
             result.title(UNIT),
-            *(_error(*_by_record(result, point, condition)) for point in points),
+            *(_error(*select(result, point, condition)) for point in points),
         ]
         for result in results
     ]
@@ -125,10 +126,10 @@ def _st(results: Sequence[Result]) -> str:
     for result in results:
         cells = [result.title(UNIT)]
         for condition in waves.LEVELLED:
-            errors, records = _by_record(result, waves.ST, condition)
+            errors, records = select(result, waves.ST, condition)
             names = np.unique(records)
             medians = [np.median(np.abs(errors[records == name])) for name in names]
-            kept = _by_record(result, waves.ST_KEPT, condition)
+            kept = select(result, waves.ST_KEPT, condition)
             level = estimate(_mean(np.array(medians), names))
             cells.append(f"{level}; {estimate(_mean(100 * kept[0], kept[1]), 0)} %")
         rows.append(cells)
@@ -141,9 +142,9 @@ def _invention(results: Sequence[Result]) -> str:
         cells = [result.title(UNIT)]
         for kind in nstdb.KINDS:
             beats = [
-                estimate(_mean(*_by_record(result, f"{name} beats", kind)), 0) for name in DETECTORS
+                estimate(_mean(*select(result, f"{name} beats", kind)), 0) for name in DETECTORS
             ]
-            level = estimate(_mean(*_by_record(result, invention.LEFT, kind)), 2)
+            level = estimate(_mean(*select(result, invention.LEFT, kind)), 2)
             cells.append(f"{' / '.join(beats)}; {level}")
         flagged, pieces = _over_kinds(result, invention.FLAGGED)
         cells.append(estimate(_mean(100 * flagged, pieces), 0))
@@ -162,15 +163,6 @@ def _groups(result: Result) -> dict[tuple[str, str, str], Array]:
     counts = np.bincount(index.ravel())
     parts = np.split(result.values["value"][order], np.cumsum(counts)[:-1])
     return {(str(a), str(b), str(c)): part for (a, b, c), part in zip(names.T, parts, strict=True)}
-
-
-def _by_record(result: Result, measure: str, condition: str) -> tuple[Array, NDArray[np.str_]]:
-    chosen = (result.labels["measure"] == measure) & (result.labels["condition"] == condition)
-    return result.values["value"][chosen], result.record[chosen]
-
-
-def _values(result: Result, measure: str, condition: str) -> Array:
-    return _by_record(result, measure, condition)[0]
 
 
 def _over_kinds(result: Result, measure: str) -> tuple[Array, NDArray[np.str_]]:
@@ -198,7 +190,7 @@ def _percent(hit: float, other: float) -> str:
 def _mean(values: Array, records: NDArray[np.str_]) -> Interval:
     """The mean over all values, each record or piece drawn with all that is of it; NaN of none."""
     if len(values) == 0 or np.isnan(values).any():
-        return Interval(np.nan, np.nan, np.nan)
+        return NOWHERE
     return bootstrap(values, records)
 
 

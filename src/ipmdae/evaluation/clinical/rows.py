@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.evaluation.benchmark import Array, Result
+
 
 class Row(NamedTuple):
     """One number; every method gives the same rows in the same order.
@@ -19,3 +24,9 @@ class Row(NamedTuple):
     condition: str
     record: str
     value: float
+
+
+def select(result: Result, measure: str, condition: str) -> tuple[Array, NDArray[np.str_]]:
+    """The values of a measure under a condition, and the record of each, (values,) both."""
+    chosen = (result.labels["measure"] == measure) & (result.labels["condition"] == condition)
+    return result.values["value"][chosen], result.record[chosen]

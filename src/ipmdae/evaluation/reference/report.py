@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ipmdae import rivals
 from ipmdae.evaluation import given
 from ipmdae.evaluation.benchmark import Result, anchor_of, in_common, load_all
-from ipmdae.evaluation.intervals import Interval, over_records
+from ipmdae.evaluation.intervals import NOWHERE, Interval, over_records
 from ipmdae.evaluation.reference.scoring import COMMON, INDEPENDENT
 from ipmdae.evaluation.tables import estimate, table
 from ipmdae.files import replacing
@@ -127,6 +127,6 @@ def _leak(results: Sequence[Result]) -> str:
 def _mean(result: Result, values: NDArray[np.float64], noise: str) -> Interval:
     """NaN of a method that diverged: the rest of its windows would flatter it."""
     if result.diverged:
-        return Interval(np.nan, np.nan, np.nan)
+        return NOWHERE
     chosen = result.labels["noise"] == noise
     return over_records(values[chosen], result.record[chosen])

@@ -47,8 +47,8 @@ class ReferenceBenchmark:
     """Classical methods and trained networks on the test windows of protocol P1.
 
     See :class:`ipmdae.evaluation.benchmark.Benchmark`. The records are those of the sorted split. A
-    network goes by its name, which means its newest run of ``ipmdae benchmark train``, or by the
-    folder of a run of the paper's commands.
+    network goes by its name, which means its newest run of ``ipmdae benchmark train`` with the
+    lowest seed, or by the folder of a run of the paper's commands.
 
     Attributes:
         datasets: folder that holds both databases.

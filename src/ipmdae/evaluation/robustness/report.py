@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 
 from ipmdae.engine import model_names
 from ipmdae.evaluation.benchmark import Array, Result, anchor_of, in_common, load_all
-from ipmdae.evaluation.intervals import Interval, over_records
+from ipmdae.evaluation.intervals import NOWHERE, Interval, over_records
 from ipmdae.evaluation.robustness import conditions
 from ipmdae.evaluation.robustness.conditions import AS_IT_IS, CONDITIONS
 from ipmdae.evaluation.robustness.scoring import CLASSICAL
-from ipmdae.evaluation.subjects import outdated
+from ipmdae.evaluation.subjects import warn_of_outdated
 from ipmdae.evaluation.tables import estimate, table
 from ipmdae.files import replacing
 
@@ -67,11 +66,7 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
     stored = load_all(results / FOLDER, [*CLASSICAL, *model_names()])
     if not stored:
         return []
-    for name in outdated(stored):
-        warnings.warn(
-            f"stored results of {name} are of other weights than those that ship: run it again",
-            stacklevel=2,
-        )
+    warn_of_outdated(stored)
     anchor = anchor_of(stored, against, _best_model(stored))
     path = output / "robustness.md"
     with replacing(path) as aside:
@@ -117,7 +112,7 @@ def difference(result: Result, other: Result, condition: str) -> Interval:
 def _mean(values: Array, records: NDArray[np.str_]) -> Interval:
     """The mean of the records' means; none where a method gave no signal for one of the pieces."""
     if np.isnan(values).any():
-        return Interval(np.nan, np.nan, np.nan)
+        return NOWHERE
     return over_records(values, records)
 
 

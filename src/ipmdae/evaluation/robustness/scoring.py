@@ -14,12 +14,12 @@ import numpy as np
 
 from ipmdae.engine import model_names
 from ipmdae.evaluation import metrics
-from ipmdae.evaluation.benchmark import Array, Mapper, Result, spread
+from ipmdae.evaluation.benchmark import Array, Result
 from ipmdae.evaluation.robustness.conditions import AS_IT_IS, CONDITIONS, Case, case
-from ipmdae.evaluation.subject_benchmark import SubjectBenchmark
+from ipmdae.evaluation.subject_benchmark import PieceBenchmark, Scores, of_piece
 from ipmdae.evaluation.subjects import Subject
 from ipmdae.methods import Classical
-from ipmdae.protocols.clinic_test import PIECES, Piece
+from ipmdae.protocols.clinic_test import Piece
 from ipmdae.recording import Recording
 
 MEASURES = ("snr_improvement", "snr")
@@ -27,60 +27,21 @@ MEASURES = ("snr_improvement", "snr")
 CLASSICAL = ("none", "iir", "wavelet", "neurokit")
 """What the models are compared with: nothing, and the best of each kind in protocol clinic."""
 
-_PIECES = 3
-
 
 @dataclass(frozen=True)
-class RobustnessBenchmark(SubjectBenchmark):
+class RobustnessBenchmark(PieceBenchmark):
     """A few pieces under many conditions; see :class:`ipmdae.evaluation.benchmark.Benchmark`."""
 
-    unit = "pieces"
+    most = 3
 
     @property
     def methods(self) -> list[str]:
         """Some classical methods and the models that ship; any other can be named."""
         return [*CLASSICAL, *model_names()]
 
-    def size(self, part: int | None) -> int:
-        """Pieces of all leads."""
-        return len(self.test) // PIECES * min(part or _PIECES, _PIECES)
-
-    def run(
-        self,
-        method: str,
-        *,
-        part: int | None = None,
-        mapper: Mapper = map,
-        done: Callable[[int], None] = lambda pieces: None,
-    ) -> Result:
-        """Clean the pieces under all conditions and score them; an item is a signal.
-
-        Args:
-            method: name of a classical method or of a model, or a model file.
-            part: how many pieces of each lead, evenly spread; by default all three.
-            mapper: what applies a function to pieces.
-            done: called with the number of pieces whenever some more are done.
-        """
-        subject = self.subject(method)
-        pieces = list(self.test.pieces(spread(PIECES, min(part or _PIECES, _PIECES))))
-        scores: list[Array] = []
-        for score in mapper(partial(_scores, subject), pieces):
-            scores.append(score)
-            done(1)
-        each = len(CONDITIONS)
-        values = np.concatenate(scores, axis=1)
-        return Result(
-            method=subject.name,
-            version=subject.version,
-            network=subject.network,
-            total=self.size(None),
-            done=len(pieces),
-            diverged=sum(bool(np.isnan(score[0, 0])) for score in scores),
-            item=np.concatenate([piece.number * each + np.arange(each) for piece in pieces]),
-            record=np.repeat([piece.record for piece in pieces], each),
-            labels={"condition": np.tile(list(CONDITIONS), len(pieces))},
-            values=dict(zip(MEASURES, values, strict=True)),
-        )
+    def scorer(self, subject: Subject) -> Callable[[Piece], Scores]:
+        """What measures a piece under all conditions."""
+        return partial(_score, subject)
 
     def summary(self, result: Result) -> str:
         """Mean improvement of the SNR as it is, and the least under any condition."""
@@ -92,10 +53,16 @@ class RobustnessBenchmark(SubjectBenchmark):
         )
 
 
-def _scores(subject: Subject, piece: Piece) -> Array:
-    """A piece's :data:`MEASURES` under all conditions, (measures, conditions)."""
+def _score(subject: Subject, piece: Piece) -> Scores:
+    """A piece's :data:`MEASURES` under all conditions."""
     cases = [case(piece, condition) for condition in CONDITIONS]
-    return np.stack([measure(part, clean(subject, part)) for part in cases], axis=1)
+    measured = np.stack([measure(part, clean(subject, part)) for part in cases], axis=1)
+    return of_piece(
+        piece,
+        labels={"condition": np.array(list(CONDITIONS))},
+        values=dict(zip(MEASURES, measured, strict=True)),
+        diverged=bool(np.isnan(measured[0, 0])),
+    )
 
 
 def clean(subject: Subject, part: Case) -> Array:
