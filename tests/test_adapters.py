@@ -83,7 +83,7 @@ def test_strips_are_cleaned_each_by_itself() -> None:
 def test_it_stands_in_a_pipeline() -> None:
     strips = ecg(7200)[:, 0].reshape(8, 900)
     labels = np.arange(8) % 2
-    pipeline = make_pipeline(ECGDenoiser(fs=FS), LogisticRegression())
+    pipeline = make_pipeline(ECGDenoiser(fs=FS), LogisticRegression(max_iter=10_000))
     assert pipeline.fit(strips, labels).predict(strips).shape == (8,)
     changed = clone(pipeline).set_params(ecgdenoiser__method="iir")
     assert changed.get_params()["ecgdenoiser__method"] == "iir"
