@@ -74,9 +74,9 @@ _READING = """\
 - The networks that ship and those of others were trained on the same patients and noise, but not
   alike: the former longer, with a loss and with changes of the signals of their own. A row says so
   where the training of another's network did not come to its end.
-- Networks were trained on 10-s windows of other patients and the first 15 min of the same noise
-  records: the same sensors, though not the same noise. How far that carries to other recorders
-  is not measured here.
+- Networks were trained on windows (10 or 20 s) of other patients and the first 15 min of the same
+  noise records: the same sensors, though not the same noise. How far that carries to other
+  recorders is not measured here.
 """
 
 
