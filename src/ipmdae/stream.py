@@ -75,7 +75,7 @@ class Streamer:
             model: name of a shipped model, path of a model file, or a model.
             backend: what runs it, see :func:`ipmdae.engine.open_engine`.
             max_latency: how many seconds a sample may take to come out, by default as many as the
-                model's window has (20 s with the shipped ones). With less the network sees as much
+                model's window has (20 s with the default one). With less the network sees as much
                 of the past and less of what follows a sample, and is run more often; the third
                 notebook measures what that costs. The first seconds of a signal are cleaned with
                 little to go by, though. 0.25 s is the least; at another rate than the network's
