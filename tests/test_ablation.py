@@ -145,7 +145,7 @@ def test_a_study_goes_on_where_it_stopped_and_writes_one_page(
     assert rows[0][6:8] == ["-", "-"]
     assert rows[1][2] < rows[0][2]
     assert "±" in rows[1][6]
-    assert "--seeds 0 1 --epochs 1 --steps 1 --batch_size 4" in page
+    assert "--variants base shared-state --seeds 0 1 --epochs 1 --steps 1 --batch_size 4" in page
 
     before = page
     command.main(flags(tmp_path, "--report", "--seeds", "0", "1"))

@@ -146,7 +146,7 @@ noise, size) is worth more, in the long training of a model that ships, than it 
 Made by
 
 ```
-{command(study, seeds, output)}
+{command(study, lines, seeds, output)}
 ```
 """
 
@@ -182,12 +182,14 @@ def spread(values: Sequence[float], digits: int = 3, *, signed: bool = False) ->
     return mean if len(values) == 1 else f"{mean} ± {number(float(np.std(values, ddof=1)), digits)}"
 
 
-def command(study: Study, seeds: Sequence[int], output: Path) -> str:
+def command(study: Study, lines: Sequence[Line], seeds: Sequence[int], output: Path) -> str:
     """What makes the same study again, from databases in the default folder."""
+    names = [line.variant.name for line in lines]
+    chosen = f"--variants {' '.join(names)} " if len(names) < len(VARIANTS) else ""
     return (
-        f"python -m tools.ablation --use_model {study.model} --seeds {' '.join(map(str, seeds))} "
-        f"--epochs {study.epochs} --steps {study.steps} --batch_size {study.batch_size} "
-        f"--output {output}"
+        f"python -m tools.ablation --use_model {study.model} {chosen}"
+        f"--seeds {' '.join(map(str, seeds))} --epochs {study.epochs} --steps {study.steps} "
+        f"--batch_size {study.batch_size} --output {output}"
     )
 
 
