@@ -34,24 +34,22 @@ def main(arguments: list[str] | None = None) -> None:
     add = parser.add_argument
     add("--use_model", required=True, help="a model of config.yaml")
     add("--version", type=int, required=True, help="number of its run")
-    add("--window", type=float, help="length of windows in use, in s (that of the training)")
     add("--overlap", type=float, default=8.0, help="of the windows, in s")
     add("--to", type=Path, default=WEIGHTS, help="folder to write to")
     args = parser.parse_args(arguments)
     folder = Path(flags.model_entry(args.use_model)["log_dir"]) / f"version_{args.version}"
     path = args.to / f"{args.use_model}.safetensors"
-    write_model(path, released(folder, args.use_model, args.overlap, args.window))
+    write_model(path, released(folder, args.use_model, args.overlap))
     print(f"written to {path} ({path.stat().st_size / 1e6:.2f} MB)")
 
 
-def released(folder: Path, name: str, overlap: float, window: float | None) -> ModelFile:
+def released(folder: Path, name: str, overlap: float) -> ModelFile:
     """The best weights of the run in ``folder``, with what is needed to use and to judge them.
 
     Args:
         folder: of the run.
         name: of the model.
         overlap: of the windows that recordings are cut into, in s.
-        window: their length in s, by default that of the training.
 
     Raises:
         ValueError: the run was trained on windows scaled by the clean signal, so that its network
@@ -71,9 +69,7 @@ def released(folder: Path, name: str, overlap: float, window: float | None) -> M
         name=name,
         architecture=architecture,
         preprocessing=Preprocessing(
-            fs=protocol.fs,
-            window=protocol.window if window is None else round(window * protocol.fs),
-            overlap=round(overlap * protocol.fs),
+            fs=protocol.fs, window=protocol.window, overlap=round(overlap * protocol.fs)
         ),
         card={
             "trained": {

@@ -182,19 +182,18 @@ class ClinicPairs:
         start = min(max(start, 0), len(signal) - augment.reach(self.window, tempo))
         leads = augment.at_tempo(signal, start, self.window, tempo)
         turned: Array = leads[:, [lead]] * np.float32(rng.choice(augment.POLARITIES))
-        if self.augmentation:
-            angle = self.augmentation.angle(rng)
-            projected = turned if angle is None else augment.project(leads, angle)
-            if angle is not None and augment.good_targets(projected.T, qtdb.FS)[0]:
-                return projected
-        return turned
+        angle = self._angle(rng)
+        if angle is None:
+            return turned
+        projected = augment.project(leads, angle)
+        return projected if augment.good_targets(projected.T, qtdb.FS)[0] else turned
 
     def _noise(self, rng: np.random.Generator) -> Array:
         """One kind alone (half of the draws) or all three in random shares, (window, 1)."""
         channel, tempo = rng.integers(self.noise.shape[2]), self._tempo(rng)
         length = augment.reach(self.window, tempo)
         drawn = mixing.draw_pieces(self.noise, length, rng)
-        angle = self.augmentation.angle(rng) if self.augmentation else None
+        angle = self._angle(rng)
         drawn = drawn[..., [channel]] if angle is None else augment.project(drawn, angle)
         pieces = np.stack([augment.at_tempo(piece, 0, self.window, tempo) for piece in drawn])
         weights = rng.dirichlet(np.ones(len(pieces)))
@@ -206,6 +205,9 @@ class ClinicPairs:
 
     def _tempo(self, rng: np.random.Generator) -> float:
         return self.augmentation.tempo(rng) if self.augmentation else 1.0
+
+    def _angle(self, rng: np.random.Generator) -> float | None:
+        return self.augmentation.angle(rng) if self.augmentation else None
 
     def _augmented(
         self, noisy: Array, clean: Array, changes: Augmentation, rng: np.random.Generator
