@@ -24,7 +24,7 @@ class Plain:
     def recognises(self, path: Path) -> bool:
         return path in self.files
 
-    def read(self, path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
+    def read(self, path: Path, *, annotations: bool = True, options: object = None) -> Recording:
         return self.files[path]
 
 

@@ -94,9 +94,9 @@ def test_rows_left_out_are_missing(tmp_path: Path) -> None:
     assert_array_equal(r.signal[:, 0], expected)
 
 
-def test_a_rate_that_contradicts_the_times_is_not_used(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match="time column says 250 Hz; fs=500 is not used"):
-        assert read(tmp_path, "time,II (mV)\n0,1\n.004,2\n.008,3\n", fs=500).fs == 250
+def test_a_stated_rate_overrules_the_times(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="says 250 Hz; fs=500 overrules"):
+        assert read(tmp_path, "time,II (mV)\n0,1\n.004,2\n.008,3\n", fs=500).fs == 500
 
 
 def test_the_start_is_kept(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ipmdae.cleaned import Cleaned
     from ipmdae.cleaning import denoise_file
     from ipmdae.denoiser import Denoiser
-    from ipmdae.formats import read, write
+    from ipmdae.formats import ReadOptions, read, write
     from ipmdae.methods import Method, method_names, open_method
     from ipmdae.quality import Quality
     from ipmdae.recording import Recording
@@ -32,6 +32,7 @@ __all__ = [
     "Details",
     "Method",
     "Quality",
+    "ReadOptions",
     "Recording",
     "Streamer",
     "__version__",
@@ -54,6 +55,7 @@ _HOMES = {
     "Details": "arrays",
     "Method": "methods",
     "Quality": "quality",
+    "ReadOptions": "formats",
     "Recording": "recording",
     "Streamer": "stream",
     "denoise": "arrays",

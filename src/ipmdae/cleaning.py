@@ -15,6 +15,7 @@ from ipmdae import formats
 from ipmdae.cleaned import UNWANTED, check_rate, check_strength, report
 from ipmdae.denoiser import blocks
 from ipmdae.formats import SignalReader
+from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.methods import BlockMethod, Method
 from ipmdae.pipeline.blocks import Block
 from ipmdae.pipeline.survey import Leads, Survey
@@ -64,6 +65,7 @@ def denoise_file(
     progress: Callable[[float], None] | None = None,
     watch: Callable[[int, Block], None] | None = None,
     fs: float | None = None,
+    options: ReadOptions = DEFAULTS,
 ) -> Summary:
     """Clean a file: everything but the signal of the leads is carried along.
 
@@ -79,7 +81,8 @@ def denoise_file(
         leads: names of those to clean, by default all; the others come out untouched.
         progress: is called with the share that is done, 0 to 1.
         watch: is called with the first sample and the content of each block that is written.
-        fs: sampling rate in Hz of a source that does not say it.
+        fs: sampling rate in Hz of the source; short for ``options=ReadOptions(fs=fs)``.
+        options: rate, unit, columns of a source that does not say them, or says them wrongly.
 
     Raises:
         FileNotFoundError: there is no source, or a file that belongs to it is missing.
@@ -91,7 +94,7 @@ def denoise_file(
     source, target = Path(source), Path(target)
     tell = progress or (lambda _: None)
     check_strength(strength)
-    with formats.open_reader(source, fs=fs) as reader:
+    with formats.open_reader(source, fs=fs, options=options) as reader:
         header = reader.info
         check_rate(header.fs)
         known = _surveyed(reader, _unwanted(header, leads, source), tell)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ipmdae.commands.plot import split
+from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
 from ipmdae.console import complain, err, out, print_json
 
 if TYPE_CHECKING:
@@ -78,9 +79,11 @@ def denoise(
     mains: Annotated[
         Mains | None, typer.Option(help="Remove the hum of mains of so many Hz first.")
     ] = None,
-    fs: Annotated[
-        float | None, typer.Option(help="Sampling rate in Hz of files that do not say it.")
-    ] = None,
+    fs: Rate = None,
+    unit: Unit = None,
+    columns: Columns = "",
+    array: Array = None,
+    resample: Resample = False,
     jobs: Annotated[int, typer.Option(min=1, help="Recordings cleaned at once.")] = 1,
     report: Annotated[
         Path | None, typer.Option(help="Write a page about what was done: report.html.")
@@ -119,7 +122,7 @@ def denoise(
         mains=float(mains.value) if mains else None,
         leads=tuple(split(leads) or ()) or None,
         strength=strength,
-        fs=fs,
+        reading=read_options(fs, unit, columns, array, resample),
         resume=resume,
     )
     if Path("-") in recordings or output == "-":
@@ -147,7 +150,7 @@ def denoise(
 
         write_index(report, [entry(outcome) for outcome in outcomes])
     if figure and not outcomes[0].error:
-        draw(plan.jobs[0], figure, fs)
+        draw(plan.jobs[0], figure, settings)
     finish(outcomes, plan.unknown, as_json)
 
 
@@ -233,14 +236,14 @@ def entry(outcome: Outcome) -> Entry:
     )
 
 
-def draw(job: Job, target: Path, fs: float | None) -> None:
+def draw(job: Job, target: Path, settings: Settings) -> None:
     """Draw the first strips of a recording before and after."""
     from ipmdae import figures, formats
     from ipmdae.inspection.files import excerpt
 
     with (
-        formats.open_reader(job.source, fs=fs) as source,
-        formats.open_reader(job.target, fs=fs) as cleaned,
+        formats.open_reader(job.source, options=settings.reading) as source,
+        formats.open_reader(job.target) as cleaned,
     ):
         drawn = figures.before_after(excerpt(source, 0, 10), excerpt(cleaned, 0, 10))
     figures.save(drawn, target)

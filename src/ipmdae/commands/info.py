@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Column, Table
 
+from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
 from ipmdae.console import complain, err, out, print_json
 
 if TYPE_CHECKING:
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
 def info(
     files: Annotated[list[Path], typer.Argument(help="Recordings, of any format.")],
-    fs: Annotated[
-        float | None, typer.Option(help="Sampling rate in Hz of files that do not say it.")
-    ] = None,
+    fs: Rate = None,
+    unit: Unit = None,
+    columns: Columns = "",
+    array: Array = None,
+    resample: Resample = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Tell what a recording holds: leads, amplitudes, gaps, flat parts, hum; and what to look at.
@@ -28,10 +31,14 @@ def info(
     from ipmdae import formats
     from ipmdae.inspection.files import inspect
 
+    options = read_options(fs, unit, columns, array, resample)
     described, failed = [], 0
     for file in files:
         try:
-            with err.status(f"reading {file.name}"), formats.open_reader(file, fs=fs) as reader:
+            with (
+                err.status(f"reading {file.name}"),
+                formats.open_reader(file, options=options) as reader,
+            ):
                 found = inspect(reader)
         except (OSError, ValueError) as error:
             complain("error", str(error))

@@ -13,6 +13,7 @@ from ipmdae.cleaning import Summary, denoise_file
 from ipmdae.commands.observer import Observer
 from ipmdae.console import warnings_into
 from ipmdae.engine import find_model, read_model
+from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.methods import Method, open_method
 from ipmdae.recording import Header
 
@@ -43,7 +44,7 @@ class Settings:
         mains: mains frequency in Hz whose hum is removed first.
         leads: those to clean; all by default.
         strength: share of the noise found that is removed.
-        fs: sampling rate in Hz of files that do not say it.
+        reading: what is stated about the files.
         resume: leave out what is done already.
     """
 
@@ -51,7 +52,7 @@ class Settings:
     mains: float | None = None
     leads: tuple[str, ...] | None = None
     strength: float = 1.0
-    fs: float | None = None
+    reading: ReadOptions = DEFAULTS
     resume: bool = False
 
     def open(self) -> Method:
@@ -114,7 +115,7 @@ def clean(
     outcome = Outcome(job=job)
     try:
         with warnings_into(outcome.warnings):
-            done = result_of(job, settings.fs) if settings.resume else None
+            done = result_of(job, settings.reading) if settings.resume else None
             if done is None:
                 _clean_anew(outcome, settings, method, progress)
             else:
@@ -135,7 +136,7 @@ def _clean_anew(
     """Clean a recording, and write its report if one is wanted."""
     job = outcome.job
     started = time.perf_counter()
-    observer = Observer(_header(job.source, settings.fs) if job.page else None)
+    observer = Observer(_header(job.source, settings.reading) if job.page else None)
     summary = denoise_file(
         job.source,
         job.target,
@@ -144,7 +145,7 @@ def _clean_anew(
         leads=settings.leads,
         progress=progress,
         watch=observer,
-        fs=settings.fs,
+        options=settings.reading,
     )
     outcome.seconds = time.perf_counter() - started
     _describe(outcome, summary.header)
@@ -168,17 +169,17 @@ def _write_page(
         unchanged=summary.unchanged,
         settings=settings.words(),
         spread=observer.spread(),
-        fs=settings.fs,
+        reading=settings.reading,
     )
     write_page(page, subject)
 
 
-def _header(file: Path, fs: float | None) -> Header:
-    with formats.open_reader(file, fs=fs) as reader:
+def _header(file: Path, options: ReadOptions = DEFAULTS) -> Header:
+    with formats.open_reader(file, options=options) as reader:
         return reader.info
 
 
-def result_of(job: Job, fs: float | None = None) -> Header | None:
+def result_of(job: Job, options: ReadOptions = DEFAULTS) -> Header | None:
     """The header of a result that is there, no older than its source, and whole; else ``None``.
 
     Results take their name when they are complete. By which settings one was made is not known.
@@ -189,7 +190,7 @@ def result_of(job: Job, fs: float | None = None) -> Header | None:
     if job.page is not None and not job.page.exists():
         return None
     try:
-        target, source = _header(job.target, fs), _header(job.source, fs)
+        target, source = _header(job.target), _header(job.source, options)
     except (OSError, ValueError):
         return None
     lengths = abs(target.duration - source.duration) <= 1 / source.fs

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
 from ipmdae.console import out, warnings_in_one_line
 
 
@@ -37,9 +38,11 @@ def plot(
         ),
     ] = None,
     leads: Annotated[str, typer.Option(help="Leads to show, with commas between them.")] = "",
-    fs: Annotated[
-        float | None, typer.Option(help="Sampling rate in Hz of a file that does not say it.")
-    ] = None,
+    fs: Rate = None,
+    unit: Unit = None,
+    columns: Columns = "",
+    array: Array = None,
+    resample: Resample = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a picture that is there already.")
     ] = False,
@@ -53,9 +56,10 @@ def plot(
     from ipmdae.quality import quality
 
     target = output or Path(f"{file.stem}.png")
+    options = read_options(fs, unit, columns, array, resample)
     check_picture(target, overwrite)
     with warnings_in_one_line():
-        with formats.open_reader(file, fs=fs) as reader:
+        with formats.open_reader(file, options=options) as reader:
             shown = excerpt(reader, start, seconds)
         figure = figures.ecg_paper(
             shown,

@@ -3,11 +3,14 @@
 A format is a module with ``NAME``, ``SUFFIXES``, ``recognises(path)`` and ``read(path, ...)``; one
 that can be written has ``write(recording, path)`` too. ``open_reader(path)`` and
 ``open_writer(header, path)`` are for files larger than memory: a format without them is read and
-written whole. Readers raise :class:`FormatError` for a file that is there but broken.
+written whole. Readers raise :class:`FormatError` for a file that is there but broken. A format that
+applies reading options other than ``fs`` by itself names them in ``OPTIONS``; for the others
+:func:`~ipmdae.formats.options.overrule` does it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -15,12 +18,14 @@ from typing import Protocol, runtime_checkable
 from ipmdae.formats import clinical, delimited, dicom, edf, matlab, npz, parquet, wfdb
 from ipmdae.formats.blocks import SignalReader, SignalWriter, WholeReader, WholeWriter
 from ipmdae.formats.errors import FormatError
+from ipmdae.formats.options import DEFAULTS, ReadOptions, overrule
 from ipmdae.recording import Header, Recording
 
 __all__ = [
     "FORMATS",
     "Format",
     "FormatError",
+    "ReadOptions",
     "SignalReader",
     "SignalWriter",
     "open_reader",
@@ -39,7 +44,9 @@ class Format(Protocol):
     def recognises(self, path: Path) -> bool:
         """Whether the content of ``path`` is of this format; a missing file is of none."""
 
-    def read(self, path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
+    def read(
+        self, path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS
+    ) -> Recording:
         """Read ``path``; see :func:`ipmdae.formats.read`."""
 
 
@@ -55,7 +62,7 @@ class Writable(Format, Protocol):
 class BlockReadable(Format, Protocol):
     """A format that is read block by block."""
 
-    def open_reader(self, path: Path, *, fs: float | None = None) -> SignalReader:
+    def open_reader(self, path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
         """Open ``path``; see :func:`ipmdae.formats.open_reader`."""
 
 
@@ -72,7 +79,11 @@ FORMATS: tuple[Format, ...] = (wfdb, edf, dicom, parquet, npz, matlab, clinical,
 
 
 def read(
-    path: str | os.PathLike[str], *, annotations: bool = True, fs: float | None = None
+    path: str | os.PathLike[str],
+    *,
+    annotations: bool = True,
+    fs: float | None = None,
+    options: ReadOptions = DEFAULTS,
 ) -> Recording:
     """Read a recording; voltages become mV, whatever unit the file has.
 
@@ -82,34 +93,52 @@ def read(
     Args:
         path: the file.
         annotations: whether to read annotations too.
-        fs: sampling rate in Hz, for a file that does not say it; one that does is believed.
+        fs: sampling rate in Hz; short for ``options=ReadOptions(fs=fs)``.
+        options: rate, unit, columns of a file that does not say them, or says them wrongly.
 
     Raises:
         FileNotFoundError: there is no such file, or another one that belongs to it is missing.
         FormatError: the file is of no known format, or broken.
     """
     path = Path(path).absolute()
-    return _format_of(path).read(path, annotations=annotations, fs=fs)
+    options = _with_rate(options, fs)
+    format = _format_of(path)
+    recording = format.read(path, annotations=annotations, options=options)
+    reader = WholeReader(recording)
+    overruled = overrule(path, reader, options, _heeded(format))
+    if overruled is reader:
+        return recording
+    return Recording.from_header(overruled.info, overruled.read(0, recording.samples))
 
 
-def open_reader(path: str | os.PathLike[str], *, fs: float | None = None) -> SignalReader:
+def open_reader(
+    path: str | os.PathLike[str], *, fs: float | None = None, options: ReadOptions = DEFAULTS
+) -> SignalReader:
     """Open a recording to read it block by block, in memory that does not grow with its length.
 
     A file whose format cannot be read so is read whole, and then given out in blocks.
 
     Args:
         path: the file.
-        fs: sampling rate in Hz, for a file that does not say it; one that does is believed.
+        fs: sampling rate in Hz; short for ``options=ReadOptions(fs=fs)``.
+        options: rate, unit, columns of a file that does not say them, or says them wrongly.
 
     Raises:
         FileNotFoundError: there is no such file, or another one that belongs to it is missing.
         FormatError: the file is of no known format, or broken.
     """
     path = Path(path).absolute()
+    options = _with_rate(options, fs)
     format = _format_of(path)
     if isinstance(format, BlockReadable):
-        return format.open_reader(path, fs=fs)
-    return WholeReader(format.read(path, fs=fs))
+        reader = format.open_reader(path, options=options)
+    else:
+        reader = WholeReader(format.read(path, options=options))
+    try:
+        return overrule(path, reader, options, _heeded(format))
+    except BaseException:
+        reader.__exit__()
+        raise
 
 
 def write(recording: Recording, path: str | os.PathLike[str]) -> None:
@@ -140,6 +169,16 @@ def open_writer(header: Header, path: str | os.PathLike[str]) -> SignalWriter:
     if isinstance(format, BlockWritable):
         return format.open_writer(header, path)
     return WholeWriter(header, path, format.write)
+
+
+def _with_rate(options: ReadOptions, fs: float | None) -> ReadOptions:
+    return options if fs is None else dataclasses.replace(options, fs=fs)
+
+
+def _heeded(format: Format) -> frozenset[str]:
+    """Names of the reading options that a format applies itself, its ``OPTIONS``."""
+    heeded: frozenset[str] = getattr(format, "OPTIONS", frozenset())
+    return heeded
 
 
 def _format_of(path: Path) -> Format:

@@ -13,6 +13,7 @@ from ipmdae.formats import description
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.lead_names import assume_units
 from ipmdae.formats.limits import check_samples
+from ipmdae.formats.options import DEFAULTS, ReadOptions, warn_unit
 from ipmdae.recording import Recording, millivolts
 
 SIGNALS = ("signal", "signals", "p_signal", "ecg", "x", "data", "val", "ecg_signal", "sig")
@@ -23,7 +24,9 @@ _LEADS = ("leads", "lead_names", "sig_name", "channels", "channel_names", "label
 _UNITS = ("units", "unit")
 
 
-def from_arrays(path: Path, arrays: Mapping[str, Any], fs: float | None) -> Recording:
+def from_arrays(
+    path: Path, arrays: Mapping[str, Any], options: ReadOptions = DEFAULTS
+) -> Recording:
     """A recording of arrays by name, in lower or upper case.
 
     ``signal`` (or another of :data:`SIGNALS`) is (time,), (time, leads) or (leads, time): the
@@ -33,13 +36,13 @@ def from_arrays(path: Path, arrays: Mapping[str, Any], fs: float | None) -> Reco
     Args:
         path: the file.
         arrays: its content.
-        fs: rate in Hz where the file does not say it.
+        options: ``fs`` is the rate where the file does not say it, ``array`` names the signal.
 
     Raises:
         FormatError: there is no signal, no rate, or they do not agree.
     """
     named = {name.lower(): value for name, value in arrays.items()}
-    name = signal_name(path, named)
+    name = signal_name(path, named, options.array)
     signal = np.asarray(named[name])
     try:
         if description.KEY in named:
@@ -47,7 +50,7 @@ def from_arrays(path: Path, arrays: Mapping[str, Any], fs: float | None) -> Reco
             return Recording(signal=numbers(path, signal), **known)
         signal = numbers(path, signal)
         signal = signal.T if signal.shape[0] < signal.shape[1] else signal
-        rate = fs if fs is not None else _rate(path, named)
+        rate = _rate(path, named, options.fs)
         count = signal.shape[1]
         leads = _first(named, _LEADS) or [f"lead {i + 1}" for i in range(count)]
         units = _first(named, _UNITS) or [""]
@@ -56,8 +59,12 @@ def from_arrays(path: Path, arrays: Mapping[str, Any], fs: float | None) -> Reco
             raise FormatError(
                 path, f"has {count} leads, but {len(leads)} names and {len(units)} units of them"
             )
-        units = assume_units(path, leads, units)
-        scale = [millivolts(unit) or 1.0 for unit in units]
+        if options.scale:
+            warn_unit(path, units, options)
+            scale, units = [options.scale] * count, ["mV"] * count
+        else:
+            units = assume_units(path, leads, units)
+            scale = [millivolts(unit) or 1.0 for unit in units]
         return Recording(
             signal=signal * scale,
             fs=rate,
@@ -70,12 +77,17 @@ def from_arrays(path: Path, arrays: Mapping[str, Any], fs: float | None) -> Reco
         raise FormatError(path, str(error)) from error
 
 
-def signal_name(path: Path, shapes: Mapping[str, Any]) -> str:
-    """Which of some arrays, by lower-case name, is the signal.
+def signal_name(path: Path, shapes: Mapping[str, Any], wanted: str | None = None) -> str:
+    """Which of some arrays, by lower-case name, is the signal; ``wanted`` overrules.
 
     Raises:
         FormatError: none, or no single one.
     """
+    if wanted is not None:
+        if wanted.lower() in shapes:
+            return wanted.lower()
+        found = ", ".join(sorted(shapes)) or "none"
+        raise FormatError(path, f"has no array called {wanted}; found are {found}"[:300])
     for name in SIGNALS:
         if name in shapes and _is_signal(shapes[name]):
             return name
@@ -110,12 +122,14 @@ def _is_signal(value: Any) -> bool:
     return array.dtype.kind in "fiu" and array.ndim in (1, 2) and longest > 1
 
 
-def _rate(path: Path, named: Mapping[str, Any]) -> float:
+def _rate(path: Path, named: Mapping[str, Any], fallback: float | None) -> float:
     for name in _RATES:
         if name in named:
             value = np.asarray(named[name])
             if value.size == 1 and value.dtype.kind in "fiu":
                 return float(value.reshape(-1)[0])
+    if fallback is not None:
+        return fallback
     raise FormatError(path, "says no sampling rate; give it (fs=, --fs)")
 
 

@@ -16,6 +16,7 @@ from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.lead_names import assume_units
 from ipmdae.formats.limits import check_samples
 from ipmdae.formats.optional import needs
+from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Recording, Resolution, millivolts
 
 __all__ = ["NAME", "SUFFIXES", "read", "recognises"]
@@ -45,7 +46,7 @@ def recognises(path: Path) -> bool:
     )
 
 
-def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
+def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read a file; the leads of the commonest rate and length, the others left out with a warning.
 
     Statements of the device's or a physician's reading become comments. These formats are for
@@ -54,7 +55,7 @@ def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Re
     Args:
         path: the file.
         annotations: not used; these files mark no samples that are read.
-        fs: not used; the file says it.
+        options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
         FileNotFoundError: there is no such file.

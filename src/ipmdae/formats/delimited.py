@@ -22,6 +22,7 @@ from ipmdae.formats.delimited_writer import DelimitedWriter, write
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.lead_names import assume_units
 from ipmdae.formats.limits import check_expansion, check_samples
+from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.times import Timeline
 from ipmdae.recording import Header, Recording, millivolts
 
@@ -39,13 +40,13 @@ def recognises(path: Path) -> bool:
     return False
 
 
-def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
+def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read a table whole; see :func:`open_reader`. It holds no annotations."""
-    with DelimitedReader(path, fs) as reader:
+    with DelimitedReader(path, options) as reader:
         return Recording.from_header(reader.info, reader.read(0, reader.info.samples))
 
 
-def open_reader(path: Path, *, fs: float | None = None) -> SignalReader:
+def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     """Open a table; separator, decimal comma, headings and units are found out.
 
     A time column (``time``, ``t``, ``timestamp``, ``ms``, …, in s unless it says otherwise, or
@@ -55,13 +56,13 @@ def open_reader(path: Path, *, fs: float | None = None) -> SignalReader:
 
     Args:
         path: the file.
-        fs: rate in Hz, where there is no time column.
+        options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
         FileNotFoundError: there is no such file.
         FormatError: it is no table of numbers, or has no rate, or an irregular one.
     """
-    return DelimitedReader(path, fs)
+    return DelimitedReader(path, options)
 
 
 def open_writer(header: Header, path: Path) -> SignalWriter:
@@ -82,9 +83,9 @@ class _Chunk:
 class DelimitedReader(SignalReader):
     """A table that is parsed piece by piece; a first pass counts rows and checks their times."""
 
-    def __init__(self, path: Path, fs: float | None = None) -> None:
+    def __init__(self, path: Path, options: ReadOptions = DEFAULTS) -> None:
         """Scan a table; see :func:`open_reader`."""
-        self._path = path
+        self._path, fs = path, options.fs
         self._layout = layout = sniff(path)
         self._leads, self._time = _parts(path, layout, fs)
         if not self._leads:
@@ -123,11 +124,6 @@ class DelimitedReader(SignalReader):
             return fs
         self._start = self._start or stamps.start
         rate = timeline.rate()
-        if fs is not None and abs(fs - rate) > 1e-3 * rate:
-            warnings.warn(
-                f"{self._path}: its time column says {rate:g} Hz; fs={fs:g} is not used",
-                stacklevel=5,
-            )
         self._places, self._samples = timeline.places(rate)
         check_samples(self._path, self._samples, len(self._leads))
         return rate

@@ -23,6 +23,7 @@ from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.lead_names import assume_units
 from ipmdae.formats.limits import check_samples
 from ipmdae.formats.optional import needs
+from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Recording, Resolution, millivolts
 
 __all__ = ["NAME", "SUFFIXES", "read", "recognises", "write"]
@@ -55,13 +56,13 @@ def recognises(path: Path) -> bool:
         return file.read(132)[128:] == b"DICM"
 
 
-def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
+def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read the longest multiplex group of a waveform; others (median beats) are left out, said so.
 
     Args:
         path: the file.
         annotations: whether to read the annotations that have a position, too.
-        fs: not used; the file says it.
+        options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -22,6 +22,7 @@ from ipmdae.formats.edf_file import COMMENT, ENDS, MAGIC, MISSING, Channel, EdfF
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.lead_names import is_ecg
 from ipmdae.formats.limits import check_samples
+from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.spool import SpoolingWriter
 from ipmdae.passenger import Passenger
 from ipmdae.recording import Annotations, Header, Recording, millivolts
@@ -40,7 +41,7 @@ def recognises(path: Path) -> bool:
         return file.read(8) in MAGIC
 
 
-def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
+def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read a file whole; see :func:`open_reader`."""
     reader = EdfReader(path, annotations=annotations)
     info = reader.info
@@ -49,7 +50,7 @@ def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Re
     return Recording.from_header(dataclasses.replace(info, passengers=kept), signal)
 
 
-def open_reader(path: Path, *, fs: float | None = None) -> SignalReader:
+def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     """Open a file.
 
     Its leads are the signals that are named as ECGs are, or, where none is, all in a unit of
@@ -58,7 +59,7 @@ def open_reader(path: Path, *, fs: float | None = None) -> SignalReader:
 
     Args:
         path: the file.
-        fs: not used; the file says it.
+        options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
         FileNotFoundError: there is no such file.

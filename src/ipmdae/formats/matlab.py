@@ -16,12 +16,14 @@ from ipmdae.formats.arrays import from_arrays
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.limits import check_expansion, check_samples
 from ipmdae.formats.optional import needs
+from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Recording
 
 __all__ = ["NAME", "SUFFIXES", "read", "recognises", "write"]
 
 NAME = "MATLAB"
 SUFFIXES: tuple[str, ...] = (".mat",)
+OPTIONS = frozenset({"array", "unit"})
 
 _MAGIC = b"MATLAB 5.0 MAT-file"
 _MAGIC_HDF5 = b"MATLAB 7.3 MAT-file"
@@ -40,7 +42,7 @@ def recognises(path: Path) -> bool:
         return file.read(19) in (_MAGIC, _MAGIC_HDF5)
 
 
-def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
+def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read arrays; see :func:`ipmdae.formats.arrays.from_arrays` for their names.
 
     PhysioNet's files hold digital samples ``val`` (leads, time), as version 4, and tell their gain
@@ -50,7 +52,7 @@ def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Re
     Args:
         path: the file.
         annotations: whether to read annotations too.
-        fs: rate in Hz, for files that do not say it.
+        options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -67,7 +69,7 @@ def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Re
             warnings.warn(
                 f"{path}: does not say its gain; taken as {_GAIN} steps per mV", stacklevel=3
             )
-    recording = from_arrays(path, arrays, fs)
+    recording = from_arrays(path, arrays, options)
     return recording if annotations else dataclasses.replace(recording, annotations={})
 
 

@@ -17,12 +17,14 @@ from ipmdae.formats.arrays import from_arrays, numbers
 from ipmdae.formats.blocks import SignalReader, WholeReader
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.limits import check_expansion, check_samples
+from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Header, Recording
 
 __all__ = ["NAME", "SUFFIXES", "open_reader", "read", "recognises", "write"]
 
 NAME = "NumPy"
 SUFFIXES: tuple[str, ...] = (".npz", ".npy")
+OPTIONS = frozenset({"array", "unit"})
 
 _MAGIC = b"\x93NUMPY"
 
@@ -44,30 +46,29 @@ def recognises(path: Path) -> bool:
         return path.suffix.lower() == ".npz"
 
 
-def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
+def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read arrays; see :func:`ipmdae.formats.arrays.from_arrays` for their names.
 
     Args:
         path: the file.
         annotations: whether to read annotations too.
-        fs: rate in Hz, for files that do not say it; an ``.npy`` file never does.
+        options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
         FileNotFoundError: there is no such file.
         FormatError: no signal or rate is in it, it is broken, or it holds pickled objects.
     """
     if _is_array(path):
-        signal = _mapped(path)
-        return from_arrays(path, {"signal": signal, **({"fs": fs} if fs else {})}, fs)
-    recording = from_arrays(path, _arrays(path), fs)
+        return from_arrays(path, {"signal": _mapped(path)}, options)
+    recording = from_arrays(path, _arrays(path), options)
     return recording if annotations else dataclasses.replace(recording, annotations={})
 
 
-def open_reader(path: Path, *, fs: float | None = None) -> SignalReader:
+def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     """Open a file; of ``.npy`` files only what is asked for is read, others whole."""
-    if _is_array(path) and fs is not None:
-        return _MappedReader(path, fs)
-    return WholeReader(read(path, fs=fs))
+    if _is_array(path) and options.fs is not None and not options.unit:
+        return _MappedReader(path, options.fs)
+    return WholeReader(read(path, options=options))
 
 
 def write(recording: Recording, path: Path) -> None:

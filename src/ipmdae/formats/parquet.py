@@ -20,6 +20,7 @@ from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.lead_names import assume_units
 from ipmdae.formats.limits import check_expansion, check_samples
 from ipmdae.formats.optional import needs
+from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.times import Timeline
 from ipmdae.recording import Header, Recording, millivolts
 
@@ -41,26 +42,26 @@ def recognises(path: Path) -> bool:
         return file.read(4) == _MAGIC
 
 
-def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
+def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read a table whole; see :func:`open_reader`."""
-    with ParquetReader(path, fs) as reader:
+    with ParquetReader(path, options) as reader:
         info = reader.info if annotations else dataclasses.replace(reader.info, annotations={})
         return Recording.from_header(info, reader.read(0, info.samples))
 
 
-def open_reader(path: Path, *, fs: float | None = None) -> SignalReader:
+def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     """Open a table: ours, or another with a time column and leads, named as in CSV files.
 
     Args:
         path: the file.
-        fs: rate in Hz, for tables without a time column.
+        options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
         FileNotFoundError: there is no such file.
         FormatError: it is broken, or has no columns of numbers, or no rate.
         ModuleNotFoundError: pyarrow is not installed.
     """
-    return ParquetReader(path, fs)
+    return ParquetReader(path, options)
 
 
 def open_writer(header: Header, path: Path) -> SignalWriter:
@@ -83,7 +84,7 @@ def write(recording: Recording, path: Path) -> None:
 class ParquetReader(SignalReader):
     """A table of which the row groups that are asked for are read."""
 
-    def __init__(self, path: Path, fs: float | None = None) -> None:
+    def __init__(self, path: Path, options: ReadOptions = DEFAULTS) -> None:
         """Read the schema, and the time column if the table is not ours."""
         with needs("pyarrow", "Parquet files"):
             import pyarrow.parquet as pq
@@ -95,7 +96,7 @@ class ParquetReader(SignalReader):
         except Exception as error:
             raise FormatError(path, f"the table is broken ({reason(error)})") from error
         try:
-            self._open(fs)
+            self._open(options.fs)
         except BaseException as error:
             self._file.close()
             if isinstance(error, (FormatError, PermissionError)) or not isinstance(

@@ -9,6 +9,7 @@ import wfdb  # type: ignore[import-untyped]
 
 from ipmdae.formats import wfdb_annotations
 from ipmdae.formats.blocks import SignalReader
+from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.wfdb_header import header_path, read_header
 from ipmdae.formats.wfdb_reader import Record, Segments
 from ipmdae.formats.wfdb_writer import open_writer, write
@@ -25,7 +26,7 @@ def recognises(path: Path) -> bool:
     return header_path(path).is_file()
 
 
-def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Recording:
+def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read a record whole; see :func:`open_reader`."""
     header = header_path(path)
     reader = _open(header)
@@ -35,7 +36,7 @@ def read(path: Path, *, annotations: bool = True, fs: float | None = None) -> Re
     return dataclasses.replace(recording, annotations=_annotations(header, recording.fs))
 
 
-def open_reader(path: Path, *, fs: float | None = None) -> SignalReader:
+def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     """Open a record of one or several segments, given by its header's path with or without suffix.
 
     Voltages become mV; other leads keep their unit. Where a record samples its leads at different
@@ -44,7 +45,7 @@ def open_reader(path: Path, *, fs: float | None = None) -> SignalReader:
 
     Args:
         path: the header.
-        fs: not used; a header that does not say its rate means 250 Hz.
+        options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
         FileNotFoundError: the header, a segment's header or a signal file is missing.

@@ -29,8 +29,8 @@ def write_page(path: Path, subject: Subject) -> Inspection:
         OSError: a file cannot be read, or the page not written.
     """
     with (
-        formats.open_reader(subject.source, fs=subject.fs) as noisy,
-        formats.open_reader(subject.target, fs=subject.fs) as cleaned,
+        formats.open_reader(subject.source, options=subject.reading) as noisy,
+        formats.open_reader(subject.target) as cleaned,
     ):
         found = inspect(noisy, cleaned, spread=subject.spread)
         text = _page(subject, found, noisy, cleaned)

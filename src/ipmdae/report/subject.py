@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.methods import Method
 
 
@@ -27,7 +28,7 @@ class Subject:
         settings: how it was cleaned, as texts by name.
         spread: (seconds, leads) mean standard deviation of the error, mV; ``None`` where the
             method tells none.
-        fs: sampling rate in Hz, for files that do not say it.
+        reading: what is stated about the source.
     """
 
     source: Path
@@ -38,4 +39,4 @@ class Subject:
     unchanged: dict[str, str]
     settings: dict[str, str]
     spread: NDArray[np.float64] | None = None
-    fs: float | None = None
+    reading: ReadOptions = DEFAULTS
