@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 from excerpts import FULL, NSTDB, QTDB, needs_full
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ipmdae import formats
 from ipmdae.data import nstdb, qtdb
@@ -43,6 +46,45 @@ def test_noise_is_scored_per_channel_and_keeps_its_parts_apart() -> None:
     bw = noise.signals["bw"]
     np.testing.assert_array_equal(train[0], bw[:15_000])
     np.testing.assert_array_equal(test[0], bw[-15_000:])
+
+
+def half_hour(fs: float = 10.0) -> nstdb.Noise:
+    """Records in which each sample is its own number."""
+    samples = np.arange(round(1805.5 * fs), dtype=np.float32)
+    return nstdb.Noise({kind: np.stack([samples] * 2, axis=1) for kind in nstdb.KINDS}, fs)
+
+
+#: Where each record repeats what it had before, in s.
+REPETITIONS = {"bw": ((627.4, 1806),), "em": ((289, 326), (590, 1806)), "ma": ()}
+
+
+@pytest.mark.parametrize("kind", nstdb.KINDS)
+def test_segments_share_no_noise_and_lie_seconds_apart(kind: str) -> None:
+    noise = half_hour()
+    intervals = []
+    for part in ("train", "validation", "test"):
+        for segment in noise.segments(part)[kind]:
+            assert segment.shape[1] == 2
+            intervals.append((segment[0, 0] / noise.fs, (segment[-1, 0] + 1) / noise.fs))
+    intervals.sort()
+    gaps = [later[0] - earlier[1] for earlier, later in itertools.pairwise(intervals)]
+    assert min(gaps) >= 5
+    for first, last in REPETITIONS[kind]:
+        assert all(end <= first or start >= last for start, end in intervals)
+    assert sum(end - start for start, end in intervals) > 500
+
+
+@given(fs=st.sampled_from((10.0, 12.5)), seconds=st.floats(20, 1700))
+def test_segments_of_an_excerpt_keep_apart(fs: float, seconds: float) -> None:
+    samples = np.arange(round(seconds * fs), dtype=np.float32)
+    noise = nstdb.Noise({kind: np.stack([samples] * 2, axis=1) for kind in nstdb.KINDS}, fs)
+    for kind in nstdb.KINDS:
+        seen = [
+            set(np.concatenate(noise.segments(part)[kind])[:, 0])
+            for part in ("train", "validation", "test")
+        ]
+        assert all(seen)
+        assert sum(map(len, seen)) == len(set.union(*seen))
 
 
 def test_gaps_in_a_training_record_are_refused(tmp_path: Path) -> None:

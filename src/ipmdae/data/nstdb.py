@@ -3,6 +3,10 @@
 Moody, Muldrow and Mark, "A noise stress test for arrhythmia detectors", Computers in Cardiology
 11, 1984; PhysioNet version 1.0.0. The noise records are not calibrated (gain 0 in the header), so
 their unit has no meaning: what uses them scales them.
+
+bw and em are loops: about ten minutes of noise that the half hour repeats (docs/nstdb.md). A split
+by time, as the literature has it (:meth:`Noise.part`), therefore tests on copies of the training
+noise; :meth:`Noise.segments` divides each minute of noise once.
 """
 
 from __future__ import annotations
@@ -25,7 +29,23 @@ KINDS = ("bw", "em", "ma")
 TITLES = {"bw": "baseline wander", "em": "electrode motion", "ma": "muscle artefact"}
 
 Part = Literal["train", "test"]
+SegmentPart = Literal["train", "validation", "test"]
 _HALF_MINUTES = 15
+_HALF_HOUR = 1800.0  # s; the records are 5.6 s longer
+
+#: Intervals in s of the noise in each part of :meth:`Noise.segments`. They lie in the stretches
+#: that hold each noise for the first time (bw 0-627, em 6-289 and 326-588, ma throughout), at least
+#: 5 s from each other, the seams of the loops included. em differs before and after 5 min, so that
+#: both stretches train.
+INTERVALS: dict[str, dict[SegmentPart, tuple[tuple[float, float], ...]]] = {
+    "bw": {"train": ((0, 330),), "validation": ((335, 420),), "test": ((425, 622),)},
+    "em": {
+        "train": ((6, 190), (331, 430)),
+        "validation": ((195, 279),),
+        "test": ((435, 588),),
+    },
+    "ma": {"train": ((0, 600),), "validation": ((605, 1200),), "test": ((1205, 1805),)},
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +69,25 @@ class Noise:
         stacked = np.stack([self.signals[kind] for kind in KINDS])
         samples = min(round(_HALF_MINUTES * 60 * self.fs), stacked.shape[1] // 2)
         return stacked[:, :samples] if part == "train" else stacked[:, -samples:]
+
+    def segments(self, part: SegmentPart) -> dict[str, list[NDArray[np.float32]]]:
+        """Noise of one part that no other part has, nor a repetition of it.
+
+        For each of :data:`KINDS` its stretches, (time, 2 channels) each, at :data:`INTERVALS`.
+        Records shorter than half an hour (an excerpt) are divided in the same proportions, from 0 s
+        to the end of the test part.
+        """
+        return {kind: self._segments(kind, part) for kind in KINDS}
+
+    def _segments(self, kind: str, part: SegmentPart) -> list[NDArray[np.float32]]:
+        signal = self.signals[kind]
+        scale = self.fs
+        if len(signal) < _HALF_HOUR * self.fs:
+            scale = len(signal) / INTERVALS[kind]["test"][-1][1]
+        return [
+            signal[round(first * scale) : round(last * scale)]
+            for first, last in INTERVALS[kind][part]
+        ]
 
 
 def read(folder: Path, kind: str) -> Recording:
