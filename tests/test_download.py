@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from mirror import Answer, Mirror
 
+from ipmdae.data.checksums import is_whole, parse
 from ipmdae.data.download import (
     DATASETS,
     Dataset,
@@ -274,8 +275,8 @@ def test_a_list_that_leads_out_of_the_folder_is_refused(mirror: Mirror, tmp_path
 
 
 def test_unknown_names_and_jobs_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'mitdb': choose from qtdb, nstdb"):
-        download(["qtdb", "mitdb"], tmp_path)
+    with pytest.raises(ValueError, match="'afdb': choose from qtdb, nstdb"):
+        download(["qtdb", "afdb"], tmp_path)
     with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
         download(["qtdb"], tmp_path, jobs=0)
 
@@ -285,3 +286,44 @@ def test_a_missing_database_names_the_command_that_fetches_it(looked_in: str) ->
     message = str(DatasetNotFoundError("nstdb", looked_in))
     assert f"is not in {Path(looked_in)};" in message
     assert message.endswith("ipmdae download qtdb nstdb --to datasets")
+
+
+def test_only_the_training_set_of_the_challenge_is_fetched(tmp_path: Path) -> None:
+    files = {
+        "training/REFERENCE.csv": b"A00001,N\n",
+        "training/A00/A00001.hea": b"A00001 1 300 9000\n",
+        "training2017.zip": b"the same again",
+        "validation/A00001.hea": b"another",
+    }
+    with Mirror("challenge-2017/1.0.0", files).running() as running:
+        (summary,) = download(["cinc2017"], tmp_path, base_url=running.url, retry=RETRY)
+        again = download(["cinc2017"], tmp_path, base_url=running.url, retry=RETRY)[0]
+    folder = tmp_path / "challenge-2017-1.0.0"
+    here = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert here == {"SHA256SUMS.txt", "training/REFERENCE.csv", "training/A00/A00001.hea"}
+    assert (summary.fetched, again.fetched, again.present) == (2, 0, 2)
+    listed = parse((folder / "SHA256SUMS.txt").read_text())
+    assert all(is_whole(folder / name, digest) for name, digest in listed.items())
+
+
+def test_a_mirror_without_the_part_that_is_wanted(tmp_path: Path) -> None:
+    with (
+        Mirror("challenge-2017/1.0.0", {"RECORDS": b"A00001\n"}).running() as running,
+        pytest.raises(DownloadError, match="lists nothing below training/"),
+    ):
+        download(["cinc2017"], tmp_path, base_url=running.url, retry=RETRY)
+    assert not list(tmp_path.rglob("*.hea"))
+
+
+@pytest.mark.parametrize("name", ["mitdb", "cudb"])
+def test_the_other_databases_lie_where_physionet_has_them(name: str, tmp_path: Path) -> None:
+    with Mirror(f"{name}/1.0.0", {"RECORDS": b"100\n"}).running() as running:
+        (summary,) = download([name], tmp_path, base_url=running.url, retry=RETRY)
+    assert (summary.folder / "RECORDS").read_bytes() == b"100\n"
+    assert summary.folder.name == DATASETS[name].folder
+
+
+@pytest.mark.parametrize("inside", ["", "challenge-2017-1.0.0", "challenge-2017-1.0.0/training"])
+def test_a_missing_database_is_fetched_to_where_it_is_looked_for(inside: str) -> None:
+    error = DatasetNotFoundError("cinc2017", Path("somewhere") / inside)
+    assert str(error).endswith("ipmdae download cinc2017 --to somewhere")

@@ -12,8 +12,8 @@ from excerpts import DATASETS, NSTDB, QTDB
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipmdae.data.download import BENCHMARKS, DatasetNotFoundError
 from ipmdae.data.download import DATASETS as DATABASES
-from ipmdae.data.download import DatasetNotFoundError
 from ipmdae.data.pack import differences, pack, signal_file, unpack
 from tools import pack_data
 
@@ -46,7 +46,9 @@ def few(tmp_path: Path) -> Path:
 def test_what_is_unpacked_is_what_was_packed_bit_by_bit(packed: Path, tmp_path: Path) -> None:
     assert unpack(packed, tmp_path) == len(contents(DATASETS))
     assert contents(tmp_path) == contents(DATASETS)
-    assert {path.name for path in tmp_path.iterdir()} == {d.folder for d in DATABASES.values()}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        DATABASES[name].folder for name in BENCHMARKS
+    }
     ours, theirs = (wfdb.rdrecord(str(root / NSTDB.name / "em")) for root in (tmp_path, DATASETS))
     np.testing.assert_array_equal(ours.p_signal, theirs.p_signal)
     assert unpack(packed, tmp_path) == len(contents(DATASETS))

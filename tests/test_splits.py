@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipmdae.data import qtdb, splits
+from ipmdae.data import cinc2017, mitdb, qtdb, splits
 
 ORDERS = splits.names("reference")
 
@@ -52,3 +52,34 @@ def test_unknown_list_is_refused_with_those_that_exist() -> None:
 def test_patients_with_two_records() -> None:
     assert qtdb.patient("sele0122") == qtdb.patient("sele0121")
     assert qtdb.patient("sel100") != qtdb.patient("sel102")
+
+
+def test_arrhythmia_records_train_or_are_kept_for_tests() -> None:
+    parts = [set(splits.load("mitdb", part)) for part in ("train", "development", "reserved")]
+    assert [len(part) for part in parts] == [25, 6, 17]
+    assert len(set.union(*parts)) == 48
+    patients = [{mitdb.patient(record) for record in part} for part in parts]
+    assert len(set.union(*patients)) == sum(map(len, patients)) == 47
+
+
+def test_no_arrhythmia_record_trains_that_tests_in_the_qt_database() -> None:
+    kept = {*splits.load("clinic", "validation"), *splits.load("clinic", "test")}
+    kept |= set(splits.load("deepfilter", "test"))
+    excerpts = {f"sel{number}" for number in mitdb.IN_QTDB}
+    assert excerpts <= set(splits.load("reference", "sorted"))
+    assert {"sel123", "sel233"} <= kept
+    for part in ("train", "development"):
+        assert not {f"sel{number}" for number in splits.load("mitdb", part)} & kept
+    # Records that tests networks in development are in no training list of the QT Database either.
+    developed = {f"sel{number}" for number in splits.load("mitdb", "development")}
+    assert not developed & excerpts
+
+
+def test_what_is_held_back_can_be_drawn_again() -> None:
+    held_back = splits.load("cinc2017", "held_back")
+    names = [f"A{number:05d}" for number in range(1, cinc2017.COUNT + 1)]
+    assert held_back == splits.drawn(names, 0.1)
+    assert len(held_back) == 853
+    people = splits.load("ecgnext", "validation")
+    assert people == sorted(set(people))
+    assert len(people) == 5

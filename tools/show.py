@@ -73,5 +73,5 @@ def run(main: Callable[[], None]) -> None:
     """Run a command, telling of what a user can mend in one line."""
     try:
         main()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ModuleNotFoundError) as error:
         raise SystemExit(f"error: {error}") from error

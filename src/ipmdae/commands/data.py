@@ -38,7 +38,12 @@ def example(
 
 def download(
     names: Annotated[
-        list[str], typer.Argument(help="qtdb (QT Database), nstdb (MIT-BIH Noise Stress Test).")
+        list[str],
+        typer.Argument(
+            help="qtdb (QT Database) and nstdb (MIT-BIH Noise Stress Test) for the benchmarks; "
+            "mitdb (MIT-BIH Arrhythmia), cinc2017 (hand-held, with atrial fibrillation; its "
+            "training set), cudb (ventricular fibrillation)."
+        ),
     ],
     to: Annotated[Path, typer.Option(help="Folder that holds the databases.")] = Path("datasets"),
     base_url: Annotated[

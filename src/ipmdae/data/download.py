@@ -40,6 +40,7 @@ class Dataset:
         title: its full name.
         folder: the name of its folder on this machine, that of PhysioNet's own archive.
         url_path: where it lies below the base URL.
+        part: the folder of it that is fetched, with a slash at its end; empty for all of it.
         licence: under which its files may be used.
         size: of all its files in bytes, about.
     """
@@ -50,7 +51,10 @@ class Dataset:
     url_path: str
     licence: str
     size: int
+    part: str = ""
 
+
+_ODC_BY = "Open Data Commons Attribution License 1.0"
 
 DATASETS = {
     dataset.name: dataset
@@ -60,7 +64,7 @@ DATASETS = {
             title="QT Database",
             folder="qt-database-1.0.0",
             url_path="qtdb/1.0.0",
-            licence="Open Data Commons Attribution License 1.0",
+            licence=_ODC_BY,
             size=87_500_000,
         ),
         Dataset(
@@ -68,11 +72,39 @@ DATASETS = {
             title="MIT-BIH Noise Stress Test Database",
             folder="mit-bih-noise-stress-test-database-1.0.0",
             url_path="nstdb/1.0.0",
-            licence="Open Data Commons Attribution License 1.0",
+            licence=_ODC_BY,
             size=61_000_000,
+        ),
+        Dataset(
+            name="mitdb",
+            title="MIT-BIH Arrhythmia Database",
+            folder="mit-bih-arrhythmia-database-1.0.0",
+            url_path="mitdb/1.0.0",
+            licence=_ODC_BY,
+            size=104_000_000,
+        ),
+        Dataset(
+            name="cinc2017",
+            title="PhysioNet/CinC Challenge 2017",
+            folder="challenge-2017-1.0.0",
+            url_path="challenge-2017/1.0.0",
+            licence=_ODC_BY,
+            size=171_000_000,
+            part="training/",
+        ),
+        Dataset(
+            name="cudb",
+            title="CU Ventricular Tachyarrhythmia Database",
+            folder="cu-ventricular-tachyarrhythmia-database-1.0.0",
+            url_path="cudb/1.0.0",
+            licence=_ODC_BY,
+            size=7_000_000,
         ),
     )
 }
+
+#: What the benchmarks and the published networks need.
+BENCHMARKS = ("qtdb", "nstdb")
 
 Progress = Callable[[Dataset, int, int], None]
 """Called with a database, its bytes here so far, and its bytes in all (an estimate until it is
@@ -84,10 +116,12 @@ class DatasetNotFoundError(FileNotFoundError):
 
     def __init__(self, name: str, looked_in: str | os.PathLike[str]) -> None:
         dataset, looked_in = DATASETS[name], Path(looked_in)
-        to = looked_in.parent if looked_in.name == dataset.folder else looked_in
+        inside = (looked_in, *looked_in.parents)
+        to = next((f.parent for f in inside if f.name == dataset.folder), looked_in)
+        wanted = BENCHMARKS if name in BENCHMARKS else (name,)
         super().__init__(
             f"the {dataset.title} is not in {looked_in}; fetch it with: "
-            f"ipmdae download {' '.join(DATASETS)} --to {shlex.quote(str(to))}"
+            f"ipmdae download {' '.join(wanted)} --to {shlex.quote(str(to))}"
         )
 
 
@@ -170,13 +204,13 @@ def _download_one(
     address, folder = f"{base_url.rstrip('/')}/{dataset.url_path}", to / dataset.folder
     try:
         published = client.fetch_bytes(f"{address}/{CHECKSUMS}")
-        checksums = _checksums(published, address)
+        checksums = _checksums(published, address, dataset.part)
         present = {name for name, sha256 in checksums.items() if is_whole(folder / name, sha256)}
         missing = {name: checksums[name] for name in sorted(checksums.keys() - present)}
         meter = _Meter(dataset, progress, sum((folder / name).stat().st_size for name in present))
         _fetch_all(missing, address, folder, client, jobs, meter)
         with replacing(folder / CHECKSUMS) as aside:
-            aside.write_bytes(published)
+            aside.write_bytes(_list(checksums) if dataset.part else published)
     except TransferError as error:
         raise DownloadError(f"{dataset.name}: {error}") from error
     except OSError as error:
@@ -191,15 +225,24 @@ def _download_one(
     )
 
 
-def _checksums(published: bytes, address: str) -> dict[str, str]:
-    """File name -> digest, from the published list."""
+def _checksums(published: bytes, address: str, part: str) -> dict[str, str]:
+    """File name -> digest, from the published list, of the files below ``part``."""
     try:
-        return parse(published.decode("utf-8", "replace"))
+        checksums = parse(published.decode("utf-8", "replace"))
     except ValueError as error:
         raise DownloadError(
             f"{address}/{CHECKSUMS} is not a list of checksums ({error}); is the base URL right, "
             "and is there a login page in between?"
         ) from error
+    wanted = {name: digest for name, digest in checksums.items() if name.startswith(part)}
+    if not wanted:
+        raise DownloadError(f"{address}/{CHECKSUMS} lists nothing below {part}")
+    return wanted
+
+
+def _list(checksums: dict[str, str]) -> bytes:
+    """The list of what was fetched, as ``sha256sum`` reads it."""
+    return "".join(f"{digest} {name}\n" for name, digest in checksums.items()).encode()
 
 
 def _fetch_all(

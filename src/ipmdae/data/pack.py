@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.data import checksums
-from ipmdae.data.download import CHECKSUMS, DATASETS, DatasetNotFoundError
+from ipmdae.data.download import BENCHMARKS, CHECKSUMS, DATASETS, DatasetNotFoundError
 from ipmdae.files import replacing, replacing_together
 
 _SUFFIXES = (".hea", ".dat", ".atr", ".pu1", ".q1c")
@@ -42,7 +42,7 @@ def pack(datasets: Path, target: Path) -> int:
         DatasetNotFoundError: one of the databases is not in the folder.
         FileNotFoundError: a record has a header and no signals.
     """
-    files = [path for name in DATASETS for path in _files(datasets, name)]
+    files = [path for name in BENCHMARKS for path in _files(datasets, name)]
     digests = []
     with replacing(target) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_BZIP2) as archive:
         for path in files:

@@ -6,6 +6,11 @@ with seed k, so that with the 91 training records of the published protocol no p
 both sides. ``clinic/{train,validation,test}.txt`` are fixed sets, each patient in one of them;
 ``deepfilter/{train,test}.txt`` are the published ones (sele0122, of a test patient, trains);
 ``deepfilter/validation.txt`` are those of the training records that networks are validated on.
+
+The other databases: ``mitdb/{train,development,reserved}.txt`` divide the MIT-BIH Arrhythmia
+Database, ``cinc2017/held_back.txt`` names a tenth of the Challenge's training set and
+``ecgnext/validation.txt`` a fifth of ECGNExT's people, both by :func:`drawn` (seeds 0, 3); what is
+not named trains.
 """
 
 from __future__ import annotations
@@ -37,6 +42,12 @@ def load(protocol: str, name: str) -> list[str]:
     file = resources.files(__name__) / protocol / f"{name}.txt"
     lines = file.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def drawn(names: list[str], share: float, seed: int = 0) -> list[str]:
+    """A share of ``names`` (rounded to whole names), drawn at random, in alphabetical order."""
+    order = np.random.default_rng(seed).permutation(sorted(names))
+    return sorted(str(name) for name in order[: round(share * len(names))])
 
 
 def shuffled_by_patient(records: list[str], seed: int, boundary: int) -> list[str]:
