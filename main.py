@@ -49,6 +49,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="with --protocol clinic: selected targets, and all that may happen to a recording",
     )
     add(
+        "--rhythms",
+        action="store_true",
+        help="with --augment: synthetic and real arrhythmias in the targets, real and synthetic "
+        "motion in the noise; needs the databases mitdb, cinc2017 and ECGNExT as well",
+    )
+    add(
         "--start_from",
         metavar="MODEL",
         help="begin with the weights of a shipped model or a model file (see --recipe tune)",
@@ -88,9 +94,12 @@ def protocol_settings(args: argparse.Namespace) -> dict[str, object]:
     """The arguments of the protocol that the flags name; "clinic" has its own split and SNR."""
     if args.protocol == "reference":
         return flags.reference_settings(args)
+    if args.rhythms and not args.augment:
+        raise ValueError("--rhythms goes with --augment")
     wide = {"augment": True, "snr_range": (-10.0, 25.0)} if args.augment else {}
+    hearts = flags.rhythm_settings(args) if args.rhythms else {}
     folders, window = flags.dataset_folders(args), flags.window_setting(args)
-    return {**folders, **window, **wide, "seed": args.seed}
+    return {**folders, **window, **wide, **hearts, "seed": args.seed}
 
 
 if __name__ == "__main__":

@@ -129,15 +129,17 @@ def low_pass(x: Array, edge: float, fs: float) -> Array:
     return filtered.astype(np.float32)
 
 
-def good_targets(windows: Array, fs: float) -> NDArray[np.bool_]:
+def good_targets(windows: Array, fs: float, wander: float = 0.1) -> NDArray[np.bool_]:
     """Which windows of a recording are clean enough to be what a network should give.
 
     Training towards a "clean" window that holds noise teaches to keep noise. A window is left out
-    if its baseline (below 0.5 Hz) has more than a tenth of the power of its 0.5 to 40 Hz, if it
-    trembles from sample to sample by more than 1 % of its size, or if its size is below 0.2 mV.
+    if its baseline wander is too large, if it trembles from sample to sample by more than 1 % of
+    its size, or if its size is below 0.2 mV.
 
     Args:
         windows: (windows, time), mV.
+        fs: sampling rate in Hz.
+        wander: largest power below 0.5 Hz, relative to that from 0.5 to 40 Hz.
 
     Returns:
         (windows,).
@@ -146,8 +148,8 @@ def good_targets(windows: Array, fs: float) -> NDArray[np.bool_]:
     centred = windows - windows.mean(axis=1, keepdims=True)
     power = np.abs(np.fft.rfft(centred * np.hanning(windows.shape[1]))) ** 2
     frequency = np.fft.rfftfreq(windows.shape[1], 1 / fs)
-    wander = power[:, frequency < 0.5].sum(axis=1)
+    slow = power[:, frequency < 0.5].sum(axis=1)
     ecg = power[:, (frequency >= 0.5) & (frequency < 40)].sum(axis=1)
     tremor = np.median(np.abs(np.diff(windows, n=2, axis=1)), axis=1)
-    good: NDArray[np.bool_] = (wander < 0.1 * ecg) & (tremor < 0.01 * size) & (size > 0.2)
+    good: NDArray[np.bool_] = (slow < wander * ecg) & (tremor < 0.01 * size) & (size > 0.2)
     return good

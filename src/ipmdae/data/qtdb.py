@@ -72,3 +72,14 @@ def read_centred(folder: Path, name: str) -> NDArray[np.float32]:
 def patient(name: str) -> str:
     """The patient of a recording, named by the first of that patient's recordings."""
     return next((mates[0] for mates in PATIENT_MATES if name in mates), name)
+
+
+def r_peaks(folder: Path, name: str) -> NDArray[np.intp]:
+    """Samples of the beats that annotator pu1 found automatically.
+
+    Raises:
+        DatasetNotFoundError: there is no such file.
+    """
+    marks = read_marks(folder, name, "pu1")
+    beats = [at for at, symbol in zip(marks.sample, marks.symbol, strict=True) if symbol == "N"]
+    return np.array(beats, np.intp)

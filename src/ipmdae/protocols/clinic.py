@@ -12,24 +12,48 @@ by the same scale: what is clean comes back as it went in.
 
 With ``augment`` the training set is made for recordings of any kind, not for this test alone:
 targets without noise of their own, a wider range of SNR, and the changes of
-:mod:`ipmdae.data.augment`.
+:mod:`ipmdae.data.augment`. With ``rhythms`` the targets hold other rhythms than the sinus rhythm of
+nearly all of the QT Database: synthetic ones (:mod:`ipmdae.data.rhythms`), and real ones of the
+MIT-BIH Arrhythmia Database and of the CinC 2017 challenge; and motion joins the noise
+(:mod:`ipmdae.data.motion`), so that rhythm and motion are told apart.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.data import augment, mixing, nstdb, qtdb, splits
+from ipmdae.data import augment, cinc2017, ecgnext, mitdb, mixing, motion, nstdb, qtdb, splits
 from ipmdae.data.augment import Augmentation
+from ipmdae.data.rhythms import Beats, Rhythms
 from ipmdae.pipeline.window import robust_scale
 from ipmdae.protocols import Pair
 
 Array = NDArray[np.float32]
+
+NoiseKind = Array | Callable[[int, float, np.random.Generator], Array]
+"""A kind of noise: a signal (time, channels), or a function of length, fs and generator."""
+
+NO_BEATS: Beats = np.empty(0, np.intp)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording to train on.
+
+    Attributes:
+        signal: (time, leads) in mV.
+        beats: samples of its R peaks, as far as known.
+    """
+
+    signal: Array
+    beats: Beats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +68,23 @@ class Clinic:
         clean_share: share of windows to which no noise is added.
         augment: train on selected targets, with all that may happen to a recording.
         projected: with ``augment``, train on leads between those recorded, too.
+        rhythms: share of the training windows with a synthetic rhythm; 0 for none.
+        mitdb_folder, cinc2017_folder: further databases to train on, if any.
+        ecgnext_folder: recordings of motion, which becomes a further kind of noise, if any.
+        target_wander: with ``augment``, largest power of a target below 0.5 Hz, relative to that
+            above; what more wander has is no target.
+        motion: synthetic sway, taps and muscle bursts as further kinds of noise.
         seed: of all that is drawn.
     """
 
     qtdb_folder: Path | str
     nstdb_folder: Path | str
+    mitdb_folder: Path | str | None = None
+    cinc2017_folder: Path | str | None = None
+    ecgnext_folder: Path | str | None = None
+    rhythms: float = 0.0
+    motion: bool = False
+    target_wander: float = 0.1
     time_win: float = 10
     snr_range: tuple[float, float] = (-5.0, 20.0)
     clean_share: float = 0.15
@@ -87,26 +123,71 @@ class Clinic:
 
     def training(self, *, fresh: bool) -> ClinicPairs:
         """Training pairs, anew in each epoch where ``fresh``, else those of the first epoch."""
-        return self._pairs(self.records[0], self._noise()[0], fresh=fresh, select=self.augment)
+        signals = [*self._qtdb(self.records[0]), *self._mitdb(), *self._cinc2017()]
+        return self._pairs(signals, "train", fresh=fresh, select=self.augment)
 
     def validation(self) -> ClinicPairs:
         """Validation pairs: other patients, other noise, always the same draw."""
-        return self._pairs(self.records[1], self._noise()[1], fresh=False, select=False)
+        return self._pairs(self._qtdb(self.records[1]), "validation", fresh=False, select=False)
 
-    def _noise(self) -> tuple[Array, Array]:
-        """Noise to train and to validate with, (kinds, time, channels) each."""
-        noise = nstdb.load(Path(self.nstdb_folder), self.fs).part("train")
-        boundary = round(noise.shape[1] * (1 - VALIDATION_SHARE))
-        return noise[:, :boundary], noise[:, boundary:]
+    def _qtdb(self, records: list[str]) -> list[Source]:
+        folder = Path(self.qtdb_folder)
+        return [
+            Source(qtdb.read_centred(folder, name), qtdb.r_peaks(folder, name) if self.rhythms else NO_BEATS)
+            for name in records
+        ]
 
-    def _pairs(self, records: list[str], noise: Array, *, fresh: bool, select: bool) -> ClinicPairs:
-        signals = [qtdb.read_centred(Path(self.qtdb_folder), name) for name in records]
+    def _mitdb(self) -> list[Source]:
+        if self.mitdb_folder is None:
+            return []
+        folder = Path(self.mitdb_folder)
+        return [
+            Source(*mitdb.read_centred(folder, name, self.fs))
+            for name in mitdb.training_records(folder)
+        ]
+
+    def _cinc2017(self) -> list[Source]:
+        if self.cinc2017_folder is None:
+            return []
+        folder = Path(self.cinc2017_folder)
+        signals = (
+            cinc2017.read_centred(folder, name, self.fs)
+            for name in cinc2017.training_records(folder)
+        )
+        return [Source(signal, NO_BEATS) for signal in signals if len(signal) >= self.window]
+
+    def _noise(self, part: Literal["train", "validation"]) -> list[tuple[NoiseKind, float]]:
+        """Kinds of noise to train or validate with, and how often each is drawn, relatively."""
+        noise = nstdb.load(Path(self.nstdb_folder), self.fs).segments(part)
+        weights = (1.0, 2.0, 1.5) if self.motion else (1.0, 1.0, 1.0)
+        kinds: list[tuple[NoiseKind, float]] = [
+            (np.concatenate(noise[kind]), weight)
+            for kind, weight in zip(nstdb.KINDS, weights, strict=True)
+        ]
+        if self.ecgnext_folder is not None:
+            folder = Path(self.ecgnext_folder)
+            subjects, _ = ecgnext.subjects(folder)
+            some = subjects[:-2] if part == "train" else subjects[-2:]
+            kinds.append((np.concatenate(motion.wrist_noise(folder, some, self.fs)), 1.5))
+        if self.motion:
+            kinds += [(motion.sway, 1.0), (motion.taps, 1.0)]
+        return kinds
+
+    def _pairs(
+        self,
+        signals: list[Source],
+        part: Literal["train", "validation"],
+        *,
+        fresh: bool,
+        select: bool,
+    ) -> ClinicPairs:
         return ClinicPairs(
-            recordings=signals,
-            noise=noise,
+            sources=signals,
+            noise=self._noise(part),
             window=self.window,
             augmentation=self._augmentation(select) if self.augment else None,
-            select=select,
+            rhythms=Rhythms(fs=self.fs, share=self.rhythms) if self.rhythms else None,
+            select=self.target_wander if select else None,
             snr_range=self.snr_range,
             clean_share=self.clean_share,
             seed=self.seed,
@@ -124,17 +205,21 @@ class ClinicPairs:
     """Pairs drawn from single leads: a place, a polarity, a mixture of noise and an SNR.
 
     Attributes:
-        recordings: signals in mV, (time, 2) each.
-        noise: (kinds, time, channels).
+        sources: recordings to cut windows from.
+        noise: each kind as a signal (time, channels) or as a function that synthesises it, and how
+            often it is drawn, relatively.
         augmentation: what else may happen to the signal, if anything.
-        select: only windows that are clean enough to be a target.
+        rhythms: what rhythms targets are given, if any.
+        select: only windows with at most this share of wander, see
+            :func:`ipmdae.data.augment.good_targets`; ``None`` for all windows.
     """
 
-    recordings: list[Array]
-    noise: Array
+    sources: list[Source]
+    noise: list[tuple[NoiseKind, float]]
     window: int
     augmentation: Augmentation | None
-    select: bool
+    rhythms: Rhythms | None
+    select: float | None
     snr_range: tuple[float, float]
     clean_share: float
     seed: int
@@ -144,12 +229,12 @@ class ClinicPairs:
     def _starts(self) -> list[tuple[int, int, int]]:
         """Recording, lead and first sample of each window."""
         places = []
-        for recording, signal in enumerate(self.recordings):
-            windows = mixing.cut(signal, self.window)
-            for lead in range(signal.shape[1]):
+        for recording, source in enumerate(self.sources):
+            windows = mixing.cut(source.signal, self.window)
+            for lead in range(source.signal.shape[1]):
                 good = np.ones(len(windows), np.bool_)
-                if self.select:
-                    good = augment.good_targets(windows[..., lead], qtdb.FS)
+                if self.select is not None:
+                    good = augment.good_targets(windows[..., lead], qtdb.FS, self.select)
                 places += [(recording, lead, int(i) * self.window) for i in np.flatnonzero(good)]
         return places
 
@@ -163,7 +248,9 @@ class ClinicPairs:
 
     def draw(self, index: int, epoch: int = 0) -> Pair:
         rng = np.random.default_rng((self.seed, epoch if self.fresh else 0, index))
-        clean = self._window(index, rng)
+        clean, beats = self._window(index, rng)
+        if self.rhythms:
+            clean = self.rhythms.apply(clean - np.median(clean), beats, rng)
         noisy = clean
         if rng.random() >= self.clean_share:
             noisy = mixing.mix(
@@ -174,34 +261,50 @@ class ClinicPairs:
         noisy, _, scale = robust_scale(noisy[np.newaxis])
         return noisy[0], (clean - np.median(clean, axis=0)) / scale[0]
 
-    def _window(self, index: int, rng: np.random.Generator) -> Array:
+    def _window(self, index: int, rng: np.random.Generator) -> tuple[Array, Beats]:
+        """A window (time, 1), and the samples of the R peaks in it."""
         recording, lead, start = self._starts[index]
-        signal = self.recordings[recording]
-        tempo = self._tempo(rng)
+        source = self.sources[recording]
+        tempo = min(self._tempo(rng), (len(source.signal) - 1) / self.window)
         start += int(rng.integers(-(self.window // 2), self.window // 2 + 1))
-        start = min(max(start, 0), len(signal) - augment.reach(self.window, tempo))
-        leads = augment.at_tempo(signal, start, self.window, tempo)
+        start = max(min(start, len(source.signal) - augment.reach(self.window, tempo)), 0)
+        leads = augment.at_tempo(source.signal, start, self.window, tempo)
+        beats = ((source.beats - start) / tempo).astype(np.intp)
+        beats = beats[(beats >= 0) & (beats < self.window)]
         turned: Array = leads[:, [lead]] * np.float32(rng.choice(augment.POLARITIES))
         angle = self._angle(rng)
-        if angle is None:
-            return turned
+        if angle is None or leads.shape[1] < 2:
+            return turned, beats
         projected = augment.project(leads, angle)
-        return projected if augment.good_targets(projected.T, qtdb.FS)[0] else turned
+        wander = 0.1 if self.select is None else self.select
+        good = augment.good_targets(projected.T, qtdb.FS, wander)[0]
+        return (projected if good else turned), beats
 
     def _noise(self, rng: np.random.Generator) -> Array:
-        """One kind alone (half of the draws) or all three in random shares, (window, 1)."""
-        channel, tempo = rng.integers(self.noise.shape[2]), self._tempo(rng)
-        length = augment.reach(self.window, tempo)
-        drawn = mixing.draw_pieces(self.noise, length, rng)
-        angle = self._angle(rng)
-        drawn = drawn[..., [channel]] if angle is None else augment.project(drawn, angle)
-        pieces = np.stack([augment.at_tempo(piece, 0, self.window, tempo) for piece in drawn])
-        weights = rng.dirichlet(np.ones(len(pieces)))
+        """One kind alone (half of the draws) or all in random shares, (window, 1)."""
+        kinds, often = zip(*self.noise, strict=True)
+        weights = rng.dirichlet(np.ones(len(kinds)))
         if rng.random() < 0.5:
-            weights = np.eye(len(pieces))[rng.integers(len(pieces))]
-        deviation = pieces.std(axis=1, keepdims=True) + np.float32(1e-6)
-        mixture: Array = np.tensordot(weights.astype(np.float32), pieces / deviation, axes=1)
+            weights = np.eye(len(kinds))[rng.choice(len(kinds), p=np.array(often) / sum(often))]
+        mixture = np.zeros((self.window, 1), np.float32)
+        for kind, weight in zip(kinds, weights, strict=True):
+            if weight > 0:
+                piece = self._piece(kind, rng)
+                mixture += np.float32(weight) * piece / (piece.std() + np.float32(1e-6))
         return mixture
+
+    def _piece(self, kind: NoiseKind, rng: np.random.Generator) -> Array:
+        """A window of one kind of noise, (window, 1)."""
+        if callable(kind):
+            return kind(self.window, qtdb.FS, rng)
+        tempo, angle = self._tempo(rng), self._angle(rng)
+        drawn = mixing.draw_pieces(kind[np.newaxis], augment.reach(self.window, tempo), rng)[0]
+        channels = drawn.shape[1]
+        if angle is None or channels < 2:
+            drawn = drawn[:, [rng.integers(channels)]]
+        else:
+            drawn = augment.project(drawn, angle)
+        return augment.at_tempo(drawn, 0, self.window, tempo)
 
     def _tempo(self, rng: np.random.Generator) -> float:
         return self.augmentation.tempo(rng) if self.augmentation else 1.0
@@ -220,7 +323,3 @@ class ClinicPairs:
         if rng.random() < changes.noise_only:
             noisy, clean = noisy - clean, np.zeros_like(clean)
         return changes.disturb(noisy, size, rng), clean
-
-
-#: Share of the first 15 min of noise that validates: two and a half minutes.
-VALIDATION_SHARE = 1 / 6

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 import yaml
 
-from ipmdae.data import nstdb, splits
+from ipmdae.data import cinc2017, ecgnext, mitdb, nstdb, splits
 from ipmdae.protocols.reference import Reference
 
 CONFIG = Path("config.yaml")
@@ -115,4 +115,17 @@ def dataset_folders(arguments: argparse.Namespace) -> dict[str, str]:
     return {
         "qtdb_folder": str(root / arguments.dataset_name_path),
         "nstdb_folder": str(root / nstdb.FOLDER),
+    }
+
+
+def rhythm_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Protocol settings that put rhythms into the targets and motion into the noise."""
+    root: Path = arguments.dataset_root_path
+    return {
+        "mitdb_folder": str(root / mitdb.FOLDER),
+        "cinc2017_folder": str(root / cinc2017.FOLDER),
+        "ecgnext_folder": str(root / ecgnext.FOLDER),
+        "rhythms": 0.55,
+        "motion": True,
+        "target_wander": 0.05,
     }

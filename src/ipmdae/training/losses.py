@@ -16,6 +16,12 @@ _FLOOR = 0.1
 _SLOPE = 0.25
 """Weight of the slope's error, which holds the QRS complex, beside that of the values."""
 
+_PIECE = 50
+"""Samples of the pieces that :func:`local` weighs alike: 0.2 s at 250 Hz."""
+
+_LOCAL = 0.5
+"""Weight of the pieces' errors."""
+
 _UNCERTAINTY = 0.05
 """Weight of the uncertainty's likelihood."""
 
@@ -65,4 +71,17 @@ def _unlikelihood(output: Tensor, clean: Tensor) -> Tensor:
     return _UNCERTAINTY * likelihood.mean()
 
 
-LOSSES: dict[str, Loss] = {"mse": mse, "relative": relative}
+def local(output: Tensor, clean: Tensor) -> Tensor:
+    """:func:`relative`, and the root mean square errors of short pieces, averaged.
+
+    In the root mean square of a window the QRS complexes count almost alone. The mean over pieces of
+    :data:`_PIECE` samples counts an error by how long it lasts, so that what lies between the beats
+    (P, f and flutter waves, the ST segment) weighs as much as they do.
+    """
+    error = output[..., : clean.shape[2]] - clean
+    pieces = error[:, : error.shape[1] // _PIECE * _PIECE].unflatten(1, (-1, _PIECE))
+    of_pieces = torch.sqrt(pieces.square().mean(dim=2) + 1e-4).mean(dim=1) / _size(clean)
+    return relative(output, clean) + _LOCAL * of_pieces.mean()
+
+
+LOSSES: dict[str, Loss] = {"mse": mse, "relative": relative, "local": local}

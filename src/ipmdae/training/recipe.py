@@ -22,7 +22,7 @@ class Recipe:
         fresh_noise: draw windows and noise anew in each epoch.
         ema: decay of the exponential moving average of the weights that is validated and kept.
         clip_norm: largest norm of the gradient.
-        loss: ``mse``, or ``relative``, see :mod:`ipmdae.training.losses`.
+        loss: ``mse``, ``relative`` or ``local``, see :mod:`ipmdae.training.losses`.
         steps: of an epoch at most, for short studies; by default all of its windows.
     """
 
@@ -37,7 +37,7 @@ class Recipe:
     fresh_noise: bool = False
     ema: float | None = None
     clip_norm: float | None = None
-    loss: Literal["mse", "relative"] = "mse"
+    loss: Literal["mse", "relative", "local"] = "mse"
     steps: int | None = None
 
 
@@ -64,6 +64,9 @@ RELEASE = replace(MODERN, name="release", epochs=28, warmup=0.03, ema=0.999, los
 #: For a network that was trained before, to go on from its weights; for windows twice as long.
 TUNE = replace(RELEASE, name="tune", learning_rate=1e-3, epochs=30, batch_size=16)
 
+#: For rhythms: small waves between the beats count.
+HEARTS = replace(TUNE, name="hearts", epochs=20, loss="local")
+
 #: For ours on single beats, of which a pass has many.
 BEATS = replace(RELEASE, name="beats", learning_rate=4e-3, epochs=10, batch_size=64)
 
@@ -81,7 +84,7 @@ RIVAL = Recipe(
     clip_norm=1.0,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN, RELEASE, TUNE, BEATS, RIVAL)}
+RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN, RELEASE, TUNE, HEARTS, BEATS, RIVAL)}
 
 
 def get(name: str) -> Recipe:
