@@ -1,0 +1,218 @@
+"""The guard: what a network removes without evidence of noise is given back.
+
+It works window by window on the network's input and output, needs no training, and does three
+things. Where little is removed above 0.7 Hz all along, as in a recording with baseline wander
+alone, everything above 0.7 Hz is given back: f waves, P waves and single ectopic beats come through
+unchanged. Where what is removed is periodic at 3 to 10 Hz, as flutter is and noise hardly ever, it
+is given back too, and marked as an altered rhythm. Where the network's own uncertainty is large
+beside the ECG, its output is replaced by that of a band-pass filter, so that a QRS complex under
+strong noise is never flattened.
+
+Arrays are windows (batch, time, leads) in mV about zero, float32, of any length.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.safeguards import Safeguards
+
+Array = NDArray[np.float32]
+
+DOUBT = 0.1
+"""Standard deviation of the network's error, relative to the height of the QRS complex, from which
+on its output is not trusted: a P wave is about that high."""
+
+_SPLIT = (0.5, 0.9)
+"""Band in Hz in which what is removed goes over from baseline wander to what the guard watches."""
+
+_CLASSICAL = ((0.4, 0.6), (35.0, 45.0))
+"""Edges in Hz of the band-pass filter for what is not trusted."""
+
+_CHUNK = 0.25
+"""Seconds of which the root mean square of what is removed is taken."""
+
+_SPAN = 6.0
+"""Seconds over which the guard takes a percentile of those."""
+
+_PERCENTILE = 0.4
+"""A burst that is shorter than three fifths of the span does not count as noise all along."""
+
+_PERIODIC = (3.0, 10.0)
+"""Frequencies in Hz of flutter and fibrillation."""
+
+_NARROW = 0.6
+"""Half width in Hz of the line that a periodic rhythm is."""
+
+_CONCENTRATION = 0.6
+"""Share of the power from 2 to 20 Hz in that line from which on what is removed is periodic."""
+
+_SMALLEST = 0.05
+"""Least height of a QRS complex in mV by which anything is measured: an ECG is not smaller."""
+
+
+class Guarded(NamedTuple):
+    """A batch of guarded windows; all (batch, time, leads).
+
+    Attributes:
+        signal: the result, mV.
+        gain: share of what was removed above 0.7 Hz that was given back, 0 to 1.
+        doubt: uncertainty by the bound of :data:`DOUBT`; from 1 on the network is not trusted. 0
+            where the network states no uncertainty.
+        altered: 1 where a periodic part of what was removed has been given back, else 0.
+    """
+
+    signal: Array
+    gain: Array
+    doubt: Array
+    altered: Array
+
+
+def guard(noisy: Array, cleaned: Array, sd: Array | None, fs: float, limits: Safeguards) -> Guarded:
+    """Give back what a network removed without evidence, and replace what is not trusted.
+
+    Args:
+        noisy: what went into the network.
+        cleaned: what came out.
+        sd: standard deviation of its error, where it states one.
+        fs: sampling rate in Hz.
+        limits: how far to go.
+    """
+    shape = noisy.shape
+    x, y = _rows(noisy), _rows(cleaned)
+    removed = x - y
+    fast = removed - _filtered(removed, fs, (_SPLIT,), low_pass=True)
+    size = np.maximum(_size(y, fs), np.float32(_SMALLEST))
+    gain = _gain(fast, size, fs, limits.guard)
+    given = gain * fast
+    periodic, altered = _periodic(fast - given, size, fs)
+    signal = y + given + periodic
+    doubt = np.zeros_like(y)
+    if sd is not None:
+        doubt = _smooth(_rows(sd), round(fs)) / (DOUBT * size)
+        if limits.unreadable == "classical":
+            weight = _smooth(_widened(doubt >= 1, round(fs / 2)), round(fs / 2))
+            some = weight.any(axis=1)
+            if some.any():
+                band = _filtered(x[some], fs, _CLASSICAL)
+                signal[some] += weight[some] * (band - signal[some])
+    return Guarded(*(_windows(part, shape) for part in (signal, gain, doubt, altered)))
+
+
+def _rows(windows: Array) -> Array:
+    """(batch, time, leads) -> (batch · leads, time)."""
+    return np.ascontiguousarray(windows.swapaxes(1, 2)).reshape(-1, windows.shape[1])
+
+
+def _windows(rows: Array, shape: tuple[int, ...]) -> Array:
+    """The inverse of :func:`_rows`."""
+    batch, time, leads = shape
+    return rows.reshape(batch, leads, time).swapaxes(1, 2)
+
+
+def _filtered(
+    rows: Array,
+    fs: float,
+    edges: tuple[tuple[float, float], ...],
+    *,
+    low_pass: bool = False,
+) -> Array:
+    """Filter (rows, time) with zero phase and raised cosines between pairs of edges in Hz.
+
+    One pair makes a low-pass, two a band-pass. Both ends go on by their point reflection.
+    """
+    time = rows.shape[1]
+    margin = min(round(2 * fs), time - 1)
+    extended = np.pad(rows, ((0, 0), (margin, margin)), mode="reflect", reflect_type="odd")
+    frequency = np.fft.rfftfreq(extended.shape[1], 1 / fs)
+    rises = [
+        np.sin(np.pi / 2 * np.clip((frequency - low) / (high - low), 0, 1)) ** 2
+        for low, high in edges
+    ]
+    response = 1 - rises[0] if low_pass else rises[0] * (1 - rises[1])
+    spectrum = np.fft.rfft(extended) * response
+    result: Array = np.fft.irfft(spectrum, extended.shape[1]).astype(np.float32)
+    return result[:, margin : margin + time]
+
+
+def _size(y: Array, fs: float) -> Array:
+    """Height of the QRS complex in each row, (rows, 1): median of the seconds' ranges."""
+    second = min(round(fs), y.shape[1])
+    seconds = y[:, : y.shape[1] // second * second].reshape(len(y), -1, second)
+    size: Array = np.median(np.ptp(seconds, axis=2), axis=1, keepdims=True)
+    return size
+
+
+def _gain(fast: Array, size: Array, fs: float, limit: float) -> Array:
+    """Share of what was removed above 0.7 Hz that is given back, (rows, time)."""
+    if limit == 0:
+        return np.zeros_like(fast)
+    if np.isinf(limit):
+        return np.ones_like(fast)
+    chunk = max(round(_CHUNK * fs), 1)
+    rows, time = fast.shape
+    count = max(time // chunk, 1)
+    chunks = fast[:, : count * chunk].reshape(rows, count, -1)
+    level = np.sqrt(np.square(chunks).mean(axis=2)) / size
+    reach = min(round(_SPAN / _CHUNK / 2), count - 1)
+    around = np.lib.stride_tricks.sliding_window_view(
+        np.pad(level, ((0, 0), (reach, reach)), mode="reflect" if count > 1 else "edge"),
+        2 * reach + 1,
+        axis=1,
+    )
+    k = int(_PERCENTILE * (2 * reach + 1))
+    noise = np.partition(around, k, axis=2)[..., k]
+    share = np.clip((limit - noise) / (limit * 2 / 3), 0, 1).astype(np.float32)
+    padded = np.repeat(share, chunk, axis=1)
+    padded = np.pad(padded, ((0, 0), (0, max(time - padded.shape[1], 0))), mode="edge")[:, :time]
+    return _smooth(padded, 2 * chunk)
+
+
+def _periodic(fast: Array, size: Array, fs: float) -> tuple[Array, Array]:
+    """The periodic part of what is removed (rows, time) where it dominates, and where that is."""
+    time = fast.shape[1]
+    none = np.zeros_like(fast)
+    if time < 4 * fs:
+        return none, none.copy()
+    spectrum = np.fft.rfft(fast * np.hanning(time).astype(np.float32))
+    frequency = np.fft.rfftfreq(time, 1 / fs)
+    power = np.square(np.abs(spectrum))
+    total = power[:, (frequency >= 2) & (frequency <= 20)].sum(axis=1)
+    width = max(round(_NARROW * time / fs), 1)
+    summed = np.cumsum(np.pad(power, ((0, 0), (width + 1, width))), axis=1)
+    line = summed[:, 2 * width + 1 :] - summed[:, : -2 * width - 1]
+    line[:, (frequency < _PERIODIC[0]) | (frequency > _PERIODIC[1])] = 0
+    peak = line.argmax(axis=1)
+    strongest = line[np.arange(len(line)), peak]
+    # Power of a line under a Hann window: three eighths of its mean square.
+    level = np.sqrt(strongest * 2 / (3 / 8) / time**2)
+    found = (strongest > _CONCENTRATION * total) & (level > 0.01 * size[:, 0])
+    altered = none.copy()
+    for i in np.flatnonzero(found):
+        own = np.fft.rfft(fast[i])
+        kept = np.zeros(len(own), bool)
+        for harmonic in (1, 2, 3):
+            centre = harmonic * frequency[peak[i]]
+            kept |= np.abs(frequency - centre) <= harmonic * _NARROW
+        none[i] = np.fft.irfft(own * kept, time)
+        altered[i] = 1
+    return none, altered
+
+
+def _widened(where: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Extend what is true in (rows, time) by so many samples on both sides."""
+    total = np.cumsum(np.pad(where, ((0, 0), (reach + 1, reach))), axis=1, dtype=np.int32)
+    widened: NDArray[np.bool_] = total[:, 2 * reach + 1 :] > total[:, : -2 * reach - 1]
+    return widened
+
+
+def _smooth(x: NDArray[np.float32] | NDArray[np.bool_], length: int) -> Array:
+    """Moving average of (rows, time) over an odd number of samples, its ends held."""
+    reach = length // 2
+    padded = np.pad(x.astype(np.float64), ((0, 0), (reach + 1, reach)), mode="edge")
+    total = np.cumsum(padded, axis=1)
+    average: Array = ((total[:, 2 * reach + 1 :] - total[:, : -2 * reach - 1]) / (2 * reach + 1))
+    return average.astype(np.float32)
