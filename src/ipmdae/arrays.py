@@ -17,8 +17,9 @@ from ipmdae.denoiser import DEFAULT_MODEL
 from ipmdae.engine import ModelFile
 from ipmdae.methods import Method, open_method
 from ipmdae.pipeline.window import MIN_SPREAD
-from ipmdae.quality import AMPLITUDES, quality
+from ipmdae.quality import AMPLITUDES, GRADES, Grade, Reason, quality
 from ipmdae.recording import Recording
+from ipmdae.safeguards import strength_of
 
 Array = TypeVar("Array")
 
@@ -37,13 +38,17 @@ class Details(Generic[Array]):
             same kind and shape; NaN where nothing was cleaned. ``None`` for a method that does not
             tell.
         readable: a NumPy array of bool, in the shape of the input: where the cleaned ECG can be
-            read, told second by second; see :mod:`ipmdae.quality`.
+            read, second by second: its grade is better than unusable.
+        grade: a NumPy array of uint8, likewise: a :class:`ipmdae.quality.Grade` each.
+        reason: a NumPy array of uint8, likewise: a :class:`ipmdae.quality.Reason` each.
     """
 
     cleaned: Array
     removed: Array
     uncertainty: Array | None
     readable: NDArray[np.bool_]
+    grade: NDArray[np.uint8]
+    reason: NDArray[np.uint8]
 
 
 @overload
@@ -54,6 +59,10 @@ def denoise(
     method: str | os.PathLike[str] | ModelFile | Method = DEFAULT_MODEL,
     strength: float = 1.0,
     mains: float | None = None,
+    mode: str | None = None,
+    unreadable: str | None = None,
+    max_attenuation_db: float | None = None,
+    consistent_leads: bool = True,
     leads: Sequence[Hashable] | None = None,
     return_details: Literal[False] = False,
     backend: str = "auto",
@@ -68,6 +77,10 @@ def denoise(
     method: str | os.PathLike[str] | ModelFile | Method = DEFAULT_MODEL,
     strength: float = 1.0,
     mains: float | None = None,
+    mode: str | None = None,
+    unreadable: str | None = None,
+    max_attenuation_db: float | None = None,
+    consistent_leads: bool = True,
     leads: Sequence[Hashable] | None = None,
     return_details: Literal[True],
     backend: str = "auto",
@@ -81,6 +94,10 @@ def denoise(
     method: str | os.PathLike[str] | ModelFile | Method = DEFAULT_MODEL,
     strength: float = 1.0,
     mains: float | None = None,
+    mode: str | None = None,
+    unreadable: str | None = None,
+    max_attenuation_db: float | None = None,
+    consistent_leads: bool = True,
     leads: Sequence[Hashable] | None = None,
     return_details: bool = False,
     backend: str = "auto",
@@ -98,7 +115,15 @@ def denoise(
         fs: sampling rate in Hz, 60 to 4000.
         method: a network by name or file, or a classical method; see :func:`ipmdae.method_names`.
         strength: share of the noise found that is removed, 0 to 1.
-        mains: 50 or 60 (Hz) to remove powerline hum first.
+        mains: 50 or 60 (Hz) to remove powerline interference first.
+        mode: what a network may change: ``"diagnostic"``, ``"monitoring"`` (the default),
+            ``"beats"`` or ``"gentle"`` (baseline wander alone); see
+            :data:`ipmdae.safeguards.MODES`.
+        unreadable: what stands where a network is not trusted: ``"classical"`` (a band-pass filter
+            from 0.5 to 40 Hz), ``"network"``, ``"raw"`` or ``"blank"`` (NaN); by default the mode's.
+        max_attenuation_db: largest attenuation of the noise found, in dB; a limit on ``strength``.
+        consistent_leads: make limb leads obey Einthoven's and Goldberger's equations where the
+            recorded ones do.
         leads: which to clean, by column label or by number from 0; the others come back unchanged.
             By default all.
         return_details: return :class:`Details` in place of the cleaned array.
@@ -120,18 +145,29 @@ def denoise(
     _check(held, chosen, values)
     noisy = Recording.from_array(values, fs, tuple(str(held.labels[i]) for i in chosen))
     _warn_of_units(noisy)
-    cleaned = open_method(method, backend=backend, mains=mains).clean(noisy, strength=strength)
+    opened = open_method(
+        method,
+        backend=backend,
+        mains=mains,
+        mode=mode,
+        unreadable=unreadable,
+        consistent_leads=consistent_leads,
+    )
+    cleaned = opened.clean(noisy, strength=strength_of(strength, max_attenuation_db))
     result: Array = held.give(chosen, cleaned.recording.signal)
     if not return_details:
         return result
     spread = cleaned.spread
-    readable = np.ones((held.samples, len(held.labels)), bool)
-    readable[:, chosen] = _readable(noisy, cleaned)
+    reason = np.zeros((held.samples, len(held.labels)), np.uint8)
+    reason[:, chosen] = _reasons(noisy, cleaned)
+    grade = GRADES[reason].reshape(held.shape)
     return Details(
         cleaned=result,
         removed=held.give(chosen, cleaned.removed, 0.0),
         uncertainty=None if spread is None else held.give(chosen, spread, np.nan),
-        readable=readable.reshape(held.shape),
+        readable=grade != Grade.UNUSABLE,
+        grade=grade,
+        reason=reason.reshape(held.shape),
     )
 
 
@@ -193,9 +229,10 @@ def _amplitude(known: NDArray[np.float64]) -> float:
     return float(high - low)
 
 
-def _readable(noisy: Recording, cleaned: Cleaned) -> NDArray[np.bool_]:
-    """Which samples can be read (time, leads): known ones, in a second that can."""
-    by_second = quality(noisy, cleaned).readable
+def _reasons(noisy: Recording, cleaned: Cleaned) -> NDArray[np.uint8]:
+    """The reason of each sample's grade, (time, leads): that of its second, or that it is missing."""
+    by_second = quality(noisy, cleaned).reason
     second = (np.arange(noisy.samples) / noisy.fs).astype(np.intp)
-    readable: NDArray[np.bool_] = by_second[np.minimum(second, len(by_second) - 1)]
-    return readable & ~np.isnan(noisy.signal)
+    reason: NDArray[np.uint8] = by_second[np.minimum(second, len(by_second) - 1)]
+    reason[np.isnan(noisy.signal)] = Reason.MISSING
+    return reason

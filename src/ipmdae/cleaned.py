@@ -28,11 +28,14 @@ class Cleaned:
             all that it would remove, whatever the strength. NaN where a sample is missing or its
             lead was not cleaned, 0 where a flat stretch was left alone. ``None`` from a method
             that does not tell.
+        trust: (time, leads) uint8, a :class:`ipmdae.pipeline.blocks.Trust` each; ``None`` from a
+            method that does not tell.
     """
 
     noisy: Recording
     recording: Recording
     spread: NDArray[np.float32] | None = None
+    trust: NDArray[np.uint8] | None = None
 
     @property
     def removed(self) -> NDArray[np.float64]:

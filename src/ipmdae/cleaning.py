@@ -160,13 +160,20 @@ def _whole(
     """Let a method clean the active leads (their numbers), all at once."""
     noisy = Recording.from_header(reader.info, reader.read(0, reader.info.samples))
     signal = noisy.signal.copy()
-    spread = None
+    spread = trust = None
     if active:
         cleaned = method.clean(noisy.with_leads(active), strength=strength)
         signal[:, active] = cleaned.recording.signal
         if cleaned.spread is not None:
             spread = np.full(signal.shape, np.nan, np.float32)
             spread[:, active] = cleaned.spread
+        if cleaned.trust is not None:
+            trust = np.zeros(signal.shape, np.uint8)
+            trust[:, active] = cleaned.trust
     for part in blocks(*signal.shape):
-        deviation = None if spread is None else spread[part]
-        yield Block(noisy.signal[part], signal[part], deviation)
+        yield Block(
+            noisy.signal[part],
+            signal[part],
+            None if spread is None else spread[part],
+            None if trust is None else trust[part],
+        )

@@ -16,6 +16,7 @@ from ipmdae.pipeline.blocks import Cleaning, Pipeline, latency
 from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.pipeline.window import Framing
 from ipmdae.recording import Recording
+from ipmdae.safeguards import Safeguards, safeguards
 
 DEFAULT_MODEL = "ipmdae-base"
 
@@ -38,8 +39,10 @@ class Denoiser:
     What a network must not touch it does not touch: missing samples stay missing, leads that are
     flat, empty or no voltage come back unchanged, as does a stretch of a lead that is flat for a
     whole window, and the constant offset of each lead (:class:`ipmdae.pipeline.survey.Survey`)
-    is put back, so that millivolts stay millivolts. The network hears nothing above half its
-    sampling rate, and neither does the result.
+    is put back, so that millivolts stay millivolts. What the network may change above 0.7 Hz, and
+    what stands where it is not trusted, :class:`ipmdae.safeguards.Safeguards` limit. Where noise is
+    removed above 0.7 Hz the result is band-limited to the network's Nyquist frequency (125 Hz);
+    elsewhere it keeps the band of the recording.
 
     A network of one lead cleans lead by lead. A network of several takes as many at once as it was
     trained on.
@@ -54,6 +57,7 @@ class Denoiser:
         *,
         backend: str = "auto",
         max_latency: float | None = None,
+        limits: Safeguards | None = None,
     ) -> None:
         """Open a model.
 
@@ -62,6 +66,8 @@ class Denoiser:
             backend: what runs it, see :func:`ipmdae.engine.open_engine`.
             max_latency: clean just as a live :class:`~ipmdae.stream.Streamer` of this latency in
                 seconds does. By default, each sample is cleaned with the best view of both sides.
+            limits: of what the network may change, by default those of mode ``monitoring``; see
+                :func:`ipmdae.safeguards.safeguards`.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -70,6 +76,7 @@ class Denoiser:
         self.model = model if isinstance(model, ModelFile) else read_model(find_model(model))
         self._engine: Engine = open_engine(self.model, backend)
         self._max_latency = max_latency
+        self.limits = limits or safeguards()
 
     @property
     def name(self) -> str:
@@ -106,16 +113,19 @@ class Denoiser:
         cleaning = self.begin(header.fs, leads, strength=strength)
         signal = np.empty_like(recording.signal)
         spread = np.full(signal.shape, np.nan, np.float32) if self.tells_spread else None
+        trust = np.zeros(signal.shape, np.uint8) if self.tells_spread else None
         done = 0
         for block in cleaning.run(parts):
             new = slice(done, done + len(block.cleaned))
             signal[new] = block.cleaned
             if spread is not None and block.spread is not None:
                 spread[new] = block.spread
+            if trust is not None and block.trust is not None:
+                trust[new] = block.trust
             done = new.stop
         comments = report(header, leads.why, self.name, strength)
         after = dataclasses.replace(recording, signal=signal, comments=comments)
-        return Cleaned(noisy=recording, recording=after, spread=spread)
+        return Cleaned(noisy=recording, recording=after, spread=spread, trust=trust)
 
     def denoise_array(self, x: ArrayLike, fs: float, *, strength: float = 1.0) -> NDArray[Any]:
         """Clean an array.
@@ -153,8 +163,10 @@ class Denoiser:
         """
         group = self._group(leads)
         framing, net_fs = self.framing(fs), self.model.preprocessing.fs
-        pipeline = Pipeline(self._engine, framing, net_fs, fs, len(group)) if group else None
-        return Cleaning(pipeline, group, leads, strength)
+        pipeline = None
+        if group:
+            pipeline = Pipeline(self._engine, framing, net_fs, fs, len(group), self.limits)
+        return Cleaning(pipeline, group, leads, self.limits, strength)
 
     def latency(self, fs: float) -> float:
         """Seconds of a signal at ``fs`` Hz that must be known, from a sample on, to clean it."""

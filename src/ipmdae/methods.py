@@ -22,6 +22,7 @@ from ipmdae.pipeline.gaps import fill_gaps
 from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.window import blend, cut, starts
 from ipmdae.recording import Recording
+from ipmdae.safeguards import DEFAULT_MODE, Safeguards, safeguards
 from ipmdae.without_mains import NetworkWithoutMains, WithoutMains
 
 _LONG_GAP = 1.0  # s: what lies on both sides of a longer one is cleaned apart
@@ -87,21 +88,35 @@ def open_method(
     *,
     backend: str = "auto",
     mains: float | None = None,
+    mode: str | None = None,
+    unreadable: str | None = None,
+    consistent_leads: bool = True,
 ) -> Method:
     """Open a method.
 
     Args:
         method: a name of :func:`method_names`, the path of a model file, a model, or a method.
         backend: what runs a network, see :func:`ipmdae.engine.open_engine`.
-        mains: 50 or 60 (Hz) to remove powerline hum first.
+        mains: 50 or 60 (Hz) to remove powerline interference first.
+        mode: what a network may change: ``diagnostic``, ``monitoring`` (the default), ``beats`` or
+            ``gentle``; see :data:`ipmdae.safeguards.MODES`.
+        unreadable: what stands where a network is not trusted: ``classical``, ``network``, ``raw``
+            or ``blank``; by default the mode's.
+        consistent_leads: make a network's limb leads obey Einthoven's and Goldberger's equations
+            where the recorded ones do.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: no method, backend or mains has this name, the file is broken, or the method
-            must be fitted first.
+        ValueError: no method, backend, mains or mode has this name, the file is broken, the method
+            must be fitted first, or ``mode`` or ``unreadable`` is given for a classical method.
         ModuleNotFoundError: the method needs an extra that is not installed.
     """
-    opened = _open(method, backend)
+    limits = safeguards(
+        mode or DEFAULT_MODE, unreadable=unreadable, consistent_leads=consistent_leads
+    )
+    opened = _open(method, backend, limits)
+    if not isinstance(opened, Denoiser) and (mode or unreadable):
+        raise ValueError(f"mode and unreadable are for networks; {opened.name} is none")
     if mains is None:
         return opened
     if isinstance(opened, Denoiser):
@@ -109,11 +124,13 @@ def open_method(
     return WithoutMains(opened, mains)
 
 
-def _open(method: str | os.PathLike[str] | ModelFile | Method, backend: str) -> Method:
+def _open(
+    method: str | os.PathLike[str] | ModelFile | Method, backend: str, limits: Safeguards
+) -> Method:
     if isinstance(method, Method):
         return method
     if isinstance(method, ModelFile):
-        return Denoiser(method, backend=backend)
+        return Denoiser(method, backend=backend, limits=limits)
     if method in rivals.LEARNERS:
         raise ValueError(
             f"method {method} must be fitted on pairs of noisy and clean windows first: fit "
@@ -128,7 +145,7 @@ def _open(method: str | os.PathLike[str] | ModelFile | Method, backend: str) -> 
             f"unknown method {str(method)!r}; there are: {', '.join(method_names())}, and any "
             "model file"
         ) from None
-    return Denoiser(path, backend=backend)
+    return Denoiser(path, backend=backend, limits=limits)
 
 
 class Classical:

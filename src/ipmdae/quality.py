@@ -1,8 +1,10 @@
-"""What may be trusted: per lead and second, whether it can be read, why not, and how sure it is.
+"""Signal quality: a grade and its reason for each second of each lead.
 
 A recording is measured second by second, in pieces where it is long
 (:mod:`ipmdae.inspection.seconds`), and judged when all of it is known: whether a sample is at the
-end of the recorder's range, or an error large, only the whole lead tells.
+end of the recorder's range only the whole lead tells. Whether a network is trusted is judged within
+its windows (:mod:`ipmdae.pipeline.guard`), so that what happens elsewhere in a recording changes
+nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.inspection.seconds import Seconds, measure, over_known, pieces
+from ipmdae.pipeline.blocks import Trust
 from ipmdae.pipeline.window import MIN_SPREAD
 from ipmdae.recording import Recording
 
@@ -25,10 +28,8 @@ if TYPE_CHECKING:
 AMPLITUDES = (0.05, 20.0)
 """Peak-to-peak amplitudes in mV that an ECG on the skin can have."""
 
-UNCERTAIN = 0.1
-"""Mean standard deviation of a second's error, relative to the amplitude of the cleaned lead (the
-median of its seconds' peak-to-peak ranges, which is about the height of its QRS), from which on the
-second counts as too uncertain: a P wave is about that high."""
+_NO_BEAT = 6
+"""Seconds without a beat from which on an electrode is taken to be off: longer than most pauses."""
 
 _MISSING = 0.25
 """Share of a second that may be missing: more hides a QRS complex."""
@@ -41,20 +42,55 @@ _AT_ONCE = 128
 """Seconds that are measured together, so that long recordings fit memory."""
 
 
+class Grade(IntEnum):
+    """How far a second can be used."""
+
+    GOOD = 0
+    """All waves are reliable."""
+    LIMITED = 1
+    """Beats and rhythm are reliable, small waves need a look at the recorded signal."""
+    UNUSABLE = 2
+    """Nothing is reliable."""
+
+    @property
+    def words(self) -> str:
+        """The grade as text, for tables."""
+        return self.name.lower()
+
+
 class Reason(IntEnum):
-    """Why a second cannot be read; the first that applies."""
+    """Reason of a grade; the first that applies."""
 
     READABLE = 0
     MISSING = 1
     SATURATED = 2
-    FLAT = 3
+    LEAD_OFF = 3
     IMPOSSIBLE = 4
-    UNCERTAIN = 5
+    MOTION = 5
+    ALTERED = 6
+    NOISY = 7
 
     @property
     def words(self) -> str:
         """The reason as text, for tables."""
-        return "amplitude impossible" if self is Reason.IMPOSSIBLE else self.name.lower()
+        return _WORDS.get(self, self.name.lower().replace("_", " "))
+
+    @property
+    def grade(self) -> Grade:
+        """The grade that a second has for this reason."""
+        if self is Reason.READABLE:
+            return Grade.GOOD
+        return Grade.LIMITED if self in (Reason.ALTERED, Reason.NOISY) else Grade.UNUSABLE
+
+
+_WORDS = {
+    Reason.LEAD_OFF: "lead off or asystole",
+    Reason.IMPOSSIBLE: "amplitude impossible",
+    Reason.ALTERED: "altered rhythm",
+}
+
+GRADES = np.array([reason.grade for reason in Reason], np.uint8)
+"""The grade of each reason, by its number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,21 +125,27 @@ class Quality:
     spread: NDArray[np.float32]
 
     @property
+    def grade(self) -> NDArray[np.uint8]:
+        """(seconds, leads), a :class:`Grade` each."""
+        grades: NDArray[np.uint8] = GRADES[self.reason]
+        return grades
+
+    @property
     def readable(self) -> NDArray[np.bool_]:
-        """(seconds, leads): whether it can be read."""
-        readable: NDArray[np.bool_] = self.reason == Reason.READABLE
+        """(seconds, leads): whether the grade is better than unusable."""
+        readable: NDArray[np.bool_] = self.grade != Grade.UNUSABLE
         return readable
 
     def stretches(self, column: int | None = None) -> list[Stretch]:
-        """What cannot be read, of all leads or of that in one column, in the order of time."""
+        """Unusable segments of all leads, or of the one in ``column``, in the order of time."""
         found = []
         for i, (name, reasons) in enumerate(zip(self.leads, self.reason.T, strict=True)):
             if column not in (None, i):
                 continue
             edges = np.flatnonzero(np.diff(reasons)) + 1
             for start, stop in zip((0, *edges), (*edges, len(reasons)), strict=True):
-                if start < stop and reasons[start] != Reason.READABLE:
-                    reason = Reason(reasons[start])
+                reason = Reason(reasons[start]) if start < stop else Reason.READABLE
+                if reason.grade == Grade.UNUSABLE:
                     found.append(
                         Stretch(lead=name, start=int(start), stop=int(stop), reason=reason)
                     )
@@ -118,10 +160,16 @@ def quality(noisy: Recording, cleaned: Cleaned | None = None) -> Quality:
     - missing where more than a quarter of its samples are,
     - saturated where the recorder stays at the lead's highest or lowest value for 40 ms and more,
       and that value is none at which the lead rests,
-    - flat where it spans up to 1 µV,
+    - without an electrode (or a beat) where it spans up to 1 µV, or the cleaned signal less than
+      an ECG does for six seconds and more,
     - of impossible amplitude where it spans more than 20 mV (cleaned, where that is given),
-    - uncertain where the network's own mean standard deviation of its error exceeds
-      :data:`UNCERTAIN` times the amplitude of the cleaned lead.
+    - under motion where the network's own standard deviation of its error exceeds
+      :data:`ipmdae.pipeline.guard.DOUBT` times the height of the QRS complexes around it,
+    - altered where a periodic part of what the network took for noise was put back,
+    - noisy where that standard deviation is beyond :data:`ipmdae.pipeline.blocks.LIMITED` of the
+      bound.
+
+    The last two are limited, the others unusable (:class:`Grade`).
 
     What is left after the last whole second is a second of its own if it is longer than half of
     one, and otherwise belongs to the one before.
@@ -141,6 +189,7 @@ def quality(noisy: Recording, cleaned: Cleaned | None = None) -> Quality:
     if not columns:
         raise ValueError("no lead is a voltage: there is no ECG to judge")
     spread = cleaned.spread if cleaned else None
+    trust = cleaned.trust if cleaned else None
     parts = []
     for first, stop in pieces(noisy.samples, noisy.fs, _AT_ONCE):
         parts.append(
@@ -150,6 +199,7 @@ def quality(noisy: Recording, cleaned: Cleaned | None = None) -> Quality:
                 first,
                 cleaned=None if after is None else after.signal[first:stop, columns],
                 spread=None if spread is None else spread[first:stop, columns],
+                trust=None if trust is None else trust[first:stop, columns],
             )
         )
     return judge(Seconds.joined(parts), tuple(noisy.leads[i] for i in columns))
@@ -173,22 +223,37 @@ def judge(seconds: Seconds, leads: tuple[str, ...]) -> Quality:
         [
             seconds.missing > _MISSING,
             saturated,
-            span <= MIN_SPREAD,
+            (span <= MIN_SPREAD) | _without_beats(seconds),
             impossible,
-            seconds.spread > UNCERTAIN * amplitude,
+            seconds.trust == Trust.UNTRUSTED,
+            seconds.trust == Trust.ALTERED,
+            seconds.trust == Trust.LIMITED,
         ],
         [
             Reason.MISSING,
             Reason.SATURATED,
-            Reason.FLAT,
+            Reason.LEAD_OFF,
             Reason.IMPOSSIBLE,
-            Reason.UNCERTAIN,
+            Reason.MOTION,
+            Reason.ALTERED,
+            Reason.NOISY,
         ],
         Reason.READABLE,
     )
     return Quality(
         leads=leads, reason=reason.astype(np.uint8), spread=seconds.spread.astype(np.float32)
     )
+
+
+def _without_beats(seconds: Seconds) -> NDArray[np.bool_]:
+    """(seconds, leads): whether a cleaned lead is smaller than any ECG for many seconds."""
+    calm = seconds.cleaned_high - seconds.cleaned_low < AMPLITUDES[0]
+    found = np.zeros_like(calm)
+    for lead, quiet in enumerate(calm.T):
+        edges = np.flatnonzero(np.diff(quiet, prepend=False, append=False))
+        for start, stop in edges.reshape(-1, 2):
+            found[start:stop, lead] = stop - start >= _NO_BEAT
+    return found
 
 
 def amplitude_warnings(leads: Sequence[str], amplitude: NDArray[np.float64]) -> list[str]:

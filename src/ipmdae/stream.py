@@ -17,6 +17,7 @@ from ipmdae.engine import ModelFile
 from ipmdae.pipeline.blocks import LONGEST_LINE
 from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
+from ipmdae.safeguards import DEFAULT_MODE, safeguards, strength_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,10 @@ class Streamer:
         model: str | os.PathLike[str] | ModelFile = DEFAULT_MODEL,
         backend: str = "auto",
         max_latency: float | None = None,
+        mode: str = DEFAULT_MODE,
+        unreadable: str | None = None,
         strength: float = 1.0,
+        max_attenuation_db: float | None = None,
         offset: ArrayLike | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
@@ -80,7 +84,10 @@ class Streamer:
                 notebook measures what that costs. The first seconds of a signal are cleaned with
                 little to go by, though. 0.25 s is the least; at another rate than the network's
                 250 Hz resampling takes 1.3 s more (below it even longer).
+            mode, unreadable: what the network may change, and what stands where it is not trusted;
+                see :func:`ipmdae.denoise`.
             strength: share of the noise found that is removed, 0 to 1.
+            max_attenuation_db: largest attenuation of the noise found, in dB.
             offset: what each lead lies around, (leads,) in mV. By default the median of what comes
                 in before the first sample comes out, and of a lead that begins later its first
                 value.
@@ -97,13 +104,15 @@ class Streamer:
         if not self.leads:
             raise ValueError("a signal needs at least one lead")
         check_strength(strength)
+        strength = strength_of(strength, max_attenuation_db)
+        limits = safeguards(mode, unreadable=unreadable)
         given = np.full(len(self.leads), np.nan) if offset is None else np.asarray(offset, float)
         if given.shape != (len(self.leads),):
             raise ValueError(f"offset must be one value a lead, ({len(self.leads)},)")
         self._offset = given
         self._strength = strength
         self._on_event = on_event
-        self._denoiser = Denoiser(model, backend=backend, max_latency=max_latency)
+        self._denoiser = Denoiser(model, backend=backend, max_latency=max_latency, limits=limits)
         self._begin(fs)
 
     @property

@@ -60,7 +60,7 @@ class WithoutMains:
             warnings.filterwarnings("ignore", message="lead .* comes back unchanged")
             full = self._method.clean(recording.with_signal(signal))
         cleaned = finish(recording, full.recording.signal, why, self.name, strength)
-        return dataclasses.replace(cleaned, spread=full.spread)
+        return dataclasses.replace(cleaned, spread=full.spread, trust=full.trust)
 
 
 class NetworkWithoutMains(WithoutMains):
@@ -125,13 +125,11 @@ class HumlessCleaning:
         """Give out what is left: the signal has ended."""
         last = self._cleaning.feed(self._among_others(self._hum.flush()))
         rest = self._cleaning.flush()
-        spread = (
-            None
-            if last.spread is None or rest.spread is None
-            else np.concatenate([last.spread, rest.spread])
-        )
         noisy, cleaned = (np.concatenate(parts) for parts in zip(last[:2], rest[:2], strict=True))
-        return self._finish(Block(noisy, cleaned, spread))
+        if last.spread is None or rest.spread is None or last.trust is None or rest.trust is None:
+            return self._finish(Block(noisy, cleaned))
+        spread = np.concatenate([last.spread, rest.spread])
+        return self._finish(Block(noisy, cleaned, spread, np.concatenate([last.trust, rest.trust])))
 
     def _among_others(self, humless: NDArray[np.float64]) -> NDArray[np.float64]:
         """Leads without hum (time, active leads), put among the others (time, leads)."""
@@ -145,4 +143,4 @@ class HumlessCleaning:
         first = self._noisy.first
         noisy = self._noisy.rows(first, first + len(block.cleaned))
         self._noisy.drop(first + len(block.cleaned))
-        return Block(noisy, mix(noisy, block.cleaned, self._strength), block.spread)
+        return Block(noisy, mix(noisy, block.cleaned, self._strength), block.spread, block.trust)

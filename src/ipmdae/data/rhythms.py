@@ -79,9 +79,7 @@ def ecg_size(x: NDArray[np.floating]) -> float:  # type: ignore[type-arg]
 Signal = NDArray[np.float64]
 
 
-def fibrillatory_waves(
-    x: Signal, beats: Beats, size: float, fs: float, rng: Generator
-) -> Signal:
+def fibrillatory_waves(x: Signal, beats: Beats, size: float, fs: float, rng: Generator) -> Signal:
     """f waves of atrial fibrillation: 4 to 9 Hz with harmonics, of changing rate and height."""
     del beats
     phase = _phase(len(x), rng.uniform(4, 9), 0.1, fs, rng)
@@ -99,9 +97,7 @@ def flutter_waves(x: Signal, beats: Beats, size: float, fs: float, rng: Generato
     return x + size * _log_uniform(rng, 0.03, 0.35) * _saw_tooth(phase, rng)
 
 
-def dissociated_p_waves(
-    x: Signal, beats: Beats, size: float, fs: float, rng: Generator
-) -> Signal:
+def dissociated_p_waves(x: Signal, beats: Beats, size: float, fs: float, rng: Generator) -> Signal:
     """P waves that do not keep to the QRS complexes, as in complete AV block."""
     del beats
     interval = 60 / rng.uniform(45, 150)
@@ -157,9 +153,7 @@ def ventricular_fibrillation(
     return _replaced(x, size * _log_uniform(rng, 0.04, 0.4) * wave, fs, rng)
 
 
-def ventricular_flutter(
-    x: Signal, beats: Beats, size: float, fs: float, rng: Generator
-) -> Signal:
+def ventricular_flutter(x: Signal, beats: Beats, size: float, fs: float, rng: Generator) -> Signal:
     """Large, nearly sinusoidal waves of 3 to 5 Hz in place of the ECG."""
     del beats
     phase = _phase(len(x), rng.uniform(2.8, 5.2), 0.02, fs, rng)
@@ -276,7 +270,9 @@ def _beats_at(
         offset = t / fs - time
         near = 0.05 * min(ratio, 1)
         old = np.where(
-            np.abs(offset) < near, offset, np.sign(offset) * (near + (np.abs(offset) - near) / ratio)
+            np.abs(offset) < near,
+            offset,
+            np.sign(offset) * (near + (np.abs(offset) - near) / ratio),
         )
         beat = np.interp(source + old * fs, samples, x)
         ends = np.interp(source + np.array((start, stop)) * fs, samples, x)
@@ -291,7 +287,11 @@ def _ectopic(rng: Generator) -> Callable[[Signal], Signal]:
     """The shape of a ventricular beat about its peak, peak about 1, t in s."""
     first, second = rng.uniform(0.022, 0.06, 2)
     gap, depth = rng.uniform(0.06, 0.13), rng.uniform(-0.9, 0.6)
-    delay, width, t_height = rng.uniform(0.24, 0.36), rng.uniform(0.045, 0.09), rng.uniform(0.1, 0.6)
+    delay, width, t_height = (
+        rng.uniform(0.24, 0.36),
+        rng.uniform(0.045, 0.09),
+        rng.uniform(0.1, 0.6),
+    )
 
     def shape(t: Signal) -> Signal:
         qrs = _bump(t, first) + depth * _bump(t - gap, second)
@@ -362,7 +362,9 @@ def _phase(length: int, frequency: float, modulation: float, fs: float, rng: Gen
 def _slow(length: int, edge: float, fs: float, rng: Generator) -> Signal:
     """Random values of variance about 1 that change no faster than ``edge`` Hz."""
     knots = max(int(length / fs * edge * 2), 2)
-    y: Signal = np.interp(np.linspace(0, knots - 1, length), np.arange(knots), rng.normal(size=knots))
+    y: Signal = np.interp(
+        np.linspace(0, knots - 1, length), np.arange(knots), rng.normal(size=knots)
+    )
     return np.clip(y, -2, 2)
 
 

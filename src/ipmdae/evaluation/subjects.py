@@ -127,7 +127,7 @@ class Subject:
         recording = Recording.from_array(x, fs)
         cleaned = _denoiser(self.file).clean(recording)
         reasons = quality(recording, cleaned).reason[:, 0]
-        return cleaned.recording.signal[:, 0], reasons == Reason.UNCERTAIN
+        return cleaned.recording.signal[:, 0], reasons == Reason.MOTION
 
     def _at_own_rate(self, rival: rivals.Rival, x: Array, fs: float) -> Array:
         if self.fs is None or self.fs == fs:

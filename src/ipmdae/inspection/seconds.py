@@ -18,6 +18,9 @@ _HELD = 0.04
 """Time in s for which a signal must stay at one value to be held there: no wave of an ECG has a top
 that is flat for so long."""
 
+_QUARTER = 0.25
+"""Share of a second in which a level of trust makes it the second's."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Seconds:
@@ -29,6 +32,8 @@ class Seconds:
         low_held, high_held: whether it stays at ``low`` or ``high`` for long; bool.
         cleaned_low, cleaned_high: the same after cleaning; NaN where that is not known.
         spread: mean standard deviation of the error; NaN where that is not known.
+        trust: worst :class:`ipmdae.pipeline.blocks.Trust` that holds for a quarter of the second;
+            0 where that is not known.
     """
 
     missing: NDArray[np.float64]
@@ -40,6 +45,7 @@ class Seconds:
     cleaned_low: NDArray[np.float64]
     cleaned_high: NDArray[np.float64]
     spread: NDArray[np.float64]
+    trust: NDArray[np.uint8]
 
     @classmethod
     def joined(cls, parts: Sequence[Seconds]) -> Seconds:
@@ -66,6 +72,7 @@ def measure(
     *,
     cleaned: NDArray[np.float64] | None = None,
     spread: NDArray[Any] | None = None,
+    trust: NDArray[np.uint8] | None = None,
 ) -> Seconds:
     """Measure a piece that begins with a whole second of its recording.
 
@@ -75,6 +82,7 @@ def measure(
         first: its first sample in the recording, one of :func:`pieces`.
         cleaned: the same, cleaned.
         spread: (time, leads) standard deviation of the error, mV.
+        trust: (time, leads) how far the cleaned signal is to be trusted.
     """
     inside = _seconds(len(noisy), fs, first)
     values = _apart(noisy, inside)
@@ -95,7 +103,17 @@ def measure(
         cleaned_low=cleaned_low,
         cleaned_high=cleaned_high,
         spread=unknown if spread is None else over_known(np.nanmean, _apart(spread, inside)),
+        trust=np.zeros(low.shape, np.uint8) if trust is None else _worst(_apart(trust, inside)),
     )
+
+
+def _worst(trust: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The worst level of (seconds, time, leads) that a quarter of a second has: (seconds, leads)."""
+    known = np.maximum(np.isfinite(trust).sum(axis=1), 1)
+    worst = np.zeros((trust.shape[0], trust.shape[2]), np.uint8)
+    for level in range(1, 4):
+        worst[(trust == level).sum(axis=1) >= _QUARTER * known] = level
+    return worst
 
 
 def _seconds(samples: int, fs: float, first: int) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ Each stage takes samples in and gives those out that are settled; at the end it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,10 @@ from ipmdae.pipeline.resample import Resampler, fraction, reach
 from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
 from ipmdae.pipeline.window import Framing
+from ipmdae.safeguards import Safeguards
+
+LIMITED = 0.4
+"""Doubt (1 where the network is no longer trusted) from which on small waves may be lost."""
 
 LONGEST_LINE = 2.0
 """Seconds of a gap that are bridged by a line, and that it may hold a live signal up."""
@@ -32,18 +37,38 @@ class Block(NamedTuple):
         noisy: (time, leads) as they came in.
         cleaned: (time, leads), in mV.
         spread: (time, leads), the standard deviation of the network's error in mV, where it tells.
+        trust: (time, leads) uint8, a :class:`Trust` each, where it tells.
     """
 
     noisy: NDArray[np.float64]
     cleaned: NDArray[np.float64]
-    spread: NDArray[np.float32] | None
+    spread: NDArray[np.float32] | None = None
+    trust: NDArray[np.uint8] | None = None
+
+
+class Trust(IntEnum):
+    """How far a network's output is to be trusted at a sample."""
+
+    GOOD = 0
+    LIMITED = 1
+    """Waves are reliable, but small ones may be lost."""
+    ALTERED = 2
+    """A periodic part of what the network took for noise has been put back."""
+    UNTRUSTED = 3
+    """The network's own uncertainty is too large."""
 
 
 class Pipeline:
     """Cleans leads that lie around zero: fills gaps, resamples, runs the network, and resamples."""
 
     def __init__(
-        self, engine: Engine, framing: Framing, net_fs: float, fs: float, leads: int
+        self,
+        engine: Engine,
+        framing: Framing,
+        net_fs: float,
+        fs: float,
+        leads: int,
+        limits: Safeguards,
     ) -> None:
         """Begin a signal.
 
@@ -53,14 +78,20 @@ class Pipeline:
             net_fs: the rate in Hz that it works at.
             fs: the signal's.
             leads: the signal's; a multiple of the network's.
+            limits: of what the network may change.
         """
         self._up, self._down = fraction(fs, net_fs)
+        self._leads = leads
         self._absent: Tail[np.bool_] = Tail(leads, np.bool_)
+        self._filled: Tail[np.float32] = Tail(leads, np.float32)
         self._filler: GapFiller[np.float32] = GapFiller(leads, round(LONGEST_LINE * fs))
         self._there: Resampler[np.float32] = Resampler(fs, net_fs, leads)
-        self._network = WindowedNetwork(engine, framing, leads)
-        self._back: Resampler[np.float32] = Resampler(net_fs, fs, self._network.columns)
+        self._narrowed: Tail[np.float32] = Tail(leads, np.float32)
+        self._network = WindowedNetwork(engine, framing, net_fs, leads, limits)
+        self._back: Resampler[np.float32] = Resampler(net_fs, fs, leads)
+        self._slow: Tail[np.float32] = Tail(self._network.columns - leads, np.float32)
         self._passed = 0
+        self._given = 0
 
     def feed(self, x: Signal) -> Signal:
         """Take samples in; give those out that are settled.
@@ -69,18 +100,52 @@ class Pipeline:
             x: (time, leads) in mV around zero; NaN is a missing sample.
 
         Returns:
-            (time, leads), gaps filled, or of a network with uncertainty (time, 2 · leads): the
-            cleaned leads, then the standard deviation of the error of each.
+            (time, columns), gaps filled; see :class:`WindowedNetwork`.
         """
         self._absent.append(np.isnan(x))
-        return self._back.feed(self._clean(self._there.feed(self._filler.feed(x))))
+        filled = self._filler.feed(x)
+        self._filled.append(filled)
+        return self._returned(self._clean(self._there.feed(filled)))
 
     def flush(self) -> Signal:
         """Give out what is left: the signal has ended."""
-        rest = self._there.feed(self._filler.flush())
+        filled = self._filler.flush()
+        self._filled.append(filled)
+        rest = self._there.feed(filled)
         cleaned = [self._clean(rest), self._clean(self._there.flush()), self._network.flush()]
-        back = [self._back.feed(piece) for piece in cleaned]
-        return np.concatenate([*back, self._back.flush(self._absent.stop)])
+        back = [self._returned(piece) for piece in cleaned]
+        return np.concatenate([*back, self._along(self._back.flush(self._absent.stop))])
+
+    def _returned(self, values: Signal) -> Signal:
+        """Bring what the network gave back to the signal's rate."""
+        leads = self._leads
+        if self._up == self._down:
+            return values
+        # Where nothing above 0.7 Hz was removed, what lies above the network's band stays: the
+        # signal goes back as its difference from the share of the input that was given back.
+        first = self._narrowed.first
+        narrow = self._narrowed.rows(first, first + len(values))
+        self._narrowed.drop(first + len(values))
+        self._slow.append(values[:, leads:])
+        return self._along(
+            self._back.feed(values[:, :leads] - values[:, leads : 2 * leads] * narrow)
+        )
+
+    def _along(self, back: Signal) -> Signal:
+        """Resampled leads and what goes along with them, taken from the nearest sample."""
+        if self._up == self._down:
+            return np.empty((0, self._network.columns), np.float32)
+        first, stop = self._given, self._given + len(back)
+        self._given = stop
+        place = np.arange(first, stop)
+        nearest = np.minimum(
+            (2 * place * self._up + self._down) // (2 * self._down), self._slow.stop - 1
+        )
+        slow = self._slow.rows(self._slow.first, self._slow.stop)[nearest - self._slow.first]
+        filled = self._filled.rows(first, stop)
+        self._filled.drop(stop)
+        self._slow.drop(int(nearest[-1]) if len(nearest) else 0)
+        return np.concatenate([back + slow[:, : self._leads] * filled, slow], axis=1)
 
     def _clean(self, x: Signal) -> Signal:
         """Run samples (time, leads) at the network's rate through it."""
@@ -92,6 +157,8 @@ class Pipeline:
         known = self._absent.rows(self._absent.first, self._absent.stop)
         absent = known[nearest - self._absent.first]
         self._absent.drop(int(nearest[-1]) if len(x) else 0)
+        if self._up != self._down:
+            self._narrowed.append(x)
         return self._network.feed(x, absent)
 
 
@@ -115,6 +182,7 @@ class Cleaning:
         pipeline: Pipeline | None,
         group: Sequence[int],
         leads: Leads,
+        limits: Safeguards,
         strength: float = 1.0,
     ) -> None:
         """Begin a signal.
@@ -123,8 +191,10 @@ class Cleaning:
             pipeline: through which some of the leads go; ``None`` where all pass by.
             group: the leads that go through it.
             leads: all of them.
+            limits: of what the network may change.
             strength: share of the noise found that is removed, 0 to 1.
         """
+        self._unreadable = limits.unreadable
         self.offset = leads.offset
         self._pipeline = pipeline
         self._group = list(group)
@@ -141,14 +211,14 @@ class Cleaning:
     def feed(self, x: NDArray[np.float64]) -> Block:
         """Take samples (time, leads) in mV in; give those out that are ready."""
         if self._pipeline is None:
-            return Block(x, x, None)
+            return Block(x, x)
         self._noisy.append(x)
         return self._finish(self._pipeline.feed(self._centred(x)))
 
     def flush(self) -> Block:
         """Give out what is left: the signal has ended."""
         if self._pipeline is None:
-            return Block(self._noisy.rows(0, 0), self._noisy.rows(0, 0), None)
+            return Block(self._noisy.rows(0, 0), self._noisy.rows(0, 0))
         return self._finish(self._pipeline.flush())
 
     def _centred(self, x: NDArray[np.float64]) -> Signal:
@@ -160,11 +230,26 @@ class Cleaning:
         noisy = self._noisy.rows(first, first + len(values))
         self._noisy.drop(first + len(values))
         cleaned = noisy.copy()
-        spread = np.full(noisy.shape, np.nan, np.float32) if values.shape[1] > count else None
+        tells = values.shape[1] > 2 * count
+        spread = np.full(noisy.shape, np.nan, np.float32) if tells else None
+        trust = np.zeros(noisy.shape, np.uint8) if tells else None
         for i, lead in self._cleaned:
             known = ~np.isnan(noisy[:, lead])
             full = values[known, i] + self.offset[lead]
+            if spread is not None and trust is not None:
+                spread[known, lead] = np.maximum(values[known, 2 * count + i], 0)
+                trust[:, lead] = _trust(values[:, 3 * count + i], values[:, 4 * count + i])
+                untrusted = trust[known, lead] == Trust.UNTRUSTED
+                if self._unreadable == "raw":
+                    full = np.where(untrusted, noisy[known, lead], full)
+                elif self._unreadable == "blank":
+                    full = np.where(untrusted, np.nan, full)
             cleaned[known, lead] = mix(noisy[known, lead], full, self._strength)
-            if spread is not None:
-                spread[known, lead] = np.maximum(values[known, count + i], 0)
-        return Block(noisy, cleaned, spread)
+        return Block(noisy, cleaned, spread, trust)
+
+
+def _trust(doubt: Signal, altered: Signal) -> NDArray[np.uint8]:
+    """A :class:`Trust` for each sample, (time,)."""
+    conditions = [doubt >= 1, altered > 0.5, doubt >= LIMITED]
+    chosen = np.select(conditions, [Trust.UNTRUSTED, Trust.ALTERED, Trust.LIMITED], Trust.GOOD)
+    return chosen.astype(np.uint8)

@@ -214,5 +214,5 @@ def _smooth(x: NDArray[np.float32] | NDArray[np.bool_], length: int) -> Array:
     reach = length // 2
     padded = np.pad(x.astype(np.float64), ((0, 0), (reach + 1, reach)), mode="edge")
     total = np.cumsum(padded, axis=1)
-    average: Array = ((total[:, 2 * reach + 1 :] - total[:, : -2 * reach - 1]) / (2 * reach + 1))
+    average: Array = (total[:, 2 * reach + 1 :] - total[:, : -2 * reach - 1]) / (2 * reach + 1)
     return average.astype(np.float32)

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.engine import Engine
+from ipmdae.pipeline.guard import guard
 from ipmdae.pipeline.tail import Tail
 from ipmdae.pipeline.window import MIN_SPREAD, Framing, OverlapAdd, cut, robust_scale
+from ipmdae.safeguards import Safeguards
 
 _BATCH = 32
 """Windows that go through the network at once: more are not faster, and need more memory."""
@@ -18,23 +20,37 @@ Signal = NDArray[np.float32]
 
 
 class WindowedNetwork:
-    """Cuts a signal into windows, scales them, runs the network, scales back and blends.
+    """Cuts a signal into windows, scales them, runs the network and the guard, and blends.
 
     A lead that is flat in a window (within 1 µV) passes through unchanged. Windows are scaled by
     what was measured alone, not by what fills a gap.
 
     Attributes:
-        columns: channels that come out: the cleaned leads, then, of a network with uncertainty,
-            the standard deviation of the error of each.
+        columns: channels that come out, for each lead in turn: the cleaned leads; the share of what
+            was removed above 0.7 Hz that the guard gave back; and, of a network with uncertainty,
+            the standard deviation of the error, the doubt and whether the rhythm was altered
+            (:class:`ipmdae.pipeline.guard.Guarded`).
     """
 
-    def __init__(self, engine: Engine, framing: Framing, leads: int) -> None:
-        """Begin a signal of so many leads, which go through in groups of the network's number."""
+    def __init__(
+        self, engine: Engine, framing: Framing, fs: float, leads: int, limits: Safeguards
+    ) -> None:
+        """Begin a signal of so many leads, which go through in groups of the network's number.
+
+        Args:
+            engine: the network.
+            framing: of its windows.
+            fs: the rate in Hz that it works at.
+            leads: of the signal.
+            limits: of what it may change.
+        """
         architecture = engine.architecture
         self._engine = engine
         self._framing = framing
+        self._fs, self._limits = fs, limits
         self._width = architecture.leads
-        self.columns = leads * architecture.outputs // architecture.leads
+        self._outputs = leads * architecture.outputs // architecture.leads
+        self.columns = leads * (5 if architecture.uncertainty else 2)
         self._signal: Tail[np.float32] = Tail(leads, np.float32)
         self._absent: Tail[np.bool_] = Tail(leads, np.bool_)
         self._adder: OverlapAdd[np.float32] = OverlapAdd(framing, self.columns)
@@ -87,17 +103,21 @@ class WindowedNetwork:
         flat = np.ptp(windows.swapaxes(1, 2), axis=2)[:, None] <= MIN_SPREAD
         output = self._run(scaled, ~flat)
         leads = windows.shape[2]
-        signal, spread = output[..., :leads], output[..., leads:]
+        signal, sd = output[..., :leads], output[..., leads:]
         signal *= scale
         np.copyto(signal, windows, where=flat)
-        if self.columns > leads:
-            np.exp(spread, out=spread)
-            spread *= scale
-            np.copyto(spread, 0, where=flat)
-        return output
+        if not sd.shape[2]:
+            guarded = guard(windows, signal, None, self._fs, self._limits)
+            return np.concatenate([guarded.signal, guarded.gain], axis=2)
+        np.exp(sd, out=sd)
+        sd *= scale
+        np.copyto(sd, 0, where=flat)
+        guarded = guard(windows, signal, sd, self._fs, self._limits)
+        parts = [guarded.signal, guarded.gain, sd, guarded.doubt, guarded.altered]
+        return np.concatenate(parts, axis=2)
 
     def _run(self, scaled: Signal, active: NDArray[np.bool_]) -> Signal:
-        """What the network gives for windows (batch, time, leads): (batch, time, columns).
+        """What the network gives for windows (batch, time, leads): (batch, time, outputs).
 
         Groups of leads none of which is ``active``, (batch, 1, leads), are left out and get 0.
         """
@@ -110,7 +130,7 @@ class WindowedNetwork:
         if wanted.any():
             cleaned[wanted] = self._engine.run(np.ascontiguousarray(apart[wanted]))
         kinds = cleaned.reshape(batch, -1, window, outputs // self._width, self._width)
-        together: Signal = kinds.transpose(0, 2, 3, 1, 4).reshape(batch, window, self.columns)
+        together: Signal = kinds.transpose(0, 2, 3, 1, 4).reshape(batch, window, self._outputs)
         return together
 
 

@@ -133,7 +133,10 @@ class Clinic:
     def _qtdb(self, records: list[str]) -> list[Source]:
         folder = Path(self.qtdb_folder)
         return [
-            Source(qtdb.read_centred(folder, name), qtdb.r_peaks(folder, name) if self.rhythms else NO_BEATS)
+            Source(
+                qtdb.read_centred(folder, name),
+                qtdb.r_peaks(folder, name) if self.rhythms else NO_BEATS,
+            )
             for name in records
         ]
 

@@ -11,7 +11,8 @@ from ipmdae.files import replacing
 from ipmdae.formats import SignalReader
 from ipmdae.inspection.files import Inspection, inspect
 from ipmdae.inspection.spectrum import BANDS
-from ipmdae.quality import UNCERTAIN, Quality, Reason
+from ipmdae.pipeline.guard import DOUBT
+from ipmdae.quality import Quality, Reason
 from ipmdae.report import drawings, markup
 from ipmdae.report.subject import Subject
 
@@ -104,7 +105,7 @@ def _readable(found: Inspection) -> str:
         markup.paragraph(
             "Each second of each lead is readable, or not for one reason. The error is the "
             "network's own estimate, one standard deviation; a second is uncertain where it "
-            f"exceeds {UNCERTAIN:.0%} of the lead's amplitude."
+            f"exceeds {DOUBT:.0%} of the lead's amplitude."
         ),
         markup.table("Seconds by lead", head, rows),
         _stretches(quality),
