@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from ipmdae import examples, formats
 from ipmdae.cleaned import Cleaned
 from ipmdae.inspection.seconds import SecondMeans, Seconds, measure, pieces
-from ipmdae.quality import Reason, amplitude_warnings, quality
+from ipmdae.pipeline.blocks import Trust
+from ipmdae.quality import Grade, Reason, amplitude_warnings, quality
 from ipmdae.recording import Recording
 
 
@@ -59,7 +60,7 @@ def test_each_reason_is_found_where_it_is(noisy: Recording) -> None:
     assert found.readable[:, 0].all()
     assert [(s.lead, s.start, s.stop, s.reason) for s in found.stretches()] == [
         ("V1", 3, 5, Reason.MISSING),
-        ("V1", 7, 9, Reason.FLAT),
+        ("V1", 7, 9, Reason.LEAD_OFF),
         ("V1", 11, 12, Reason.SATURATED),
         ("V1", 15, 16, Reason.IMPOSSIBLE),
     ]
@@ -79,16 +80,36 @@ def test_clipped_tops_are_saturated(noisy: Recording) -> None:
     assert found.count(Reason.SATURATED) >= 10
 
 
-def test_what_a_network_is_not_sure_of_is_uncertain(noisy: Recording) -> None:
+def test_untrusted_seconds_are_unusable_and_doubtful_ones_limited(noisy: Recording) -> None:
     spread = np.full(noisy.signal.shape, 0.01, np.float32)
     spread[360 * 4 : 360 * 6, 0] = 1.0
     spread[:, 1] = np.nan
-    cleaned = Cleaned(noisy=noisy, recording=noisy, spread=spread)
+    trust = np.zeros(noisy.signal.shape, np.uint8)
+    trust[360 * 4 : 360 * 6, 0] = Trust.UNTRUSTED
+    trust[360 * 8 : 360 * 9, 0] = Trust.LIMITED
+    trust[360 * 9 : 360 * 10, 0] = Trust.ALTERED
+    trust[360 * 12 : 360 * 12 + 40, 0] = Trust.UNTRUSTED  # too short to matter
+    cleaned = Cleaned(noisy=noisy, recording=noisy, spread=spread, trust=trust)
     found = quality(noisy, cleaned)
-    assert [(s.start, s.stop, s.reason) for s in found.stretches()] == [(4, 6, Reason.UNCERTAIN)]
+    assert [(s.start, s.stop, s.reason) for s in found.stretches()] == [(4, 6, Reason.MOTION)]
+    assert found.grade[4, 0] == Grade.UNUSABLE
+    assert found.grade[8:10, 0].tolist() == [Grade.LIMITED, Grade.LIMITED]
+    assert found.reason[8:10, 0].tolist() == [Reason.NOISY, Reason.ALTERED]
+    assert found.grade[12, 0] == Grade.GOOD
     assert found.spread[0, 0] == pytest.approx(0.01)
     assert found.spread[5, 0] == pytest.approx(1.0)
     assert np.isnan(found.spread[:, 1]).all()
+
+
+def test_seconds_without_a_beat_are_a_lead_off_and_a_pause_is_not(noisy: Recording) -> None:
+    signal = noisy.signal.copy()
+    signal[360 * 3 : 360 * 7, 0] = signal[360 * 3, 0]
+    signal[360 * 3 : 360 * 12, 1] = signal[360 * 3, 1]
+    rng = np.random.default_rng(0)
+    hiss = noisy.with_signal(signal + 0.005 * rng.standard_normal(signal.shape))
+    found = quality(hiss, Cleaned(noisy=hiss, recording=hiss))
+    assert found.readable[:, 0].all()
+    assert [(s.start, s.stop, s.reason) for s in found.stretches(1)] == [(3, 12, Reason.LEAD_OFF)]
 
 
 def test_a_wander_of_many_millivolts_that_was_removed_is_no_impossible_amplitude(

@@ -120,7 +120,8 @@ def denoise(
             ``"beats"`` or ``"gentle"`` (baseline wander alone); see
             :data:`ipmdae.safeguards.MODES`.
         unreadable: what stands where a network is not trusted: ``"classical"`` (a band-pass filter
-            from 0.5 to 40 Hz), ``"network"``, ``"raw"`` or ``"blank"`` (NaN); by default the mode's.
+            from 0.5 to 40 Hz), ``"network"``, ``"raw"`` or ``"blank"`` (NaN); by default the
+            mode's.
         max_attenuation_db: largest attenuation of the noise found, in dB; a limit on ``strength``.
         consistent_leads: make limb leads obey Einthoven's and Goldberger's equations where the
             recorded ones do.
@@ -230,7 +231,7 @@ def _amplitude(known: NDArray[np.float64]) -> float:
 
 
 def _reasons(noisy: Recording, cleaned: Cleaned) -> NDArray[np.uint8]:
-    """The reason of each sample's grade, (time, leads): that of its second, or that it is missing."""
+    """The reason of each sample's grade, (time, leads): its second's, or that it is missing."""
     by_second = quality(noisy, cleaned).reason
     second = (np.arange(noisy.samples) / noisy.fs).astype(np.intp)
     reason: NDArray[np.uint8] = by_second[np.minimum(second, len(by_second) - 1)]

@@ -12,12 +12,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ipmdae import formats
 from ipmdae.data.download import DATASETS, DatasetNotFoundError
 from ipmdae.recording import Recording
 
 FOLDER = DATASETS["mitdb"].folder
 FS = 360.0
+
+#: Symbols of annotations that mark a beat.
+BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
 
 #: Recordings of one patient.
 PATIENT_MATES = (("201", "202"),)
@@ -52,3 +58,10 @@ def read(folder: Path, name: str) -> Recording:
 def patient(name: str) -> str:
     """The patient of a recording, named by the first of that patient's recordings."""
     return next((mates[0] for mates in PATIENT_MATES if name in mates), name)
+
+
+def r_peaks(recording: Recording) -> NDArray[np.intp]:
+    """Samples of the beats of a recording that :func:`read` returned."""
+    marks = recording.annotations["atr"]
+    beats = [at for at, symbol in zip(marks.sample, marks.symbol, strict=True) if symbol in BEATS]
+    return np.array(beats, np.intp)

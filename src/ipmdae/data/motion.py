@@ -7,7 +7,7 @@ is known from a lead at rest that was recorded at the same time; what is left is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -28,23 +28,44 @@ _LOUD = 1.0
 """Standard deviation of motion from which on a segment is kept, relative to that of the ECG."""
 
 
-def wrist_noise(folder: Path, subjects: Sequence[str], fs: float) -> list[Array]:
-    """Wrist motion without the ECG under it, from all recordings of ``subjects`` under motion.
+def wrist_noise(folder: Path, people: Collection[str], fs: float) -> list[Array]:
+    """Wrist motion without the ECG under it, from all recordings of ``people`` under motion.
 
     Args:
         folder: of ECGNExT in WFDB format, see :mod:`ipmdae.data.ecgnext`.
+        people: their names.
         fs: sampling rate of the result in Hz.
 
     Returns:
         Segments of at least four seconds, (time, 1) each, mV, without their mean.
     """
     segments = []
-    for name in ecgnext.record_names(folder, subjects):
+    for name in ecgnext.record_names(folder):
+        person, _, session = name.partition("_")
+        if person not in people or session not in ecgnext.MOTIONS:
+            continue
         recording = ecgnext.read(folder, name)
         signal = resample(recording.signal, recording.fs, fs)
-        noise, beat_sd = without_beats(signal[:, 1], ecgnext.r_peaks(signal[:, 0], fs), fs)
+        noise, beat_sd = without_beats(signal[:, 1], r_peaks(signal[:, 0], fs), fs)
         segments += _loud(noise, beat_sd, fs)
     return segments
+
+
+def r_peaks(lead: NDArray[np.float64], fs: float) -> NDArray[np.intp]:
+    """R peaks of a lead (time,) at rest: maxima of its 5 to 25 Hz energy, 0.3 s apart at least."""
+    from scipy.signal import butter, find_peaks, sosfiltfilt
+
+    band = sosfiltfilt(butter(2, (5, 25), "bandpass", fs=fs, output="sos"), lead)
+    width = round(0.08 * fs)
+    energy = np.convolve(band**2, np.ones(width) / width, "same")
+    found, _ = find_peaks(energy, height=0.3 * np.percentile(energy, 98), distance=round(0.3 * fs))
+    reach = round(0.06 * fs)
+    peaks = [
+        p - reach + int(np.argmax(np.abs(band[p - reach : p + reach])))
+        for p in found
+        if reach <= p < len(lead) - reach
+    ]
+    return np.unique(np.array(peaks, np.intp))
 
 
 def without_beats(

@@ -108,7 +108,7 @@ def measure(
 
 
 def _worst(trust: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The worst level of (seconds, time, leads) that a quarter of a second has: (seconds, leads)."""
+    """Worst level of (seconds, time, leads) that a quarter of a second has: (seconds, leads)."""
     known = np.maximum(np.isfinite(trust).sum(axis=1), 1)
     worst = np.zeros((trust.shape[0], trust.shape[2]), np.uint8)
     for level in range(1, 4):

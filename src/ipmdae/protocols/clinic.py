@@ -32,8 +32,10 @@ from numpy.typing import NDArray
 from ipmdae.data import augment, cinc2017, ecgnext, mitdb, mixing, motion, nstdb, qtdb, splits
 from ipmdae.data.augment import Augmentation
 from ipmdae.data.rhythms import Beats, Rhythms
+from ipmdae.pipeline.resample import resample
 from ipmdae.pipeline.window import robust_scale
 from ipmdae.protocols import Pair
+from ipmdae.recording import Recording
 
 Array = NDArray[np.float32]
 
@@ -132,32 +134,37 @@ class Clinic:
 
     def _qtdb(self, records: list[str]) -> list[Source]:
         folder = Path(self.qtdb_folder)
-        return [
-            Source(
-                qtdb.read_centred(folder, name),
-                qtdb.r_peaks(folder, name) if self.rhythms else NO_BEATS,
-            )
-            for name in records
-        ]
+        sources = []
+        for name in records:
+            beats = qtdb.r_peaks(folder, name) if self.rhythms else NO_BEATS
+            sources.append(Source(qtdb.read_centred(folder, name), beats))
+        return sources
 
     def _mitdb(self) -> list[Source]:
         if self.mitdb_folder is None:
             return []
         folder = Path(self.mitdb_folder)
-        return [
-            Source(*mitdb.read_centred(folder, name, self.fs))
-            for name in mitdb.training_records(folder)
-        ]
+        names = [n for n in mitdb.record_names(folder) if n in splits.load("mitdb", "train")]
+        sources = []
+        for name in names:
+            recording = mitdb.read(folder, name)
+            beats = mitdb.r_peaks(recording) * (self.fs / recording.fs)
+            sources.append(Source(self._centred(recording), beats.astype(np.intp)))
+        return sources
 
     def _cinc2017(self) -> list[Source]:
         if self.cinc2017_folder is None:
             return []
         folder = Path(self.cinc2017_folder)
-        signals = (
-            cinc2017.read_centred(folder, name, self.fs)
-            for name in cinc2017.training_records(folder)
-        )
+        held_back = set(splits.load("cinc2017", "held_back"))
+        names = [name for name in cinc2017.rhythms(folder) if name not in held_back]
+        signals = (self._centred(cinc2017.read(folder, name)) for name in names)
         return [Source(signal, NO_BEATS) for signal in signals if len(signal) >= self.window]
+
+    def _centred(self, recording: Recording) -> Array:
+        """Signal at the protocol's rate, (time, leads) in mV without the leads' medians."""
+        signal = resample(recording.signal, recording.fs, self.fs)
+        return (signal - np.median(signal, axis=0)).astype(np.float32)
 
     def _noise(self, part: Literal["train", "validation"]) -> list[tuple[NoiseKind, float]]:
         """Kinds of noise to train or validate with, and how often each is drawn, relatively."""
@@ -169,8 +176,10 @@ class Clinic:
         ]
         if self.ecgnext_folder is not None:
             folder = Path(self.ecgnext_folder)
-            subjects, _ = ecgnext.subjects(folder)
-            some = subjects[:-2] if part == "train" else subjects[-2:]
+            people = {ecgnext.person(name) for name in ecgnext.record_names(folder)}
+            validation = set(splits.load("ecgnext", "validation"))
+            training = people - validation - set(splits.load("ecgnext", "test"))
+            some = training if part == "train" else validation
             kinds.append((np.concatenate(motion.wrist_noise(folder, some, self.fs)), 1.5))
         if self.motion:
             kinds += [(motion.sway, 1.0), (motion.taps, 1.0)]

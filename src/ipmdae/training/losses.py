@@ -74,9 +74,9 @@ def _unlikelihood(output: Tensor, clean: Tensor) -> Tensor:
 def local(output: Tensor, clean: Tensor) -> Tensor:
     """:func:`relative`, and the root mean square errors of short pieces, averaged.
 
-    In the root mean square of a window the QRS complexes count almost alone. The mean over pieces of
-    :data:`_PIECE` samples counts an error by how long it lasts, so that what lies between the beats
-    (P, f and flutter waves, the ST segment) weighs as much as they do.
+    In the root mean square of a window the QRS complexes count almost alone. The mean over pieces
+    of :data:`_PIECE` samples counts an error by how long it lasts, so that what lies between the
+    beats (P, f and flutter waves, the ST segment) weighs as much as they do.
     """
     error = output[..., : clean.shape[2]] - clean
     pieces = error[:, : error.shape[1] // _PIECE * _PIECE].unflatten(1, (-1, _PIECE))

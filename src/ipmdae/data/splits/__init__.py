@@ -8,9 +8,8 @@ both sides. ``clinic/{train,validation,test}.txt`` are fixed sets, each patient 
 ``deepfilter/validation.txt`` are those of the training records that networks are validated on.
 
 The other databases: ``mitdb/{train,development,reserved}.txt`` divide the MIT-BIH Arrhythmia
-Database, ``cinc2017/held_back.txt`` names a tenth of the Challenge's training set and
-``ecgnext/validation.txt`` a fifth of ECGNExT's people, both by :func:`drawn` (seeds 0, 3); what is
-not named trains.
+Database; ``cinc2017/held_back.txt`` names a tenth of the Challenge's training set,
+``ecgnext/{validation,test}.txt`` people of ECGNExT. What is not named trains.
 """
 
 from __future__ import annotations
