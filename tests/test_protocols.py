@@ -193,11 +193,22 @@ def test_augmented_validation_is_of_what_was_recorded() -> None:
 
 
 def test_clinic_keeps_the_noise_of_training_validation_and_test_apart() -> None:
-    noise = nstdb.load(NSTDB, 250)
-    training, validation = clinic()._noise()
-    assert validation.shape[1] == 2500
-    together = np.concatenate([training, validation], axis=1)
-    np.testing.assert_array_equal(together, noise.part("train"))
+    segments = nstdb.load(NSTDB, 250).segments("validation")
+    for kind, (signal, weight) in zip(nstdb.KINDS, clinic()._noise("validation"), strict=True):
+        np.testing.assert_array_equal(signal, np.concatenate(segments[kind]))
+        assert weight == 1
+
+
+def test_clinic_with_rhythms_changes_targets_and_not_their_noise() -> None:
+    plain, hearts = (clinic(rhythms=share, clean_share=1.0) for share in (0.0, 1.0))
+    changed = [
+        not np.array_equal(plain.training(fresh=False).draw(i)[1], pair[1])
+        for i in range(20)
+        for pair in [hearts.training(fresh=False).draw(i)]
+    ]
+    assert sum(changed) > 15
+    noisy, clean = hearts.training(fresh=False).draw(3)
+    np.testing.assert_allclose(noisy, clean - np.median(clean) + np.median(noisy), atol=1e-5)
 
 
 def test_clinic_validation_never_changes() -> None:

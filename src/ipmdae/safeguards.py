@@ -86,4 +86,4 @@ def strength_of(strength: float, max_attenuation_db: float | None) -> float:
         return strength
     if not max_attenuation_db >= 0:
         raise ValueError(f"max_attenuation_db must be 0 or more, got {max_attenuation_db}")
-    return min(strength, 1 - 10.0 ** (-max_attenuation_db / 20))
+    return min(strength, 1 - float(10 ** (-max_attenuation_db / 20)))

@@ -27,6 +27,24 @@ class Mains(str, Enum):
     SIXTY = "60"
 
 
+class Modes(str, Enum):
+    """Names of :data:`ipmdae.safeguards.MODES`."""
+
+    DIAGNOSTIC = "diagnostic"
+    MONITORING = "monitoring"
+    BEATS = "beats"
+    GENTLE = "gentle"
+
+
+class Unreadables(str, Enum):
+    """Values of :data:`ipmdae.safeguards.Unreadable`."""
+
+    CLASSICAL = "classical"
+    NETWORK = "network"
+    RAW = "raw"
+    BLANK = "blank"
+
+
 def methods() -> list[str]:
     """Names of the methods, to complete them in a shell."""
     from ipmdae.methods import method_names
@@ -76,6 +94,31 @@ def denoise(
     strength: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the noise found that is removed.")
     ] = 1.0,
+    mode: Annotated[
+        Modes | None,
+        typer.Option(
+            help="What a network may change: diagnostic (nothing above 0.7 Hz unless noise exceeds "
+            "4 % of the QRS), monitoring (2 %; the default), beats (all noise; for R peaks), "
+            "gentle (baseline wander alone)."
+        ),
+    ] = None,
+    unreadable: Annotated[
+        Unreadables | None,
+        typer.Option(
+            help="What stands where the network is not trusted: a classical filter's result, the "
+            "network's, the raw signal, or nothing."
+        ),
+    ] = None,
+    max_attenuation_db: Annotated[
+        float | None, typer.Option(min=0, help="Largest attenuation of the noise found, in dB.")
+    ] = None,
+    consistent_leads: Annotated[
+        bool,
+        typer.Option(
+            help="Make limb leads obey Einthoven's and Goldberger's equations where the recorded "
+            "ones do."
+        ),
+    ] = True,
     mains: Annotated[
         Mains | None, typer.Option(help="Remove the hum of mains of so many Hz first.")
     ] = None,
@@ -122,6 +165,10 @@ def denoise(
         mains=float(mains.value) if mains else None,
         leads=tuple(split(leads) or ()) or None,
         strength=strength,
+        mode=mode.value if mode else None,
+        unreadable=unreadable.value if unreadable else None,
+        max_attenuation_db=max_attenuation_db,
+        consistent_leads=consistent_leads,
         reading=read_options(fs, unit, columns, array, resample),
         resume=resume,
     )

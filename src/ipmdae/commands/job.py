@@ -16,6 +16,7 @@ from ipmdae.engine import find_model, read_model
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.methods import Method, open_method
 from ipmdae.recording import Header
+from ipmdae.safeguards import DEFAULT_MODE, strength_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,7 @@ class Settings:
         mains: mains frequency in Hz whose hum is removed first.
         leads: those to clean; all by default.
         strength: share of the noise found that is removed.
+        mode, unreadable, max_attenuation_db, consistent_leads: see :func:`ipmdae.denoise`.
         reading: what is stated about the files.
         resume: leave out what is done already.
     """
@@ -52,12 +54,22 @@ class Settings:
     mains: float | None = None
     leads: tuple[str, ...] | None = None
     strength: float = 1.0
+    mode: str | None = None
+    unreadable: str | None = None
+    max_attenuation_db: float | None = None
+    consistent_leads: bool = True
     reading: ReadOptions = DEFAULTS
     resume: bool = False
 
     def open(self) -> Method:
         """The method, ready to clean."""
-        return open_method(self.method, mains=self.mains)
+        return open_method(
+            self.method,
+            mains=self.mains,
+            mode=self.mode,
+            unreadable=self.unreadable,
+            consistent_leads=self.consistent_leads,
+        )
 
     def card(self) -> Mapping[str, Any] | None:
         """The card of the model, if the method is one."""
@@ -66,7 +78,8 @@ class Settings:
     def words(self) -> dict[str, str]:
         """The settings as a report tells them."""
         return {
-            "strength": f"{self.strength:g}",
+            "mode": self.mode or DEFAULT_MODE,
+            "strength": f"{strength_of(self.strength, self.max_attenuation_db):.3g}",
             "mains": f"{self.mains:g} Hz" if self.mains else "not removed apart",
             "leads": ", ".join(self.leads) if self.leads else "all",
         }
@@ -141,7 +154,7 @@ def _clean_anew(
         job.source,
         job.target,
         method,
-        strength=settings.strength,
+        strength=strength_of(settings.strength, settings.max_attenuation_db),
         leads=settings.leads,
         progress=progress,
         watch=observer,

@@ -70,7 +70,7 @@ class Rhythms:
         return result
 
 
-def ecg_size(x: NDArray[np.floating]) -> float:  # type: ignore[type-arg]
+def ecg_size(x: NDArray[np.float32]) -> float:
     """Distance between the 0.5th and the 99.5th percentile: about the height of the QRS, in mV."""
     low, high = np.percentile(x, (0.5, 99.5))
     return float(high - low)
@@ -125,21 +125,22 @@ def ectopic_beats(x: Signal, beats: Beats, size: float, fs: float, rng: Generato
         step = int(rng.choice((2, 2, 3, 4)))
         rr = float(np.median(np.diff(beats))) / fs
         coupling = rr * rng.uniform(0.45, 0.8)
-        centres = beats[rng.integers(step) :: step] / fs + coupling
+        centres: Signal = beats[rng.integers(step) :: step] / fs + coupling
         centres = centres + rng.normal(0, 0.01, len(centres))
     elif pattern < 0.75:
         centres = _train_of(seconds, rng.uniform(0.8, 6), 0.3, rng)
     else:  # ventricular tachycardia
         rate = 60 / rng.uniform(100, 250)
         run = np.arange(int(rng.integers(3, 60))) * rate
-        centres = rng.uniform(-2, seconds - 1) + run
-        centres = centres + rng.normal(0, 0.02 * rate, len(centres))
+        jitter = rng.normal(0, 0.02 * rate, len(run))
+        centres = rng.uniform(-2, seconds - 1) + run + jitter
     heights = rng.normal(1, rng.choice((0.02, 0.15)), len(centres))
     added = _placed(len(x), centres, shape, 0.7, fs, heights)
     if rng.random() < 0.85:
         cover = _placed(len(x), centres, lambda t: _plateau(t, -0.15, 0.45, 0.04), 0.7, fs)
         x = x * (1 - np.clip(cover, 0, 1))
-    return x + height * added
+    result: Signal = x + height * added
+    return result
 
 
 def ventricular_fibrillation(
@@ -177,14 +178,17 @@ def st_shift(x: Signal, beats: Beats, size: float, fs: float, rng: Generator) ->
     rng_edge = rng.uniform(0.01, 0.04)
     height = size * _log_uniform(rng, 0.03, 0.5) * rng.choice((1, -1))
     added = _placed(len(x), beats / fs, shape, 0.6, fs)
-    return x + height * added * _episode(len(x), fs, rng)
+    result: Signal = x + height * added * _episode(len(x), fs, rng)
+    return result
 
 
 def t_alternans(x: Signal, beats: Beats, size: float, fs: float, rng: Generator) -> Signal:
     """T waves of alternating height."""
     sd, delay = rng.uniform(0.03, 0.06), rng.uniform(0.2, 0.3)
     height = size * _log_uniform(rng, 0.02, 0.2) * rng.choice((1, -1))
-    return x + height * _placed(len(x), beats[::2] / fs + delay, lambda t: _bump(t, sd), 0.25, fs)
+    added = _placed(len(x), beats[::2] / fs + delay, lambda t: _bump(t, sd), 0.25, fs)
+    result: Signal = x + height * added
+    return result
 
 
 def pause(x: Signal, beats: Beats, size: float, fs: float, rng: Generator) -> Signal:
@@ -201,7 +205,8 @@ def narrow_beats(x: Signal, beats: Beats, size: float, fs: float, rng: Generator
     height = size * rng.uniform(0.3, 1.2) * rng.choice((1, -1))
     own = len(beats) < 3 or rng.random() < 0.4
     times = _train_of(len(x) / fs, 60 / rng.uniform(60, 280), 0.02, rng) if own else beats / fs
-    return x + height * _placed(len(x), times, lambda t: _bump(t, sd), 0.1, fs)
+    result: Signal = x + height * _placed(len(x), times, lambda t: _bump(t, sd), 0.1, fs)
+    return result
 
 
 def resynthesised(x: Signal, beats: Beats, size: float, fs: float, rng: Generator) -> Signal:

@@ -110,7 +110,8 @@ def _rows(windows: Array) -> Array:
 def _windows(rows: Array, shape: tuple[int, ...]) -> Array:
     """The inverse of :func:`_rows`."""
     batch, time, leads = shape
-    return rows.reshape(batch, leads, time).swapaxes(1, 2)
+    windows: Array = rows.reshape(batch, leads, time).swapaxes(1, 2)
+    return windows
 
 
 def _filtered(
@@ -156,7 +157,7 @@ def _gain(fast: Array, size: Array, fs: float, limit: float) -> Array:
     rows, time = fast.shape
     count = max(time // chunk, 1)
     chunks = fast[:, : count * chunk].reshape(rows, count, -1)
-    level = np.sqrt(np.square(chunks).mean(axis=2)) / size
+    level: Array = np.sqrt(np.square(chunks).mean(axis=2)) / size
     reach = min(round(_SPAN / _CHUNK / 2), count - 1)
     around = np.lib.stride_tricks.sliding_window_view(
         np.pad(level, ((0, 0), (reach, reach)), mode="reflect" if count > 1 else "edge"),
@@ -164,11 +165,11 @@ def _gain(fast: Array, size: Array, fs: float, limit: float) -> Array:
         axis=1,
     )
     k = int(_PERCENTILE * (2 * reach + 1))
-    noise = np.partition(around, k, axis=2)[..., k]
+    noise: Array = np.partition(around, k, axis=2)[..., k]
     share = np.clip((limit - noise) / (limit * 2 / 3), 0, 1).astype(np.float32)
-    padded = np.repeat(share, chunk, axis=1)
-    padded = np.pad(padded, ((0, 0), (0, max(time - padded.shape[1], 0))), mode="edge")[:, :time]
-    return _smooth(padded, 2 * chunk)
+    samples = np.repeat(share, chunk, axis=1)
+    samples = np.pad(samples, ((0, 0), (0, max(time - samples.shape[1], 0))), mode="edge")
+    return _smooth(samples[:, :time], 2 * chunk)
 
 
 def _periodic(fast: Array, size: Array, fs: float) -> tuple[Array, Array]:
@@ -214,5 +215,5 @@ def _smooth(x: NDArray[np.float32] | NDArray[np.bool_], length: int) -> Array:
     reach = length // 2
     padded = np.pad(x.astype(np.float64), ((0, 0), (reach + 1, reach)), mode="edge")
     total = np.cumsum(padded, axis=1)
-    average: Array = (total[:, 2 * reach + 1 :] - total[:, : -2 * reach - 1]) / (2 * reach + 1)
+    average = (total[:, 2 * reach + 1 :] - total[:, : -2 * reach - 1]) / (2 * reach + 1)
     return average.astype(np.float32)

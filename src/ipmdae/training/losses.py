@@ -79,8 +79,8 @@ def local(output: Tensor, clean: Tensor) -> Tensor:
     beats (P, f and flutter waves, the ST segment) weighs as much as they do.
     """
     error = output[..., : clean.shape[2]] - clean
-    pieces = error[:, : error.shape[1] // _PIECE * _PIECE].unflatten(1, (-1, _PIECE))
-    of_pieces = torch.sqrt(pieces.square().mean(dim=2) + 1e-4).mean(dim=1) / _size(clean)
+    pieces = error.unfold(1, _PIECE, _PIECE)
+    of_pieces = torch.sqrt(pieces.square().mean(dim=3) + 1e-4).mean(dim=1) / _size(clean)
     return relative(output, clean) + _LOCAL * of_pieces.mean()
 
 

@@ -43,12 +43,6 @@ def load(protocol: str, name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def drawn(names: list[str], share: float, seed: int = 0) -> list[str]:
-    """A share of ``names`` (rounded to whole names), drawn at random, in alphabetical order."""
-    order = np.random.default_rng(seed).permutation(sorted(names))
-    return sorted(str(name) for name in order[: round(share * len(names))])
-
-
 def shuffled_by_patient(records: list[str], seed: int, boundary: int) -> list[str]:
     """Shuffle ``records`` with no patient on both sides of ``boundary``.
 
