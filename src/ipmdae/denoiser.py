@@ -166,7 +166,7 @@ class Denoiser:
         pipeline = None
         if group:
             pipeline = Pipeline(self._engine, framing, net_fs, fs, len(group), self.limits)
-        return Cleaning(pipeline, group, leads, self.limits, strength)
+        return Cleaning(pipeline, group, leads, self.limits, fs, strength)
 
     def latency(self, fs: float) -> float:
         """Seconds of a signal at ``fs`` Hz that must be known, from a sample on, to clean it."""

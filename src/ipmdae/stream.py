@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from ipmdae.cleaned import check_rate, check_strength
 from ipmdae.denoiser import DEFAULT_MODEL, Denoiser
 from ipmdae.engine import ModelFile
 from ipmdae.pipeline.blocks import LONGEST_LINE
-from ipmdae.pipeline.survey import Leads
+from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.pipeline.tail import Tail
+from ipmdae.recording import Header
 from ipmdae.safeguards import DEFAULT_MODE, safeguards, strength_of
 
 
@@ -90,7 +92,8 @@ class Streamer:
             max_attenuation_db: largest attenuation of the noise found, in dB.
             offset: what each lead lies around, (leads,) in mV. By default the median of what comes
                 in before the first sample comes out, and of a lead that begins later its first
-                value.
+                value. Pacing spikes, and whether limb leads obey Einthoven's equations, are looked
+                for in the same samples.
             on_event: is called with what happens to leads, when it is fed.
 
         Raises:
@@ -177,29 +180,29 @@ class Streamer:
         check_rate(fs)
         self._fs = float(fs)
         count = len(self.leads)
-        leads = Leads(
-            names=self.leads,
-            units=("mV",) * count,
-            why=("",) * count,
-            offset=self._offset.copy(),
-        )
-        self._cleaning = self._denoiser.begin(fs, leads, strength=self._strength)
         framing, net_fs = self._denoiser.framing(fs), self._denoiser.model.preprocessing.fs
         self._opening_length = ceil(framing.first * fs / net_fs)
         self._opening: Tail[np.float64] | None = Tail(count, np.float64)
         self._watch = _Watch(self.leads, self._fs)
+        offset = np.zeros(count)
+        leads = Leads(names=self.leads, units=("mV",) * count, why=("",) * count, offset=offset)
+        self._denoiser.begin(fs, leads)  # raises where the network needs other leads
 
     def _open(self) -> NDArray[np.float64]:
-        """Find the offsets by what came in first, and let it in."""
+        """Survey what came in first, and let it in."""
         assert self._opening is not None
         x = self._opening.rows(0, self._opening.stop)
         self._opening = None
-        offset = self._cleaning.offset
+        count = len(self.leads)
+        survey = Survey(Header(fs=self._fs, samples=max(len(x), 1), leads=self.leads))
         # No more than that, however much came in at once: chunks must not matter.
-        first = x[: self._opening_length]
-        for lead in np.flatnonzero(np.isnan(offset)):
-            known = first[~np.isnan(first[:, lead]), lead]
-            offset[lead] = np.median(known) if len(known) else np.nan
+        survey.add(x[: self._opening_length])
+        found = survey.leads()
+        unseen = np.isnan(x[: self._opening_length]).all(axis=0)
+        offset = np.where(unseen, np.nan, found.offset)
+        offset = np.where(np.isnan(self._offset), offset, self._offset)
+        leads = dataclasses.replace(found, why=("",) * count, offset=offset)
+        self._cleaning = self._denoiser.begin(self._fs, leads, strength=self._strength)
         return self._clean(x)
 
     def _clean(self, x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from ipmdae.cleaned import mix
 from ipmdae.engine import Engine
 from ipmdae.pipeline.gaps import GapFiller
 from ipmdae.pipeline.network import Signal, WindowedNetwork
+from ipmdae.pipeline.pacing import SpikeRemover
 from ipmdae.pipeline.resample import Resampler, fraction, reach
 from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
@@ -174,7 +175,8 @@ def latency(framing: Framing, net_fs: float, fs: float) -> float:
 class Cleaning:
     """Cleans some leads of a signal and passes the others through, all at the same pace.
 
-    Each lead keeps its offset. What was missing is missing again.
+    Each lead keeps its offset and its pacing spikes. What was missing is missing again. Limb leads
+    that obeyed Einthoven's and Goldberger's equations do so again.
     """
 
     def __init__(
@@ -183,6 +185,7 @@ class Cleaning:
         group: Sequence[int],
         leads: Leads,
         limits: Safeguards,
+        fs: float,
         strength: float = 1.0,
     ) -> None:
         """Begin a signal.
@@ -192,6 +195,7 @@ class Cleaning:
             group: the leads that go through it.
             leads: all of them.
             limits: of what the network may change.
+            fs: the signal's rate in Hz.
             strength: share of the noise found that is removed, 0 to 1.
         """
         self._unreadable = limits.unreadable
@@ -201,6 +205,10 @@ class Cleaning:
         self._cleaned = [(i, lead) for i, lead in enumerate(group) if not leads.why[lead]]
         self._strength = strength
         self._noisy: Tail[np.float64] = Tail(len(leads.names), np.float64)
+        heights = np.full(len(leads.names), np.nan) if leads.pacing is None else leads.pacing
+        self._spike_remover = SpikeRemover(heights[self._group], fs)
+        self._spikes: Tail[np.float64] = Tail(len(self._group), np.float64)
+        self._limbs = leads.limbs if limits.consistent_leads and projects(leads) else None
 
     def run(self, blocks: Iterable[NDArray[np.float64]]) -> Iterator[Block]:
         """Clean a whole signal, given in blocks (time, leads)."""
@@ -213,29 +221,37 @@ class Cleaning:
         if self._pipeline is None:
             return Block(x, x)
         self._noisy.append(x)
-        return self._finish(self._pipeline.feed(self._centred(x)))
+        smooth, apart = self._spike_remover.feed(self._centred(x))
+        self._spikes.append(apart)
+        return self._finish(self._pipeline.feed(smooth.astype(np.float32)))
 
     def flush(self) -> Block:
         """Give out what is left: the signal has ended."""
         if self._pipeline is None:
             return Block(self._noisy.rows(0, 0), self._noisy.rows(0, 0))
-        return self._finish(self._pipeline.flush())
+        smooth, apart = self._spike_remover.flush()
+        self._spikes.append(apart)
+        last = self._pipeline.feed(smooth.astype(np.float32))
+        return self._finish(np.concatenate([last, self._pipeline.flush()]))
 
-    def _centred(self, x: NDArray[np.float64]) -> Signal:
-        return (x[:, self._group] - self.offset[self._group]).astype(np.float32)
+    def _centred(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        centred: NDArray[np.float64] = x[:, self._group] - self.offset[self._group]
+        return centred
 
     def _finish(self, values: Signal) -> Block:
         """Samples as they are given out, of what the pipeline gave for its leads."""
         first, count = self._noisy.first, len(self._group)
         noisy = self._noisy.rows(first, first + len(values))
         self._noisy.drop(first + len(values))
+        spikes = self._spikes.rows(first, first + len(values))
+        self._spikes.drop(first + len(values))
         cleaned = noisy.copy()
         tells = values.shape[1] > 2 * count
         spread = np.full(noisy.shape, np.nan, np.float32) if tells else None
         trust = np.zeros(noisy.shape, np.uint8) if tells else None
         for i, lead in self._cleaned:
             known = ~np.isnan(noisy[:, lead])
-            full = values[known, i] + self.offset[lead]
+            full = values[known, i] + self.offset[lead] + spikes[known, i]
             if spread is not None and trust is not None:
                 spread[known, lead] = np.maximum(values[known, 2 * count + i], 0)
                 trust[:, lead] = _trust(values[:, 3 * count + i], values[:, 4 * count + i])
@@ -245,7 +261,16 @@ class Cleaning:
                 elif self._unreadable == "blank":
                     full = np.where(untrusted, np.nan, full)
             cleaned[known, lead] = mix(noisy[known, lead], full, self._strength)
+        if self._limbs is not None:
+            columns = list(self._limbs.columns)
+            cleaned[:, columns] = self._limbs.project(cleaned[:, columns])
         return Block(noisy, cleaned, spread, trust)
+
+
+def projects(leads: Leads) -> bool:
+    """Whether limb leads are to be projected: they obey the equations, and all are cleaned."""
+    limbs = leads.limbs
+    return limbs is not None and limbs.consistent and not any(leads.why[i] for i in limbs.columns)
 
 
 def _trust(doubt: Signal, altered: Signal) -> NDArray[np.uint8]:

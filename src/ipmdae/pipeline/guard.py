@@ -48,7 +48,11 @@ _NARROW = 0.6
 """Half width in Hz of the line that a periodic rhythm is."""
 
 _CONCENTRATION = 0.6
-"""Share of the power from 2 to 20 Hz in that line from which on what is removed is periodic."""
+"""Share of the power from 2 to 20 Hz in that line and its harmonics from which on what is removed
+is periodic."""
+
+_LEAST_LINE = 0.005
+"""Least root mean square of that line, relative to the height of the QRS complex."""
 
 _SMALLEST = 0.05
 """Least height of a QRS complex in mV by which anything is measured: an ECG is not smaller."""
@@ -178,28 +182,23 @@ def _periodic(fast: Array, size: Array, fs: float) -> tuple[Array, Array]:
     none = np.zeros_like(fast)
     if time < 4 * fs:
         return none, none.copy()
-    spectrum = np.fft.rfft(fast * np.hanning(time).astype(np.float32))
     frequency = np.fft.rfftfreq(time, 1 / fs)
-    power = np.square(np.abs(spectrum))
+    power = np.square(np.abs(np.fft.rfft(fast * np.hanning(time).astype(np.float32))))
     total = power[:, (frequency >= 2) & (frequency <= 20)].sum(axis=1)
     width = max(round(_NARROW * time / fs), 1)
     summed = np.cumsum(np.pad(power, ((0, 0), (width + 1, width))), axis=1)
     line = summed[:, 2 * width + 1 :] - summed[:, : -2 * width - 1]
     line[:, (frequency < _PERIODIC[0]) | (frequency > _PERIODIC[1])] = 0
-    peak = line.argmax(axis=1)
-    strongest = line[np.arange(len(line)), peak]
-    # Power of a line under a Hann window: three eighths of its mean square.
-    level = np.sqrt(strongest * 2 / (3 / 8) / time**2)
-    found = (strongest > _CONCENTRATION * total) & (level > 0.01 * size[:, 0])
     altered = none.copy()
-    for i in np.flatnonzero(found):
-        own = np.fft.rfft(fast[i])
-        kept = np.zeros(len(own), bool)
-        for harmonic in (1, 2, 3):
-            centre = harmonic * frequency[peak[i]]
-            kept |= np.abs(frequency - centre) <= harmonic * _NARROW
-        none[i] = np.fft.irfft(own * kept, time)
-        altered[i] = 1
+    for i, peak in enumerate(line.argmax(axis=1)):
+        multiples = np.outer((1, 2, 3), frequency[[peak]])
+        lines = (np.abs(frequency - multiples) <= _NARROW).any(axis=0)
+        strength = power[i, lines].sum()
+        # Under a Hann window a line keeps three eighths of its mean square.
+        level = np.sqrt(strength * 2 / (3 / 8)) / time
+        if strength > _CONCENTRATION * total[i] and level > _LEAST_LINE * size[i, 0]:
+            none[i] = np.fft.irfft(np.fft.rfft(fast[i]) * lines, time)
+            altered[i] = 1
     return none, altered
 
 

@@ -16,6 +16,9 @@ from ipmdae.safeguards import Safeguards
 _BATCH = 32
 """Windows that go through the network at once: more are not faster, and need more memory."""
 
+_FAILED = 10.0
+"""Doubt where the network gives no finite number."""
+
 Signal = NDArray[np.float32]
 
 
@@ -101,18 +104,23 @@ class WindowedNetwork:
         absent = self._absent.rows(self._absent.first, self._absent.stop)
         scaled, scale = _scaled(windows, cut(absent, first, length) if absent.any() else None)
         flat = np.ptp(windows.swapaxes(1, 2), axis=2)[:, None] <= MIN_SPREAD
-        output = self._run(scaled, ~flat)
         leads = windows.shape[2]
-        signal, sd = output[..., :leads], output[..., leads:]
-        signal *= scale
-        np.copyto(signal, windows, where=flat)
+        with np.errstate(over="ignore", invalid="ignore"):
+            output = self._run(scaled, ~flat)
+            signal, sd = output[..., :leads], output[..., leads:]
+            signal *= scale
+            np.exp(sd, out=sd)
+        lost = ~np.isfinite(signal)
+        np.copyto(signal, windows, where=flat | lost)
         if not sd.shape[2]:
             guarded = guard(windows, signal, None, self._fs, self._limits)
             return np.concatenate([guarded.signal, guarded.gain], axis=2)
-        np.exp(sd, out=sd)
         sd *= scale
-        np.copyto(sd, 0, where=flat)
+        lost |= ~np.isfinite(sd)
+        np.copyto(sd, 0, where=flat | lost)
         guarded = guard(windows, signal, sd, self._fs, self._limits)
+        # Where the network gives no finite number the input stays, and is not trusted.
+        np.copyto(guarded.doubt, _FAILED, where=lost)
         parts = [guarded.signal, guarded.gain, sd, guarded.doubt, guarded.altered]
         return np.concatenate(parts, axis=2)
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.cleaned import reason
+from ipmdae.pipeline.limb_leads import LimbLeadCheck, LimbLeads
+from ipmdae.pipeline.pacing import PacingCheck
 from ipmdae.pipeline.tail import Tail
 from ipmdae.recording import Header
 
@@ -27,12 +29,17 @@ class Leads:
         why: for each why it is to come back unchanged; empty if it is to be cleaned.
         offset: what each lies around, (leads,) in mV. Where it is NaN, so must be the lead; it may
             be set while nothing but NaN came in.
+        pacing: height of each lead's pacing spikes, (leads,) in mV, NaN for a lead without;
+            ``None`` where they were not looked for.
+        limbs: the limb leads, where at least three are there.
     """
 
     names: Sequence[str]
     units: Sequence[str]
     why: Sequence[str]
     offset: NDArray[np.float64]
+    pacing: NDArray[np.float64] | None = None
+    limbs: LimbLeads | None = None
 
     @property
     def active(self) -> list[int]:
@@ -41,7 +48,7 @@ class Leads:
 
 
 class Survey:
-    """Finds the offset and the range of each lead, block by block.
+    """Finds offset, range, pacing and consistency of leads, block by block.
 
     The offset is the weighted median of the medians of pieces of 10 s, each with the weight of its
     known samples. It takes little memory, and neither beats nor a stretch of noise move it.
@@ -56,6 +63,8 @@ class Survey:
         self._weights = array("q")
         self._low = np.full(len(header.leads), np.inf)
         self._high = np.full(len(header.leads), -np.inf)
+        self._pacing = PacingCheck(len(header.leads), header.fs)
+        self._limbs = LimbLeadCheck(header.leads, [unit == "mV" for unit in header.units])
 
     def add(self, block: NDArray[np.float64]) -> None:
         """Look at the next samples (time, leads)."""
@@ -66,7 +75,14 @@ class Survey:
     def leads(self) -> Leads:
         """What is known of the leads by now."""
         self._take(self._rest.stop)
-        return Leads(names=self._names, units=self._units, why=self._why(), offset=self._offset())
+        return Leads(
+            names=self._names,
+            units=self._units,
+            why=self._why(),
+            offset=self._offset(),
+            pacing=self._pacing.heights(),
+            limbs=self._limbs.result(),
+        )
 
     def _why(self) -> list[str]:
         spread = np.where(self._low <= self._high, self._high - self._low, np.nan)
@@ -79,7 +95,7 @@ class Survey:
             medians = np.array(self._medians[lead :: len(offset)])
             order = np.argsort(medians)
             share = np.cumsum(np.array(self._weights[lead :: len(offset)])[order])
-            if share[-1]:
+            if len(share) and share[-1]:
                 offset[lead] = medians[order][np.searchsorted(share, share[-1] / 2)]
         return offset
 
@@ -88,6 +104,8 @@ class Survey:
         piece = self._rest.rows(self._rest.first, stop)
         if not len(piece):
             return
+        self._pacing.add(piece)
+        self._limbs.add(piece)
         ordered = np.sort(piece.T)  # missing samples last
         count = np.count_nonzero(~np.isnan(piece), axis=0)
         known, lead = count > 0, np.arange(len(count))

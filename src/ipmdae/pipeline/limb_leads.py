@@ -1,0 +1,133 @@
+"""Limb leads that agree: Einthoven's and Goldberger's equations.
+
+The six limb leads are differences of three electrodes, so two of them give the others:
+III = II - I, aVR = -(I + II)/2, aVL = I - II/2, aVF = II - I/2 (P. Kligfield et al.,
+"Recommendations for the standardization and interpretation of the electrocardiogram, part I",
+Circulation 115, 2007). A network that cleans lead by lead breaks these equations; projecting its
+result onto the leads that obey them (least squares) mends that, sample by sample.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+#: Each limb lead as a combination of I and II.
+EQUATIONS = {
+    "I": (1.0, 0.0),
+    "II": (0.0, 1.0),
+    "III": (-1.0, 1.0),
+    "AVR": (-0.5, -0.5),
+    "AVL": (1.0, -0.5),
+    "AVF": (-0.5, 1.0),
+}
+
+TOLERANCE = 0.01
+"""Root mean square in mV up to which recorded leads count as consistent: a few steps of common
+recorders."""
+
+_PREFIX = re.compile(r"^(MDC_ECG_LEAD_|ECG[ _-]*|LEAD[ _-]*)+")
+
+
+def standard_name(name: str) -> str | None:
+    """The key of :data:`EQUATIONS` that a lead's name means, in any usual spelling, if one."""
+    plain = _PREFIX.sub("", name.strip().upper())
+    return plain if plain in EQUATIONS else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LimbLeads:
+    """Limb leads of a recording.
+
+    Attributes:
+        columns: their columns, at least three.
+        names: their keys of :data:`EQUATIONS`.
+        shift: constant offset of each from the equations, (leads,) in mV.
+        rms: root mean square of what the recorded leads are off the equations, mV; NaN where they
+            are never all there.
+    """
+
+    columns: tuple[int, ...]
+    names: tuple[str, ...]
+    shift: Array
+    rms: float
+
+    @property
+    def consistent(self) -> bool:
+        """Whether the recorded leads obey the equations."""
+        return self.rms <= TOLERANCE
+
+    def project(self, signal: Array) -> Array:
+        """The leads nearest to (time, leads) that are as far off the equations as recorded.
+
+        That is by a constant offset, or not at all. Where one is missing (NaN) nothing changes.
+        """
+        projected: Array = signal @ _projection(self.names) + self.shift
+        return np.where(np.isfinite(projected), projected, signal)
+
+
+class LimbLeadCheck:
+    """Measures, block by block, whether the limb leads of a recording obey the equations."""
+
+    def __init__(self, names: Sequence[str], usable: Sequence[bool]) -> None:
+        """Find the limb leads among ``names``; those that are not ``usable`` do not count."""
+        found = {}
+        for column, (name, good) in enumerate(zip(names, usable, strict=True)):
+            standard = standard_name(name)
+            if good and standard:
+                found.setdefault(standard, column)
+        self._names = tuple(found)
+        self._columns = tuple(found.values())
+        self._count = 0
+        self._sum = np.zeros(len(found))
+        self._squares = np.zeros(len(found))
+
+    def add(self, block: Array) -> None:
+        """Look at the next samples, (time, all leads) in mV."""
+        if len(self._columns) < 3:
+            return
+        leads = block[:, self._columns]
+        leads = leads[np.isfinite(leads).all(axis=1)]
+        residual = leads - leads @ _projection(self._names)
+        self._count += len(leads)
+        self._sum += residual.sum(axis=0)
+        self._squares += np.square(residual).sum(axis=0)
+
+    def result(self) -> LimbLeads | None:
+        """What was found; ``None`` where fewer than three limb leads are there.
+
+        A constant offset of a lead does not count.
+        """
+        if len(self._columns) < 3:
+            return None
+        rms, shift = float("nan"), np.zeros(len(self._columns))
+        if self._count:
+            shift = self._sum / self._count
+            variance = self._squares / self._count - np.square(shift)
+            rms = float(np.sqrt(max(variance.max(), 0)))
+        return LimbLeads(columns=self._columns, names=self._names, shift=shift, rms=rms)
+
+
+def inconsistency(names: Sequence[str], signal: Array) -> float | None:
+    """Root mean square in mV of what limb leads (time, leads) are off the equations.
+
+    Returns:
+        ``None`` where fewer than three limb leads are there.
+    """
+    check = LimbLeadCheck(names, [True] * len(names))
+    check.add(signal)
+    found = check.result()
+    return None if found is None else found.rms
+
+
+def _projection(names: Sequence[str]) -> Array:
+    """Symmetric projection (leads, leads) onto the leads that obey the equations."""
+    basis = np.array([EQUATIONS[name] for name in names])
+    projection: Array = basis @ np.linalg.pinv(basis)
+    return projection

@@ -1,0 +1,145 @@
+"""Pacing spikes: taken out before cleaning and put back as they were.
+
+A pacemaker's pulse lasts 0.1 to 2 ms. At 1000 Hz it is one to three samples high, at 125 to 250 Hz
+a single one; a resampler makes it ring, and a network takes it for noise. A lead counts as paced
+where such pulses come at 20 to 400 a minute and are of about one height, so that single digital
+glitches do not. The recorder's band limits what a spike looks like; nothing restores its true
+height.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.pipeline.tail import Tail
+
+Array = NDArray[np.float64]
+
+_REACH = 0.003
+"""Seconds from the middle of a spike within which it is over."""
+
+_LEAST = 0.15
+"""Least height of a spike in mV."""
+
+_ABOVE = 8.0
+"""Least height of a spike by the median height of what surrounds it."""
+
+_RATE = (20.0, 400.0)
+"""Spikes a minute of a pacemaker, those of both chambers together."""
+
+_FLAT = 0.25
+"""Largest difference of the samples beside a spike, relative to its height."""
+
+_REGULARITY = 0.35
+"""Largest median deviation of heights, relative to their median."""
+
+
+def spikes(x: Array, fs: float, least: float | None = None) -> NDArray[np.intp]:
+    """Middles of what may be pacing spikes in a lead (time,) in mV; NaN is a missing sample.
+
+    A spike stands out from the samples 3 ms (at least one sample) on either side, which agree with
+    each other and with those as far again, and is the highest within these 3 ms.
+
+    Args:
+        x: the lead.
+        fs: its sampling rate in Hz.
+        least: least height in mV; by default what stands out from the rest of ``x``.
+    """
+    k = reach(fs)
+    if len(x) < 6 * k + 1:
+        return np.empty(0, np.intp)
+    near = x[k : len(x) - 3 * k], x[3 * k : len(x) - k]
+    base = (near[0] + near[1]) / 2
+    size = np.nan_to_num(np.abs(x[2 * k : len(x) - 2 * k] - base))
+    if least is None:
+        least = max(_LEAST, _ABOVE * float(np.median(size)))
+    with np.errstate(invalid="ignore"):
+        found = (size > least) & (np.abs(near[0] - near[1]) < _FLAT * size)
+        for far in (x[: len(x) - 4 * k], x[4 * k :]):
+            found &= np.abs(far - base) < 1.5 * _FLAT * size
+    size = np.where(found, size, 0)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(size, k), 2 * k + 1)
+    highest = found & (around.argmax(axis=1) == k)
+    return np.flatnonzero(highest) + 2 * k
+
+
+def reach(fs: float) -> int:
+    """Samples from the middle of a spike within which it is over."""
+    return max(round(_REACH * fs), 1)
+
+
+class PacingCheck:
+    """Finds, piece by piece, which leads of a recording are paced."""
+
+    def __init__(self, leads: int, fs: float) -> None:
+        """Begin a recording."""
+        self._fs = fs
+        self._heights: list[list[float]] = [[] for _ in range(leads)]
+        self._samples = 0
+
+    def add(self, piece: Array) -> None:
+        """Look at the next samples (time, leads) in mV; a spike at their ends may be missed."""
+        self._samples += len(piece)
+        k = reach(self._fs)
+        for heights, x in zip(self._heights, piece.T, strict=True):
+            at = spikes(x, self._fs)
+            heights += np.abs(x[at] - (x[at - k] + x[at + k]) / 2).tolist()
+
+    def heights(self) -> Array:
+        """Median height of each lead's spikes, (leads,) in mV; NaN where a lead is not paced."""
+        minutes = self._samples / self._fs / 60
+        return np.array([_height(np.array(h), minutes) for h in self._heights])
+
+
+def _height(heights: Array, minutes: float) -> float:
+    """Median of the heights of spikes of a pacemaker; NaN if they are none."""
+    if len(heights) < 3 or not _RATE[0] * minutes <= len(heights) <= _RATE[1] * minutes:
+        return float("nan")
+    middle = float(np.median(heights))
+    regular = np.median(np.abs(heights - middle)) <= _REGULARITY * middle
+    return middle if regular else float("nan")
+
+
+class SpikeRemover:
+    """Takes pacing spikes out of a signal that comes in pieces of any size.
+
+    Attributes:
+        lag: samples by which what is given out lags.
+    """
+
+    def __init__(self, heights: Array, fs: float) -> None:
+        """Begin a signal of leads whose spikes have these ``heights`` (leads,), or NaN for none."""
+        self._fs, self._k = fs, reach(fs)
+        self._least = [(lead, h / 2) for lead, h in enumerate(heights) if not np.isnan(h)]
+        self.lag = 4 * self._k if self._least else 0
+        self._signal: Tail[np.float64] = Tail(len(heights), np.float64)
+        self._given = 0
+
+    def feed(self, x: Array) -> tuple[Array, Array]:
+        """Take samples (time, leads) in; give those that are ready without spikes, and the spikes.
+
+        Their sum is the signal.
+        """
+        if not self.lag:
+            return x, np.zeros_like(x)
+        self._signal.append(x)
+        return self._give(max(self._signal.stop - self.lag, self._given))
+
+    def flush(self) -> tuple[Array, Array]:
+        """Give out what is left: the signal has ended."""
+        return self._give(self._signal.stop)
+
+    def _give(self, stop: int) -> tuple[Array, Array]:
+        first, k = self._signal.first, self._k
+        known = self._signal.rows(first, self._signal.stop)
+        smooth = known.copy()
+        for lead, least in self._least:
+            for at in spikes(known[:, lead], self._fs, least):
+                smooth[at - k : at + k + 1, lead] = np.linspace(
+                    known[at - k, lead], known[at + k, lead], 2 * k + 1
+                )
+        new = slice(self._given - first, stop - first)
+        self._given = stop
+        self._signal.drop(max(stop - 4 * k, 0))
+        return smooth[new], known[new] - smooth[new]

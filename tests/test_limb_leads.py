@@ -1,0 +1,103 @@
+"""Limb leads: found by name, checked against the equations, projected onto them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ipmdae
+from ipmdae.pipeline.limb_leads import (
+    EQUATIONS,
+    LimbLeadCheck,
+    inconsistency,
+    standard_name,
+)
+from ipmdae.recording import Recording
+
+NAMES = ("I", "II", "III", "aVR", "aVL", "aVF")
+
+
+def limb_leads(pair: np.ndarray) -> np.ndarray:
+    """Six limb leads (time, 6) of leads I and II (time, 2)."""
+    return pair @ np.array([EQUATIONS[name.upper()] for name in NAMES]).T
+
+
+@pytest.fixture(scope="module")
+def pair() -> np.ndarray:
+    from ipmdae import examples, formats
+
+    return formats.read(examples.path("118e06_excerpt")).signal[: 360 * 25]
+
+
+@pytest.mark.parametrize(
+    ("name", "standard"),
+    [
+        ("I", "I"),
+        ("avr", "AVR"),
+        (" aVF ", "AVF"),
+        ("MDC_ECG_LEAD_III", "III"),
+        ("Lead II", "II"),
+        ("ECG aVL", "AVL"),
+        ("ECG Lead I", "I"),
+        ("V1", None),
+        ("MLII", None),
+        ("", None),
+        ("ECG", None),
+    ],
+)
+def test_names_in_any_spelling(name: str, standard: str | None) -> None:
+    assert standard_name(name) == standard
+
+
+def test_twelve_leads_agree_after_cleaning_with_their_offsets(pair: np.ndarray) -> None:
+    signal = limb_leads(pair) + np.array([0, 0, 0.3, 0, -0.1, 0])
+    recording = Recording.from_array(signal, 360, NAMES)
+    before = inconsistency(NAMES, signal)
+    assert before == pytest.approx(0, abs=1e-6)
+    cleaned = ipmdae.Denoiser().denoise(recording).signal
+    assert inconsistency(NAMES, cleaned) == pytest.approx(0, abs=1e-6)
+    apart = ipmdae.open_method("ipmdae-base", consistent_leads=False).clean(recording)
+    assert (inconsistency(NAMES, apart.recording.signal) or 0) > 0.001
+    np.testing.assert_allclose(cleaned, apart.recording.signal, atol=0.3)
+
+
+@pytest.mark.parametrize(
+    ("columns", "change"),
+    [
+        ((0, 1), None),  # two leads have no equation
+        ((0, 1, 2), "swap"),
+        ((0, 1, 2, 3), "invert"),
+        ((0, 1, 2), "noise"),
+    ],
+)
+def test_leads_that_do_not_obey_are_not_forced(
+    pair: np.ndarray, columns: tuple[int, ...], change: str | None
+) -> None:
+    signal = limb_leads(pair)[:, columns]
+    if change == "swap":
+        signal = signal[:, [1, 0, 2]]
+    elif change == "invert":
+        signal = signal * [1, -1, 1, 1]
+    elif change == "noise":
+        signal = signal + 0.05 * np.random.default_rng(0).standard_normal(signal.shape)
+    check = LimbLeadCheck([NAMES[i] for i in columns], [True] * len(columns))
+    check.add(signal)
+    found = check.result()
+    assert found is None if change is None else not found.consistent  # type: ignore[union-attr]
+
+
+@given(st.sets(st.integers(0, 5), min_size=3), st.integers(0, 1000))
+def test_projection_obeys_and_leaves_what_obeys(columns: set[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = [NAMES[i] for i in sorted(columns)]
+    signal = limb_leads(rng.standard_normal((50, 2)))[:, sorted(columns)]
+    check = LimbLeadCheck(names, [True] * len(names))
+    check.add(signal)
+    found = check.result()
+    assert found is not None
+    assert found.consistent
+    np.testing.assert_allclose(found.project(signal), signal, atol=1e-9)
+    noisy = signal + rng.standard_normal(signal.shape)
+    assert inconsistency(names, found.project(noisy)) == pytest.approx(0, abs=1e-6)
+    noisy[3, 0] = np.nan
+    np.testing.assert_array_equal(found.project(noisy)[3], noisy[3])
