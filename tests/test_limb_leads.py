@@ -58,7 +58,6 @@ def test_twelve_leads_agree_after_cleaning_with_their_offsets(pair: np.ndarray) 
     assert inconsistency(NAMES, cleaned) == pytest.approx(0, abs=1e-6)
     apart = ipmdae.open_method("ipmdae-base", consistent_leads=False).clean(recording)
     assert (inconsistency(NAMES, apart.recording.signal) or 0) > 0.001
-    np.testing.assert_allclose(cleaned, apart.recording.signal, atol=0.3)
 
 
 @pytest.mark.parametrize(

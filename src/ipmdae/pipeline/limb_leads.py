@@ -77,7 +77,7 @@ class LimbLeadCheck:
 
     def __init__(self, names: Sequence[str], usable: Sequence[bool]) -> None:
         """Find the limb leads among ``names``; those that are not ``usable`` do not count."""
-        found = {}
+        found: dict[str, int] = {}
         for column, (name, good) in enumerate(zip(names, usable, strict=True)):
             standard = standard_name(name)
             if good and standard:
