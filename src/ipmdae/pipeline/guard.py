@@ -13,7 +13,7 @@ Arrays are windows (batch, time, leads) in mV about zero, float32, of any length
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,19 +90,21 @@ def guard(noisy: Array, cleaned: Array, sd: Array | None, fs: float, limits: Saf
     removed = x - y
     fast = removed - _filtered(removed, fs, (_SPLIT,), low_pass=True)
     size = np.maximum(_size(y, fs), np.float32(_SMALLEST))
-    gain = _gain(fast, size, fs, limits.guard)
+    grid = _Grid(x.shape[1], fs)
+    gain = _gain(fast, size, grid, limits.guard)
     given = gain * fast
     periodic, altered = _periodic(fast - given, size, fs)
     signal = y + given + periodic
     doubt = np.zeros_like(y)
     if sd is not None:
-        doubt = _smooth(_rows(sd), round(fs)) / (DOUBT * size)
-        if limits.unreadable == "classical":
-            weight = _smooth(_widened(doubt >= 1, round(fs / 2)), round(fs / 2))
-            some = weight.any(axis=1)
-            if some.any():
-                band = _filtered(x[some], fs, _CLASSICAL)
-                signal[some] += weight[some] * (band - signal[some])
+        level = _average(grid.chunks(_rows(sd)).mean(axis=2), 2) / (DOUBT * size)
+        doubt = grid.expanded(level)
+        rejected = _average(level >= 1, 2) > 0
+        some = rejected.any(axis=1)
+        if limits.unreadable == "classical" and some.any():
+            weight = grid.expanded(_average(rejected[some], 1))
+            band = _filtered(x[some], fs, _CLASSICAL)
+            signal[some] += weight * (band - signal[some])
     return Guarded(*(_windows(part, shape) for part in (signal, gain, doubt, altered)))
 
 
@@ -151,29 +153,55 @@ def _size(y: Array, fs: float) -> Array:
     return size
 
 
-def _gain(fast: Array, size: Array, fs: float, limit: float) -> Array:
+class _Grid:
+    """A window in chunks of a quarter of a second, of which everything slow is measured."""
+
+    def __init__(self, time: int, fs: float) -> None:
+        self._time = time
+        self._chunk = min(max(round(_CHUNK * fs), 1), time)
+        self._count = -(-time // self._chunk)
+        place = np.clip((np.arange(time) + 0.5) / self._chunk - 0.5, 0, self._count - 1)
+        self._left = np.minimum(place.astype(np.intp), max(self._count - 2, 0))
+        self._share = (place - self._left).astype(np.float32)
+
+    def chunks(self, rows: Array) -> Array:
+        """(rows, time) -> (rows, chunks, samples); the last chunk goes on with its last value."""
+        missing = self._count * self._chunk - self._time
+        padded = np.pad(rows, ((0, 0), (0, missing)), mode="edge") if missing else rows
+        return padded.reshape(len(rows), self._count, self._chunk)
+
+    def expanded(self, values: Array) -> Array:
+        """(rows, chunks) -> (rows, time), linear between the middles of chunks."""
+        left = values[:, self._left]
+        right = values[:, np.minimum(self._left + 1, self._count - 1)]
+        result: Array = left + self._share * (right - left)
+        return result
+
+
+def _gain(fast: Array, size: Array, grid: _Grid, limit: float) -> Array:
     """Share of what was removed above 0.7 Hz that is given back, (rows, time)."""
     if limit == 0:
         return np.zeros_like(fast)
     if np.isinf(limit):
         return np.ones_like(fast)
-    chunk = max(round(_CHUNK * fs), 1)
-    rows, time = fast.shape
-    count = max(time // chunk, 1)
-    chunks = fast[:, : count * chunk].reshape(rows, count, -1)
-    level: Array = np.sqrt(np.square(chunks).mean(axis=2)) / size
-    reach = min(round(_SPAN / _CHUNK / 2), count - 1)
-    around = np.lib.stride_tricks.sliding_window_view(
-        np.pad(level, ((0, 0), (reach, reach)), mode="reflect" if count > 1 else "edge"),
-        2 * reach + 1,
-        axis=1,
-    )
+    level: Array = np.sqrt(np.square(grid.chunks(fast)).mean(axis=2)) / size
+    reach = min(round(_SPAN / _CHUNK / 2), level.shape[1] - 1)
+    padded = np.pad(level, ((0, 0), (reach, reach)), mode="reflect")
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=1)
     k = int(_PERCENTILE * (2 * reach + 1))
-    noise: Array = np.partition(around, k, axis=2)[..., k]
-    share = np.clip((limit - noise) / (limit * 2 / 3), 0, 1).astype(np.float32)
-    samples = np.repeat(share, chunk, axis=1)
-    samples = np.pad(samples, ((0, 0), (0, max(time - samples.shape[1], 0))), mode="edge")
-    return _smooth(samples[:, :time], 2 * chunk)
+    noise = np.partition(around, k, axis=2)[..., k]
+    share = np.clip((limit - noise) / (limit * 2 / 3), 0, 1)
+    return grid.expanded(_average(share, 1))
+
+
+def _average(values: NDArray[Any], reach: int) -> Array:
+    """Moving average of (rows, chunks) over ``reach`` chunks on both sides, the ends held."""
+    padded = np.pad(values.astype(np.float32), ((0, 0), (reach, reach)), mode="edge")
+    count = values.shape[1]
+    average: Array = sum(padded[:, i : i + count] for i in range(2 * reach + 1)) / np.float32(
+        2 * reach + 1
+    )
+    return average
 
 
 def _periodic(fast: Array, size: Array, fs: float) -> tuple[Array, Array]:
@@ -200,19 +228,3 @@ def _periodic(fast: Array, size: Array, fs: float) -> tuple[Array, Array]:
             none[i] = np.fft.irfft(np.fft.rfft(fast[i]) * lines, time)
             altered[i] = 1
     return none, altered
-
-
-def _widened(where: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """Extend what is true in (rows, time) by so many samples on both sides."""
-    total = np.cumsum(np.pad(where, ((0, 0), (reach + 1, reach))), axis=1, dtype=np.int32)
-    widened: NDArray[np.bool_] = total[:, 2 * reach + 1 :] > total[:, : -2 * reach - 1]
-    return widened
-
-
-def _smooth(x: NDArray[np.float32] | NDArray[np.bool_], length: int) -> Array:
-    """Moving average of (rows, time) over an odd number of samples, its ends held."""
-    reach = length // 2
-    padded = np.pad(x.astype(np.float64), ((0, 0), (reach + 1, reach)), mode="edge")
-    total = np.cumsum(padded, axis=1)
-    average = (total[:, 2 * reach + 1 :] - total[:, : -2 * reach - 1]) / (2 * reach + 1)
-    return average.astype(np.float32)
