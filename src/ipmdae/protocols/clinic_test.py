@@ -1,14 +1,14 @@
-"""The test of protocol P3 "clinic": pieces of recordings in mV, with noise no training has heard.
+"""The test of protocol P3 "clinic": pieces of recordings in mV, with noise held out of training.
 
 The 14 test records, lead by lead, the recording's constant offset taken off and nothing else. Of
 each lead ten pieces of 30 s, evenly spread over the record; to each the three kinds of noise of the
-last 15 min of the noise records, alone and all three mixed with equal power, at -5, 0, 5 and 10 dB
-by AC power over the piece, and no noise at all. A method sees the noisy piece alone. The middle
+noise records' test minutes (:data:`ipmdae.data.nstdb.INTERVALS`), alone and all three mixed with
+equal power, at -5, 0, 5 and 10 dB by AC power over the piece, and no noise at all. A method sees the noisy piece alone. The middle
 20 s are what is scored, so that no method is judged by the ends of a piece.
 
 Noise comes from places evenly spread over both channels, no two of them the same; they are dealt
-out at random, once and for all. What the two leads of a record have at the same time lies 7 min
-apart, so that it is independent; the four levels of a piece are of the same noise.
+out at random, once and for all. What the two leads of a record have at the same time comes from
+places far apart, so that it is independent; the four levels of a piece are of the same noise.
 """
 
 from __future__ import annotations
@@ -130,9 +130,9 @@ class ClinicTest:
                     )
 
     @cached_property
-    def noise(self) -> Array:
-        """The noise to test with, (kinds, time, channels), z-scored."""
-        return nstdb.load(self.nstdb_folder, FS).part("test").astype(np.float64)
+    def noise(self) -> list[Array]:
+        """The noise to test with, (time, channels) of each kind, z-scored."""
+        return held_out_noise(self.nstdb_folder)
 
     @cached_property
     def _order(self) -> NDArray[np.int64]:
@@ -151,6 +151,12 @@ class ClinicTest:
                 for kind, at in enumerate(places)
             ]
         )
+
+
+def held_out_noise(nstdb_folder: Path) -> list[Array]:
+    """The test minutes of each kind of noise, joined, (time, channels) at 250 Hz, z-scored."""
+    segments = nstdb.load(nstdb_folder, FS).segments("test")
+    return [np.concatenate(segments[kind]).astype(np.float64) for kind in nstdb.KINDS]
 
 
 def all_records() -> list[str]:

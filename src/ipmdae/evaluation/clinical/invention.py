@@ -14,7 +14,7 @@ import numpy as np
 from ipmdae.data import nstdb
 from ipmdae.evaluation.benchmark import Array
 from ipmdae.evaluation.clinical.detectors import DETECTORS
-from ipmdae.evaluation.clinical.noise import test_noise
+from ipmdae.evaluation.clinical.noise import load_test_noise
 from ipmdae.evaluation.clinical.rows import Row
 from ipmdae.evaluation.subjects import Subject
 from ipmdae.protocols.clinic_test import FS, LENGTH, SCORED, piece_of
@@ -31,7 +31,7 @@ def rows(subject: Subject, datasets: Path, kind: str) -> list[Row]:
 
     The condition of a row is the kind of noise, its record the number of the piece.
     """
-    noise = test_noise(datasets / nstdb.FOLDER)[nstdb.KINDS.index(kind)]
+    noise = load_test_noise(datasets / nstdb.FOLDER)[nstdb.KINDS.index(kind)]
     found = []
     for place in range(PIECES):
         x = piece_of(noise, place, PIECES, round(LENGTH * FS))

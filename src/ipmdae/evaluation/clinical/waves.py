@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ipmdae.data import nstdb, qtdb
 from ipmdae.evaluation.benchmark import Array
 from ipmdae.evaluation.clinical.detectors import TOLERANCE, Samples
-from ipmdae.evaluation.clinical.noise import test_noise
+from ipmdae.evaluation.clinical.noise import load_test_noise
 from ipmdae.evaluation.clinical.rows import Row
 from ipmdae.evaluation.subjects import Subject
 from ipmdae.protocols.clinic_test import CLEAN, add_noise, all_records, piece_of
@@ -74,7 +74,7 @@ class Marked:
 def rows(subject: Subject, datasets: Path, record: str) -> list[Row]:
     """Errors of all points and of the QT interval in ms, and of the ST level in mV."""
     marked = read(datasets / qtdb.FOLDER, record)
-    noise = test_noise(datasets / nstdb.FOLDER)
+    noise = load_test_noise(datasets / nstdb.FOLDER)
     listed = all_records()
     found: list[Row] = []
     for condition in dict.fromkeys((*DELINEATED, *LEVELLED)):
