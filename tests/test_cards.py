@@ -116,9 +116,9 @@ def test_scores_of_other_weights_or_of_a_part_are_refused(tmp_path: Path, model:
 
 def test_data_are_told_by_name_and_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DatasetNotFoundError, match="ipmdae download"):
-        evaluated.data(["sel36"], ["sel52"], DATASETS)
+        evaluated.data(["sel36"], ["sel52"], DATASETS, rhythms=False)
     monkeypatch.setattr(splits, "load", lambda protocol, name: ["sele0121"])
-    told = evaluated.data(["sel52", "sel36"], ["sel100"], DATASETS)
+    told = evaluated.data(["sel52", "sel36"], ["sel100"], DATASETS, rhythms=True)
     names = [f"{name}.{suffix}" for name in ("sel100", "sel36", "sel52", "sele0121")
              for suffix in ("dat", "hea")]  # fmt: skip
     lines = [
@@ -127,6 +127,7 @@ def test_data_are_told_by_name_and_digest(monkeypatch: pytest.MonkeyPatch) -> No
     digest = hashlib.sha256("".join(lines).encode()).hexdigest()
     assert told["signal"]["SHA-256 of the records used"] == digest
     assert told["signal"]["split"]["training"]["names"] == "sel36 sel52"
+    assert "MIT-BIH Arrhythmia Database 1.0.0" in told["rhythms and motion"]
 
 
 def test_a_card_is_written_beside_the_weights_which_stay(

@@ -20,8 +20,9 @@ from tools import show
 from tools.provenance import WEIGHTS, commit_now
 
 _LIMITS = (
-    "For research and engineering, not for diagnosis. Trained on two-lead Holter recordings at "
-    "250 Hz and three kinds of noise; other signals may come out wrong without a warning."
+    "For research and engineering, not for diagnosis. What it keeps and loses of arrhythmias, ST "
+    "shifts and fast rates is measured in docs/results/hearts.md. Not for abdominal fetal leads, "
+    "intracardiac electrograms or animals."
 )
 
 
@@ -64,6 +65,7 @@ def released(folder: Path, name: str, overlap: float) -> ModelFile:
         )
     network = run.load_network(folder, "best")
     architecture = registry.architecture(settings.model, protocol.leads)
+    hearts = bool(settings.protocol_settings.get("rhythms"))
     content = json.loads((folder / run.SETTINGS_FILE).read_text(encoding="utf-8"))
     model = ModelFile(
         name=name,
@@ -83,8 +85,10 @@ def released(folder: Path, name: str, overlap: float) -> ModelFile:
                 for name, value in settings.protocol_settings.items()
                 if not name.endswith("_folder")
             },
-            "noise": "first 15 min of bw, em, ma of the MIT-BIH Noise Stress Test Database 1.0.0",
-            "signal": "QT Database 1.0.0",
+            "noise": "training minutes of bw, em, ma of the MIT-BIH Noise Stress Test Database "
+            "1.0.0" + ("; wrist motion of ECGNExT, synthetic sway and taps" if hearts else ""),
+            "signal": "QT Database 1.0.0"
+            + (", MIT-BIH Arrhythmia Database 1.0.0, CinC Challenge 2017" if hearts else ""),
             "best_epoch": run.checkpoint_path(folder, "best").stem,
             "versions": content["versions"]
             | {"released with": __version__, "commit": commit_now()},

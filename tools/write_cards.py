@@ -61,10 +61,11 @@ def card(model: Path, results: Path, datasets: Path) -> Card:
             f"{model} does not tell how it was trained: make it with python -m tools.release_model"
         )
     split = told["trained"].pop("split")
+    rhythms = bool(told.get("windows", {}).get("rhythms"))
     return {
         **told,
         "versions": {"commit": commit_of(model), **told["versions"]},
-        "data": evaluated.data(split["training"], split["validation"], datasets),
+        "data": evaluated.data(split["training"], split["validation"], datasets, rhythms=rhythms),
         "scores": evaluated.scores(told["name"], told["sha256"], results),
         "check": {"on": _REPEATED, **evaluated.check(model, _EXCERPTS)},
         "intended use": INTENDED_USE,

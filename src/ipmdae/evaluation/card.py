@@ -31,6 +31,14 @@ INVENTED, TRUSTED = "beats a minute in noise alone", "the same outside of flagge
 
 _DIGITS = 4
 _RECORD_FILES = (".hea", ".dat")
+_RHYTHM_DATA = {
+    "MIT-BIH Arrhythmia Database 1.0.0": "records of splits/mitdb/train.txt",
+    "CinC Challenge 2017 1.0.0": "recordings of 20 s and more, less splits/cinc2017/held_back.txt; "
+    "1350 of the first 1500 that were at hand",
+    "ECGNExT": "wrist motion of ID032 ID046 ID097 ID184 ID315 ID377",
+    "synthetic": "rhythms of ipmdae.data.rhythms in the share of windows that 'windows' states; "
+    "sway and taps of ipmdae.data.motion",
+}
 _UNFIT = (
     "not measured: the model takes recordings in mV, and this protocol is for networks that are "
     "trained on its own windows"
@@ -76,8 +84,15 @@ def check(model: Path, datasets: Path) -> Card:
     }
 
 
-def data(training: Iterable[str], validation: Iterable[str], datasets: Path) -> Card:
+def data(
+    training: Iterable[str], validation: Iterable[str], datasets: Path, *, rhythms: bool
+) -> Card:
     """What the model was trained, validated and tested on, by name and SHA-256.
+
+    Args:
+        training, validation: records of the QT Database.
+        datasets: folder of the databases.
+        rhythms: whether the databases of rhythms and motion were trained on, too.
 
     The digest of a list is that of its sorted names, a line each; the digest of files is that of
     the list that ``sha256sum`` makes of them, sorted by name.
@@ -107,10 +122,14 @@ def data(training: Iterable[str], validation: Iterable[str], datasets: Path) -> 
         "noise": {
             "database": "MIT-BIH Noise Stress Test Database 1.0.0",
             "SHA-256 of the records used": _files_digest("nstdb", datasets, nstdb.KINDS),
-            "training": "first 12.5 min of bw, em, ma, both channels",
-            "validation": "the 2.5 min after these",
-            "test": "last 15 min of bw, em, ma, both channels",
+            "intervals (s)": {
+                kind: {part: [list(span) for span in spans] for part, spans in parts.items()}
+                for kind, parts in nstdb.INTERVALS.items()
+            },
+            "earlier training": "weights that this training began from had seen the first 12.5 min "
+            "of each record, which for bw and em hold the test's minutes too (docs/nstdb.md)",
         },
+        **({"rhythms and motion": _RHYTHM_DATA} if rhythms else {}),
     }
 
 

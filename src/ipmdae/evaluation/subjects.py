@@ -29,6 +29,7 @@ from ipmdae.protocols import stack
 from ipmdae.protocols.clinic import Clinic
 from ipmdae.quality import Reason, quality
 from ipmdae.recording import Recording
+from ipmdae.safeguards import safeguards
 
 _UNFIT = ("lmmse", "lmmse-fresh")
 """They know where in a window a beat begins, which no recording tells."""
@@ -206,5 +207,8 @@ def fitted(subject: Subject, datasets: Path) -> Subject:
 
 @cache
 def _denoiser(file: Path) -> Denoiser:
-    """A network is opened once in each process."""
-    return Denoiser(file)
+    """A network is opened once in each process.
+
+    Where it is not trusted its own output is scored, not the band-pass filter's that users get.
+    """
+    return Denoiser(file, limits=safeguards(unreadable="network"))

@@ -3,8 +3,9 @@
 The 14 test records, lead by lead, the recording's constant offset taken off and nothing else. Of
 each lead ten pieces of 30 s, evenly spread over the record; to each the three kinds of noise of the
 noise records' test minutes (:data:`ipmdae.data.nstdb.INTERVALS`), alone and all three mixed with
-equal power, at -5, 0, 5 and 10 dB by AC power over the piece, and no noise at all. A method sees the noisy piece alone. The middle
-20 s are what is scored, so that no method is judged by the ends of a piece.
+equal power, at -5, 0, 5 and 10 dB by AC power over the piece, and no noise at all. A method sees
+the noisy piece alone. The middle 20 s are what is scored, so that no method is judged by the ends
+of a piece.
 
 Noise comes from places evenly spread over both channels, no two of them the same; they are dealt
 out at random, once and for all. What the two leads of a record have at the same time comes from
