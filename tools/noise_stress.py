@@ -82,10 +82,11 @@ def page(title: str, rows: list[list[str]], command: str) -> str:
 
 Records 118 and 119 of the MIT-BIH Arrhythmia Database with the noise `em` added at the SNR in their
 names (MIT-BIH Noise Stress Test Database). The reference is the same record at 24 dB, which still
-holds noise: no method can come out far above 24 dB. Scored are only segments whose noise lies
-after the first 15 min of `em`; since `em` is a loop ([nstdb.md](../nstdb.md)) these minutes repeat
-noise that trained the model. Neither patient trained it. Where the network is not trusted its own
-output is scored (`unreadable="network"`). Means over windows of 10 s, lead by lead; SNR without DC; the gain with its
+holds noise: no method can come out far above 24 dB. Scored are only segments whose noise lies after
+the first 15 min of `em`; since `em` is a loop ([nstdb.md](../nstdb.md)) these minutes repeat noise
+that trained the model. Neither patient trained it. Where the network is not trusted its own output
+is scored (`unreadable="network"`).
+Means over windows of 10 s, lead by lead; SNR without DC; the gain with its
 standard deviation over windows. "Clean kept" is the SNR of the cleaned to the given signal where no
 noise was added: what is lost there is the recording's own baseline wander, and what the network
 changes wrongly.
