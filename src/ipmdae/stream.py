@@ -15,9 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from ipmdae.cleaned import check_rate, check_strength
 from ipmdae.denoiser import DEFAULT_MODEL, Denoiser
 from ipmdae.engine import ModelFile
-from ipmdae.pipeline.blocks import LONGEST_LINE
+from ipmdae.inspection.seconds import Seconds, measure
+from ipmdae.pipeline.blocks import LONGEST_LINE, Block
 from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.pipeline.tail import Tail
+from ipmdae.quality import Grade, Reason, judge
 from ipmdae.recording import Header
 from ipmdae.safeguards import DEFAULT_MODE, safeguards, strength_of
 
@@ -30,12 +32,15 @@ class Event:
         time: when, in seconds of signal since it began.
         lead: its name.
         kind: ``"gap"``: no samples from now on; ``"lost"``: there have been none for 2 s;
-            ``"back"``: there are again.
+            ``"back"``: there are again; ``"good"``, ``"limited"``, ``"unusable"``: the grade of the
+            cleaned signal from now on (:class:`ipmdae.quality.Grade`).
+        reason: of the grade, in words.
     """
 
     time: float
     lead: str
-    kind: Literal["gap", "lost", "back"]
+    kind: Literal["gap", "lost", "back", "good", "limited", "unusable"]
+    reason: str = ""
 
 
 class Streamer:
@@ -94,7 +99,8 @@ class Streamer:
                 in before the first sample comes out, and of a lead that begins later its first
                 value. Pacing spikes, and whether limb leads obey Einthoven's equations, are looked
                 for in the same samples.
-            on_event: is called with what happens to leads, when it is fed.
+            on_event: is called with what happens to leads, when it is fed: gaps of the signal that
+                comes in, and each change of the grade of the signal that goes out.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -172,7 +178,7 @@ class Streamer:
         check_rate(fs)
         self._denoiser.framing(fs)
         opened = self._open() if self._opening is not None else np.empty((0, len(self.leads)))
-        rest = np.concatenate([opened, self._cleaning.flush().cleaned])
+        rest = np.concatenate([opened, self._given(self._cleaning.flush())])
         self._begin(fs)
         return rest
 
@@ -184,6 +190,7 @@ class Streamer:
         self._opening_length = ceil(framing.first * fs / net_fs)
         self._opening: Tail[np.float64] | None = Tail(count, np.float64)
         self._watch = _Watch(self.leads, self._fs)
+        self._grading = _Grading(self.leads, self._fs)
         offset = np.zeros(count)
         leads = Leads(names=self.leads, units=("mV",) * count, why=("",) * count, offset=offset)
         self._denoiser.begin(fs, leads)  # raises where the network needs other leads
@@ -210,7 +217,14 @@ class Streamer:
         for lead in np.flatnonzero(np.isnan(offset)):
             known = x[~np.isnan(x[:, lead]), lead]
             offset[lead] = known[0] if len(known) else np.nan
-        return self._cleaning.feed(x).cleaned
+        return self._given(self._cleaning.feed(x))
+
+    def _given(self, block: Block) -> NDArray[np.float64]:
+        """What is given out of a block, after a look at its quality."""
+        if self._on_event:
+            for event in self._grading.look(block):
+                self._on_event(event)
+        return block.cleaned
 
     def _checked(self, chunk: ArrayLike) -> NDArray[np.float64]:
         x = np.asarray(chunk, np.float64)
@@ -257,3 +271,68 @@ class _Watch:
                     seen.append((now, name, "back"))
         self._time += len(x)
         return [Event(time / self._fs, name, kind) for time, name, kind in sorted(seen)]
+
+
+class _Grading:
+    """Grades a signal second by second as it goes out."""
+
+    def __init__(self, leads: Sequence[str], fs: float) -> None:
+        self._leads, self._fs = tuple(leads), fs
+        self._time = 0
+        self._rest: list[Block] = []
+        self._seconds: list[Seconds] = []
+        self._grades = np.full(len(self._leads), Grade.GOOD)
+
+    def look(self, block: Block) -> list[Event]:
+        """Changes of grade in the seconds that the next samples complete."""
+        self._rest.append(block)
+        found: list[Event] = []
+        waiting = sum(len(part.noisy) for part in self._rest)
+        if round((self._time + 1) * self._fs) - round(self._time * self._fs) > waiting:
+            return found
+        noisy, cleaned = (
+            np.concatenate([getattr(part, name) for part in self._rest])
+            for name in ("noisy", "cleaned")
+        )
+        trust = [
+            np.zeros(p.noisy.shape, np.uint8) if p.trust is None else p.trust for p in self._rest
+        ]
+        levels = np.concatenate(trust)
+        done = 0
+        while True:
+            first = round(self._time * self._fs)
+            length = round((self._time + 1) * self._fs) - first
+            if done + length > len(noisy):
+                break
+            part = slice(done, done + length)
+            second = measure(
+                noisy[part], self._fs, first, cleaned=cleaned[part], trust=levels[part]
+            )
+            self._seconds = [*self._seconds[1 - _REMEMBERED :], second]
+            found += self._judged()
+            done += length
+            self._time += 1
+        self._rest = [Block(noisy[done:], cleaned[done:], None, levels[done:])]
+        return found
+
+    def _judged(self) -> list[Event]:
+        """Changes of grade in the last second."""
+        quality = judge(Seconds.joined(self._seconds), self._leads)
+        grades, reasons = quality.grade[-1], quality.reason[-1]
+        events = [
+            Event(self._time, self._leads[i], _KINDS[grades[i]], Reason(reasons[i]).words)
+            for i in np.flatnonzero(grades != self._grades)
+        ]
+        self._grades = grades
+        return events
+
+
+_REMEMBERED = 10
+"""Seconds by which the next one is judged."""
+
+_KINDS: tuple[Literal["good"], Literal["limited"], Literal["unusable"]] = (
+    "good",
+    "limited",
+    "unusable",
+)
+"""By the number of the grade."""
