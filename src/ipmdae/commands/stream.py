@@ -75,7 +75,8 @@ def stream(
 
 def tell(event: Event) -> None:
     """Say on stderr what happens to a lead."""
-    complain("warning", f"{event.time:.1f} s: lead {event.lead}: {MEANING[event.kind]}")
+    meaning = MEANING.get(event.kind, f"{event.kind} from here on ({event.reason})")
+    complain("warning", f"{event.time:.1f} s: lead {event.lead}: {meaning}")
 
 
 def run(streamer: Streamer, live: Live) -> None:
