@@ -179,7 +179,7 @@ def test_command_writes_page_numbers_and_figures_and_report_makes_them_again(
     written = Path("docs/results/clinic.md")
     page = written.read_text()
     assert f"Difference to `{MODEL}`, dB:" in page
-    assert "| `none` (2 of 20 pieces) | unchanged | 0.00" in page
+    assert "| `none` (2 of 20 pieces) | unchanged | unchanged | 0.00" in page
     for name in ("clinic_gain.png", "clinic_harm.png", "clinic_examples.png"):
         assert 0 < (written.parent / "figures" / name).stat().st_size <= 150_000
     with (written.parent / "clinic.csv").open() as file:

@@ -15,10 +15,13 @@ from ipmdae.evaluation.benchmark import Result, in_common
 from ipmdae.evaluation.clinic.scoring import BANDS, MEASURES
 from ipmdae.evaluation.intervals import NOWHERE, Interval, over_records
 from ipmdae.files import replacing
-from ipmdae.protocols.clinic_test import CLEAN, CONDITIONS
+from ipmdae.protocols.clinic_test import CLEAN, CONDITIONS, SNRS
 
 ALL = "all"
 """All kinds of noise at all SNRs."""
+
+BY_SNR = ("snr_improvement", "snr_improvement_above")
+"""Measures of what was added: there are none where nothing was."""
 
 CHANGED = tuple(f"changed_{band}" for band in ("all", *BANDS))
 """Changed share of the AC power of a clean piece, in all and of each band, %."""
@@ -50,8 +53,9 @@ class Score:
 def cases() -> list[Case]:
     """All cases, in the order of the page."""
     found = [Case(measure, ALL, np.nan) for measure in MEASURES]
+    found += [Case(measure, ALL, float(snr)) for measure in BY_SNR for snr in SNRS]
     for kind, snr in CONDITIONS:
-        measures = MEASURES[1:] if kind == CLEAN else MEASURES
+        measures = [m for m in MEASURES if kind != CLEAN or m not in BY_SNR]
         found += [Case(measure, kind, snr) for measure in measures]
     return [*found, *(Case(measure, CLEAN, np.inf) for measure in CHANGED)]
 

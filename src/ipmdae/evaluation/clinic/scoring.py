@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import periodogram
+from scipy.signal import butter, periodogram, sosfiltfilt
 
 from ipmdae.evaluation import metrics
 from ipmdae.evaluation.benchmark import Array, Result
@@ -23,7 +23,13 @@ from ipmdae.evaluation.subject_benchmark import PieceBenchmark, Scores, of_piece
 from ipmdae.evaluation.subjects import Subject
 from ipmdae.protocols.clinic_test import CLEAN, CONDITIONS, FS, SCORED, Piece
 
-MEASURES = ("snr_improvement", "snr", "rmse", "prd", "ssd", "mad", "cosine")
+ABOVE = ("snr_improvement_above", "snr_above")
+"""The first two of :data:`MEASURES` above :data:`EDGE` Hz: without the targets' own wander."""
+
+MEASURES = ("snr_improvement", "snr", *ABOVE, "rmse", "prd", "ssd", "mad", "cosine")
+
+EDGE = 0.5
+"""Hz; a Butterworth high-pass of order 4, run both ways over the whole piece."""
 
 COVERED = "covered"
 """Share of the samples within the 95 % band that a network states; NaN of other methods."""
@@ -65,6 +71,11 @@ def _score(subject: Subject, piece: Piece) -> Scores:
     cleaned, stated = (np.stack(part)[:, _MIDDLE] for part in zip(*found, strict=True))
     clean = np.tile(piece.clean[_MIDDLE], (len(noisy), 1))
     values = measure(clean, noisy[:, _MIDDLE], cleaned)
+    high = (
+        _high_pass(part)[:, _MIDDLE]
+        for part in (np.tile(piece.clean, (len(noisy), 1)), noisy, np.stack([y for y, _ in found]))
+    )
+    values |= dict(zip(ABOVE, _signal_to_noise(*high), strict=True))
     return of_piece(
         piece,
         labels={
@@ -96,11 +107,12 @@ def covered(clean: Array, cleaned: Array, stated: Array) -> Array:
 def measure(clean: Array, noisy: Array, cleaned: Array) -> dict[str, Array]:
     """All measures of signals (conditions, time) in mV, the order of :data:`CONDITIONS`."""
     x, z, y = (part - part.mean(axis=1, keepdims=True) for part in (clean, noisy, cleaned))
+    improvement, after = _signal_to_noise(x, z, y)
     x, z, y = (part[..., np.newaxis] for part in (x, z, y))
-    added = np.array([kind != CLEAN for kind, _ in CONDITIONS])
+    added = _added()
     values = {
-        "snr_improvement": np.where(added, metrics.snr_improvement(x, z, y), np.nan),
-        "snr": metrics.snr(x, y),
+        "snr_improvement": improvement,
+        "snr": after,
         "rmse": metrics.rmse(x, y),
         "prd": metrics.prd(x, y),
         "ssd": metrics.ssd(x, y),
@@ -111,6 +123,24 @@ def measure(clean: Array, noisy: Array, cleaned: Array) -> dict[str, Array]:
         for band, power in band_powers(signal[..., 0]).items():
             values[f"{of}_{band}"] = np.where(added, np.nan, power)
     return values
+
+
+def _signal_to_noise(clean: Array, noisy: Array, cleaned: Array) -> tuple[Array, Array]:
+    """Improvement of the SNR, NaN where nothing was added, and SNR after, (conditions,) in dB."""
+    x, z, y = (part[..., np.newaxis] for part in (clean, noisy, cleaned))
+    return np.where(_added(), metrics.snr_improvement(x, z, y), np.nan), metrics.snr(x, y)
+
+
+def _added() -> NDArray[np.bool_]:
+    """Where noise is added, (conditions,)."""
+    return np.array([kind != CLEAN for kind, _ in CONDITIONS])
+
+
+def _high_pass(x: Array) -> Array:
+    """What signals (signals, time) hold above :data:`EDGE`."""
+    sections = butter(4, EDGE, "highpass", output="sos", fs=FS)
+    filtered: Array = sosfiltfilt(sections, x, axis=1)
+    return filtered
 
 
 def band_powers(x: Array) -> dict[str, Array]:

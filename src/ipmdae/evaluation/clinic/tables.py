@@ -16,13 +16,22 @@ UNIT = "pieces"
 NAMES = {
     "snr_improvement": "SNR improvement (dB)",
     "snr": "SNR after (dB)",
+    "snr_improvement_above": "SNR improvement above 0.5 Hz (dB)",
+    "snr_above": "SNR after above 0.5 Hz (dB)",
     "rmse": "RMSE (mV)",
     "prd": "PRD (%)",
     "ssd": "SSD (mV²)",
     "mad": "MAD (mV)",
     "cosine": "CosSim",
 }
-_DIGITS = {"snr_improvement": 2, "snr": 2, "prd": 1, "ssd": 1}
+_DIGITS = {
+    "snr_improvement": 2,
+    "snr": 2,
+    "snr_improvement_above": 2,
+    "snr_above": 2,
+    "prd": 1,
+    "ssd": 1,
+}
 _UNCHANGED = 100.0  # dB
 
 
@@ -57,6 +66,7 @@ def clean(scores: Sequence[Score]) -> str:
         [
             "method",
             "SNR to itself (dB)",
+            "above 0.5 Hz (dB)",
             "changed (%)",
             "< 0.67 Hz (%)",
             "0.67-40 Hz (%)",
@@ -66,6 +76,7 @@ def clean(scores: Sequence[Score]) -> str:
             [
                 score.result.title(UNIT),
                 _kept(score.mean[Case("snr", CLEAN, np.inf)]),
+                _kept(score.mean[Case("snr_above", CLEAN, np.inf)]),
                 *(estimate(score.mean[Case(name, CLEAN, np.inf)], 2) for name in CHANGED),
             ]
             for score in scores
