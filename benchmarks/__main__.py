@@ -11,6 +11,7 @@ from benchmarks.machine import describe
 from benchmarks.part import Settings, UnavailableError, processors
 from benchmarks.parts import BY_DEFAULT, PARTS
 from benchmarks.process import isolated
+from ipmdae.termination import script
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,4 +68,5 @@ def _part(name: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with script():
+        sys.exit(main())

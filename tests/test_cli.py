@@ -215,7 +215,10 @@ def test_download_tells_of_errors_in_one_line(mirror: Mirror) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
-def test_ctrl_c_leaves_parts_and_the_next_download_goes_on(mirror: Mirror) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_parts_and_the_next_download_goes_on(
+    mirror: Mirror, number: int, code: int
+) -> None:
     mirror.fail("bw.dat", ["stall"])
     command = [sys.executable, "-m", "ipmdae", "download", "nstdb", "--base-url", mirror.url]
     process = subprocess.Popen(
@@ -230,9 +233,9 @@ def test_ctrl_c_leaves_parts_and_the_next_download_goes_on(mirror: Mirror) -> No
     while not (part.exists() and part.stat().st_size > 50_000):
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, complaint = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert complaint.startswith("ipmdae: interrupted: ")
     assert complaint.count("\n") == 1
     here = {path.name: path.read_bytes() for path in part.parent.iterdir()}

@@ -14,6 +14,7 @@ import typer
 from ipmdae.commands.plot import split
 from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
 from ipmdae.console import complain, err, out, print_json
+from ipmdae.termination import exit_code
 
 if TYPE_CHECKING:
     from ipmdae.commands.job import Job, Outcome, Settings
@@ -191,7 +192,7 @@ def denoise(
         outcomes = clean(plan.jobs, settings, jobs, quiet=as_json)
     except KeyboardInterrupt as interruption:
         complain("interrupted", "nothing is half-written; add --resume to go on")
-        raise typer.Exit(130) from interruption
+        raise typer.Exit(exit_code(interruption)) from interruption
     if report and plan.several:
         from ipmdae.report import write_index
 
