@@ -129,7 +129,7 @@ def test_a_killed_run_resumes_to_the_result_of_an_unkilled_one(tmp_path: Path) -
     runs = "results/ipmdae-small/version_0"
     process = at_work(killed)
     process.kill()
-    process.communicate()
+    process.wait()
 
     train(whole)
     train(killed, "--resume")
@@ -148,16 +148,16 @@ def prepare(folder: Path) -> None:
     (folder / "config.yaml").write_text((ROOT / "config.yaml").read_text(encoding="utf-8"))
 
 
-def at_work(folder: Path) -> subprocess.Popen[str]:
+def at_work(folder: Path) -> subprocess.Popen[bytes]:
     """A training run that has an epoch behind it."""
-    process = subprocess.Popen(
-        command(),
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with (folder / "stderr.txt").open("w", encoding="utf-8") as complaints:
+        process = subprocess.Popen(
+            command(),
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+        )
     last = folder / "results/ipmdae-small/version_0/checkpoints/last.ckpt"
     while not last.is_file():
         assert process.poll() is None, "the run ended before it could be killed"
@@ -170,7 +170,8 @@ def test_sigterm_ends_a_run_that_resumes_and_executes_nothing(tmp_path: Path) ->
     prepare(tmp_path)
     process = at_work(tmp_path)
     process.send_signal(signal.SIGTERM)
-    _, complaint = process.communicate(timeout=60)
+    process.wait(60)
+    complaint = (tmp_path / "stderr.txt").read_text(encoding="utf-8")
     assert process.returncode == 143, complaint
     assert complaint.splitlines()[-1] == "interrupted: nothing is half-written"
     folder = tmp_path / "results/ipmdae-small/version_0"

@@ -205,14 +205,16 @@ def denoise(
 def pipe(recordings: list[Path], output: str | None, settings: Settings, overwrite: bool) -> None:
     """Clean one recording from stdin, or to stdout, as CSV."""
     import shutil
-    from tempfile import TemporaryDirectory
+    from tempfile import TemporaryDirectory, gettempdir
 
+    from ipmdae import temporaries
     from ipmdae.commands.job import Job, clean, files_of
     from ipmdae.commands.planning import check_new
 
     if len(recordings) > 1:
         raise ValueError("- stands for one recording: clean the others apart")
-    with TemporaryDirectory(prefix="ipmdae-") as folder:
+    temporaries.sweep(Path(gettempdir()))
+    with TemporaryDirectory(prefix=temporaries.marker()) as folder:
         source, target = recordings[0], Path(folder, "stdout.csv")
         to_stdout = output in (None, "-")
         if output is not None and not to_stdout:
