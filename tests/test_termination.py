@@ -85,6 +85,24 @@ def test_a_second_signal_does_not_disturb_the_clearing_up(number: int) -> None:
     assert process.returncode == 128 + number
 
 
+def test_a_signal_that_python_drops_is_not_forgotten() -> None:
+    process = python(
+        "import os, signal\n"
+        "from ipmdae.termination import script\n"
+        "class Dropping:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        all(range(1, 1000))\n"
+        "with script():\n"
+        "    Dropping()\n"
+        "    print('goes on', flush=True)\n"
+    )
+    out, complaint = process.communicate(timeout=30)
+    assert "Exception ignored in" in complaint
+    assert out == "goes on\n"
+    assert process.returncode == 143
+
+
 def test_an_error_of_a_script_is_one_line() -> None:
     with pytest.raises(SystemExit, match="error: no such record"), script():
         raise ValueError("no such record")

@@ -46,10 +46,18 @@ def exit_code(interrupted: KeyboardInterrupt) -> int:
     return 128 + number
 
 
-def raise_terminated(number: int, frame: FrameType | None = None) -> None:
-    """Handle a signal by :class:`Terminated`; those that follow do not disturb the clearing up."""
-    signal.signal(number, signal.SIG_IGN)
-    raise Terminated(number)
+class _Handler:
+    """Raises :class:`Terminated`; signals that follow soon do not disturb the clearing up."""
+
+    def __init__(self) -> None:
+        self.received: Terminated | None = None
+        self._time = 0.0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.received is None or time.monotonic() > self._time + GRACE:
+            self._time = time.monotonic()
+            self.received = Terminated(number)
+            raise self.received
 
 
 @contextmanager
@@ -58,18 +66,25 @@ def terminations() -> Iterator[None]:
 
     One that is ignored (``nohup``) or handled by the calling program stays so; in another thread
     than the main one nothing changes.
+
+    Raises:
+        Terminated: at the end, if not before: Python drops what is raised in some places, such as
+            a destructor, and what was asked to end has not succeeded.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     taken = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    handler = _Handler()
     for number in taken:
-        signal.signal(number, raise_terminated)
+        signal.signal(number, handler)
     try:
         yield
     finally:
         for number in taken:
             signal.signal(number, signal.SIG_DFL)
+    if handler.received is not None:
+        raise handler.received
 
 
 @contextmanager
