@@ -297,9 +297,7 @@ def test_a_worker_that_is_asked_to_end_costs_no_recording(folder: Path) -> None:
 def at_work(jobs: str, seconds: int = 3600) -> tuple[subprocess.Popen[str], list[int]]:
     """The command that cleans three long recordings, when it has begun, and its children."""
     noisy = formats.read(examples.path("118e06_excerpt"), annotations=False)
-    long = Recording.from_array(
-        np.tile(noisy.signal, (seconds // 60, 1)), noisy.fs, noisy.leads
-    )
+    long = Recording.from_array(np.tile(noisy.signal, (seconds // 60, 1)), noisy.fs, noisy.leads)
     for name in ("x", "y", "z"):
         formats.write(long, f"long/{name}.edf")
     process = command("long", "-o", "out", "--jobs", jobs)

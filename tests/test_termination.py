@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -24,8 +23,7 @@ def python(code: str, **options: object) -> subprocess.Popen[str]:
 def test_a_termination_is_an_interruption_with_a_code_of_its_own() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt) as caught, terminations():
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(5)
+        signal.raise_signal(signal.SIGTERM)
     assert isinstance(caught.value, Terminated)
     assert exit_code(caught.value) == 143
     assert exit_code(KeyboardInterrupt()) == 130

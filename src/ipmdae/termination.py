@@ -12,9 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import active_children, parent_process
 from types import FrameType
 
-SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Requests to end, from a service manager or a closed terminal, that are handled like Ctrl-C."""
 
 GRACE = 2.0
