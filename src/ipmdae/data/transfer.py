@@ -1,8 +1,8 @@
 """One file over HTTP: resumed where it broke off, tried again, and refused unless it is whole.
 
 The file grows under a name that is the transfer's alone and takes its own only when its SHA-256 is
-the published one. What an interruption leaves behind is a ``<name>.part`` at most, and the next call
-goes on from its end; of several processes that fetch the same file, one takes it over.
+the published one. What an interruption leaves behind is a ``<name>.part`` at most, and the next
+call goes on from its end; of several processes that fetch the same file, one takes it over.
 """
 
 from __future__ import annotations
