@@ -22,7 +22,7 @@ export class Network {
    * @param {WebAssembly.Module} module the compiled ipmdae.wasm
    * @param {object} architecture as {@link readModel} gives it
    * @param {Float32Array[]} tensors likewise
-   * @throws {Error} the architecture is none that the library runs
+   * @throws {Error} the architecture is none that the library runs, or of other tensors
    */
   constructor(module, architecture, tensors) {
     this.architecture = architecture;
@@ -46,20 +46,23 @@ export class Network {
     return this.#withMemory([windows.byteLength, size * FLOAT], ([x, y]) => {
       this.#floats(x, windows.length).set(windows);
       this.#check(this.#exports.ipmdae_network_run(
-        this.#handle, x, y, BigInt(batch), BigInt(samples)));
+        this.#handle, x, BigInt(windows.length), y, BigInt(size), BigInt(batch), BigInt(samples)));
       return this.#floats(y, size).slice();
     });
   }
 
   #open(numbers, tensors) {
-    const sizes = [numbers.byteLength, 4 * tensors.length, 4, ...tensors.map((t) => t.byteLength)];
-    return this.#withMemory(sizes, ([text, list, result, ...weights]) => {
+    const floats = BigInt64Array.from(tensors, (tensor) => BigInt(tensor.length));
+    const bytes = [numbers.byteLength, 4 * tensors.length, floats.byteLength, 4];
+    bytes.push(...tensors.map((tensor) => tensor.byteLength));
+    return this.#withMemory(bytes, ([text, list, sizes, result, ...weights]) => {
       const { memory, ipmdae_network_open } = this.#exports;
       new Int32Array(memory.buffer, text, numbers.length).set(numbers);
       new Uint32Array(memory.buffer, list, tensors.length).set(weights);
+      new BigInt64Array(memory.buffer, sizes, floats.length).set(floats);
       tensors.forEach((tensor, i) => this.#floats(weights[i], tensor.length).set(tensor));
       this.#check(ipmdae_network_open(
-        text, BigInt(numbers.length), list, BigInt(tensors.length), result));
+        text, BigInt(numbers.length), list, sizes, BigInt(tensors.length), result));
       return new Uint32Array(memory.buffer, result, 1)[0];
     });
   }
@@ -81,7 +84,7 @@ export class Network {
   }
 
   #check(status) {
-    if (status === 1) throw new Error("the library runs no network of this architecture");
+    if (status === 1) throw new Error("these tensors or windows are none of this architecture");
     if (status === 2) throw new RangeError("the windows are too long for the memory");
   }
 }
