@@ -133,8 +133,9 @@ export class Denoiser {
    * Parameters and errors as of {@link denoise}.
    *
    * @returns {{cleaned: Float32Array, spread: Float32Array|null}} both (time, leads) in mV; spread
-   *     is the standard deviation of the network's error, NaN where nothing was cleaned; null for a
-   *     model that does not tell
+   *     is the standard deviation of the network's error, NaN where nothing was cleaned, infinite
+   *     where the network gave no finite number and the sample is as it was; null for a model that
+   *     does not tell
    */
   clean(signal, fs) {
     if (fs !== this.fs)
@@ -151,7 +152,7 @@ export class Denoiser {
     return {
       cleaned: merge((i, t) => results[i].signal[t] + offsets[i], (x) => x),
       spread: this.network.outputs > this.leads
-        ? merge((i, t) => Math.max(results[this.leads + i].signal[t], 0), () => NaN)
+        ? merge((i, t) => uncertainty(results[this.leads + i].signal[t]), () => NaN)
         : null,
     };
   }
@@ -180,13 +181,34 @@ export class Denoiser {
     const results = flat.every(Boolean)
       ? new Float32Array(windows[0].length * this.network.outputs)
       : this.network.run(interleave(scaled), windows[0].length);
-    return deinterleave(results, this.network.outputs).map((values, i) => {
+    const outputs = deinterleave(results, this.network.outputs).map((values, i) => {
       const lead = i % this.leads;
       const { scale } = scales[lead];
       if (i < this.leads) return flat[lead] ? windows[lead] : values.map((x) => x * scale);
       return values.map((x) => (flat[lead] ? 0 : Math.exp(x) * scale));
     });
+    keepInput(outputs, windows);
+    return outputs;
   }
+}
+
+/** Spread where the network fails: finite, so that it blends, and larger than any. */
+const FAILED = 1e30;
+
+/** Puts the signal in place of what is not finite of a window's outputs: signals, then spreads. */
+function keepInput(outputs, windows) {
+  windows.forEach((window, lead) => {
+    const own = [outputs[lead], outputs[windows.length + lead]].filter(Boolean);
+    for (let t = 0; t < window.length; t++) {
+      if (own.every((values) => Number.isFinite(values[t]))) continue;
+      own[0][t] = window[t];
+      if (own[1]) own[1][t] = FAILED;
+    }
+  });
+}
+
+function uncertainty(spread) {
+  return spread > FAILED / 1e6 ? Infinity : Math.max(spread, 0);
 }
 
 /** Columns of (time, columns). */

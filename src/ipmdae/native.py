@@ -230,9 +230,7 @@ def network_run(handle: int, windows: Array, result: Array) -> None:
     """
     batch, samples, _ = windows.shape
     x, y = _addresses(windows, result)
-    status = _required().ipmdae_network_run(
-        handle, x, windows.size, y, result.size, batch, samples
-    )
+    status = _required().ipmdae_network_run(handle, x, windows.size, y, result.size, batch, samples)
     if status == 1:
         raise ValueError(
             f"windows {windows.shape} and result {result.shape} do not fit the network's leads and "

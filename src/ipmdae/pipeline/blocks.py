@@ -27,6 +27,9 @@ from ipmdae.safeguards import Safeguards
 LIMITED = 0.4
 """Doubt (1 where the network is no longer trusted) from which on small waves may be lost."""
 
+_LARGEST = 1e30
+"""Values in mV beyond which a lead is cut off, so that they stay finite in single precision."""
+
 LONGEST_LINE = 2.0
 """Seconds of a gap that are bridged by a line, and that it may hold a live signal up."""
 
@@ -235,8 +238,8 @@ class Cleaning:
         return self._finish(np.concatenate([last, self._pipeline.flush()]))
 
     def _centred(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        centred: NDArray[np.float64] = x[:, self._group] - self.offset[self._group]
-        return centred
+        centred = x[:, self._group] - self.offset[self._group]
+        return np.clip(centred, -_LARGEST, _LARGEST)
 
     def _finish(self, values: Signal) -> Block:
         """Samples as they are given out, of what the pipeline gave for its leads."""
