@@ -19,6 +19,7 @@ from ipmdae.commands.models import export, models
 from ipmdae.commands.plot import plot
 from ipmdae.commands.stream import stream
 from ipmdae.console import complain, out
+from ipmdae.termination import exit_code, terminations
 
 
 class OneLineErrors(TyperGroup):
@@ -26,7 +27,8 @@ class OneLineErrors(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with terminations():
+                return super().invoke(ctx)
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except (OSError, ValueError, RuntimeError, ModuleNotFoundError) as error:
@@ -37,7 +39,7 @@ class OneLineErrors(TyperGroup):
             raise typer.Exit(1) from error
         except KeyboardInterrupt as interruption:
             complain("interrupted", "nothing is half-written; run the same command again")
-            raise typer.Exit(130) from interruption
+            raise typer.Exit(exit_code(interruption)) from interruption
 
 
 EXAMPLES: dict[Callable[..., None], str] = {

@@ -1,17 +1,19 @@
 """Writing files so that an interruption leaves the old file or the new one, never a half of one.
 
 What is being written lies aside, in the folder where it will end up (a rename across file systems
-is a copy), and is renamed once it is complete.
+is a copy), and is renamed once it is complete. A process that is killed leaves it there; the next
+one that writes to the folder removes it (:mod:`ipmdae.temporaries`).
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from ipmdae import temporaries
 
 
 @contextmanager
@@ -28,7 +30,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    temporaries.sweep(path.parent.absolute())
+    aside = path.with_name(f"{temporaries.marker()}{path.suffix}")
     try:
         yield aside
         os.replace(aside, path)
@@ -54,7 +57,8 @@ def replacing_together(folder: str | os.PathLike[str], last: str = "") -> Iterat
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".writing-", dir=folder) as aside:
+    temporaries.sweep(folder.absolute())
+    with TemporaryDirectory(prefix=temporaries.marker(), dir=folder) as aside:
         new, old = Path(aside, "new"), Path(aside, "old")
         new.mkdir()
         old.mkdir()

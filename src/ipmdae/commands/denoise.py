@@ -14,6 +14,7 @@ import typer
 from ipmdae.commands.plot import split
 from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
 from ipmdae.console import complain, err, out, print_json
+from ipmdae.termination import exit_code
 
 if TYPE_CHECKING:
     from ipmdae.commands.job import Job, Outcome, Settings
@@ -191,7 +192,7 @@ def denoise(
         outcomes = clean(plan.jobs, settings, jobs, quiet=as_json)
     except KeyboardInterrupt as interruption:
         complain("interrupted", "nothing is half-written; add --resume to go on")
-        raise typer.Exit(130) from interruption
+        raise typer.Exit(exit_code(interruption)) from interruption
     if report and plan.several:
         from ipmdae.report import write_index
 
@@ -204,14 +205,16 @@ def denoise(
 def pipe(recordings: list[Path], output: str | None, settings: Settings, overwrite: bool) -> None:
     """Clean one recording from stdin, or to stdout, as CSV."""
     import shutil
-    from tempfile import TemporaryDirectory
+    from tempfile import TemporaryDirectory, gettempdir
 
+    from ipmdae import temporaries
     from ipmdae.commands.job import Job, clean, files_of
     from ipmdae.commands.planning import check_new
 
     if len(recordings) > 1:
         raise ValueError("- stands for one recording: clean the others apart")
-    with TemporaryDirectory(prefix="ipmdae-") as folder:
+    temporaries.sweep(Path(gettempdir()))
+    with TemporaryDirectory(prefix=temporaries.marker()) as folder:
         source, target = recordings[0], Path(folder, "stdout.csv")
         to_stdout = output in (None, "-")
         if output is not None and not to_stdout:

@@ -11,6 +11,7 @@ import typer
 
 from ipmdae.commands.interruption import CTRL_C
 from ipmdae.console import complain, err, warnings_in_one_line
+from ipmdae.termination import Terminated, exit_code
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,10 +81,15 @@ def tell(event: Event) -> None:
 
 
 def run(streamer: Streamer, live: Live) -> None:
-    """Clean what comes until it ends, or until Ctrl-C, and tell how fast it was."""
+    """Clean what comes until it ends, or until Ctrl-C, and print how fast it was.
+
+    Raises:
+        typer.Exit: with 143 after SIGTERM, when what had come is cleaned.
+        ValueError: what came cannot be read, likewise.
+    """
     times: deque[str] = deque()
     samples, busy = 0, -time.process_time()
-    broken: ValueError | None = None
+    broken: Exception | None = None
     if live.header:
         put_line(live.header)
     try:
@@ -92,8 +98,10 @@ def run(streamer: Streamer, live: Live) -> None:
                 times.extend(passed)
                 samples += len(values)
                 put(streamer.feed(values) / live.scale, times)
-    except KeyboardInterrupt:  # how most live signals end; what has come is not lost
+    except KeyboardInterrupt as interrupted:  # how most live signals end; nothing is lost
         complain("interrupted", "what had come is cleaned")
+        if isinstance(interrupted, Terminated):
+            broken = typer.Exit(exit_code(interrupted))
     except ValueError as error:
         broken = error
     put(streamer.flush() / live.scale, times)
