@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from ipmdae.recording import millivolts
+from ipmdae.text import unique
+
+__all__ = ["Column", "column", "heading", "unique"]
 
 _TIME_NAMES = (
     "time timestamp timestamps t seconds sec secs date datetime elapsed elapsedtime ms us ns "
@@ -72,19 +74,6 @@ def column(heading: str, unit: str = "") -> Column:
 def heading(name: str, unit: str) -> str:
     """The inverse of :func:`column` for a lead."""
     return f"{name} ({unit})" if unit else name
-
-
-def unique(names: Sequence[str]) -> list[str]:
-    """Names of leads, each once: empty ones get a number, repeated ones a suffix."""
-    result: list[str] = []
-    for i, name in enumerate(names):
-        base = own = name or f"lead {i + 1}"
-        count = 1
-        while own in result:
-            count += 1
-            own = f"{base} {count}"
-        result.append(own)
-    return result
 
 
 def _date(text: str) -> datetime | None:
