@@ -9,19 +9,22 @@ _JOINERS = "\u200c\u200d"
 
 
 def one_line(text: str) -> str:
-    """``text`` on one line: runs of blanks and line breaks are one space, the rest is visible.
+    """``text`` on one line, without blanks at its ends; other blanks than spaces become spaces.
 
     Control characters, direction marks and lone surrogates, which would steer a terminal or forge
     lines of a file, are escaped as in Python (``\\x1b``).
     """
-    return visible(" ".join(text.split()))
+    line = " ".join(part.strip() for part in text.splitlines())
+    return visible("".join(" " if c.isspace() else c for c in line).strip())
 
 
 def visible(text: str, kept: str = "") -> str:
     """``text`` with the characters escaped that cannot be printed, except those of ``kept``."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in _JOINERS or c in kept else _escaped(c) for c in text)
+    return "".join(
+        c if c.isprintable() or c in _JOINERS or c in kept else _escaped(c) for c in text
+    )
 
 
 def unique(names: Sequence[str]) -> list[str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ipmdae.formats import fields
 from ipmdae.recording import Annotations, Header, Resolution
 
 KEY = "ipmdae"
@@ -95,10 +94,10 @@ def as_comments(header: Header, held: Mapping[str, str]) -> list[str]:
     return [*header.comments, *(line for line in others if line not in header.comments)]
 
 
-def metadata_in(comments: Iterable[str]) -> dict[str, str]:
-    """The metadata among comments, as :func:`as_comments` writes them (``sex: F``)."""
+def metadata_in(comments: Iterable[str], names: Container[str]) -> dict[str, str]:
+    """The metadata of some names among comments, as :func:`as_comments` writes them."""
     parts = (comment.partition(": ") for comment in comments)
-    return {key: value for key, _, value in parts if key in fields.ALL and value}
+    return {key: value for key, _, value in parts if key in names and value}
 
 
 def warn_lost(path: Path, header: Header, format: str, *, lost: Mapping[str, object]) -> None:

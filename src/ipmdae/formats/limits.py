@@ -21,7 +21,7 @@ _MAX_GAPS = 16
 """How many times the samples that are there may be missing between them."""
 
 _ALWAYS_FINE_GAPS = 1 << 23
-"""Values, missing ones included, up to which gaps may have any length: 9 h of one lead at 250 Hz."""
+"""Values, missing ones included, up to which gaps have any length: 9 h of a lead at 250 Hz."""
 
 
 def check_samples(

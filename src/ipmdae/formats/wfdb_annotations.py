@@ -85,6 +85,12 @@ def write_all(annotations: Mapping[str, Annotations], record: Path) -> None:
                 f"annotations called {annotator!r} have no place in WFDB, whose annotators are "
                 "letters, digits and _, and no suffix of other files; write EDF, or leave them out"
             )
+        cut = sum(len(_octets(note)) > _MAX_NOTE for note in marks.note)
+        if cut:
+            warnings.warn(
+                f"{record.name}.{annotator}: notes of more than {_MAX_NOTE} bytes are cut: {cut}",
+                stacklevel=4,
+            )
         record.with_name(f"{record.name}.{annotator}").write_bytes(encode(marks))
 
 
@@ -133,7 +139,7 @@ def decode(data: bytes) -> tuple[Annotations, float | None]:
 def encode(marks: Annotations) -> bytes:
     """The inverse of :func:`decode`, of marks in order of time.
 
-    A symbol that WFDB does not know becomes a note; notes are cut at 255 bytes, with a warning.
+    A symbol that WFDB does not know becomes a note; notes are cut at 255 bytes.
 
     Raises:
         ValueError: a number does not fit the format, or the first note would be taken for a rate.
@@ -145,7 +151,7 @@ def encode(marks: Annotations) -> bytes:
         out.extend((kind << 10 | value & 0x3FF).to_bytes(2, "little"))
 
     order = np.argsort(marks.sample, kind="stable")
-    time = channel = number = cut = 0
+    time = channel = number = 0
     for i in order.tolist():
         step = int(marks.sample[i]) - time
         if not 0 <= step < 1024:
@@ -167,14 +173,14 @@ def encode(marks: Annotations) -> bytes:
             number = int(marks.number[i])
             put(_NUM, number & 0xFF)
         if note:
-            text = note.encode("utf-8", "surrogateescape")
-            cut += len(text) > _MAX_NOTE
-            text = text[:_MAX_NOTE]
+            text = _octets(note)[:_MAX_NOTE]
             put(_AUX, len(text))
             out += text + b"\0" * (len(text) % 2)
-    if cut:
-        warnings.warn(f"{cut} notes are cut to the {_MAX_NOTE} bytes of WFDB", stacklevel=4)
     return bytes(out + b"\0\0")
+
+
+def _octets(note: str) -> bytes:
+    return note.encode("utf-8", "surrogateescape")
 
 
 def _check_numbers(marks: Annotations) -> None:

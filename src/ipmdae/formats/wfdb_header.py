@@ -14,7 +14,7 @@ import wfdb  # type: ignore[import-untyped]
 
 from ipmdae.formats.description import metadata_in
 from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.fields import TIME_OF_DAY
+from ipmdae.formats.fields import PATIENT, TIME_OF_DAY
 from ipmdae.recording import millivolts
 
 _LARGEST = 1 << 24
@@ -139,7 +139,7 @@ def _correct_record(fields: Any, words: list[str]) -> None:
     fields.fs = int(fs) if fs == int(fs) else fs
     length = int(words[3]) if len(words) > 3 else None
     fields.agreed, fields.sig_len = fields.sig_len == length, length
-    time, date = (words[4:6] + ["", ""])[:2]
+    time, date, *_ = *words[4:6], "", ""
     if time:
         parts = TIME.fullmatch(time)
         if not parts:
@@ -203,7 +203,7 @@ def _described(text: str) -> tuple[float, int, str, str]:
 def description(fields: Any) -> dict[str, Any]:
     """Start, comments and metadata of a record, as arguments of a recording's header."""
     comments: list[str] = fields.comments
-    described: dict[str, Any] = {"comments": comments, "metadata": metadata_in(comments)}
+    described: dict[str, Any] = {"comments": comments, "metadata": metadata_in(comments, PATIENT)}
     if fields.base_time is not None and fields.base_date is not None:
         described["start"] = datetime.combine(fields.base_date, fields.base_time)
     elif fields.base_time is not None:
