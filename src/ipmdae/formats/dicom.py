@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats import annotation_text, fields
+from ipmdae.formats import annotation_text
 from ipmdae.formats.columns import unique
+from ipmdae.formats.dicom_identity import metadata_of
 from ipmdae.formats.dicom_leads import name_of
 from ipmdae.formats.dicom_writer import write
 from ipmdae.formats.errors import FormatError, reason
@@ -33,19 +34,6 @@ SUFFIXES: tuple[str, ...] = (".dcm", ".dicom")
 
 _TYPES = {(8, "SB"): "<i1", (8, "UB"): "<u1", (16, "SS"): "<i2", (16, "US"): "<u2"}
 _TYPES |= {(32, "SL"): "<i4", (32, "UL"): "<u4"}
-
-_TEXTS = {
-    fields.PATIENT_ID: "PatientID",
-    fields.PATIENT_NAME: "PatientName",
-    fields.SEX: "PatientSex",
-    fields.AGE: "PatientAge",
-    fields.PATIENT_NOTE: "PatientComments",
-    fields.STUDY_ID: "StudyID",
-    fields.STUDY_UID: "StudyInstanceUID",
-    fields.TECHNICIAN: "OperatorsName",
-    fields.DEVICE: "ManufacturerModelName",
-    fields.RECORDING_NOTE: "StudyDescription",
-}
 
 
 def recognises(path: Path) -> bool:
@@ -125,7 +113,7 @@ def _recording(
         start=_start(dataset, group),
         annotations=annotation_text.from_events(events) if annotations else {},
         comments=comments,
-        metadata=_metadata(dataset) | measured,
+        metadata=metadata_of(dataset) | measured,
     )
     left_out = [
         f"waveform group {i + 1} {g.get('MultiplexGroupLabel', '')}".strip()
@@ -190,16 +178,6 @@ def _start(dataset: Any, group: Any) -> datetime | None:
             continue
         return start + timedelta(milliseconds=float(group.get("MultiplexGroupTimeOffset", 0) or 0))
     return None
-
-
-def _metadata(dataset: Any) -> dict[str, str]:
-    known = {name: str(dataset.get(element, "") or "") for name, element in _TEXTS.items()}
-    birth = str(dataset.get("PatientBirthDate", "") or "")
-    if len(birth) == 8 and birth.isdigit():
-        birth = f"{birth[:4]}-{birth[4:6]}-{birth[6:]}"
-    known[fields.BIRTH_DATE] = birth
-    known[fields.PATIENT_NAME] = known[fields.PATIENT_NAME].replace("^", " ").strip()
-    return {name: " ".join(value.split()) for name, value in known.items() if value.strip()}
 
 
 def _annotations(

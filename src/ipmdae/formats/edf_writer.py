@@ -110,7 +110,7 @@ def compose(header: Header, read: Read, path: Path) -> None:
             ]
             lists = b"".join(note.ljust(width, b"\0") for note in notes[first:stop])
             parts.append(np.frombuffer(lists, np.uint8).reshape(stop - first, width))
-            np.concatenate(parts, axis=1).tofile(file)
+            file.write(np.concatenate(parts, axis=1).tobytes())
 
 
 def _signals(header: Header, read: Read) -> list[_Signal]:

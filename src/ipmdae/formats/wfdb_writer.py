@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import warnings
 from collections.abc import Iterator
@@ -133,7 +134,10 @@ def _comments(recording: Header, resolution: list[Resolution]) -> list[str]:
     time = recording.metadata.get(TIME_OF_DAY, "")
     held = {TIME_OF_DAY: time} if recording.start or TIME.fullmatch(time) else {}
     units = [f"{UNIT} {i + 1}: {how.unit}" for i, how in enumerate(resolution) if " " in how.unit]
-    return [*description.as_comments(recording, held), *units]
+    known = dataclasses.replace(
+        recording, comments=tuple(" ".join(text.split()) for text in recording.comments)
+    )
+    return [*description.as_comments(known, held), *units]
 
 
 def _number(value: float) -> str:
