@@ -42,7 +42,6 @@ UNITS = (
     "",
     "V\n",
     "m(V",
-    "1",
 )
 
 any_text = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=20))
