@@ -209,7 +209,7 @@ def pipe(recordings: list[Path], output: str | None, settings: Settings, overwri
 
     from ipmdae import temporaries
     from ipmdae.commands.job import Job, clean, files_of
-    from ipmdae.commands.planning import check_new
+    from ipmdae.commands.planning import check_new, check_place
 
     if len(recordings) > 1:
         raise ValueError("- stands for one recording: clean the others apart")
@@ -219,6 +219,7 @@ def pipe(recordings: list[Path], output: str | None, settings: Settings, overwri
         to_stdout = output in (None, "-")
         if output is not None and not to_stdout:
             target = Path(output)
+            check_place(target)
             check_new(files_of(target), overwrite)
         if source == Path("-"):
             source = Path(folder, "stdin.csv")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Column, Table
 
+from ipmdae import console
 from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
-from ipmdae.console import complain, err, out, print_json
+from ipmdae.console import complain, err, out, plain, print_json
 
 if TYPE_CHECKING:
     from ipmdae.inspection.files import Inspection
@@ -36,12 +37,13 @@ def info(
     for file in files:
         try:
             with (
-                err.status(f"reading {file.name}"),
+                err.status(f"reading {plain(file.name)}"),
                 formats.open_reader(file, options=options) as reader,
             ):
                 found = inspect(reader)
-        except (OSError, ValueError) as error:
-            complain("error", str(error))
+        except Exception as error:  # whatever is wrong with one file, the others are looked at
+            message = console.describe(error)
+            complain("error", message if file.name in message else f"{file}: {message}")
             failed += 1
             continue
         description = describe(file, found)
@@ -128,10 +130,3 @@ def show(description: dict[str, Any]) -> None:
         out.print(f"comment: {comment}", markup=False)
     for warning in description["warnings"]:
         complain("warning", warning)
-
-
-def plain(text: str) -> str:
-    """Text of a file, with nothing in it that a table would take for markup."""
-    from rich.markup import escape
-
-    return escape(" ".join(text.split()))

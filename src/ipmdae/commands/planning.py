@@ -57,6 +57,7 @@ def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
         FileExistsError: results are there, and shall be neither kept nor replaced.
         OSError: there are no recordings, or the folder of results cannot be one.
     """
+    check_place(wishes.output)
     inputs = find(texts, wishes.output)
     suffix = None if wishes.to is None else suffix_of(wishes.to)
     targets = _targets(inputs, wishes, suffix)
@@ -137,6 +138,14 @@ def _check_targets(found: Sequence[Input], targets: Sequence[Path]) -> None:
             raise ValueError(
                 f"{other} and {input.source} would both be written to {target}: clean them apart"
             )
+
+
+def check_place(path: Path) -> None:
+    """Raise where a path is a device or a pipe, beside which no results belong."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise FileExistsError(
+            f"{path} is no regular file: name a file or a folder, or - for CSV to stdout"
+        )
 
 
 def check_new(files: Sequence[Path], replace: bool) -> None:

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ipmdae.formats import clinical, delimited, dicom, edf, matlab, npz, parquet, wfdb
+from ipmdae.files import checked
+from ipmdae.formats import clinical, delimited, dicom, edf, matlab, npz, parquet, read_back, wfdb
 from ipmdae.formats.blocks import SignalReader, SignalWriter, WholeReader, WholeWriter
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.options import DEFAULTS, ReadOptions, overrule
@@ -151,7 +153,11 @@ def write(recording: Recording, path: str | os.PathLike[str]) -> None:
         OSError: the files cannot be written.
     """
     path = Path(path).absolute()
-    _writable(path).write(recording, path)
+    format = _writable(path)
+    header = recording.header
+    again = _reader_of(format, header, path.suffix)
+    with checked(lambda aside: read_back.check(header, path, aside, again)):
+        format.write(recording, path)
 
 
 def open_writer(header: Header, path: str | os.PathLike[str]) -> SignalWriter:
@@ -166,9 +172,12 @@ def open_writer(header: Header, path: str | os.PathLike[str]) -> SignalWriter:
     """
     path = Path(path).absolute()
     format = _writable(path)
-    if isinstance(format, BlockWritable):
-        return format.open_writer(header, path)
-    return WholeWriter(header, path, format.write)
+    writer = (
+        format.open_writer(header, path)
+        if isinstance(format, BlockWritable)
+        else WholeWriter(header, path, format.write)
+    )
+    return read_back.ReadBackWriter(writer, header, path, _reader_of(format, header, path.suffix))
 
 
 def _with_rate(options: ReadOptions, fs: float | None) -> ReadOptions:
@@ -201,6 +210,18 @@ def _writable(path: Path) -> Writable:
         others = ", ".join(f.NAME for f in FORMATS if isinstance(f, Writable))
         raise FormatError(path, f"{format.NAME} is for reading only; what can be written: {others}")
     return format
+
+
+def _reader_of(format: Format, header: Header, suffix: str) -> Callable[[Path], SignalReader]:
+    """What opens a file that was written in a format; an array has no rate of its own."""
+    options = ReadOptions(fs=header.fs) if suffix.lower() == ".npy" else DEFAULTS
+
+    def open(path: Path) -> SignalReader:
+        if isinstance(format, BlockReadable):
+            return format.open_reader(path, options=options)
+        return WholeReader(format.read(path, options=options))
+
+    return open
 
 
 def _by_suffix(path: Path) -> Format | None:

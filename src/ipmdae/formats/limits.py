@@ -17,8 +17,23 @@ _ALWAYS_FINE = 1 << 28
 """Bytes up to which no expansion is suspicious."""
 
 
-def check_samples(path: str | os.PathLike[str], samples: int, leads: int) -> None:
+_MAX_GAPS = 16
+"""How many times the samples that are there may be missing between them."""
+
+_ALWAYS_FINE_GAPS = 1 << 23
+"""Values, missing ones included, up to which gaps have any length: 9 h of a lead at 250 Hz."""
+
+
+def check_samples(
+    path: str | os.PathLike[str], samples: int, leads: int, held: int | None = None
+) -> None:
     """Refuse a recording of no samples or leads, or of more than memory can hold.
+
+    Args:
+        path: the file.
+        samples: of each lead, missing ones included.
+        leads: how many.
+        held: samples of each lead that the file holds; the others are missing. By default all.
 
     Raises:
         FormatError: with the numbers.
@@ -28,6 +43,14 @@ def check_samples(path: str | os.PathLike[str], samples: int, leads: int) -> Non
     if samples * leads > MAX_SAMPLES:
         raise FormatError(
             path, f"announces {samples} samples of {leads} leads, more than memory can hold"
+        )
+    if held is None or samples * leads <= _ALWAYS_FINE_GAPS:
+        return
+    if samples - held > _MAX_GAPS * held:
+        raise FormatError(
+            path,
+            f"has gaps of {samples - held} samples in all between the {held} that are there; "
+            "split it at its gaps",
         )
 
 

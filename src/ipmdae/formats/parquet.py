@@ -113,25 +113,31 @@ class ParquetReader(SignalReader):
         )
         self._rows = np.cumsum([0, *(group.num_rows for group in groups)])
         self._last: tuple[int, NDArray[np.float64]] | None = None
+        known = (schema.metadata or {}).get(description.KEY.encode())
+        if known is not None:
+            self._open_own(schema.names[1:], known)
+            return
         time, leads = _parts(self._path, schema)
         if not leads:
             raise FormatError(self._path, "has no column of numbers")
         self._columns = [name for name, _ in leads]
         check_samples(self._path, int(self._rows[-1]), len(leads))
-        known = (schema.metadata or {}).get(description.KEY.encode())
-        if known is not None:
-            self._places = [(0, int(self._rows[-1]), 0)]
-            self._scales = np.ones(len(leads))
-            self.info = Header(samples=int(self._rows[-1]), **description.from_json(known))
-            if len(self.info.leads) != len(leads):
-                raise FormatError(self._path, "its description is of another table")
-            return
         rate, self._places, samples = self._timeline(time, fs)
         names = unique([column.name for _, column in leads])
         units = assume_units(self._path, names, [column.unit for _, column in leads])
         self._scales = np.array([millivolts(unit) or 1.0 for unit in units])
         units = ["mV" if millivolts(unit) else unit for unit in units]
         self.info = Header(samples=samples, fs=rate, leads=tuple(names), units=tuple(units))
+
+    def _open_own(self, columns: list[str], known: bytes) -> None:
+        """A table of ours: a time, then the leads, by whatever name, and a description."""
+        rows = int(self._rows[-1])
+        check_samples(self._path, rows, len(columns))
+        self._columns, self._places = columns, [(0, rows, 0)]
+        self._scales = np.ones(len(columns))
+        self.info = Header(samples=rows, **description.from_json(known))
+        if len(self.info.leads) != len(columns):
+            raise FormatError(self._path, "its description is of another table")
 
     def _timeline(
         self, time: tuple[str, Column] | None, fs: float | None
@@ -155,7 +161,7 @@ class ParquetReader(SignalReader):
             timeline.add(seconds)
         rate = timeline.rate()
         places, samples = timeline.places(rate)
-        check_samples(self._path, samples, len(self._columns))
+        check_samples(self._path, samples, len(self._columns), held=rows)
         return rate, places, samples
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:

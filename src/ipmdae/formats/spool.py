@@ -44,7 +44,7 @@ class SpoolingWriter(SignalWriter):
 
     def write(self, block: NDArray[np.float64]) -> None:
         """See :meth:`SignalWriter.write`."""
-        np.ascontiguousarray(block, np.float64).tofile(self._file)
+        self._file.write(np.ascontiguousarray(block, np.float64).tobytes())
         self._samples += len(block)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

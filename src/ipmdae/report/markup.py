@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from html import escape as escape_markup
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -12,11 +12,17 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from ipmdae import figures
+from ipmdae.text import visible
 
 NO_DEVICE = (
     "This page and the software that made it are for research and engineering. They are no medical "
     "device and must not be used to diagnose."
 )
+
+
+def escape(text: str) -> str:
+    """Text that is no markup, with its control characters shown."""
+    return escape_markup(visible(text, "\n"))
 
 
 def page(title: str, *parts: str) -> str:
