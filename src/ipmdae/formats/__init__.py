@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ipmdae.formats import clinical, delimited, dicom, edf, matlab, npz, parquet, wfdb
+from ipmdae.formats import clinical, delimited, dicom, edf, hdf5, matlab, npz, parquet, wfdb
 from ipmdae.formats.blocks import (
     CheckedReader,
     SignalReader,
@@ -80,7 +80,7 @@ class BlockWritable(Writable, Protocol):
         """Open ``path``; see :func:`ipmdae.formats.open_writer`."""
 
 
-FORMATS: tuple[Format, ...] = (wfdb, edf, dicom, parquet, npz, matlab, clinical, delimited)
+FORMATS: tuple[Format, ...] = (wfdb, edf, dicom, parquet, npz, matlab, hdf5, clinical, delimited)
 """In the order in which they are asked whether they recognise a file."""
 
 
