@@ -9,7 +9,7 @@ from typing import Any
 from ipmdae.formats import isolated
 from ipmdae.formats.arrays import from_arrays
 from ipmdae.formats.blocks import SignalReader, WholeReader
-from ipmdae.formats.optional import needs
+from ipmdae.formats.optional import require
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Recording
 
@@ -54,6 +54,7 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
+    require("h5py", "HDF5 files")
     return isolated.open_reader(path, options, __name__)
 
 
@@ -64,6 +65,6 @@ def open_here(path: Path, options: ReadOptions) -> SignalReader:
 
 def content(path: Path) -> dict[str, Any]:
     """The arrays of a file; see :func:`ipmdae.formats.hdf5_content.content`."""
-    with needs("h5py", "HDF5 files"):
-        from ipmdae.formats import hdf5_content
+    from ipmdae.formats import hdf5_content
+
     return hdf5_content.content(path)

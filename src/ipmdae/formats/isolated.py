@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,21 +42,24 @@ _MEMORY = 256 << 20
 _BLOCK = 1 << 21
 """Samples of a message, all leads together."""
 
+_ENVIRONMENT = {
+    "HDF5_PLUGIN_PRELOAD": "::",  # no plugins
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "OMP_NUM_THREADS": "1",  # each thread takes memory
+}
+
 _NOT_USED = "wfdb"
 """A package that no reader of such a module uses, whose import would double the start."""
 
 _ERRORS = (FileNotFoundError, PermissionError, ModuleNotFoundError, OSError)
 
 
-class Opens(Protocol):
-    """A module that can read a file in its own process."""
-
-    def open_here(self, path: Path, options: ReadOptions) -> SignalReader:
-        """Open ``path`` in this process."""
+enabled = True
+"""Whether child processes are used; without them a broken file may end this process."""
 
 
 def open_reader(path: Path, options: ReadOptions, module: str) -> SignalReader:
-    """Open a file by ``open_here`` of a module, in a child process.
+    """Open a file by ``open_here(path, options)`` of a module, in a child process.
 
     Where no process can be started (a browser, a frozen application), in this one.
 
@@ -64,7 +67,8 @@ def open_reader(path: Path, options: ReadOptions, module: str) -> SignalReader:
         FormatError: as the reader does; also if it dies, or takes too much memory or time.
         OSError, ModuleNotFoundError: as the reader does.
     """
-    if not sys.executable or sys.platform == "emscripten" or getattr(sys, "frozen", False):
+    frozen = getattr(sys, "frozen", False) or sys.platform == "emscripten"
+    if not enabled or frozen or not sys.executable:
         here: Any = import_module(module)
         reader: SignalReader = here.open_here(path, options)
         return reader
@@ -88,7 +92,7 @@ class _ChildReader(SignalReader):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"HDF5_PLUGIN_PRELOAD": "::", "ARROW_DEFAULT_MEMORY_POOL": "system"},
+            env=os.environ | _ENVIRONMENT,
         )
         assert self._child.stdin is not None
         assert self._child.stdout is not None
