@@ -1,6 +1,6 @@
 """The content of an HDF5 file as arrays by name; to be called in a process that may die.
 
-Only what lies in the file is read: hard links are followed, each object once; external storage,
+Only what lies in the file is read, each object once: hard links are followed; external storage,
 virtual datasets and compression by plugins are refused; soft and external links are left out.
 
 Layout of MATLAB 7.3 files: texts are arrays of UTF-16 codes, cells are arrays of references,
@@ -37,7 +37,7 @@ def content(path: Path) -> dict[str, Any]:
         FormatError: data lies outside of the file, or there is more than the file can hold.
     """
     with h5py.File(path, "r") as file:
-        return _Content(path, file).group(file["/"], 0)
+        return _Content(path, file).value(file["/"], 0) or {}
 
 
 class _Content:
@@ -46,10 +46,10 @@ class _Content:
     def __init__(self, path: Path, file: h5py.File) -> None:
         self._path, self._file = path, file
         self._budget = Budget(path, path.stat().st_size)
-        self._seen: set[int] = set()
+        self._seen: dict[int, Any] = {}
         self._objects = 0
 
-    def group(self, group: h5py.Group, depth: int) -> dict[str, Any]:
+    def _group(self, group: h5py.Group, depth: int) -> dict[str, Any]:
         """The arrays in a group and in those below it."""
         found: dict[str, Any] = self._attributes(group)
         self._count(len(group))
@@ -60,7 +60,7 @@ class _Content:
             if not isinstance(link, h5py.HardLink) or name in ("#refs#", "#subsystem#"):
                 continue
             item = group[name]
-            value = self._value(item, depth)
+            value = self.value(item, depth)
             if value is not None:
                 found[name] = value
             if isinstance(item, h5py.Dataset) and _matlab_class(item) is None:
@@ -68,14 +68,17 @@ class _Content:
                     found.setdefault(key, known)
         return found
 
-    def _value(self, item: Any, depth: int) -> Any:
+    def value(self, item: Any, depth: int) -> Any:
+        """An array, the same one for each of its names; a group, for the first of its names."""
         place = h5py.h5o.get_info(item.id).addr
         if place in self._seen or depth >= _MAX_DEPTH:
-            return None
-        self._seen.add(place)
+            return self._seen.get(place)
+        self._seen[place] = None
         if isinstance(item, h5py.Group):
-            return self.group(item, depth + 1)
-        return self._dataset(item, depth) if isinstance(item, h5py.Dataset) else None
+            return self._group(item, depth + 1)
+        if isinstance(item, h5py.Dataset):
+            self._seen[place] = self._dataset(item, depth)
+        return self._seen[place]
 
     def _dataset(self, item: h5py.Dataset, depth: int) -> Any:
         self._check_storage(item)
@@ -118,7 +121,7 @@ class _Content:
             return None
         self._count(item.size)
         references = np.asarray(item[()]).T.reshape(-1, order="F")
-        return [self._value(self._file[ref], depth + 1) for ref in references if ref]
+        return [self.value(self._file[ref], depth + 1) for ref in references if ref]
 
     def _texts(self, item: Any) -> NDArray[np.str_] | None:
         """Texts of fixed or of any length."""

@@ -195,9 +195,9 @@ class _Level5:
         stored = np.dtype(f"{self._order}{_NUMBERS[element.kind]}")
         if count * stored.itemsize != len(element.data):
             raise FormatError(self._path, "the MATLAB file is broken (data and dimensions differ)")
+        self._budget.spend(count * 8)  # as float64, which a signal will be
         if stored == np.dtype(wanted):
             return np.frombuffer(element.data, stored)
-        self._budget.spend(count * np.dtype(wanted).itemsize)
         with np.errstate(invalid="ignore"):
             return np.frombuffer(element.data, stored).astype(wanted)
 
