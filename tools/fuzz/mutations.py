@@ -49,7 +49,7 @@ Close = Callable[[bytes], bytes]
 def mutated(seed: Files, rng: random.Random) -> Files:
     """A seed with one change, or several."""
     files = dict(seed)
-    for _ in range(1 + min(int(rng.expovariate(0.8)), 8)):
+    for _ in range(1 + min(int(rng.expovariate(1.3)), 8)):
         name = rng.choice(list(files))
         files[name] = changed(files[name], rng)[:LONGEST]
     return files
@@ -59,7 +59,10 @@ def changed(data: bytes, rng: random.Random) -> bytes:
     """A file with one change, in one of its parts."""
     part, close = _opened(data, rng) if rng.random() < 0.8 else (data, bytes)
     is_text = not part[:512].translate(None, _TEXT)
-    change = rng.choice(_OF_TEXTS if is_text and rng.random() < 0.8 else _OF_BYTES)
+    if is_text and rng.random() < 0.8:
+        change = rng.choice(_OF_TEXTS)
+    else:  # what moves all that follows is mostly refused at once
+        change = rng.choice(_OF_BYTES if rng.random() < 0.75 else _OF_LENGTH)
     return close(change(part, rng)[:LONGEST])
 
 
@@ -88,7 +91,8 @@ def _zip(data: bytes, rng: random.Random) -> tuple[bytes, Close]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
     chosen = rng.choice(list(entries))
-    return entries[chosen], lambda part: zipped(entries | {chosen: part})
+    part, close = _opened(entries[chosen], rng)
+    return part, lambda part: zipped(entries | {chosen: close(part)})
 
 
 def zipped(entries: Files) -> bytes:
@@ -98,6 +102,19 @@ def zipped(entries: Files) -> bytes:
         for name, content in entries.items():
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
+
+
+def _npy(data: bytes, rng: random.Random) -> tuple[bytes, Close]:
+    """The description of an array, which stays as long as it is; or its values."""
+    end = 10 + int.from_bytes(data[8:10], "little")
+    if rng.random() < 0.3:
+        return _slice(data, end, len(data))
+
+    def closed(part: bytes) -> bytes:
+        head = part.rstrip()[: end - 11].ljust(end - 11) + b"\n"
+        return data[:10] + head + data[end:]
+
+    return data[10:end].rstrip(), closed
 
 
 def _matlab(data: bytes, rng: random.Random) -> tuple[bytes, Close]:
@@ -185,6 +202,7 @@ _CONTAINERS: tuple[
 ] = (
     (lambda data: data[:2] == b"\x1f\x8b", _gzip),
     (lambda data: data[:2] == b"PK", _zip),
+    (lambda data: data[:6] == b"\x93NUMPY", _npy),
     (lambda data: data[:19] == b"MATLAB 5.0 MAT-file", _matlab),
     (lambda data: data[:4] == b"PAR1", _parquet),
     (lambda data: data[8:10] == b'{"', _safetensors),
@@ -318,10 +336,8 @@ def _separators(data: bytes, rng: random.Random) -> bytes:
     return data.replace(old, rng.choice((b",", b";", b"\t", b" ", b"\n", b"\r", b"", b"\0")))
 
 
-_OF_BYTES: tuple[Change, ...] = (
-    *(_flip, _flip_bit, _integer, _integer, _step, _float, _cut, _delete, _insert),
-    *(_repeat, _move, _fill),
-)
+_OF_BYTES: tuple[Change, ...] = (_flip, _flip_bit, _integer, _integer, _step, _float, _move, _fill)
+_OF_LENGTH: tuple[Change, ...] = (_cut, _delete, _insert, _repeat)
 _OF_TEXTS: tuple[Change, ...] = (
     *(_number, _number, _number, _word, _word, _token, _lines, _lines, _separators),
     *(_cut, _delete, _repeat, _flip),
