@@ -115,9 +115,9 @@ class Campaign:
                 self._keep(finding)
 
     def _keep(self, finding: Finding) -> None:
-        folder = self._store / f"{finding.target}-{self._seed}-{finding.index}"
+        folder = self._store / f"{finding.target}-{self._seed}-{finding.number}"
         folder.mkdir(parents=True, exist_ok=True)
-        files, _ = input_of(finding.target, self._seeds[finding.target], self._seed, finding.index)
+        files, _ = input_of(finding.target, self._seeds[finding.target], self._seed, finding.number)
         for name, content in files.items():
             (folder / name).write_bytes(content)
         (folder / "reason.txt").write_text(f"{finding.reason}\n\n{finding.details}")

@@ -37,7 +37,22 @@ _WORDS = (
     b" ",
     b"A" * 300,
 )
-_INTEGERS = (0, 1, 2, 3, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000)
+_INTEGERS: tuple[int, ...] = (
+    0,
+    1,
+    2,
+    3,
+    7,
+    8,
+    0x7F,
+    0x80,
+    0xFF,
+    0x100,
+    0x7FFF,
+    0x8000,
+    0xFFFF,
+    0x10000,
+)
 _INTEGERS += (0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7FFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 _NUMBER = re.compile(rb"[-+]?\d+(\.\d+)?")
 _TEXT = bytes(range(32, 127)) + b"\t\r\n"

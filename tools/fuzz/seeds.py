@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
 import re
@@ -12,6 +13,7 @@ import warnings
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -125,10 +127,11 @@ def matlab() -> list[Files]:
     found = []
     for content, compressed in sets:
         buffer = io.BytesIO()
-        savemat(buffer, content, do_compression=bool(compressed))
+        savemat(cast("str", buffer), content, do_compression=bool(compressed))  # a file will do
         found.append({"x.mat": _constant(buffer.getvalue())})
     buffer = io.BytesIO()
-    savemat(buffer, {"val": (SIGNAL.T * 200).astype(np.int16), "note": "abc"}, format="4")
+    level_4 = {"val": (SIGNAL.T * 200).astype(np.int16), "note": "abc"}
+    savemat(cast("str", buffer), level_4, format="4")
     array = struct.pack(">IIIIIIii", 6, 8, 6, 0, 5, 8, *SIGNAL.shape)
     array += struct.pack(">HH4sII", 1, 1, b"x", 9, SIGNAL.nbytes) + SIGNAL.T.astype(">f8").tobytes()
     big = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x01\0MI" + struct.pack(">II", 14, len(array))
@@ -193,19 +196,19 @@ def devices() -> dict[str, Callable[[], list[Files]]]:
     from clinical_files import FILES
 
     digital = (SIGNAL * 200).astype(np.int16)
-    return {
-        Path(name).stem: lambda name=name, make=make: [{f"x{Path(name).suffix}": make(digital)}]
-        for name, make in FILES.items()
-    }
+
+    def made(name: str) -> Callable[[], list[Files]]:
+        return lambda: [{f"x{Path(name).suffix}": FILES[name](digital)}]
+
+    return {Path(name).stem: made(name) for name in FILES}
 
 
 def model() -> list[Files]:
     """Model files of tiny networks."""
     found = []
-    for more in ({}, {"residual": True, "uncertainty": True, "fusion": "figure"}):
-        architecture = Architecture(
-            leads=1, channels=(4, 6), branches=(2,), d_state=2, d_conv=2, pool_cap=2, **more
-        )
+    plain = Architecture(leads=1, channels=(4, 6), branches=(2,), d_state=2, d_conv=2, pool_cap=2)
+    other = dataclasses.replace(plain, residual=True, uncertainty=True, fusion="figure")
+    for architecture in (plain, other):
         rng = np.random.default_rng(0)
         tensors = {
             name: rng.normal(0, 0.1, shape).astype(np.float32)

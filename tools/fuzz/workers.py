@@ -38,13 +38,13 @@ class Finding(NamedTuple):
 
     Attributes:
         target: what it was an input of.
-        index: which one.
+        number: which one.
         reason: what happened, in one line.
         details: a traceback, if there is one.
     """
 
     target: str
-    index: int
+    number: int
     reason: str
     details: str = ""
 

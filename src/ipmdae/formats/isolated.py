@@ -33,10 +33,12 @@ from ipmdae.recording import Header
 
 _START = 60.0
 """Seconds that the child may take to start."""
-_ANSWER = 10.0
-"""Seconds that an answer may take, and ..."""
+_ANSWER = 8.0
+"""Seconds of processor time that an answer may take, and ..."""
 _SPEED = 2e6
 """... bytes of a file for which it may take a second more."""
+_PATIENCE = 6
+"""How many times as long it may take in all, on a machine that is busy with other things."""
 _MEMORY = 256 << 20
 """Bytes of memory beside three copies of the content."""
 _BLOCK = 1 << 21
@@ -81,7 +83,7 @@ class _ChildReader(SignalReader):
     def __init__(self, path: Path, options: ReadOptions, module: str) -> None:
         self._path = path
         self._late = False
-        self._limit = _ANSWER + path.stat().st_size / _SPEED if path.exists() else _ANSWER
+        self._limit = _ANSWER + (path.stat().st_size / _SPEED if path.exists() else 0)
         # Nothing of the environment or the working folder decides what is imported there.
         code = (
             f"import sys; sys.path[:] = {sys.path!r}; sys.modules[{_NOT_USED!r}] = type(sys)('-'); "
@@ -99,9 +101,10 @@ class _ChildReader(SignalReader):
         self._questions: IO[bytes] = self._child.stdin
         self._answers: IO[bytes] = self._child.stdout
         try:
-            self._ask({"module": module, "path": str(path), "options": asdict(options)})
+            task = {"module": module, "path": str(path), "options": asdict(options)}
+            self._ask(task | {"limit": self._limit})
             self._answer(_START)
-            known = json.loads(self._answer(self._limit))
+            known = json.loads(self._answer())
             self.info = Header(samples=known["samples"], **description.from_json(known["header"]))
         except BaseException:
             self.__exit__()
@@ -115,7 +118,7 @@ class _ChildReader(SignalReader):
         for low in range(first, stop, step):
             high = min(low + step, stop)
             self._ask({"first": low, "stop": high})
-            block = np.frombuffer(self._answer(self._limit), np.float64)
+            block = np.frombuffer(self._answer(), np.float64)
             out[low - first : high - first] = block.reshape(high - low, width)
         return out
 
@@ -132,9 +135,9 @@ class _ChildReader(SignalReader):
         except OSError as error:
             raise self._died() from error
 
-    def _answer(self, limit: float) -> bytes:
+    def _answer(self, limit: float = 0.0) -> bytes:
         """The next answer, or the error that the child had."""
-        timer = threading.Timer(limit, self._end)
+        timer = threading.Timer(limit or self._limit * _PATIENCE, self._end)
         timer.start()
         try:
             kind, content = _receive(self._answers)
@@ -144,7 +147,7 @@ class _ChildReader(SignalReader):
             timer.cancel()
         if kind == b"w":
             warnings.warn(content.decode(), stacklevel=6)
-            return self._answer(limit)
+            return self._answer()
         if kind == b"e":
             raise self._error(**json.loads(content))
         return content
@@ -159,7 +162,7 @@ class _ChildReader(SignalReader):
 
     def _died(self) -> FormatError:
         status = self._child.wait()
-        if self._late:
+        if self._late or -status == getattr(signal, "SIGPROF", None):
             why = f"reading it took more than {self._limit:.0f} s"
         elif status < 0:
             why = f"it ends its reader by {signal.Signals(-status).name}"
@@ -181,13 +184,19 @@ def serve() -> None:
 
 
 def _serve(
-    questions: IO[bytes], answers: IO[bytes], module: str, path: str, options: dict[str, Any]
+    questions: IO[bytes],
+    answers: IO[bytes],
+    module: str,
+    path: str,
+    options: dict[str, Any],
+    limit: float,
 ) -> None:
     here: Any = import_module(module)
     if options["columns"] is not None:
         options["columns"] = tuple(options["columns"])
     _limit_memory(Path(path))
     _send(answers, b"", b"r")
+    _limit_time(limit)
     try:
         with warnings.catch_warnings(record=True) as said, format_errors(path):
             warnings.simplefilter("always")
@@ -199,6 +208,7 @@ def _serve(
         with reader:
             while True:
                 _, question = _receive(questions)
+                _limit_time(limit)
                 with format_errors(path):
                     block = reader.read(**json.loads(question))
                 _send(answers, np.ascontiguousarray(block, np.float64).tobytes(), b"r")
@@ -226,6 +236,12 @@ def _limit_memory(path: Path) -> None:
     limit = used + _MEMORY + 3 * most(size)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _limit_time(limit: float) -> None:
+    """End this process, within code in C too, after so many seconds of processor time from now."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, limit)
 
 
 def _send(pipe: IO[bytes], content: bytes, kind: bytes = b"q") -> None:
