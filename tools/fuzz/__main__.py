@@ -55,9 +55,12 @@ class Tally:
         self.accepted += report.accepted
         self.contained += report.contained
         self.seconds += report.seconds
-        for finding in report.findings:
-            kind = finding.reason.partition("/")[0]
-            self.reasons[kind] = self.reasons.get(kind, 0) + 1
+
+    def count(self, finding: Finding) -> int:
+        """Count a finding; returns how many of its kind there were."""
+        kind = finding.reason.partition("/")[0]
+        self.reasons[kind] = self.reasons.get(kind, 0) + 1
+        return self.reasons[kind]
 
 
 class Campaign:
@@ -110,8 +113,7 @@ class Campaign:
         tally.busy -= 1
         tally.add(report)
         for finding in report.findings:
-            kind = finding.reason.partition("/")[0]
-            if tally.reasons[kind] <= _STORED:
+            if tally.count(finding) <= _STORED:
                 self._keep(finding)
 
     def _keep(self, finding: Finding) -> None:

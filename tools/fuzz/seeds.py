@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import io
-import re
+import json
 import struct
 import sys
 import tempfile
+import uuid
 import warnings
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import cast
+from unittest import mock
 
 import numpy as np
 
@@ -25,8 +27,6 @@ from ipmdae.recording import Annotations, Recording, Resolution
 from tools.fuzz.mutations import Files, zipped
 
 SIGNAL = np.round(np.sin(np.arange(60).reshape(30, 2) / 7) * 200) / 200
-
-_UID = re.compile(rb"2\.25\.\d+|1\.2\.826\.0\.1\.3680043\.8\.498\.\d+")
 
 
 def recording() -> Recording:
@@ -52,7 +52,8 @@ def written(*names: str) -> list[Files]:
 
 
 def _written(name: str) -> Files:
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    same = mock.patch("uuid.uuid4", return_value=uuid.UUID(int=1 << 120))
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), same:
         warnings.simplefilter("ignore")
         formats.write(recording(), Path(folder, name))
         files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
@@ -61,7 +62,7 @@ def _written(name: str) -> Files:
 
 
 def _constant(data: bytes) -> bytes:
-    """A file without the time at which it was written, or random names."""
+    """A file without the time at which it was written, and in one order."""
     if data[:2] == b"\x1f\x8b":
         return gzip.compress(gzip.decompress(data), mtime=0)
     if data[:2] == b"PK":
@@ -69,7 +70,11 @@ def _constant(data: bytes) -> bytes:
             return npz({name: arrays[name] for name in arrays.files})
     if data[:19] == b"MATLAB 5.0 MAT-file":
         return b"MATLAB 5.0 MAT-file".ljust(124) + data[124:]
-    return _UID.sub(lambda uid: re.sub(rb"\d", b"1", uid[0]), data)
+    if data[8:10] == b'{"':
+        end = 8 + int.from_bytes(data[:8], "little")
+        head = json.dumps(json.loads(data[8:end]), sort_keys=True).encode()
+        return len(head).to_bytes(8, "little") + head + data[end:]
+    return data
 
 
 def npz(arrays: dict[str, np.ndarray]) -> bytes:
@@ -97,7 +102,6 @@ def tables() -> list[Files]:
     ]
     texts = ["\n".join(table).encode() for table in lines]
     texts.append("\ufeff".encode() + texts[0].replace(b"\n", b"\r\n"))
-    texts.append(texts[0].decode().encode("utf-16"))
     return [{"x.csv": text} for text in texts]
 
 
@@ -227,5 +231,5 @@ def model() -> list[Files]:
                     tensors=tensors,
                 ),
             )
-            found.append({path.name: path.read_bytes()})
+            found.append({path.name: _constant(path.read_bytes())})
     return found

@@ -6,6 +6,7 @@ processor time (the kernel ends the process then, also within code in C) and a m
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import random
@@ -159,6 +160,7 @@ def _work(
     """Read inputs until the parent ends."""
     os.setsid()  # Ctrl-C is the parent's
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    faulthandler.disable()
     warnings.simplefilter("ignore")
     isolated.enabled = False
     folder = Path(os.environ["IPMDAE_FUZZ_FOLDER"], str(os.getpid()))
