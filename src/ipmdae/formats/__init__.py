@@ -3,9 +3,9 @@
 A format is a module with ``NAME``, ``SUFFIXES``, ``recognises(path)`` and ``read(path, ...)``; one
 that can be written has ``write(recording, path)`` too. ``open_reader(path)`` and
 ``open_writer(header, path)`` are for files larger than memory: a format without them is read and
-written whole. Readers raise :class:`FormatError` for a file that is there but broken. A format that
-applies reading options other than ``fs`` by itself names them in ``OPTIONS``; for the others
-:func:`~ipmdae.formats.options.overrule` does it.
+written whole. A file that is there but broken raises :class:`FormatError`, whatever a reader or a
+library below it raised. A format that applies reading options other than ``fs`` by itself names
+them in ``OPTIONS``; for the others :func:`~ipmdae.formats.options.overrule` does it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,26 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from ipmdae.files import checked
-from ipmdae.formats import clinical, delimited, dicom, edf, matlab, npz, parquet, read_back, wfdb
-from ipmdae.formats.blocks import SignalReader, SignalWriter, WholeReader, WholeWriter
-from ipmdae.formats.errors import FormatError
+from ipmdae.formats import (
+    clinical,
+    delimited,
+    dicom,
+    edf,
+    hdf5,
+    matlab,
+    npz,
+    parquet,
+    read_back,
+    wfdb,
+)
+from ipmdae.formats.blocks import (
+    CheckedReader,
+    SignalReader,
+    SignalWriter,
+    WholeReader,
+    WholeWriter,
+)
+from ipmdae.formats.errors import FormatError, format_errors
 from ipmdae.formats.options import DEFAULTS, ReadOptions, overrule
 from ipmdae.recording import Header, Recording
 
@@ -76,7 +93,7 @@ class BlockWritable(Writable, Protocol):
         """Open ``path``; see :func:`ipmdae.formats.open_writer`."""
 
 
-FORMATS: tuple[Format, ...] = (wfdb, edf, dicom, parquet, npz, matlab, clinical, delimited)
+FORMATS: tuple[Format, ...] = (wfdb, edf, dicom, parquet, npz, matlab, hdf5, clinical, delimited)
 """In the order in which they are asked whether they recognise a file."""
 
 
@@ -104,13 +121,14 @@ def read(
     """
     path = Path(path).absolute()
     options = _with_rate(options, fs)
-    format = _format_of(path)
-    recording = format.read(path, annotations=annotations, options=options)
-    reader = WholeReader(recording)
-    overruled = overrule(path, reader, options, _heeded(format))
-    if overruled is reader:
-        return recording
-    return Recording.from_header(overruled.info, overruled.read(0, recording.samples))
+    with format_errors(path):
+        format = _format_of(path)
+        recording = format.read(path, annotations=annotations, options=options)
+        reader = WholeReader(recording)
+        overruled = overrule(path, reader, options, _heeded(format))
+        if overruled is reader:
+            return recording
+        return Recording.from_header(overruled.info, overruled.read(0, recording.samples))
 
 
 def open_reader(
@@ -131,16 +149,17 @@ def open_reader(
     """
     path = Path(path).absolute()
     options = _with_rate(options, fs)
-    format = _format_of(path)
-    if isinstance(format, BlockReadable):
-        reader = format.open_reader(path, options=options)
-    else:
-        reader = WholeReader(format.read(path, options=options))
-    try:
-        return overrule(path, reader, options, _heeded(format))
-    except BaseException:
-        reader.__exit__()
-        raise
+    with format_errors(path):
+        format = _format_of(path)
+        if not isinstance(format, BlockReadable):
+            recording = format.read(path, options=options)
+            return overrule(path, WholeReader(recording), options, _heeded(format))
+        reader = CheckedReader(path, format.open_reader(path, options=options))
+        try:
+            return overrule(path, reader, options, _heeded(format))
+        except BaseException:
+            reader.__exit__()
+            raise
 
 
 def write(recording: Recording, path: str | os.PathLike[str]) -> None:

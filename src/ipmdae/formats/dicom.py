@@ -6,6 +6,7 @@ Standard: DICOM PS3.3 C.10.9 (Waveform Module), PS3.3 A.34 (the kinds of ECG obj
 from __future__ import annotations
 
 import dataclasses
+import io
 import warnings
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -65,10 +66,14 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         # pydicom tells of each unusual value; what matters is checked here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            syntax = pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID", "")
-            if syntax == pydicom.uid.DeflatedExplicitVRLittleEndian:
-                raise FormatError(path, "is deflated DICOM; expand it first (dcmconv +te)")
-            dataset: Any = pydicom.dcmread(path)
+            # In memory, so that no more is asked for than there is.
+            content = path.read_bytes()
+            deflated = pydicom.uid.DeflatedExplicitVRLittleEndian
+            if deflated.encode() in content:
+                meta = pydicom.filereader.read_file_meta_info(path)
+                if meta.get("TransferSyntaxUID", "") == deflated:
+                    raise FormatError(path, "is deflated DICOM; expand it first (dcmconv +te)")
+            dataset: Any = pydicom.dcmread(io.BytesIO(content))
             recording, units, left_out = _recording(path, dataset, annotations)
     except (FormatError, PermissionError):
         raise
