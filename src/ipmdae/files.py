@@ -151,7 +151,7 @@ def _settle(aside: Path, target: Path) -> None:
 def _exchange(targets: Mapping[str, Path], new: Path, old: Path) -> None:
     """Move files from ``new`` to their places, and what they replace to ``old``; all or none."""
     try:
-        for name in reversed(targets):
+        for name in reversed(list(targets)):
             if targets[name].exists():
                 os.replace(targets[name], old / name)
         for name, target in targets.items():

@@ -24,7 +24,7 @@ from ipmdae.pipeline.tail import Tail
 from ipmdae.pipeline.window import Framing
 from ipmdae.safeguards import Safeguards
 
-LIMITED = 0.4
+LIMITED = 0.6
 """Doubt (1 where the network is no longer trusted) from which on small waves may be lost."""
 
 _LARGEST = 1e30
