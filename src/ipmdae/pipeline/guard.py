@@ -161,7 +161,8 @@ def _spectrum(
         part: Array = np.fft.irfft(spectrum, length)[:, margin : margin + time].astype(np.float32)
         return part
 
-    return np.fft.rfftfreq(length, 1 / fs), np.fft.rfft(extended), back
+    frequency: NDArray[np.float64] = np.fft.rfftfreq(length, 1 / fs).astype(np.float64)
+    return frequency, np.fft.rfft(extended), back
 
 
 def _rise(frequency: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
