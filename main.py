@@ -35,6 +35,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     ours = parser.add_argument_group("not in the public implementation")
     add = ours.add_argument
     add("--recipe", choices=list(RECIPES), default="paper", help="how to train")
+    add("--learning_rate", type=float, help="peak of the learning rate (the recipe's own)")
     add("--protocol", choices=["reference", "clinic"], default="reference", help="on what to train")
     add(
         "--resume",
@@ -82,7 +83,9 @@ def main(arguments: list[str] | None = None) -> Path:
         model=entry["model"],
         protocol=args.protocol,
         protocol_settings=protocol_settings(args),
-        recipe=run.recipe_with(args.recipe, args.max_epochs, args.batch_size),
+        recipe=run.recipe_with(
+            args.recipe, args.max_epochs, args.batch_size, args.learning_rate
+        ),
         seed=args.seed,
         precision=args.precision,
         start_from=args.start_from,

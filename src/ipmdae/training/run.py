@@ -240,11 +240,19 @@ def load_network(folder: Path, which: str) -> nn.Module:
     return network
 
 
-def recipe_with(name: str, epochs: int | None, batch_size: int | None) -> Recipe:
-    """The recipe ``name``, with other epochs and batch size where they are given."""
+def recipe_with(
+    name: str,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+) -> Recipe:
+    """The recipe ``name``, with other epochs, batch size and learning rate where they are given."""
     recipe = recipes.get(name)
     return replace(
-        recipe, epochs=epochs or recipe.epochs, batch_size=batch_size or recipe.batch_size
+        recipe,
+        epochs=epochs or recipe.epochs,
+        batch_size=batch_size or recipe.batch_size,
+        learning_rate=learning_rate or recipe.learning_rate,
     )
 
 
