@@ -47,6 +47,7 @@ class Lead:
     Attributes:
         name: record and number of the lead, e.g. ``"sel123 0"``.
         number: which of all leads it is, whatever is there: the seed of all that is random.
+        start: the sample of the recording at which it begins.
         fs: sampling rate in Hz.
         signal: (time,) in mV.
         beats: samples of its beats, rising.
@@ -54,6 +55,7 @@ class Lead:
 
     name: str
     number: int
+    start: int
     fs: float
     signal: Array
     beats: Samples
@@ -103,24 +105,36 @@ def read(datasets: Path, name: str) -> Lead:
     """
     record, lead = name.split()
     signal, beats, fs = _record(datasets, record)
-    whole, length = signal[:, int(lead)], round(LENGTH * fs)
-    if len(whole) < length:
+    length = round(LENGTH * fs)
+    if len(signal) < length:
         raise ValueError(f"record {record} is shorter than {LENGTH:g} s")
-    starts = np.rint(np.linspace(0, len(whole) - length, _PIECES)).astype(int)
-    pieces = [
-        Lead(
-            name=name,
-            number=names().index(name),
-            fs=fs,
-            signal=whole[start : start + length],
-            beats=beats[(beats >= start) & (beats < start + length)] - start,
-        )
-        for start in starts
-    ]
+    starts = np.rint(np.linspace(0, len(signal) - length, _PIECES)).astype(int)
+    pieces = [_piece(datasets, record, int(lead), int(start)) for start in starts]
     pieces = [piece for piece in pieces if len(piece.beats) >= _PIECES]
     if not pieces:
         raise ValueError(f"record {record}: no piece of {LENGTH:g} s has {_PIECES} marked beats")
-    return min(pieces, key=lambda piece: np.ptp(piece.signal) / piece.height)
+    return min(pieces, key=lambda piece: float(np.ptp(piece.signal)) / piece.height)
+
+
+def read_both(datasets: Path, record: str) -> tuple[Lead, Lead]:
+    """The quietest piece of the first lead of a record, and the second at the same time."""
+    first = read(datasets, f"{record} 0")
+    return first, _piece(datasets, record, 1, first.start)
+
+
+def _piece(datasets: Path, record: str, lead: int, start: int) -> Lead:
+    """A piece from a sample on."""
+    signal, beats, fs = _record(datasets, record)
+    stop = start + round(LENGTH * fs)
+    name = f"{record} {lead}"
+    return Lead(
+        name=name,
+        number=names().index(name),
+        start=start,
+        fs=fs,
+        signal=signal[start:stop, lead],
+        beats=beats[(beats >= start) & (beats < stop)] - start,
+    )
 
 
 def noise(datasets: Path, lead: Lead, condition: str) -> Array:
