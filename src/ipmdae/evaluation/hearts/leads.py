@@ -88,8 +88,9 @@ class Lead:
 
 def names() -> list[str]:
     """All leads by name."""
-    return [f"{record} {lead}" for record in (*all_records(), *DEVELOPMENT)
-            for lead in range(_LEADS)]
+    return [
+        f"{record} {lead}" for record in (*all_records(), *DEVELOPMENT) for lead in range(_LEADS)
+    ]
 
 
 def present(datasets: Path) -> list[str]:
@@ -104,7 +105,7 @@ def read(datasets: Path, name: str) -> Lead:
         ValueError: the recording is shorter than a piece, or has no marked beats.
     """
     record, lead = name.split()
-    signal, beats, fs = _record(datasets, record)
+    signal, _, fs = _record(datasets, record)
     length = round(LENGTH * fs)
     if len(signal) < length:
         raise ValueError(f"record {record} is shorter than {LENGTH:g} s")
@@ -162,9 +163,7 @@ def real_noise(
 
 def sines(time: Array, rng: np.random.Generator) -> Array:
     """Slow baseline wander of two sines, (time,) in mV."""
-    parts = [
-        height * np.sin(2 * np.pi * (hertz * time + rng.random())) for height, hertz in _SINES
-    ]
+    parts = [height * np.sin(2 * np.pi * (hertz * time + rng.random())) for height, hertz in _SINES]
     total: Array = np.sum(parts, axis=0)
     return total
 

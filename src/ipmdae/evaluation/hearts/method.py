@@ -54,9 +54,7 @@ class MethodUnderTest:
     @property
     def options(self) -> dict[str, Any]:
         """Options by name."""
-        return dict(
-            _option(part) for part in self._parts[1].split("+") if part
-        )
+        return dict(_option(part) for part in self._parts[1].split("+") if part)
 
     def check(self) -> None:
         """Check that the method and its options exist.
@@ -112,8 +110,9 @@ class MethodUnderTest:
 
 def options() -> list[str]:
     """The options of :func:`ipmdae.denoise` that a method can be used with."""
-    return [name for name in inspect.signature(arrays.denoise).parameters
-            if name not in _NOT_OPTIONS]
+    return [
+        name for name in inspect.signature(arrays.denoise).parameters if name not in _NOT_OPTIONS
+    ]
 
 
 def default_methods() -> list[str]:

@@ -33,7 +33,7 @@ ECGNEXT = "ecgnext-12-subjects"
 PIECE = "piece readable"
 GOOD, LIMITED, UNUSABLE = "good", "limited", "unusable"
 LEAST_GOOD, LEAST_LIMITED = 0.9, 0.5
-STRENGTHS = {"as recorded": 1.0, "motion × 3": 3.0}
+STRENGTHS = {"as recorded": 1.0, "motion x 3": 3.0}
 
 SECONDS = 2.0
 _FS = 250.0  # Hz, at which labels are made
@@ -111,9 +111,7 @@ def read(folder: Path, subject: str) -> Iterator[Recorded]:
         )
 
 
-def clean_interval(
-    comments: tuple[str, ...], fs: float, duration: float
-) -> tuple[float, float]:
+def clean_interval(comments: tuple[str, ...], fs: float, duration: float) -> tuple[float, float]:
     """Where the collar-bone lead is clean, in s: by the comment that tells, else all of it."""
     for comment in comments:
         if found := re.search(r"clean reference interval \(samples\): \[(\d+), (\d+)\]", comment):

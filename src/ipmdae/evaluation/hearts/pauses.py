@@ -39,14 +39,13 @@ def rows(method: MethodUnderTest, datasets: Path, name: str) -> list[Row]:
     return [*found, *_alone(method, datasets, lead)]
 
 
-def _pause(
-    method: MethodUnderTest, datasets: Path, lead: Lead, case: str
-) -> Iterator[Row]:
+def _pause(method: MethodUnderTest, datasets: Path, lead: Lead, case: str) -> Iterator[Row]:
     start, stop = _START, _START + PAUSES[case]
     gone = (lead.beats >= start * lead.fs) & (lead.beats < stop * lead.fs)
     silent = without_beats(lead, gone)
-    first = lead.beats[lead.beats < start * lead.fs][-1] / lead.fs + _MARGIN
-    last = min(lead.beats[lead.beats >= stop * lead.fs] / lead.fs, default=stop) - _MARGIN
+    marks = lead.beats / lead.fs
+    first = max(marks[marks < start], default=start) + _MARGIN
+    last = min(marks[marks >= stop], default=stop) - _MARGIN
     part = slice(round(max(first, start) * lead.fs), round(min(last, stop) * lead.fs))
     for condition in CONDITIONS:
         noise = leads.noise(datasets, lead, condition)
@@ -61,9 +60,7 @@ def _pause(
 def _alone(method: MethodUnderTest, datasets: Path, lead: Lead) -> Iterator[Row]:
     part = slice(*(round(second * lead.fs) for second in leads.SCORED))
     for i, kind in enumerate(nstdb.KINDS):
-        noise = leads.real_noise(
-            datasets, kind, lead.fs, lead.signal, 0.0, lead.random(2000, i)
-        )
+        noise = leads.real_noise(datasets, kind, lead.fs, lead.signal, 0.0, lead.random(2000, i))
         scaled: Array = noise * LEVEL / noise.std()
         yield _found(ALONE, kind, lead, method.clean(scaled, lead.fs), part)
 
