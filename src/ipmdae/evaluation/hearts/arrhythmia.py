@@ -15,15 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
-from ipmdae import formats
+from ipmdae.data import cudb, mitdb
 from ipmdae.evaluation.benchmark import Array
 from ipmdae.evaluation.clinical.detectors import BEATS, Samples
-from ipmdae.evaluation.hearts.leads import beats_of, heights, read_mitdb
+from ipmdae.evaluation.hearts.leads import beats_of, heights
 from ipmdae.evaluation.hearts.method import Cleaned, MethodUnderTest
 from ipmdae.evaluation.hearts.rows import Row
 from ipmdae.recording import Recording
 
-CUDB = "cu-ventricular-tachyarrhythmia-database-1.0.0"
 FIBRILLATING = "cu01"
 
 BEATS_OF, LOST, HEIGHT = "beats", "beats lost", "height kept"
@@ -44,7 +43,7 @@ _PIECE = 2.0  # s of ventricular fibrillation
 
 def rows(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
     """Beats lost and waves between beats in both leads of a record."""
-    recording = read_mitdb(datasets, record)
+    recording = mitdb.read(datasets / mitdb.FOLDER, record)
     cleaned = method.clean(recording.signal, recording.fs)
     reference = REFERENCE.clean(recording.signal, recording.fs)
     found: list[Row] = []
@@ -92,7 +91,7 @@ def between_beats(recording: Recording, part: slice) -> NDArray[np.bool_]:
 
 def fibrillation(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
     """The height of each piece of ventricular fibrillation, relative to the Butterworth's."""
-    recording = formats.read(datasets / CUDB / record)
+    recording = cudb.read(datasets / cudb.FOLDER, record)
     cleaned = method.clean(recording.signal[:, 0], recording.fs)
     reference = REFERENCE.clean(recording.signal[:, 0], recording.fs)
     found = []
@@ -109,13 +108,10 @@ def fibrillation(method: MethodUnderTest, datasets: Path, record: str) -> list[R
 
 
 def fibrillating(recording: Recording) -> Iterator[slice]:
-    """Pieces of 2 s from the mark of fibrillation on to that of its end, or to the end."""
-    marks = recording.annotations["atr"]
-    begins = [int(s) for s, symbol in zip(marks.sample, marks.symbol, strict=True) if symbol == "["]
-    ends = [int(s) for s, symbol in zip(marks.sample, marks.symbol, strict=True) if symbol == "]"]
+    """Pieces of 2 s of the episodes of ventricular fibrillation."""
     length = round(_PIECE * recording.fs)
-    for begin in begins:
-        end = min((stop for stop in ends if stop > begin), default=recording.samples)
+    for start, stop in cudb.fibrillation(recording):
+        begin, end = round(start * recording.fs), round(stop * recording.fs)
         for first in range(begin, end - length + 1, length):
             yield slice(first, first + length)
 

@@ -48,12 +48,12 @@ def fibrillatory_waves(lead: Lead, rng: np.random.Generator) -> Pair:
     """
     rate, height = rng.uniform(4, 9), lead.size * np.exp(rng.uniform(np.log(0.02), np.log(0.2)))
     periods = rng.normal(1 / rate, 0.08 / rate, round(2 * rate * lead.time[-1])).clip(0.5 / rate)
-    starts = np.cumsum(periods)
+    starts = np.cumsum(periods) - 1  # s; the ends of the spline lie outside of the lead
     skew = rng.uniform(0.3, 0.45)
     tops = height / 2 * rng.gamma(16, 1 / 16, len(starts))
     knots = np.stack([starts, starts + skew * periods], axis=1).ravel()
     values = np.stack([-tops, tops], axis=1).ravel()
-    wave = CubicSpline(np.append(-0.1, knots), np.append(0, values))(lead.time)
+    wave = CubicSpline(knots, values)(lead.time)
     return _added(lead, wave - wave.mean())
 
 
@@ -189,7 +189,7 @@ def st_shape(lead: Lead) -> Array:
 
 def without_beats(lead: Lead, which: NDArray[np.bool_] | Sequence[bool]) -> Array:
     """The lead with some beats taken out: a line from the level before to that after, (time,)."""
-    signal, level = lead.signal.copy(), round(_LEVEL * lead.fs)
+    signal, level = lead.signal.astype(np.float64), round(_LEVEL * lead.fs)
     gap = np.zeros(len(signal), np.bool_)
     for beat, gone in zip(lead.beats, which, strict=True):
         if gone:
@@ -203,7 +203,8 @@ def without_beats(lead: Lead, which: NDArray[np.bool_] | Sequence[bool]) -> Arra
         ends = [part.mean() if len(part) else np.nan for part in (left, right)]
         low, high = (np.nanmean(ends) if np.isnan(end) else end for end in ends)
         signal[start:stop] = np.linspace(low, high, stop - start)
-    return signal
+    silent: Array = signal
+    return silent
 
 
 def _ectopics(lead: Lead, rng: np.random.Generator, replaced: range) -> Pair:

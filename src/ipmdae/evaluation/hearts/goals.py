@@ -47,17 +47,17 @@ class Wanted(NamedTuple):
     of: Callable[[Result, Result | None, Result | None], Measured]
 
 
-def judged(result: Result, raw: Result | None, reference: Result | None) -> list[Goal]:
+def judged(result: Result | None, raw: Result | None, reference: Result | None) -> list[Goal]:
     """All goals with what a method came to.
 
     Args:
-        result: of the method.
+        result: of the method; without it nothing is measured.
         raw: of the input as it is, if there is one.
         reference: of the Butterworth band-pass of 0.5 to 40 Hz, if there is one.
     """
     goals = []
     for wanted in WANTED:
-        measured = wanted.of(result, raw, reference)
+        measured = Measured(np.nan) if result is None else wanted.of(result, raw, reference)
         goals.append(
             Goal(
                 name=wanted.name,

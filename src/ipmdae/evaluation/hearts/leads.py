@@ -2,7 +2,8 @@
 
 The two leads of the 14 test records of protocol clinic (QT Database) and of the records of the
 MIT-BIH Arrhythmia Database that no network is trained on; of each lead the quietest of ten pieces
-of 30 s. Noise is of the test part of the noise database, at an SNR of the piece's AC power.
+of 30 s. Noise is of the minutes of the noise database that test alone, at an SNR of the piece's AC
+power.
 """
 
 from __future__ import annotations
@@ -15,15 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import formats
-from ipmdae.data import nstdb, qtdb
+from ipmdae.data import mitdb, nstdb, qtdb, splits
 from ipmdae.evaluation.benchmark import Array
 from ipmdae.evaluation.clinical.detectors import BEATS, Samples
 from ipmdae.protocols.clinic_test import all_records
 from ipmdae.recording import Recording
 
-MITDB = "mit-bih-arrhythmia-database-1.0.0"
-DEVELOPMENT = ("208", "210", "215", "217", "222", "124")
+DEVELOPMENT = tuple(splits.load("mitdb", "development"))
 """Records of the MIT-BIH Arrhythmia Database that no network is trained on."""
 
 LENGTH, SCORED = 30.0, (5.0, 25.0)  # s
@@ -152,8 +151,14 @@ def noise(datasets: Path, lead: Lead, condition: str) -> Array:
 def real_noise(
     datasets: Path, kind: str, fs: float, signal: Array, snr: float, rng: np.random.Generator
 ) -> Array:
-    """Noise from a random place of the test part, at an SNR in dB of the signal's AC power."""
-    source = test_noise(datasets / nstdb.FOLDER, fs)[nstdb.KINDS.index(kind)]
+    """Noise from a random place of the test part, at an SNR in dB of the signal's AC power.
+
+    Raises:
+        ValueError: the noise is shorter than the signal.
+    """
+    source = _test_noise(datasets / nstdb.FOLDER, fs)[kind]
+    if len(source) < len(signal):
+        raise ValueError(f"noise {kind} of the test part is shorter than {len(signal) / fs:g} s")
     start = rng.integers(len(source) - len(signal) + 1)
     piece = source[start : start + len(signal), rng.integers(source.shape[1])]
     piece = piece - piece.mean()
@@ -179,14 +184,10 @@ def heights(x: Array, beats: Samples, fs: float) -> Array:
 
 
 @cache
-def test_noise(folder: Path, fs: float) -> Array:
-    """The noise that tests use, (kinds, time, channels), z-scored, read once in each process."""
-    return nstdb.load(folder, fs).part("test").astype(np.float64)
-
-
-def read_mitdb(datasets: Path, record: str) -> Recording:
-    """A record of the MIT-BIH Arrhythmia Database with its annotations."""
-    return formats.read(datasets / MITDB / record)
+def _test_noise(folder: Path, fs: float) -> dict[str, Array]:
+    """The noise that tests alone, (time, channels) of each kind, read once in each process."""
+    segments = nstdb.load(folder, fs).segments("test")
+    return {kind: parts[0].astype(np.float64) for kind, parts in segments.items()}
 
 
 def beats_of(recording: Recording, symbols: Sequence[str] = tuple(BEATS)) -> Samples:
@@ -197,7 +198,7 @@ def beats_of(recording: Recording, symbols: Sequence[str] = tuple(BEATS)) -> Sam
 
 def _folder(datasets: Path, name: str) -> Path:
     record = name.split()[0]
-    folder = MITDB if record in DEVELOPMENT else qtdb.FOLDER
+    folder = mitdb.FOLDER if record in DEVELOPMENT else qtdb.FOLDER
     return datasets / folder / f"{record}.hea"
 
 
@@ -205,7 +206,7 @@ def _folder(datasets: Path, name: str) -> Path:
 def _record(datasets: Path, record: str) -> tuple[Array, Samples, float]:
     """Signal (time, 2) in mV, its beats, and the rate in Hz."""
     if record in DEVELOPMENT:
-        recording = read_mitdb(datasets, record)
+        recording = mitdb.read(datasets / mitdb.FOLDER, record)
         return recording.signal, beats_of(recording), recording.fs
     marks = qtdb.read_marks(datasets / qtdb.FOLDER, record, "pu1")
     beats = np.asarray(marks.sample[np.isin(marks.symbol, list(BEATS))], np.int64)

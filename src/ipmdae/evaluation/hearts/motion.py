@@ -13,15 +13,13 @@ wrist lead has beside these beats is added twice more.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ipmdae import formats
-from ipmdae.data import splits
+from ipmdae.data import ecgnext, splits
 from ipmdae.evaluation.benchmark import Array
 from ipmdae.evaluation.clinical.detectors import Samples, neurokit
 from ipmdae.evaluation.hearts.method import MethodUnderTest
@@ -29,7 +27,6 @@ from ipmdae.evaluation.hearts.rows import Row
 from ipmdae.pipeline.resample import resample
 from ipmdae.rivals.filters import Butterworth
 
-ECGNEXT = "ecgnext-12-subjects"
 PIECE = "piece readable"
 GOOD, LIMITED, UNUSABLE = "good", "limited", "unusable"
 LEAST_GOOD, LEAST_LIMITED = 0.9, 0.5
@@ -38,7 +35,6 @@ STRENGTHS = {"as recorded": 1.0, "motion x 3": 3.0}
 SECONDS = 2.0
 _FS = 250.0  # Hz, at which labels are made
 _BEFORE, _AFTER = 0.24, 0.44  # s around an R peak
-_QUIET = "NoMot"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,12 +60,12 @@ class Recorded:
     @property
     def quiet(self) -> bool:
         """Whether the subject did not move."""
-        return _QUIET in self.name
+        return self.name.partition("_")[2] in ecgnext.AT_REST
 
 
 def present(datasets: Path) -> list[str]:
     """The test subjects that have a recording below ``datasets``."""
-    folder = datasets / ECGNEXT
+    folder = datasets / ecgnext.FOLDER
     return [name for name in splits.load("ecgnext", "test") if any(folder.glob(f"{name}_*.hea"))]
 
 
@@ -81,7 +77,7 @@ def rows(method: MethodUnderTest, datasets: Path, subject: str) -> list[Row]:
     Raises:
         ValueError: none of the subject's recordings is without motion.
     """
-    recordings = list(read(datasets / ECGNEXT, subject))
+    recordings = list(read(datasets / ecgnext.FOLDER, subject))
     beat = quiet_beat(recordings)
     found: list[Row] = []
     for recording in recordings:
@@ -94,29 +90,21 @@ def rows(method: MethodUnderTest, datasets: Path, subject: str) -> list[Row]:
 def read(folder: Path, subject: str) -> Iterator[Recorded]:
     """The recordings of a subject."""
     for path in sorted(folder.glob(f"{subject}_*.hea")):
-        recording = formats.read(path.with_suffix(""), annotations=False)
-        signal = -recording.signal  # both leads are recorded upside down
-        low = resample(signal, recording.fs, _FS).astype(np.float64)
+        recording = ecgnext.read(folder, path.stem)
+        low = resample(recording.signal, recording.fs, _FS).astype(np.float64)
         reference, band = (Butterworth(0.5, 40.0).denoise(lead, _FS) for lead in low.T)
-        clean = clean_interval(recording.comments, recording.fs, recording.duration)
+        where = ecgnext.clean_interval(recording)
+        clean = where.start / recording.fs, where.stop / recording.fs
         peaks = neurokit(reference, _FS)
         inside = (peaks >= clean[0] * _FS) & (peaks < clean[1] * _FS)
         yield Recorded(
             name=path.stem,
             fs=recording.fs,
-            wrist=signal[:, 1],
+            wrist=recording.signal[:, 1],
             band=band,
             r_peaks=peaks[inside],
             clean=clean,
         )
-
-
-def clean_interval(comments: tuple[str, ...], fs: float, duration: float) -> tuple[float, float]:
-    """Where the collar-bone lead is clean, in s: by the comment that tells, else all of it."""
-    for comment in comments:
-        if found := re.search(r"clean reference interval \(samples\): \[(\d+), (\d+)\]", comment):
-            return int(found[1]) / fs, int(found[2]) / fs
-    return 0.0, duration
 
 
 def quiet_beat(recordings: list[Recorded]) -> Array:

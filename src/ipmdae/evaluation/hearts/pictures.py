@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import formats
+from ipmdae.data import cudb, mitdb
 from ipmdae.evaluation.benchmark import Array
 from ipmdae.evaluation.hearts import arrhythmia, components, gains, leads, signals
 from ipmdae.evaluation.hearts.method import MethodUnderTest
@@ -103,7 +103,7 @@ def _component(method: MethodUnderTest, datasets: Path, row: Row, which: str) ->
 def _pvc(method: MethodUnderTest, datasets: Path, row: Row, which: str) -> Strip:
     """The beat that keeps least in the worst lead, or a median one in the median lead."""
     record, lead = row.record.split()
-    recording = leads.read_mitdb(datasets, record)
+    recording = mitdb.read(datasets / mitdb.FOLDER, record)
     signal = recording.signal[:, int(lead)]
     cleaned = method.clean(signal, recording.fs).signal
     beats, kept = arrhythmia.ratios(recording, signal, cleaned)
@@ -115,7 +115,7 @@ def _pvc(method: MethodUnderTest, datasets: Path, row: Row, which: str) -> Strip
 
 
 def _fibrillation(method: MethodUnderTest, datasets: Path, row: Row, which: str) -> Strip:
-    recording = formats.read(datasets / arrhythmia.CUDB / row.record.split()[0])
+    recording = cudb.read(datasets / cudb.FOLDER, row.record.split()[0])
     signal = recording.signal[:, 0]
     cleaned = method.clean(signal, recording.fs).signal
     measured = arrhythmia.fibrillation(method, datasets, row.record.split()[0])
@@ -136,14 +136,15 @@ def _strip(lines: tuple[Array, Array, Array | None], fs: float, middle: float, r
     count = round(_SECONDS * fs)
     first = min(max(round((middle - _SECONDS / 2) * fs), 0), max(len(lines[0]) - count, 0))
     time = np.arange(round(_SECONDS * _FS)) / _FS
-    drawn = []
-    for line in lines:
+
+    def drawn(line: Array | None) -> Array:
         if line is None:
-            drawn.append(np.full(len(time), np.nan))
-            continue
+            return np.full(len(time), np.nan)
         part = line[first : first + count]
-        drawn.append(np.interp(time, np.arange(len(part)) / fs, part - np.median(part)))
-    return Strip(*drawn, value=row.value, record=row.record)
+        return np.interp(time, np.arange(len(part)) / fs, part - np.median(part))
+
+    before, after, wanted = (drawn(line) for line in lines)
+    return Strip(before, after, wanted, row.value, row.record)
 
 
 def _arrays(key: str, strip: Strip) -> dict[str, NDArray[Any]]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ipmdae.data import nstdb, splits
+from ipmdae.data import cudb, mitdb, nstdb, splits
 from ipmdae.data.download import DatasetNotFoundError
 from ipmdae.engine import find_model
 from ipmdae.evaluation import trained
@@ -87,8 +87,8 @@ PARTS = {
     "gains": Part(gains.rows, leads.names, leads.present),
     "pauses": Part(pauses.rows, leads.names, leads.present),
     "limb leads": Part(limbs.rows, _records, _records_present),
-    "arrhythmia": _part(arrhythmia.rows, leads.MITDB, leads.DEVELOPMENT),
-    "fibrillation": _part(arrhythmia.fibrillation, arrhythmia.CUDB, (arrhythmia.FIBRILLATING,)),
+    "arrhythmia": _part(arrhythmia.rows, mitdb.FOLDER, leads.DEVELOPMENT),
+    "fibrillation": _part(arrhythmia.fibrillation, cudb.FOLDER, (arrhythmia.FIBRILLATING,)),
     "peaks": _part(peaks.rows, nstdb.FOLDER, tuple(RECORDS)),
     "motion": Part(motion.rows, lambda: splits.load("ecgnext", "test"), motion.present),
     "signals": Part(signals.rows, lambda: ["test signals"], lambda datasets: ["test signals"]),
