@@ -75,7 +75,7 @@ def arrhythmia(fs: float = 360.0, seconds: float = 40.0) -> Recording:
         signal=np.stack([signal, 0.5 * signal], axis=1),
         fs=fs,
         leads=("MLII", "V1"),
-        annotations={"atr": Annotations(np.array(sample), symbol, note)},
+        annotations={"atr": Annotations(sample=np.array(sample), symbol=symbol, note=note)},
     )
 
 
@@ -85,7 +85,9 @@ def fibrillation(fs: float = 250.0) -> Recording:
     time = np.arange(len(signal)) / fs
     signal = np.where(time < 10, signal, 0.4 * np.sin(2 * np.pi * 5 * time))
     before = beats[beats < 10 * fs]
-    marks = Annotations(np.append(before, round(10 * fs)), (*("N" * len(before)), "["))
+    marks = Annotations(
+        sample=np.append(before, round(10 * fs)), symbol=(*("N" * len(before)), "[")
+    )
     return Recording(signal=signal[:, None], fs=fs, leads=("ECG",), annotations={"atr": marks})
 
 

@@ -9,7 +9,7 @@ import hearts_files as made
 import numpy as np
 import pytest
 from hearts_files import Function
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import butter, find_peaks, sosfiltfilt, welch
 from typer.testing import CliRunner
@@ -24,12 +24,14 @@ from ipmdae.evaluation.hearts import (
     goals,
     leads,
     limbs,
+    method,
     motion,
     pauses,
     peaks,
     pictures,
     report,
     rows,
+    scoring,
     signals,
 )
 from ipmdae.evaluation.hearts.components import COMPONENTS, FAST
@@ -123,6 +125,7 @@ def test_what_is_kept_has_gain_1_and_a_share_its_share(name: str) -> None:
         assert measured == (pytest.approx(share), pytest.approx(share), 1.0)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**32 - 1))
 def test_gain_is_the_slope_of_a_straight_line(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -156,8 +159,8 @@ def test_a_linear_filter_keeps_as_much_with_noise_as_without(datasets: Path) -> 
 def test_st_steps_are_recovered_as_far_as_they_are_kept(
     datasets: Path, share: float, relative: float
 ) -> None:
-    method = Function(function=lambda x: share * x)
-    for row in gains.steps(method, datasets, made.lead()):
+    weak = Function(function=lambda x: share * x)
+    for row in gains.steps(weak, datasets, made.lead()):
         wanted = -relative * float(row.case.split()[0])
         assert row.value == pytest.approx(wanted, abs=1e-9)
 
@@ -185,7 +188,7 @@ def test_leads_are_real_pieces_with_their_beats(datasets: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "method", "options"),
+    ("spec", "name", "options"),
     [
         ("iir", "iir", {}),
         ("ipmdae-base+mode=gentle", "ipmdae-base", {"mode": "gentle"}),
@@ -193,9 +196,9 @@ def test_leads_are_real_pieces_with_their_beats(datasets: Path) -> None:
         ("m+x=true+mains=50", "m", {"x": True, "mains": 50.0}),
     ],
 )
-def test_a_method_is_named_with_its_options(spec: str, method: str, options: dict) -> None:
+def test_a_method_is_named_with_its_options(spec: str, name: str, options: dict) -> None:
     under_test = MethodUnderTest(spec)
-    assert (under_test.method, under_test.options) == (method, options)
+    assert (under_test.method, under_test.options) == (name, options)
 
 
 @pytest.mark.parametrize("spec", ["nothing-like-it", "iir+no_such_option=1", ""])
@@ -209,6 +212,29 @@ def test_options_reach_the_method() -> None:
     cleaned = MethodUnderTest("butterworth-0.5-40+strength=0").clean(x, FS)
     np.testing.assert_allclose(cleaned.signal, x)
     assert cleaned.readable.all()
+
+
+def test_what_is_left_blank_is_a_line_and_what_is_no_number_stays_so() -> None:
+    x = np.array([0.0, np.nan, 2.0, np.nan, np.nan])
+    readable = np.array([True, False, True, True, False])
+    filled = method._without_blanks(x, readable)
+    np.testing.assert_array_equal(filled, [0, 1, 2, np.nan, np.nan])
+    leads = np.stack([x[:3], np.full(3, np.nan)], axis=1)
+    flagged = np.isnan(leads)
+    np.testing.assert_array_equal(method._without_blanks(leads, ~flagged), [[0, 0], [1, 0], [2, 0]])
+
+
+def test_a_method_that_gives_no_number_is_counted_as_diverged(datasets: Path) -> None:
+    def broken(x: np.ndarray) -> np.ndarray:
+        return np.full(x.shape, np.nan)
+
+    nothing = Function(function=broken)
+    found = [
+        *peaks.rows(nothing, datasets, "118e24"),
+        *pauses.rows(nothing, datasets, "sele0121 0"),
+    ]
+    assert scoring._diverged(found)
+    assert all(np.isnan(row.value) for row in found)
 
 
 @pytest.fixture(scope="module")
@@ -430,8 +456,8 @@ def test_the_input_itself_hides_and_invents_nothing(everything: Path) -> None:
 
 
 def test_page_is_written_again_from_what_is_stored(everything: Path, tmp_path: Path) -> None:
-    for method in ("none", "butterworth-0.5-40"):
-        benchmark.save(small_run(everything, method), tmp_path / "hearts" / f"{method}.npz")
+    for name in ("none", "butterworth-0.5-40"):
+        benchmark.save(small_run(everything, name), tmp_path / "hearts" / f"{name}.npz")
     paths = report.write(tmp_path, tmp_path / "out")
     assert [path.name for path in paths][:2] == ["hearts.md", "hearts.csv"]
     page = paths[0].read_text(encoding="utf-8")

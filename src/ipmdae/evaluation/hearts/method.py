@@ -83,6 +83,9 @@ class MethodUnderTest:
     def clean(self, x: Array, fs: float, leads: Sequence[str] = ()) -> Cleaned:
         """Clean a signal.
 
+        What the method leaves blank where it cannot be read comes as a straight line; elsewhere
+        what is no number stays so.
+
         Args:
             x: (time,) or (time, leads) in mV.
             fs: sampling rate in Hz.
@@ -98,7 +101,8 @@ class MethodUnderTest:
             details = arrays.denoise(
                 given, fs, method=self.method, return_details=True, **self.options
             )
-        return Cleaned(np.asarray(details.cleaned, np.float64), details.readable)
+        signal, readable = np.asarray(details.cleaned, np.float64), details.readable
+        return Cleaned(_without_blanks(signal, readable), readable)
 
     @property
     def _parts(self) -> tuple[str, str]:
@@ -106,6 +110,19 @@ class MethodUnderTest:
         if found is None:
             raise ValueError("a method has no name")
         return found["method"], found["options"]
+
+
+def _without_blanks(signal: Array, readable: NDArray[np.bool_]) -> Array:
+    """The signal with a line through what a method leaves blank since it cannot be read."""
+    blank = np.isnan(signal) & ~readable
+    if not blank.any():
+        return signal
+    columns = signal.reshape(len(signal), -1).copy()
+    for lead, gone in zip(columns.T, blank.reshape(columns.shape).T, strict=True):
+        known = np.flatnonzero(~gone)
+        level = np.interp(np.arange(len(lead)), known, lead[known]) if len(known) else 0.0
+        lead[:] = np.where(gone, level, lead)
+    return columns.reshape(signal.shape)
 
 
 def options() -> list[str]:

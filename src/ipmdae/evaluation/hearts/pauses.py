@@ -67,11 +67,11 @@ def _alone(method: MethodUnderTest, datasets: Path, lead: Lead) -> Iterator[Row]
 
 def _found(case: str, condition: str, lead: Lead, cleaned: Cleaned, part: slice) -> Row:
     """Marks a minute in a part of a lead."""
+    if not np.isfinite(cleaned.signal).all():
+        return Row(FOUND, case, condition, lead.name, np.nan)
     marks = xqrs(cleaned.signal, lead.fs) if np.ptp(cleaned.signal) > 0 else np.zeros(0, np.int64)
     marks = marks[(marks >= part.start) & (marks < part.stop)]
     minutes = (part.stop - part.start) / lead.fs / 60
-    readable = cleaned.readable[part]
+    share = float(cleaned.readable[part].mean())
     trusted = float(cleaned.readable[marks].sum()) / minutes
-    return Row(
-        FOUND, case, condition, lead.name, len(marks) / minutes, trusted, float(readable.mean())
-    )
+    return Row(FOUND, case, condition, lead.name, len(marks) / minutes, trusted, share)

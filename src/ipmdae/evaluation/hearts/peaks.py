@@ -39,6 +39,12 @@ def rows(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
     share = float(cleaned.readable[round(low) : round(high)].mean())
     found = []
     for detector, find in DETECTORS.items():
+        if not np.isfinite(cleaned.signal).all():
+            found += [
+                Row(measure, detector, condition, record, np.nan)
+                for measure in (HIT, MISSED, FALSE)
+            ]
+            continue
         marks = find(cleaned.signal, fs)
         hit, true = match(beats, marks, TOLERANCE * fs)
         for measure, samples, which in (

@@ -24,8 +24,8 @@ _INTRODUCTION = """\
 
 Tables of noise reward a method for what it takes off. This page asks what it takes from the heart:
 waves and beats that sinus rhythm does not have, real arrhythmia, ST, test signals; and whether it
-says so where it cannot be trusted. None of it is noise, rhythm or patient that a network that ships
-was trained on. Made by
+says so where it cannot be trusted. No network that ships was trained on these patients, rhythms or
+minutes of noise, but for the noise of records 118e* and 119e*. Made by
 
 ```
 ipmdae benchmark run --protocol hearts --jobs 2
@@ -81,7 +81,8 @@ _PEAKS = """\
 Records 118e* and 119e* of the noise database as a whole, from 5:00 on, as EC57 counts:
 sensitivity / positive predictivity in %, in brackets what is called readable. The maker of a
 commercial product that authorities cleared publishes {se} / {ppv} for this database (all SNRs
-together).
+together). The records hold the noise em from its beginning on, a loop of ten minutes: some of these
+minutes train.
 """
 
 _LIMBS = """\
