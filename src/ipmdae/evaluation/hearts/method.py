@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from ipmdae import arrays
 from ipmdae.data import checksums
+from ipmdae.denoiser import DEFAULT_MODEL
 from ipmdae.engine import model_names, model_path
 from ipmdae.evaluation.benchmark import Array
 from ipmdae.methods import method_names, open_method
+from ipmdae.safeguards import DEFAULT_MODE, MODES
 
 _OPTIONS = re.compile(r"(?P<method>.+?)(?P<options>(?:\+\w+=[^+]+)*)")
 _NOT_OPTIONS = ("x", "fs", "method", "leads", "return_details")
 
 RAW, CLASSICAL = "none", ("iir", "butterworth-0.5-40", "neurokit")
 """The input as it is, and the filters that networks are compared with."""
-
-_PRESETS = ("diagnostic", "monitoring", "beats", "gentle")
 
 
 class Cleaned(NamedTuple):
@@ -133,9 +133,9 @@ def options() -> list[str]:
 
 
 def default_methods() -> list[str]:
-    """The input, the classical filters, the models that ship, and their presets."""
-    presets = [f"{name}+mode={mode}" for name in model_names()[:1] for mode in _PRESETS]
-    return [RAW, *CLASSICAL, *model_names(), *(presets if "mode" in options() else [])]
+    """The input, classical filters, the models that ship, other modes of the default."""
+    modes = [f"{DEFAULT_MODEL}+mode={mode}" for mode in MODES if mode != DEFAULT_MODE]
+    return [RAW, *CLASSICAL, *model_names(), *modes]
 
 
 def _option(text: str) -> tuple[str, Any]:

@@ -114,7 +114,7 @@ class HeartsBenchmark:
 
     @property
     def methods(self) -> list[str]:
-        """The input, the classical filters, the models that ship, and their presets."""
+        """The input, classical filters, the models that ship, other modes of the default."""
         return default_methods()
 
     def version(self, method: str) -> str:
