@@ -122,7 +122,8 @@ def _without_blanks(signal: Array, readable: NDArray[np.bool_]) -> Array:
         known = np.flatnonzero(~gone)
         level = np.interp(np.arange(len(lead)), known, lead[known]) if len(known) else 0.0
         lead[:] = np.where(gone, level, lead)
-    return columns.reshape(signal.shape)
+    filled: Array = columns.reshape(signal.shape)
+    return filled
 
 
 def options() -> list[str]:
