@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 benchmark = typer.Typer(no_args_is_help=True)
 
 ProtocolOption = Annotated[
-    str, typer.Option(help="Protocol: deepfilter, clinic, clinical, robustness or reference.")
+    str,
+    typer.Option(help="Protocol: deepfilter, clinic, clinical, robustness, hearts or reference."),
 ]
 OutputOption = Annotated[Path, typer.Option(help="Folder for the tables and figures.")]
 ResultsOption = Annotated[Path, typer.Option(help="Folder of the stored results.")]
@@ -62,8 +63,8 @@ def run(
         typer.Option(
             min=1,
             help="Test only so many beats of each version (deepfilter), pieces of each lead "
-            "(clinic, robustness), records (clinical) or windows of each record (reference), "
-            "evenly spread.",
+            "(clinic, robustness), records (clinical), leads and records (hearts) or windows of "
+            "each record (reference), evenly spread.",
         ),
     ] = None,
     seeds: Annotated[

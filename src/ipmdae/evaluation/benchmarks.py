@@ -15,6 +15,7 @@ _ROOMS = {
     "clinic": ("clinic.scoring.ClinicBenchmark", "clinic.report"),
     "clinical": ("clinical.scoring.ClinicalBenchmark", "clinic.report"),
     "robustness": ("robustness.scoring.RobustnessBenchmark", "robustness.report"),
+    "hearts": ("hearts.scoring.HeartsBenchmark", "hearts.report"),
     "reference": ("reference.scoring.ReferenceBenchmark", "reference.report"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ipmdae.engine import model_names
-from ipmdae.evaluation.goals import beats, leads, robust, safety, stored
+from ipmdae.evaluation.goals import beats, hearts, leads, robust, safety, stored
 from ipmdae.files import replacing
 
 _INTRODUCTION = """\
@@ -43,6 +43,7 @@ def markdown(results: Path) -> str:
     measured = (stored.find(results, "clinic", name) for name in names)
     ours = stored.best([result for result in measured if result is not None])
     sections = [_INTRODUCTION, *beats.sections(results), *leads.sections(results, ours)]
+    sections += hearts.sections(results)
     sections.append(safety.introduction())
     for name in names:
         sections += safety.sections(name, results)
