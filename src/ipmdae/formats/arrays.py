@@ -53,7 +53,8 @@ def from_arrays(
     """
     name, signal, scopes = _chosen(path, _lower(arrays), options.array)
     try:
-        if name == SIGNALS[0] and len(scopes) == 1 and description.KEY in scopes[0]:
+        ours = name == SIGNALS[0] and len(scopes) == 1 and description.KEY in scopes[0]
+        if ours and options.unit is None:
             known = description.from_json(_texts(scopes[0][description.KEY])[0])
             return Recording(signal=numbers(path, signal), **known)
         signal = numbers(path, signal)

@@ -17,6 +17,7 @@ __all__ = ["NAME", "OPTIONS", "SUFFIXES", "open_reader", "read", "recognises"]
 
 NAME = "HDF5"
 SUFFIXES: tuple[str, ...] = (".h5", ".hdf5")
+LIBRARY = "h5py"
 OPTIONS = frozenset({"array", "unit"})
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import warnings
+import weakref
 from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
@@ -55,7 +56,6 @@ _NOT_USED = "wfdb"
 
 _ERRORS = (FileNotFoundError, PermissionError, ModuleNotFoundError, OSError)
 
-
 enabled = True
 """Whether child processes are used; without them a broken file may end this process."""
 
@@ -84,7 +84,7 @@ class _ChildReader(SignalReader):
         self._path = path
         self._late = False
         self._limit = _ANSWER + (path.stat().st_size / _SPEED if path.exists() else 0)
-        # Nothing of the environment or the working folder decides what is imported there.
+        # The child imports from where this process does, not from its working folder.
         code = (
             f"import sys; sys.path[:] = {sys.path!r}; sys.modules[{_NOT_USED!r}] = type(sys)('-'); "
             f"from {__name__} import serve; serve()"
@@ -100,6 +100,7 @@ class _ChildReader(SignalReader):
         assert self._child.stdout is not None
         self._questions: IO[bytes] = self._child.stdin
         self._answers: IO[bytes] = self._child.stdout
+        self._close = weakref.finalize(self, _end_child, self._child)
         try:
             task = {"module": module, "path": str(path), "options": asdict(options)}
             self._ask(task | {"limit": self._limit})
@@ -107,7 +108,7 @@ class _ChildReader(SignalReader):
             known = json.loads(self._answer())
             self.info = Header(samples=known["samples"], **description.from_json(known["header"]))
         except BaseException:
-            self.__exit__()
+            self._close()
             raise
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:
@@ -123,11 +124,7 @@ class _ChildReader(SignalReader):
         return out
 
     def __exit__(self, *_: object) -> None:
-        self._child.kill()
-        for pipe in (self._questions, self._answers):
-            with suppress(OSError):  # what is not sent need not be
-                pipe.close()
-        self._child.wait()
+        self._close()
 
     def _ask(self, question: dict[str, Any]) -> None:
         try:
@@ -146,7 +143,7 @@ class _ChildReader(SignalReader):
         finally:
             timer.cancel()
         if kind == b"w":
-            warnings.warn(content.decode(), stacklevel=6)
+            warnings.warn(json.loads(content), stacklevel=6)
             return self._answer()
         if kind == b"e":
             raise self._error(**json.loads(content))
@@ -169,6 +166,15 @@ class _ChildReader(SignalReader):
         else:
             why = f"it ends its reader with status {status}"
         return FormatError(self._path, f"is broken ({why})")
+
+
+def _end_child(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            with suppress(OSError):  # what is not sent need not be
+                pipe.close()
+    child.wait()
 
 
 def serve() -> None:
@@ -202,7 +208,7 @@ def _serve(
             warnings.simplefilter("always")
             reader = here.open_here(Path(path), ReadOptions(**options))
         for warning in said:
-            _send(answers, str(warning.message).encode(), b"w")
+            _send(answers, json.dumps(str(warning.message)).encode(), b"w")
         header = {"samples": reader.info.samples, "header": description.to_json(reader.info)}
         _send(answers, json.dumps(header).encode(), b"r")
         with reader:
