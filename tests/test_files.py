@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ipmdae.files import replacing, replacing_together
+from ipmdae.files import checked, no_more_readable_than, replacing, replacing_together
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -129,3 +129,88 @@ def test_the_header_leaves_first_and_arrives_last(
         (aside / "100.hea").write_text("header")
         (aside / "100.dat").write_text("signals")
     assert moved == ["100.hea", "100.dat", "100.dat", "100.hea"]
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="permissions and links of POSIX")
+
+
+def written(path: Path, together: bool) -> None:
+    if together:
+        with replacing_together(path.parent) as aside:
+            (aside / path.name).write_text("new")
+        return
+    with replacing(path) as aside:
+        aside.write_text("new")
+
+
+@posix
+@pytest.mark.parametrize("together", [False, True])
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path, together: bool) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    kept = tmp_path / "elsewhere" / "loss.csv"
+    kept.write_text("old")
+    link = tmp_path / "link.csv"
+    link.symlink_to(kept)
+    written(link, together)
+    assert link.is_symlink()
+    assert content(kept.parent) == {"loss.csv": "new"}
+
+
+@posix
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_permissions_of_a_file_stay_when_it_is_replaced(
+    tmp_path: Path, together: bool, mode: int
+) -> None:
+    path = tmp_path / "loss.csv"
+    path.write_text("old")
+    path.chmod(mode)
+    written(path, together)
+    assert path.stat().st_mode & 0o777 == mode
+    assert content(tmp_path) == {"loss.csv": "new"}
+
+
+@posix
+@pytest.mark.parametrize("together", [False, True])
+def test_no_one_can_read_a_result_who_cannot_read_its_source(
+    tmp_path: Path, together: bool
+) -> None:
+    source, path = tmp_path / "source", tmp_path / "new" / "loss.csv"
+    source.write_text("private")
+    source.chmod(0o600)
+    with no_more_readable_than([source, tmp_path / "not there"]):
+        written(path, together)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["loss.csv"]
+
+
+@posix
+@pytest.mark.parametrize("together", [False, True])
+def test_pipes_and_devices_are_not_replaced(tmp_path: Path, together: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileExistsError, match="pipe is no regular file"):
+        written(tmp_path / "pipe", together)
+    assert [file.name for file in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_what_is_not_accepted_does_not_arrive(tmp_path: Path) -> None:
+    path = tmp_path / "loss.csv"
+    path.write_text("old")
+
+    def refuse(aside: Path) -> None:
+        assert (aside if aside.is_file() else aside / "loss.csv").read_text() == "new"
+        raise ValueError("not as it should be")
+
+    for together in (False, True):
+        with checked(refuse), pytest.raises(ValueError, match="not as it should be"):
+            written(path, together)
+    assert content(tmp_path) == {"loss.csv": "old"}
+
+
+def test_names_of_any_length_that_a_folder_takes(tmp_path: Path) -> None:
+    path = tmp_path / f"{'ä' * 120}.csv"
+    written(path, together=False)
+    assert path.read_text() == "new"
+    with pytest.raises(OSError, match="too long") as caught:
+        written(tmp_path / f"{'x' * 300}.csv", together=False)
+    assert "xxx.csv" in str(caught.value)
