@@ -108,8 +108,9 @@ def denoise_file(
         )
         comments = report(header, known.why, method.name, strength)
         after = dataclasses.replace(header, comments=comments)
-        sources = (source.with_name(f"{source.name}{suffix}") for suffix in ("", ".hea", ".dat"))
-        with no_more_readable_than(sources), formats.open_writer(after, target) as writer:
+        stem = source.with_suffix("") if source.suffix in (".hea", ".dat") else source
+        parts = (stem.with_name(f"{stem.name}{suffix}") for suffix in ("", ".hea", ".dat"))
+        with no_more_readable_than(parts), formats.open_writer(after, target) as writer:
             done = 0
             for part in cleaned:
                 writer.write(part.cleaned)
