@@ -2,7 +2,7 @@
 
 A label has 16 characters of ASCII, a unit 8. Where a name is longer, or other signs are in it, a
 comment tells it: ``label 2: Brustwand links außen``. It counts only where it is the name that would
-have got that label. ``leads: 1 2`` lists the leads of a recording by the numbers of their signals.
+have got that label. ``leads are signals 1 2`` lists the leads of a recording by number.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LABEL, UNIT = 16, 8
 """Characters of a label and a unit."""
 
 _COMMENT = re.compile(r"(label|unit) (\d{1,4}): (.*)")
-_LEADS = re.compile(r"leads: (\d{1,4}(?: \d{1,4})*)")
+_LEADS = re.compile(r"leads are signals (\d{1,4}(?: \d{1,4})*)")
 _RESERVED = ("EDF Annotations", "BDF Annotations")
 
 
@@ -75,7 +75,7 @@ def comments(signals: Sequence[Signal], leads: Sequence[int]) -> list[str]:
         if unit(signal.unit) != signal.unit.replace(NO_UNIT, ""):
             told.append(f"unit {number}: {signal.unit}")
     if leads_by_rule(signals) != list(leads):
-        told.append(f"leads: {' '.join(str(i + 1) for i in leads)}")
+        told.append(f"leads are signals {' '.join(str(i + 1) for i in leads)}")
     return told
 
 
@@ -94,9 +94,8 @@ def restored(
             found[channel.place] = dataclasses.replace(channel, label=named[3])
         elif named and channel and named[1] == "unit" and unit(named[3]) == channel.unit:
             found[channel.place] = dataclasses.replace(channel, unit=named[3])
-        elif places and len({found[p].fs if p in found else 0.0 for p in places}) == 1:
-            order = list(found)
-            leads = [order.index(place) for place in places if place in found] or None
+        elif places and found.keys() >= set(places) and len({found[p].fs for p in places}) == 1:
+            leads = [list(found).index(place) for place in places]
         else:
             others.append(text)
     return list(found.values()), leads, others
