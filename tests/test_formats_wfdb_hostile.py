@@ -81,7 +81,7 @@ def test_units_and_names_are_those_of_their_own_fields(
     np.testing.assert_allclose(r.signal[:, 0], np.arange(10) * step)
 
 
-@pytest.mark.parametrize("gain", ["1E3/mV", "+300/mV", "200(+5)/mV", "2e400/mV"])
+@pytest.mark.parametrize("gain", ["1E3/mV", "200(+5)/mV", "2e400/mV"])
 def test_gains_that_are_understood_in_two_ways_are_refused(folder: Path, gain: str) -> None:
     with pytest.raises(FormatError, match=r"malformed|no meaning"):
         read(folder, "x 1 250 10", f"x.dat 16 {gain} 16 0 0 0 0 II")
