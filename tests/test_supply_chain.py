@@ -79,8 +79,8 @@ def test_digests_are_written_without_addresses_and_none_is_missing() -> None:
         hashes.hashed(versions, {"install": found})
     with pytest.raises(ValueError, match=r"no digest of typing-extensions==4\.16\.0"):
         hashes.hashed(versions, {"install": [*found, item("typing_extensions", "4.16.0")]})
+    other = item("typing_extensions", "4.15.0", sha256="b" * 64)
     with pytest.raises(ValueError, match=r"no digest of typing-extensions==4\.16\.0"):
-        other = item("typing_extensions", "4.15.0", sha256="b" * 64)
         hashes.hashed(versions, {"install": [*found, other]})
     found.append(item("typing_extensions", "4.16.0", sha256="b" * 64))
     text = hashes.hashed(versions, {"install": found})

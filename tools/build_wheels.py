@@ -1,10 +1,11 @@
 """Builds the wheels of all platforms on this machine: ``python -m tools.build_wheels --to dist``.
 
 Each is built by ``hatch_build.py`` with the cross-compiler of the package ``ziglang``, and checked
-by :mod:`tools.check_wheel`; :mod:`tools.sbom` writes a bill of materials beside them. The first run also compiles, once for each platform, the C and C++
-libraries that zig holds as source, a minute or two each; zig keeps them. With ``--run``,
-the wheel for this machine is installed into a new environment, where it cleans a recording without
-torch and without a compiler. Needs the extras ``dev`` and ``test``.
+by :mod:`tools.check_wheel`; a bill of materials (:mod:`tools.sbom`) is written beside them. The
+first run also compiles, once for each platform, the C and C++ libraries that zig holds as source, a
+minute or two each; zig keeps them. With ``--run``, the wheel for this machine is installed into a
+new environment, where it cleans a recording without torch and without a compiler. Needs the extras
+``dev`` and ``test``.
 """
 
 from __future__ import annotations
