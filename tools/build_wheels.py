@@ -1,10 +1,11 @@
 """Builds the wheels of all platforms on this machine: ``python -m tools.build_wheels --to dist``.
 
 Each is built by ``hatch_build.py`` with the cross-compiler of the package ``ziglang``, and checked
-by :mod:`tools.check_wheel`. The first run also compiles, once for each platform, the C and C++
-libraries that zig holds as source, a minute or two each; zig keeps them. With ``--run``,
-the wheel for this machine is installed into a new environment, where it cleans a recording without
-torch and without a compiler. Needs the extras ``dev`` and ``test``.
+by :mod:`tools.check_wheel`; a bill of materials (:mod:`tools.sbom`) is written beside them. The
+first run also compiles, once for each platform, the C and C++ libraries that zig holds as source, a
+minute or two each; zig keeps them. With ``--run``, the wheel for this machine is installed into a
+new environment, where it cleans a recording without torch and without a compiler. Needs the extras
+``dev`` and ``test``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from packaging.tags import sys_tags
 from packaging.utils import parse_wheel_filename
 
 from hatch_build import TARGETS
+from tools import sbom
 from tools.check_wheel import check_wheel
 
 # What a new environment must do: clean an example by the native library, without torch.
@@ -65,6 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
             f"  needs {library.needs}\n"
             f"  tag, RECORD, machine and symbols checked; {_outcome(wheel, args.run)}"
         )
+    print(f"bill of materials: {sbom.write(args.to)}")
 
 
 def build_wheel(target: str, folder: Path) -> Path:
