@@ -141,8 +141,9 @@ by seed. "Helped" or "hurt" means: more than two standard errors off zero, with 
 differences pooled over all variants. Among many variants one or two get there by chance.
 
 This decides nothing: with two seeds and so few steps no part of the paper's idea is shown to help
-or to hurt. So little training shows what learns fast. What pays late (averaged weights, augmentation, fresh
-noise, size) is worth more, in the long training of a model that ships, than it shows here.
+or to hurt. So little training shows what learns fast. What pays late (averaged
+weights, augmentation, fresh noise, size) is worth more, in the long training of a model that
+ships, than it shows here.
 
 Made by
 

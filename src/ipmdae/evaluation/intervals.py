@@ -62,7 +62,7 @@ def bootstrap(values: Values, records: NDArray[Any], resamples: int = RESAMPLES)
     return Interval(mean, float(low), float(high))
 
 
-def _levels(means: Values, mean: float, sums: Values, counts: NDArray[np.int64]) -> Values:
+def _levels(means: Values, mean: float, sums: Values, counts: NDArray[np.integer[Any]]) -> Values:
     """Which quantiles of the drawn means are the limits.
 
     The bias is how far the mean is from the median of the drawn means; the acceleration, by leaving

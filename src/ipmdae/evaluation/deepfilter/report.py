@@ -64,9 +64,9 @@ Measures: SSD Σe², MAD max |e|, cosine similarity Σxy / (‖x‖ ‖y‖), an
 it, 100 √(Σe² / Σ(y - m)²) with the estimate y and the mean m of all clean beats in the denominator;
 the standard PRD, 100 √(Σe² / Σx²), the improvement of the SNR, the centred cosine similarity
 (correlation) and the RMSE are ours. Each cell is the mean ± standard deviation over beats, then the
-95 % interval (BCa) of the mean over records: the 14 records are drawn again 10,000 times, with all of
-their beats. With so few records intervals are wide; differences between methods are better told by
-the last table, which compares the same beats.
+95 % interval (BCa) of the mean over records: the 14 records are drawn again 10,000 times, with
+all of their beats. With so few records intervals are wide; differences between methods are better
+told by the last table, which compares the same beats.
 """
 
 _READING = """\

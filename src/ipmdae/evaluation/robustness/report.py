@@ -39,8 +39,8 @@ changed:
   3 s of noise between 1 and 10 Hz, one every 2 s.
 
 A method is used as by `ipmdae denoise --method`. The middle 20 s are scored, by AC power. Each cell
-is the mean of the records' means in dB and its 95 % interval (BCa): the 14 records are drawn again 10,000
-times. A dash: the method does not work at that rate. Made by
+is the mean of the records' means in dB and its 95 % interval (BCa): the 14 records are drawn again
+10,000 times. A dash: the method does not work at that rate. Made by
 
 ```
 ipmdae benchmark run --protocol robustness --jobs 2
