@@ -18,11 +18,33 @@ def test_interval_of_records_of_equal_size_is_that_of_their_means() -> None:
     ours = bootstrap(VALUES, RECORDS)
     means = VALUES.reshape(14, 50).mean(axis=1)
     theirs = scipy_bootstrap(
-        (means,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
+        (means,), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(1)
     ).confidence_interval
     assert ours.mean == pytest.approx(VALUES.mean())
     assert ours.low == pytest.approx(theirs.low, abs=0.03)
     assert ours.high == pytest.approx(theirs.high, abs=0.03)
+
+
+def test_limits_of_a_skewed_sample_are_those_of_scipy_and_lie_higher() -> None:
+    """One record of 14 that makes much of the mean, as in the tables of single beats."""
+    means = np.array([1.1, 0.8, 1.3, 2.0, 0.7, 1.6, 0.9, 1.2, 1.8, 1.0, 2.4, 0.6, 1.4, 11.0])
+    ours = bootstrap(means, np.arange(14), resamples=20_000)
+    percentile, theirs = (
+        scipy_bootstrap(
+            (means,), np.mean, n_resamples=20_000, method=method, rng=np.random.default_rng(1)
+        ).confidence_interval
+        for method in ("percentile", "BCa")
+    )
+    assert ours.low == pytest.approx(theirs.low, abs=0.03)
+    assert ours.high == pytest.approx(theirs.high, abs=0.15)
+    assert ours.high > percentile.high + 0.3
+
+
+def test_a_record_alone_and_an_outlier_have_finite_limits() -> None:
+    assert np.isnan(bootstrap(np.ones(3), np.zeros(3)).low)
+    values = np.array([0.0, 0, 0, 0, 0, 1e9])
+    outlier = bootstrap(values, np.arange(6))
+    assert 0 <= outlier.low <= outlier.mean <= outlier.high <= 1e9
 
 
 def test_interval_is_much_wider_than_for_independent_windows() -> None:

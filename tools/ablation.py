@@ -140,8 +140,10 @@ kept" is the SNR of the cleaned to the given signal where no noise was added. Di
 by seed. "Helped" or "hurt" means: more than two standard errors off zero, with the variance of the
 differences pooled over all variants. Among many variants one or two get there by chance.
 
-So little training shows what learns fast. What pays late (averaged weights, augmentation, fresh
-noise, size) is worth more, in the long training of a model that ships, than it shows here.
+This decides nothing: with two seeds and so few steps no part of the paper's idea is shown to help
+or to hurt. So little training shows what learns fast. What pays late (averaged
+weights, augmentation, fresh noise, size) is worth more, in the long training of a model that
+ships, than it shows here.
 
 Made by
 

@@ -38,7 +38,7 @@ def train(
     gpu: Annotated[bool, typer.Option(help="Use a GPU where there is one.")] = True,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare batches.")] = 2,
 ) -> None:
-    """Train networks, one after another, by the same loop and with the same budget.
+    """Train networks, one after another, by the same loop and with the same epochs.
 
     What is finished is skipped and what was killed goes on: give the same command again.
     """

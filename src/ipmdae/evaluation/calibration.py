@@ -2,7 +2,7 @@
 
 A network states, for each sample, the standard deviation of its error. What a user reads from it is
 the band of 95 %: 1.96 deviations to both sides. The error has heavier tails than a Gaussian, and it
-is larger for patients whom no training has seen, so the deviation is scaled once, on validation
+is larger for patients that training did not have, so the deviation is scaled once, on validation
 data. Its patients are few and unlike one another; what is to hold for the next one is the upper end
 of the factor's interval over them (cluster bootstrap, as in :mod:`ipmdae.evaluation.intervals`).
 """

@@ -3,7 +3,8 @@
 Each is a clean recording to which the noise ``em`` was added from 5:00 on, for every second two
 minutes (5-7, 9-11, …), so that the record of the highest SNR (``e24``) is a nearly clean twin of
 the others. The added noise is that of ``em`` at the same time: what lies in its first 15 min is
-training noise. Only the stretches after that are scored.
+training noise. Only the stretches after that are scored; as em is a loop, they repeat noise of the
+first 15 min (docs/nstdb.md).
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def improvement(
 
 
 def stretches(duration: float) -> Iterator[tuple[float, float]]:
-    """Start and end in s of the noisy stretches whose noise no training has seen."""
+    """Start and end in s of the noisy stretches whose noise lies after the first 15 min."""
     start = _FIRST_NOISE
     while start + _WINDOW <= duration:
         if start >= _TRAINING_NOISE_ENDS:

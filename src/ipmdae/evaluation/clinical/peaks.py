@@ -1,7 +1,8 @@
 """Beats found in real noisy recordings: records 118e* and 119e* of the noise database.
 
-Only the stretches are used whose noise lies after the first 15 min of ``em``, which no training
-has heard (:mod:`ipmdae.evaluation.noise_stress`). A stretch is cleaned by itself, its first lead
+Only the stretches are used whose noise lies after the first 15 min of ``em``
+(:mod:`ipmdae.evaluation.noise_stress`); it repeats noise of these (docs/nstdb.md). A
+stretch is cleaned by itself, its first lead
 alone; its first and last 5 s are not scored, so that neither a method nor a detector is judged by
 its start.
 """

@@ -21,7 +21,7 @@ from ipmdae.files import replacing
 FOLDER = "robustness"
 
 _INTRODUCTION = f"""\
-# Robustness: what no training knew
+# Robustness to conditions that training did not have
 
 Pieces of 30 s of the 14 test records of protocol clinic ([clinic.md](clinic.md)), three of each
 lead, with the mixture of all three kinds of test noise at {conditions.SNR:g} dB; then one thing is
@@ -39,8 +39,8 @@ changed:
   3 s of noise between 1 and 10 Hz, one every 2 s.
 
 A method is used as by `ipmdae denoise --method`. The middle 20 s are scored, by AC power. Each cell
-is the mean of the records' means in dB and its 95 % interval: the 14 records are drawn again 10,000
-times. A dash: the method does not work at that rate. Made by
+is the mean of the records' means in dB and its 95 % interval (BCa): the 14 records are drawn again
+10,000 times. A dash: the method does not work at that rate. Made by
 
 ```
 ipmdae benchmark run --protocol robustness --jobs 2

@@ -1,4 +1,4 @@
-"""Pieces of protocol clinic under conditions that no training knew, cleaned and scored.
+"""Pieces of protocol clinic under conditions that training did not have, cleaned and scored.
 
 A method is used as a user uses it (:func:`ipmdae.methods.open_method`), with its ways of dealing
 with missing samples; a rate at which it does not work has no score.
