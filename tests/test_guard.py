@@ -28,7 +28,7 @@ HISS = np.random.default_rng(0).standard_normal(5000)
 def test_a_wave_removed_beside_baseline_wander_alone_is_given_back() -> None:
     noisy = window(beats() + 0.4 * F_WAVES + WANDER)
     found = guard(noisy, window(beats()), None, FS, Safeguards())
-    np.testing.assert_allclose(found.signal, window(beats() + 0.4 * F_WAVES), atol=0.01)
+    np.testing.assert_allclose(found.signal, window(beats() + 0.4 * F_WAVES), atol=0.03)
     assert found.gain.min() > 0.7
 
 

@@ -44,6 +44,9 @@ times as strong below."""
 _CLASSICAL = ((0.4, 0.6), (35.0, 45.0))
 """Edges in Hz of the band-pass filter for what is not trusted."""
 
+_STEP, _MEDIAN = 0.04, 0.6
+"""Seconds of the steps of the running median, and of its span."""
+
 _CHUNK = 0.25
 """Seconds of which the root mean square of what is removed is taken."""
 
@@ -65,6 +68,12 @@ is periodic."""
 
 _LEAST_LINE = 0.005
 """Least root mean square of that line, relative to the height of the QRS complex."""
+
+_OPEN = 0.95
+"""Share given back from which on the network counts as having changed nothing but the baseline."""
+
+_SMALL = 0.2
+"""Least height of a QRS complex in mV by which noise is measured: some µV are none in any lead."""
 
 _SMALLEST = 0.05
 """Least height of a QRS complex in mV by which anything is measured: an ECG is not smaller."""
@@ -100,17 +109,22 @@ def guard(noisy: Array, cleaned: Array, sd: Array | None, fs: float, limits: Saf
     shape = noisy.shape
     x, y = _rows(noisy), _rows(cleaned)
     size = np.maximum(_size(y, fs), np.float32(_SMALLEST))
-    grid = _Grid(x.shape[1], fs)
+    grid = _Grid(x.shape[1], fs, _CHUNK)
     middle, sharp = _bands(x - y, fs)
-    gain = _gain(sharp, size, grid, limits.guard * _SHARP)
-    given = _gain(middle, size, grid, limits.guard) * middle + gain * sharp
+    height = np.maximum(size, np.float32(_SMALL))
+    quiet = _gain(middle, height, grid, limits.guard)
+    gain = grid.expanded(_gain(sharp, height, grid, limits.guard * _SHARP))
+    given = grid.expanded(quiet) * middle + gain * sharp
     periodic, altered = _periodic(middle + sharp - given, size, fs)
     signal = y + given + periodic
     doubt = np.zeros_like(y)
     if sd is not None:
-        level = _average(grid.chunks(_rows(sd)).mean(axis=2), 2) / (DOUBT * size)
+        # Beyond the height of the QRS an error has no meaning, and must not outweigh its seconds.
+        bounded = grid.chunks(np.minimum(_rows(sd), size))
+        level = _average(bounded.mean(axis=2), 2) / (DOUBT * size)
         doubt = grid.expanded(level)
-        rejected = _average(level >= 1, 2) > 0
+        # Where all is given back it is not the network's output that would be replaced.
+        rejected = _average((level >= 1) & (quiet < _OPEN), 2) > 0
         some = rejected.any(axis=1)
         if limits.unreadable == "classical" and some.any():
             weight = grid.expanded(_average(rejected[some], 1))
@@ -132,10 +146,21 @@ def _windows(rows: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _bands(removed: Array, fs: float) -> tuple[Array, Array]:
-    """What is removed above 0.7 Hz, in two bands: up to 15 Hz, and above; (rows, time) each."""
+    """What is removed beside baseline wander, in two bands: up to 15 Hz, and above.
+
+    (rows, time) each. Wander is what lies below 0.7 Hz of the running median, which a wave that is
+    shorter than half its span does not move: of an ectopic beat or an ST segment nothing is lost.
+    """
+    grid = _Grid(removed.shape[1], fs, _STEP)
+    reach = round(_MEDIAN / _STEP / 2)
+    steps = np.pad(grid.chunks(removed).mean(axis=2), ((0, 0), (reach, reach)), mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(steps, 2 * reach + 1, axis=1)
+    median = grid.expanded(np.partition(around, reach, axis=2)[..., reach])
+    frequency, spectrum, back = _spectrum(median, fs)
+    wander = back(spectrum * (1 - _rise(frequency, *_SPLIT)))
     frequency, spectrum, back = _spectrum(removed, fs)
-    above, edge = _rise(frequency, *_SPLIT), _rise(frequency, *_BORDER)
-    return back(spectrum * (above - edge)), back(spectrum * edge)
+    sharp = back(spectrum * _rise(frequency, *_BORDER))
+    return removed - wander - sharp, sharp
 
 
 def _band_passed(rows: Array, fs: float) -> Array:
@@ -182,11 +207,11 @@ def _size(y: Array, fs: float) -> Array:
 
 
 class _Grid:
-    """A window in chunks of a quarter of a second, of which everything slow is measured."""
+    """A window in chunks of some seconds, of which everything slow is measured."""
 
-    def __init__(self, time: int, fs: float) -> None:
+    def __init__(self, time: int, fs: float, seconds: float) -> None:
         self._time = time
-        self._chunk = min(max(round(_CHUNK * fs), 1), time)
+        self._chunk = min(max(round(seconds * fs), 1), time)
         self._count = -(-time // self._chunk)
         place = np.clip((np.arange(time) + 0.5) / self._chunk - 0.5, 0, self._count - 1)
         self._left = np.minimum(place.astype(np.intp), max(self._count - 2, 0))
@@ -207,19 +232,19 @@ class _Grid:
 
 
 def _gain(fast: Array, size: Array, grid: _Grid, limit: float) -> Array:
-    """Share of what was removed in a band that is given back, (rows, time)."""
-    if limit == 0:
-        return np.zeros_like(fast)
-    if np.isinf(limit):
-        return np.ones_like(fast)
+    """Share of what was removed in a band that is given back, (rows, chunks)."""
     level: Array = np.sqrt(np.square(grid.chunks(fast)).mean(axis=2)) / size
+    if limit == 0:
+        return np.zeros_like(level)
+    if np.isinf(limit):
+        return np.ones_like(level)
     reach = min(round(_SPAN / _CHUNK / 2), level.shape[1] - 1)
     padded = np.pad(level, ((0, 0), (reach, reach)), mode="reflect")
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=1)
     k = int(_PERCENTILE * (2 * reach + 1))
     noise = np.partition(around, k, axis=2)[..., k]
     share = np.clip((limit - noise) / (limit * 2 / 3), 0, 1)
-    return grid.expanded(_average(share, 1))
+    return _average(share, 1)
 
 
 def _average(values: NDArray[Any], reach: int) -> Array:
