@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from ipmdae.text import visible
+
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
@@ -20,7 +22,7 @@ err = Console(highlight=False, soft_wrap=True, stderr=True)
 
 def complain(kind: str, message: str) -> None:
     """Print ``message`` as one line on stderr."""
-    err.print(f"ipmdae: {kind}: {' '.join(message.split())}", markup=False)
+    err.print(f"ipmdae: {kind}: {visible(' '.join(message.split()))}", markup=False)
 
 
 @contextmanager
@@ -62,14 +64,14 @@ def progress_bars(*columns: ProgressColumn) -> Progress:
 
 
 def print_json(value: Any) -> None:
-    """Print ``value`` as JSON on stdout; a number that is none becomes ``null``."""
-    out.print(json.dumps(_strict(value), indent=2, ensure_ascii=False), markup=False)
+    """Print ``value`` as JSON on stdout; NaN and infinities become ``null``."""
+    out.print(json.dumps(strict(value), indent=2, ensure_ascii=False), markup=False)
 
 
-def _strict(value: Any) -> Any:
-    """JSON knows no NaN and no infinity."""
+def strict(value: Any) -> Any:
+    """A value with ``None`` for numbers that JSON does not have: NaN and infinities."""
     if isinstance(value, dict):
-        return {key: _strict(item) for key, item in value.items()}
+        return {key: strict(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_strict(item) for item in value]
+        return [strict(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
