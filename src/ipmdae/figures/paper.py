@@ -134,7 +134,8 @@ def paper(systems: Sequence[System], sheet: Sheet) -> Figure:
     axes.set_xlim(0, width)
     axes.set_ylim(0, height)
     _grid(axes, width, height)
-    write(axes, 2, height - 6, fitting(sheet.title, width), fontsize=8, color=INK)
+    if sheet.title:
+        write(axes, 2, height - 6, fitting(sheet.title, width), fontsize=8, color=INK)
     at = height - top
     for (start, rows), limits in zip(systems, spans, strict=True):
         for row, (low, high) in zip(rows, limits, strict=True):
