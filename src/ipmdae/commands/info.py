@@ -188,7 +188,7 @@ def _measures(found: Inspection, lead: int) -> dict[str, Any]:
         "highest": float(np.fmax.reduce(found.seconds.high[:, i])),
         "missing": float(found.seconds.missing[:, i].mean() * found.header.duration),
         "gaps": sum(s.reason is Reason.MISSING for s in found.quality.stretches(i)),
-        "flat": int((reasons == Reason.LEAD_OFF).sum()),
+        "flat": int((found.seconds.high - found.seconds.low <= MIN_SPREAD)[:, i].sum()),
         "saturated": int((reasons == Reason.SATURATED).sum()),
         "hum": {f"{mains:g}": float(recorded.hum(mains)[i]) for mains in NOMINAL},
     }

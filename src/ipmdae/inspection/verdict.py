@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ipmdae.inspection.files import Inspection
 from ipmdae.inspection.seconds import over_known
