@@ -179,7 +179,7 @@ def test_what_cannot_be_read_is_listed(tmp_path: Path, pair: tuple[Recording, Re
     listed = rows(tmp_path / "report.html")
     assert "V1 5 4 missing" in listed
     assert "MLII 50 3 uncertain" in listed
-    assert "What cannot be trusted" in listed
+    assert "What cannot be used" in listed
 
 
 def test_twelve_leads_are_one_sheet(tmp_path: Path, pair: tuple[Recording, Recording]) -> None:

@@ -131,16 +131,23 @@ class Halved:
         return Cleaned(noisy=recording, recording=recording.with_signal(recording.signal / 2))
 
 
-def test_a_preview_tries_parts_of_a_long_recording(noisy: Recording) -> None:
-    signal = np.column_stack([np.tile(noisy.signal, (10, 1)), np.zeros(216000)])
-    long = Recording(signal=signal, fs=360, leads=("a", "b", "flat"))
-    reader = WholeReader(long)
+def test_a_preview_tries_parts_of_a_long_recording(
+    noisy: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ipmdae.inspection.preview._MOST", 180.0)
+    reader = WholeReader(
+        Recording(
+            signal=np.column_stack([np.tile(noisy.signal, (3, 1)), np.zeros(64800)]),
+            fs=360,
+            leads=("a", "b", "flat"),
+        )
+    )
     tried = preview(reader, inspect(reader), Halved())
     assert tried.refused == ""
     assert [v.why for v in tried.verdicts] == ["", "", "flat"]
-    assert tried.seconds == 600
-    one = Recording.from_array(np.tile(noisy.signal[:, :1], (70, 1)), 360)
-    assert preview(WholeReader(one), inspect(WholeReader(one)), Halved()).seconds == 3600
+    assert tried.seconds == 3 * 30
+    short = WholeReader(noisy)
+    assert preview(short, inspect(short), Halved()).seconds == 60
 
 
 def test_a_preview_says_why_a_recording_would_be_refused(noisy: Recording) -> None:
