@@ -69,6 +69,8 @@ def test_recordings_change_their_format() -> None:
     assert results() == {"a.npz", "b.npz"}
     assert run("data/a", "-o", "one", "--to", "EDF").exit_code == 0
     assert formats.read("one.edf").samples == 6 * 360
+    assert run("data/a", "-o", "two.csv.gz", "--to", "csv").exit_code == 0
+    assert Path("two.csv.gz").read_bytes().startswith(b"\x1f\x8b")
     refused = run("data/a", "-o", "two", "--to", "mp3")
     assert refused.exit_code == 1
     assert "cannot write 'mp3'; there are: wfdb, edf" in lines(refused)[0]

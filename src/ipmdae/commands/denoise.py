@@ -223,7 +223,7 @@ def denoise(
         order = {job.target: i for i, job in enumerate(plan.jobs)}
         outcomes.sort(key=lambda outcome: order[outcome.job.target])
         if summary and outcomes:
-            results.write_summary(summary, outcomes)
+            results.write_summary(summary, outcomes, resume)
     if report and plan.several:
         from ipmdae.report import write_index
 

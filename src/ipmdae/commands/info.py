@@ -78,7 +78,6 @@ def examine(file: Path, options: ReadOptions, method: Method) -> dict[str, Any]:
         found = inspect(reader) if "mV" in reader.info.units else None
         tried = preview(reader, found, method)
         description = describe(file, options, reader.info, found, tried)
-    description["rate from"] = getattr(reader, "rate_from", description["rate from"])
     description["warnings"] = [*dict.fromkeys(warnings + description["warnings"])]
     return description
 
@@ -128,6 +127,8 @@ def _rate_from(format: str, options: ReadOptions) -> str:
     """How the sampling rate was found."""
     if options.fs is not None:
         return "stated by --fs"
+    if options.resample:
+        return "interpolated to the mean rate of its time column"
     if format == "CSV/TSV":
         return "from its time column or its head"
     return "from the file's own fields"

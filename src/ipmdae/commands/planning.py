@@ -118,22 +118,20 @@ def _targets(inputs: Inputs, wishes: Wishes, suffix: str | None) -> list[Path]:
             output / _named(input.place, input.suffix if suffix is None else suffix)
             for input in inputs.found
         ]
-    if suffix is not None and not output.name.lower().endswith(suffix or "."):
-        other = format_of_name(output)
-        if other:
-            raise ValueError(
-                f"-o {output} asks for {other}, --to for {wishes.to}: leave one of them out"
-            )
-        output = _named(output, suffix)
-    return [output]
+    asked = _format_of(output.name)
+    if suffix is None or (asked and asked == _format_of(f"x{suffix or '.hea'}")):
+        return [output]
+    if asked:
+        raise ValueError(
+            f"-o {output} asks for {asked}, --to for {wishes.to}: leave one of them out"
+        )
+    return [_named(output, suffix)]
 
 
-def format_of_name(path: Path) -> str:
-    """The name of the format that a file's suffix asks for; empty where it asks for none."""
-    name = path.name.lower()
-    return next(
-        (f.NAME for f in FORMATS if any(end and name.endswith(end) for end in f.SUFFIXES)), ""
-    )
+def _format_of(name: str) -> str:
+    """The format that a file's suffix asks for, by its name; empty where it asks for none."""
+    ends = ((end, format.NAME) for format in FORMATS for end in format.SUFFIXES if end)
+    return next((format for end, format in ends if name.lower().endswith(end)), "")
 
 
 def _pages(inputs: Inputs, report: Path | None) -> list[Path | None]:

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,25 +85,28 @@ def print_lines(outcome: Outcome) -> None:
     sys.stdout.flush()
 
 
-def write_summary(path: Path, outcomes: Iterable[Outcome]) -> None:
+def write_summary(path: Path, outcomes: Sequence[Outcome], resume: bool) -> None:
     """Write the rows of all recordings as CSV, or as JSON lines where the suffix says so.
 
-    What was done before keeps its rows where ``path`` has them already.
+    Args:
+        path: the file.
+        outcomes: what became of each recording.
+        resume: keep the rows that ``path`` has of recordings that were not cleaned anew.
 
     Raises:
         OSError: it cannot be written.
     """
-    outcomes = list(outcomes)
-    before = _before(path) if any(outcome.skipped for outcome in outcomes) else {}
+    before = _before(path) if resume else {}
     rows: list[dict[str, Any]] = []
     for outcome in outcomes:
-        kept = before.get(str(outcome.job.source)) if outcome.skipped else None
-        rows += kept or rows_of(outcome)
+        kept = before.pop(str(outcome.job.source), None)
+        rows += kept if kept and outcome.skipped else rows_of(outcome)
+    rows += [row for kept in before.values() for row in kept]
     with replacing(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
         if _is_json(path):
             file.writelines(json.dumps(strict(row), ensure_ascii=False) + "\n" for row in rows)
             return
-        table = csv.DictWriter(file, list(rows[0]))
+        table = csv.DictWriter(file, _headings())
         table.writeheader()
         table.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
 

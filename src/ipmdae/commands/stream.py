@@ -14,7 +14,7 @@ import typer
 
 from ipmdae.commands.interruption import CTRL_C
 from ipmdae.console import complain, err, strict, warnings_in_one_line
-from ipmdae.text import counted, visible
+from ipmdae.text import counted
 
 if TYPE_CHECKING:
     import numpy as np
