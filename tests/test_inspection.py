@@ -12,6 +12,7 @@ from ipmdae import examples, formats
 from ipmdae.formats import SignalReader
 from ipmdae.formats.blocks import WholeReader
 from ipmdae.inspection.files import Inspector, check_twins, excerpt, inspect, signal_to_noise
+from ipmdae.pipeline.blocks import Trust
 from ipmdae.recording import Recording
 
 
@@ -83,10 +84,11 @@ def test_blocks_of_any_size_give_what_a_reader_gives(cuts: list[int]) -> None:
         for name in ("118e06_excerpt", "118e24_excerpt")
     )
     spread = np.full(noisy.signal.shape, 0.01)
-    spread[360 * 3 : 360 * 4, 1] = 3.0
+    trust = np.zeros(noisy.signal.shape, np.uint8)
+    trust[360 * 3 : 360 * 4, 1] = Trust.UNTRUSTED
     inspector = Inspector(noisy.header)
     for part in np.split(np.arange(noisy.samples), sorted(cuts)):
-        inspector.add(noisy.signal[part], clean.signal[part], spread[part])
+        inspector.add(noisy.signal[part], clean.signal[part], spread[part], trust[part])
     found, expected = inspector.result(), inspect(opened(noisy), opened(clean))
     np.testing.assert_allclose(found.removed, expected.removed, rtol=1e-12)
     np.testing.assert_allclose(

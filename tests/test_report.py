@@ -16,6 +16,7 @@ from ipmdae import examples, formats
 from ipmdae.formats.blocks import WholeReader
 from ipmdae.inspection.files import Inspector
 from ipmdae.inspection.verdict import Verdict, verdicts
+from ipmdae.pipeline.blocks import Trust
 from ipmdae.recording import Recording
 from ipmdae.report import Entry, ReportInput, write_figure, write_index, write_page
 
@@ -64,12 +65,12 @@ def pair() -> tuple[Recording, Recording]:
 def subject(
     noisy: Recording,
     clean: Recording,
-    spread: NDArray[np.float64] | None = None,
+    trust: NDArray[np.uint8] | None = None,
     unchanged: dict[str, str] | None = None,
     **others: object,
 ) -> ReportInput:
     inspector = Inspector(noisy.header, heart_rates=noisy.duration > 15)
-    inspector.add(noisy.signal, clean.signal, spread)
+    inspector.add(noisy.signal, clean.signal, np.full(noisy.signal.shape, 0.02), trust)
     found = inspector.result()
     given = ReportInput(
         name="noisy.edf",
@@ -173,12 +174,12 @@ def test_what_cannot_be_read_is_listed(tmp_path: Path, pair: tuple[Recording, Re
     noisy, clean = pair
     signal = noisy.signal.copy()
     signal[360 * 5 : 360 * 9, 1] = np.nan
-    spread = np.full(signal.shape, 0.02)
-    spread[360 * 50 : 360 * 53, 0] = 3
-    written(tmp_path, noisy.with_signal(signal), clean, spread=spread)
+    trust = np.zeros(signal.shape, np.uint8)
+    trust[360 * 50 : 360 * 53, 0] = Trust.UNTRUSTED
+    written(tmp_path, noisy.with_signal(signal), clean, trust=trust)
     listed = rows(tmp_path / "report.html")
     assert "V1 5 4 missing" in listed
-    assert "MLII 50 3 uncertain" in listed
+    assert "MLII 50 3 motion" in listed
     assert "What cannot be used" in listed
 
 

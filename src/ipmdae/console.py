@@ -65,7 +65,7 @@ def progress_bars(*columns: ProgressColumn) -> Progress:
 
 def print_json(value: Any) -> None:
     """Print ``value`` as JSON on stdout; NaN and infinities become ``null``."""
-    out.print(json.dumps(strict(value), indent=2, ensure_ascii=False), markup=False)
+    out.print(json.dumps(strict(value), indent=2), markup=False)
 
 
 def strict(value: Any) -> Any:

@@ -81,7 +81,7 @@ def _column(band: str) -> str:
 def print_lines(outcome: Outcome) -> None:
     """Print the rows of a recording as JSON, each on a line of its own."""
     for row in rows_of(outcome):
-        sys.stdout.write(json.dumps(strict(row), ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(strict(row)) + "\n")
     sys.stdout.flush()
 
 
@@ -104,7 +104,7 @@ def write_summary(path: Path, outcomes: Sequence[Outcome], resume: bool) -> None
     rows += [row for kept in before.values() for row in kept]
     with replacing(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
         if _is_json(path):
-            file.writelines(json.dumps(strict(row), ensure_ascii=False) + "\n" for row in rows)
+            file.writelines(json.dumps(strict(row)) + "\n" for row in rows)
             return
         table = csv.DictWriter(file, _headings())
         table.writeheader()

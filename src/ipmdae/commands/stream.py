@@ -192,7 +192,7 @@ class Reporter:
             )
 
     def _line(self, **fields: Any) -> None:
-        sys.stderr.write(json.dumps(strict(fields), ensure_ascii=False) + "\n")
+        sys.stderr.write(json.dumps(strict(fields)) + "\n")
         sys.stderr.flush()
 
 

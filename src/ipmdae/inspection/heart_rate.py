@@ -76,7 +76,8 @@ def windows(duration: float, leads: int = 1) -> NDArray[np.float64]:
     """When the windows begin, in s, in a recording of ``duration`` s with so many leads."""
     count = max(int(duration // WINDOW), 1)
     most = min(max(_DETECTIONS // leads, _LEAST), _MOST)
-    return np.linspace(0, count - 1, min(count, most)).round() * WINDOW
+    times: NDArray[np.float64] = np.linspace(0, count - 1, min(count, most)).round() * WINDOW
+    return times
 
 
 def heart_rate(signal: NDArray[np.float64], fs: float) -> float:
