@@ -171,7 +171,7 @@ def test_a_title_says_whose_when_and_how(pair: tuple[Recording, Recording]) -> N
     told = dataclasses.replace(pair[0], start=began, comments=("Cleaned by iir: MLII",))
     title = figures.title_of(told, "a\x1b.edf")
     assert title.split("    ") == ["a\x1b.edf", "2026-11-27 10:00:05", "360 Hz", "Cleaned by iir"]
-    shown = texts(figures.ecg_paper(pair[0], seconds=1, title=title))
+    shown = texts(figures.ecg_paper(pair[0], seconds=10, title=title))
     assert "a\\x1b.edf    2026-11-27" in shown[0]
     assert "not filtered by ipmdae" in figures.title_of(pair[0], "b")
 

@@ -168,7 +168,7 @@ def test_events_are_json_lines(noisy: NDArray[np.float64]) -> None:
     assert {"gap", "back", "grade"} <= set(kinds)
     shares = events[-1]["shares"]
     assert sum(shares.values()) == pytest.approx(1)
-    assert shares["unusable"] >= 2 / 20
+    assert shares["unusable"] > 0.09  # 2 s of 10 of one lead of two
 
 
 @pytest.mark.parametrize(("fs", "most"), [(130, 3.0), (250, 2.0), (1000, 2.0)])
@@ -354,8 +354,11 @@ def test_a_real_source_and_outlet_over_loopback(noisy: NDArray[np.float64]) -> N
     np.testing.assert_allclose(out[:2400], expected(noisy, 90)[:2400], atol=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
 def test_a_board_of_brainflow_is_cleaned() -> None:
-    board_shim = pytest.importorskip("brainflow.board_shim")
+    pytest.importorskip("brainflow")
+    from brainflow import board_shim
+
     board_shim.BoardShim.disable_board_logger()
     board_id = board_shim.BoardIds.SYNTHETIC_BOARD
     fs = board_shim.BoardShim.get_sampling_rate(board_id)

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "notebooks"
 def main() -> None:
     """Run each notebook in an empty folder; an error in one leaves its file as it was."""
     for path in sorted(FOLDER.glob("*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
+        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call, unused-ignore]
         with TemporaryDirectory() as folder:
             resources = {"metadata": {"path": folder}}
             NotebookClient(
@@ -25,7 +25,7 @@ def main() -> None:
             ).execute()
         for cell in notebook.cells:
             cell.metadata.pop("execution", None)  # times of the run
-        nbformat.write(notebook, path)
+        nbformat.write(notebook, path)  # type: ignore[no-untyped-call, unused-ignore]
         print(path.name)
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -87,7 +88,7 @@ def open_lines(source: BinaryIO, fs: float | None) -> Iterator[Live]:
     number, lines = next(((at, some) for at, some in batches if some), (0, []))
     if not lines:
         raise ValueError("there is nothing to clean on stdin")
-    separator = next((sign for sign in ";\t," if sign in lines[0]), None)
+    separator = next((sign for sign in ";\t," if any(sign in line for line in lines[:2])), None)
     columns = [text.strip().strip('"') for text in lines[0].split(separator)]
     named = any(text and not _is_number(text, separator) for text in columns)
     if not named:
@@ -209,7 +210,7 @@ def open_lsl(name: str) -> Iterator[Live]:
             leads=leads,
             header=tuple(f"{lead} (mV)" for lead in leads),
             scale=np.ones(len(leads)),
-            chunks=_pulled(inlet, fs, scale, pylsl.LostError),
+            chunks=_pulled(inlet, fs, scale, _lost_error(pylsl)),
         )
     finally:
         inlet.close_stream()
@@ -278,6 +279,13 @@ def open_outlet(
             outlet.push_chunk(values, pylsl.local_clock() - latency)
 
     yield push
+
+
+def _lost_error(pylsl: Any) -> type[Exception]:
+    """The exception of a source that is gone, which versions of pylsl keep in different places."""
+    home = pylsl if hasattr(pylsl, "LostError") else import_module("pylsl.util")
+    error: type[Exception] = home.LostError
+    return error
 
 
 def _pylsl() -> Any:
