@@ -18,6 +18,7 @@ from ipmdae.console import complain, out
 
 if TYPE_CHECKING:
     from ipmdae.commands.job import Job, Outcome, Settings
+    from ipmdae.commands.planning import Plan
 
 
 class Mains(str, Enum):
@@ -173,7 +174,7 @@ def denoise(
     trusted. A folder's tree is kept. A recording that cannot be cleaned does not stop the others:
     it is named at the end, and the exit code is 1.
     """
-    from ipmdae.commands import planning, results
+    from ipmdae.commands import planning
     from ipmdae.commands.job import Settings
     from ipmdae.denoiser import DEFAULT_MODEL
 
@@ -210,24 +211,35 @@ def denoise(
         overwrite=overwrite,
         resume=resume,
     )
-    plan = planning.plan([str(path) for path in recordings], wishes)
+    carry_out(planning.plan([str(path) for path in recordings], wishes), settings, jobs, as_json)
+
+
+def carry_out(plan: Plan, settings: Settings, workers: int, as_json: bool) -> None:
+    """Clean the recordings of a plan, print what became of each, and write about all of them.
+
+    Raises:
+        typer.Exit: with 1 if a recording failed, with 130 after Ctrl-C.
+    """
+    from ipmdae.commands import results
+
     outcomes: list[Outcome] = []
+    show = results.print_lines if as_json else results.print_outcome
     try:
-        for outcome in clean(plan.jobs, settings, jobs):
+        for outcome in clean(plan.jobs, settings, workers):
             outcomes.append(outcome)
-            results.print_lines(outcome) if as_json else results.print_outcome(outcome)
+            show(outcome)
     except KeyboardInterrupt as interruption:
         complain("interrupted", "nothing is half-written; add --resume to go on")
         raise typer.Exit(130) from interruption
     finally:
         order = {job.target: i for i, job in enumerate(plan.jobs)}
         outcomes.sort(key=lambda outcome: order[outcome.job.target])
-        if summary and outcomes:
-            results.write_summary(summary, outcomes, resume)
-    if report and plan.several:
+        if plan.summary and outcomes:
+            results.write_summary(plan.summary, outcomes, settings.resume)
+    if plan.index:
         from ipmdae.report import write_index
 
-        write_index(report, [results.entry(outcome) for outcome in outcomes])
+        write_index(plan.index, [results.entry(outcome) for outcome in outcomes])
     finish(outcomes, plan.unknown, quiet=as_json)
 
 

@@ -44,12 +44,14 @@ class Plan:
     Attributes:
         jobs: a recording each.
         unknown: how many files of folders are no recordings.
-        several: whether the results fill a folder.
+        summary: the table about all recordings, if one is wanted.
+        index: the page that leads to all reports, if there are several.
     """
 
     jobs: list[Job]
     unknown: int
-    several: bool
+    summary: Path | None
+    index: Path | None
 
 
 def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
@@ -86,7 +88,12 @@ def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
         )
         for input, target, page, beside in zip(inputs.found, targets, pages, peaks, strict=True)
     ]
-    return Plan(jobs=jobs, unknown=inputs.unknown, several=inputs.several)
+    return Plan(
+        jobs=jobs,
+        unknown=inputs.unknown,
+        summary=wishes.summary,
+        index=wishes.report if inputs.several else None,
+    )
 
 
 def suffix_of(name: str) -> str:
