@@ -13,7 +13,7 @@ from ipmdae.formats.blocks import WholeReader
 from ipmdae.inspection.files import inspect
 from ipmdae.inspection.heart_rate import WINDOW, detect_beats, heart_rate, r_peaks, windows
 from ipmdae.inspection.preview import preview
-from ipmdae.inspection.verdict import REMOVED_BANDS, Verdict, percent, verdicts
+from ipmdae.inspection.verdict import REMOVED_BANDS, Verdict, disagreements, percent, verdicts
 from ipmdae.recording import Recording
 
 
@@ -78,6 +78,15 @@ def test_grades_of_leads() -> None:
     assert grade(0.95, 0) == "good"
     assert grade(0.5, 0.1) == "limited"
     assert grade(0.1, 0.1) == "unusable"
+
+
+def test_a_heart_rate_that_other_leads_do_not_have_is_named() -> None:
+    rates = {"I": 72.0, "II": 73.0, "aVR": 141.0, "V1": float("nan")}
+    found = [Verdict(lead=lead, rate_before=70.0, rate_after=rate) for lead, rate in rates.items()]
+    (sentence,) = disagreements(found)
+    assert "72 beats per minute" in sentence
+    assert sentence.endswith("in aVR (141)")
+    assert disagreements(found[:2]) == []
 
 
 def test_r_peaks_are_the_annotated_beats(clean: Recording) -> None:

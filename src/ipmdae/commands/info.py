@@ -156,7 +156,9 @@ def kind(verdict: Verdict) -> str:
 
 def doubts(header: Header, tried: Preview) -> list[str]:
     """Sentences on what makes a rate, a unit or a verdict doubtful."""
-    found = []
+    from ipmdae.inspection.verdict import disagreements
+
+    found = disagreements(tried.verdicts)
     rates = [v.rate_after for v in tried.verdicts if v.rate_after == v.rate_after]
     if rates and not 25 <= sorted(rates)[len(rates) // 2] <= 250:
         found.append(

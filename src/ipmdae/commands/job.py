@@ -16,7 +16,7 @@ from ipmdae.engine import find_model, read_model
 from ipmdae.formats import SignalReader
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.inspection.files import Inspection, Inspector
-from ipmdae.inspection.verdict import Verdict, unmeasured, verdicts
+from ipmdae.inspection.verdict import Verdict, disagreements, unmeasured, verdicts
 from ipmdae.methods import Method, open_method
 from ipmdae.recording import Header
 from ipmdae.safeguards import DEFAULT_MODE, strength_of
@@ -192,6 +192,7 @@ def _clean_anew(
         else:
             outcome.verdicts = verdicts(found, summary.unchanged)
             outcome.warnings += found.warnings(hum=settings.mains is None)
+            outcome.warnings += disagreements(outcome.verdicts)
             if job.peaks:
                 outcome.peaks = write_peaks(job.peaks, job.target, outcome.verdicts)
             if job.page or job.figure:

@@ -31,6 +31,8 @@ NOISE_KINDS = (
 """Kinds of noise by the band that holds most of each, as :data:`REMOVED_BANDS`: no band holds one
 kind alone."""
 
+_APART = 10.0  # beats/min by which heart rates of leads may differ
+
 _GOOD, _USABLE = 0.9, 0.5
 """Share of good seconds of a good lead; of good or limited seconds of a limited one."""
 
@@ -174,6 +176,22 @@ def verdicts(found: Inspection, unchanged: Mapping[str, str] | None = None) -> l
         measured = _measured(found, columns[lead]) if lead in columns else {}
         result.append(Verdict(lead=name, unit=unit, why=_words(left.get(name, "")), **measured))
     return result
+
+
+def disagreements(found: Sequence[Verdict]) -> list[str]:
+    """A sentence on the leads whose heart rate is not that of most others, if there are three."""
+    rates = {v.lead: v.rate_after if np.isfinite(v.rate_after) else v.rate_before for v in found}
+    known = {lead: rate for lead, rate in rates.items() if np.isfinite(rate)}
+    if len(known) < 3:
+        return []
+    common = float(np.median(list(known.values())))
+    odd = [f"{lead} ({rate:.0f})" for lead, rate in known.items() if abs(rate - common) > _APART]
+    if not odd:
+        return []
+    return [
+        f"most leads have a heart rate of {common:.0f} beats per minute; do not rely on that found "
+        f"in {', '.join(odd[:12])}"
+    ]
 
 
 def unmeasured(leads: Sequence[str], units: Sequence[str], why: Mapping[str, str]) -> list[Verdict]:
