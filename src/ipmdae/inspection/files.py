@@ -150,7 +150,16 @@ class Inspector:
         parts = {name: tail.rows(first, stop) for name, tail in self._waiting.items()}
         before, after = parts["recorded"], parts.get("cleaned")
         fs = self._header.fs
-        self._seconds.append(measure(before, fs, first, cleaned=after, spread=parts.get("spread")))
+        self._seconds.append(
+            measure(
+                before,
+                fs,
+                first,
+                cleaned=after,
+                spread=parts.get("spread"),
+                trust=parts.get("trust"),
+            )
+        )
         signals = {"recorded": before}
         if after is not None:
             removed = before - after
