@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ipmdae.data.checksums import digest
 from ipmdae.engine import find_model
+from ipmdae.termination import script
 from ipmdae.training import flags, run
 from ipmdae.training.recipe import RECIPES
 
@@ -103,7 +104,5 @@ def protocol_settings(args: argparse.Namespace) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    try:
+    with script():
         run.announce(main())
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"error: {error}") from error

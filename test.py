@@ -14,6 +14,7 @@ from ipmdae.evaluation import network as evaluation
 from ipmdae.files import replacing
 from ipmdae.nn import checkpoints
 from ipmdae.protocols import Pairs, TrainingProtocol
+from ipmdae.termination import script
 from ipmdae.training import flags, run
 
 
@@ -78,7 +79,5 @@ def chosen_pairs(protocol: TrainingProtocol, get_mode: str) -> Pairs:
 
 
 if __name__ == "__main__":
-    try:
+    with script():
         main()
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"error: {error}") from error

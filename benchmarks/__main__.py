@@ -11,6 +11,7 @@ from benchmarks.machine import describe
 from benchmarks.part import Settings, UnavailableError, processors
 from benchmarks.parts import BY_DEFAULT, PARTS
 from benchmarks.process import isolated
+from ipmdae.termination import script
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--results", type=Path, metavar="FOLDER", help="where measurements are stored")
     add("--threads", type=int, default=processors(), help="threads for everything")
     add("--quick", action="store_true", help="tiny sizes, to try whether everything runs")
-    add("--long", action="store_true", help="clean a recording of a week, too")
+    add("--long", action="store_true", help="clean a recording and a live signal of a week, too")
     add("--report", action="store_true", help="measure nothing, write the page again")
     return parser
 
@@ -67,4 +68,5 @@ def _part(name: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with script():
+        sys.exit(main())

@@ -11,13 +11,25 @@ from benchmarks import (
     scan,
     scan_cuda,
     size,
+    soak,
     start,
 )
 from benchmarks.part import Part
 
 PARTS: dict[str, Part] = {
     part.NAME: part
-    for part in (scan, scan_cuda, network, roofline, recording, memory, start, size, installation)
+    for part in (
+        scan,
+        scan_cuda,
+        network,
+        roofline,
+        recording,
+        memory,
+        soak,
+        start,
+        size,
+        installation,
+    )
 }
 
 BY_DEFAULT = [name for name in PARTS if name != installation.NAME]

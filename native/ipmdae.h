@@ -1,7 +1,8 @@
 /* The C interface of libipmdae. All arrays are float32, row-major and contiguous.
  *
- * Functions that can fail return 0 on success, 1 for a size below zero (or no states) and 2 when
- * memory runs out. Results do not depend on the number of threads.
+ * Functions that can fail return 0 on success, 1 for a size below zero (or no states) or one that
+ * does not fit the others, and 2 when memory runs out. Results do not depend on the number of
+ * threads.
  */
 #pragma once
 
@@ -16,6 +17,10 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The version of this interface, which the library tells too: it changes with any signature. */
+#define IPMDAE_INTERFACE 2
+IPMDAE_API int ipmdae_interface(void);
 
 /* The instruction set in use: "avx512", "avx2", "sse42" or "generic". */
 IPMDAE_API const char* ipmdae_instruction_set(void);
@@ -47,16 +52,18 @@ typedef struct ipmdae_network ipmdae_network;
 /* Opens a network. `description` is, in `count` numbers: leads, kernel, pool_cap (0: none), d_state,
  * d_conv, expand; 1 where attention is that of the figure, where fusion is, where unused projections
  * are owned, where the network is residual, and where it gives its uncertainty, else 0; the number
- * of stages, the channels of each, the branches (0: a plain skip) of each but the last. `tensors` are the weights in the order of expected_shapes in Python, copied here.
- * 1 where the description is not that of a network of so many tensors. */
+ * of stages, the channels of each, the branches (0: a plain skip) of each but the last. `tensors`
+ * are the weights in the order of expected_shapes in Python, copied here, and `sizes` the floats in
+ * each. 1 where the description is not that of a network of tensors of these sizes. */
 IPMDAE_API int ipmdae_network_open(const int32_t* description, int64_t count,
-                                   const float* const* tensors, int64_t tensor_count,
-                                   ipmdae_network** network);
+                                   const float* const* tensors, const int64_t* sizes,
+                                   int64_t tensor_count, ipmdae_network** network);
 
 /* y (batch, samples, outputs) of x (batch, samples, leads), with at least one sample; outputs are
- * leads, or twice as many with uncertainty. Several threads may run one network. */
-IPMDAE_API int ipmdae_network_run(ipmdae_network* network, const float* x, float* y, int64_t batch,
-                                  int64_t samples);
+ * leads, or twice as many with uncertainty. x_size and y_size are the floats in x and y, 1 where
+ * they are others. Several threads may run one network. */
+IPMDAE_API int ipmdae_network_run(ipmdae_network* network, const float* x, int64_t x_size, float* y,
+                                  int64_t y_size, int64_t batch, int64_t samples);
 
 /* Frees a network that no thread runs; null is allowed. */
 IPMDAE_API void ipmdae_network_close(ipmdae_network* network);

@@ -137,7 +137,7 @@ def test_a_function_in_a_process_of_its_own_has_the_threads_asked_for():
 
 
 def test_quick_parts_run_and_the_page_is_made_again_from_what_they_stored(tmp_path):
-    parts = ["start", "memory"]
+    parts = ["start", "memory", "soak"]
     if native.available() and find_spec("hatchling"):
         parts.append("roofline")
     output, results = tmp_path / "page.md", tmp_path / "results"
@@ -146,6 +146,10 @@ def test_quick_parts_run_and_the_page_is_made_again_from_what_they_stored(tmp_pa
     text = output.read_text(encoding="utf-8")
     assert "`--quick`" in text
     assert "import and first cleaned window" in text
+    soak = json.loads((results / "soak.json").read_text(encoding="utf-8"))["results"]
+    assert soak["samples"]["in"] == soak["samples"]["out"] == 60 * 360
+    assert soak["samples"]["missing in"] == soak["samples"]["missing out"] == 5 * 360
+    assert soak["samples"]["infinite"] == 0
     for name in parts:
         assert f"## {PARTS[name].TITLE}" in text
         stored = json.loads((results / f"{name}.json").read_text(encoding="utf-8"))

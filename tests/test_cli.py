@@ -215,7 +215,10 @@ def test_download_tells_of_errors_in_one_line(mirror: Mirror) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
-def test_ctrl_c_leaves_parts_and_the_next_download_goes_on(mirror: Mirror) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_parts_and_the_next_download_goes_on(
+    mirror: Mirror, number: int, code: int
+) -> None:
     mirror.fail("bw.dat", ["stall"])
     command = [sys.executable, "-m", "ipmdae", "download", "nstdb", "--base-url", mirror.url]
     process = subprocess.Popen(
@@ -226,18 +229,18 @@ def test_ctrl_c_leaves_parts_and_the_next_download_goes_on(mirror: Mirror) -> No
         # A shell's background jobs ignore Ctrl-C, and what they start inherits that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    part = Path("datasets", NSTDB, "bw.dat.part")
-    while not (part.exists() and part.stat().st_size > 50_000):
+    folder = Path("datasets", NSTDB)
+    while not any(part.stat().st_size > 50_000 for part in folder.glob("bw.dat*.part")):
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, complaint = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert complaint.startswith("ipmdae: interrupted: ")
     assert complaint.count("\n") == 1
-    here = {path.name: path.read_bytes() for path in part.parent.iterdir()}
+    here = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert mirror.nothing_is_half_written(here)
     mirror.answers.clear()
     assert run("download", "nstdb", "--base-url", mirror.url).exit_code == 0
     assert mirror.sent("bw.dat")[0].first == len(here["bw.dat.part"])
-    assert {path.name for path in part.parent.iterdir()} == mirror.files.keys()
+    assert {path.name for path in folder.iterdir()} == mirror.files.keys()

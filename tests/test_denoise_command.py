@@ -367,21 +367,18 @@ def command(*words: str, path: str = "") -> subprocess.Popen[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_leaves_no_half_of_a_file_and_no_process(folder: Path, jobs: str) -> None:
-    noisy = formats.read(examples.path("118e06_excerpt"), annotations=False)
-    hour = Recording.from_array(np.tile(noisy.signal, (60, 1)), noisy.fs, noisy.leads)
-    for name in ("x", "y", "z"):
-        formats.write(hour, f"long/{name}.edf")
-    process = command("long", "-o", "out", "--jobs", jobs)
+@pytest.mark.parametrize(
+    ("number", "code", "jobs"),
+    [(signal.SIGINT, 130, "1"), (signal.SIGINT, 130, "2"), (signal.SIGTERM, 143, "2")],
+)
+def test_a_signal_leaves_no_half_of_a_file_and_no_process(
+    folder: Path, number: int, code: int, jobs: str
+) -> None:
     started = time.monotonic()
-    while not list(Path("out").glob(".*")) and process.poll() is None:
-        assert time.monotonic() - started < 60
-        time.sleep(0.01)
-    children = workers_of(process.pid)
-    process.send_signal(signal.SIGINT)
+    process, children = at_work(jobs)
+    process.send_signal(number)
     _, complaint = process.communicate(timeout=60)
-    assert process.returncode == 130, complaint
+    assert process.returncode == code, complaint
     assert complaint == "ipmdae: interrupted: nothing is half-written; add --resume to go on\n"
     assert not list(Path("out").glob(".*"))
     for file in Path("out").glob("*"):
@@ -389,6 +386,53 @@ def test_ctrl_c_leaves_no_half_of_a_file_and_no_process(folder: Path, jobs: str)
     while any(Path(f"/proc/{pid}").exists() for pid in children):
         assert time.monotonic() - started < 120
         time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
+def test_workers_end_with_a_killed_parent_and_what_they_left_is_removed(folder: Path) -> None:
+    process, children = at_work("2")
+    assert len(children) > 2
+    process.kill()
+    process.communicate(timeout=60)
+    killed = time.monotonic()
+    while any(is_running(pid) for pid in children):
+        assert time.monotonic() - killed < 10
+        time.sleep(0.05)
+    assert not list(Path("out").glob(".*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
+def test_a_worker_that_is_asked_to_end_costs_no_recording(folder: Path) -> None:
+    process, children = at_work("2", seconds=600)
+    for pid in children:
+        if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGTERM)
+            break
+    _, complaint = process.communicate(timeout=120)
+    assert process.returncode == 0, complaint
+    assert [formats.read(f"out/{name}.edf").duration for name in "xyz"] == [600] * 3
+
+
+def at_work(jobs: str, seconds: int = 3600) -> tuple[subprocess.Popen[str], list[int]]:
+    """The command that cleans three long recordings, when it has begun, and its children."""
+    noisy = formats.read(examples.path("118e06_excerpt"), annotations=False)
+    long = Recording.from_array(np.tile(noisy.signal, (seconds // 60, 1)), noisy.fs, noisy.leads)
+    for name in ("x", "y", "z"):
+        formats.write(long, f"long/{name}.edf")
+    process = command("long", "-o", "out", "--jobs", jobs)
+    started = time.monotonic()
+    while not list(Path("out").glob(".*")) and process.poll() is None:
+        assert time.monotonic() - started < 60
+        time.sleep(0.01)
+    return process, workers_of(process.pid)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and not only waits for its exit code to be read."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
 
 
 def workers_of(pid: int) -> list[int]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
@@ -11,6 +14,8 @@ from pathlib import Path
 import pytest
 from mirror import Answer, Mirror
 
+from ipmdae import temporaries
+from ipmdae.data import download as downloading
 from ipmdae.data.checksums import is_whole, parse
 from ipmdae.data.download import (
     DATASETS,
@@ -184,10 +189,10 @@ class Interruption:
     """Ctrl-C as soon as part of ``BIG`` is here."""
 
     def __init__(self, to: Path) -> None:
-        self.part = to / FOLDER / f"{BIG}.part"
+        self.folder = to / FOLDER
 
     def __call__(self, dataset: Dataset, here: int, expected: int) -> None:
-        if self.part.exists() and self.part.stat().st_size > 40_000:
+        if any(part.stat().st_size > 40_000 for part in self.folder.glob(f"{BIG}*.part")):
             raise KeyboardInterrupt
 
 
@@ -251,7 +256,7 @@ def test_a_full_disk(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyP
     open_path = Path.open
 
     def open_on_a_full_disk(self: Path, mode: str = "r") -> object:
-        if self.name == f"{BIG}.part":
+        if self.name.startswith(BIG) and self.name.endswith(".part"):
             raise OSError(errno.ENOSPC, "No space left on device")
         return open_path(self, mode)
 
@@ -272,6 +277,61 @@ def test_a_list_that_leads_out_of_the_folder_is_refused(mirror: Mirror, tmp_path
     with pytest.raises(DownloadError, match="leads out of the folder"):
         fetch(mirror, tmp_path)
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_several_processes_fetch_the_same_database(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.files |= {f"{number}.dat": bytes([number]) * 40_000 for number in range(20)}
+    mirror.publish()
+    code = (
+        "import sys\n"
+        "from ipmdae.data.download import download\n"
+        "download(['nstdb'], sys.argv[1], base_url=sys.argv[2])\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path), mirror.url]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
+    complaints = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], complaints
+    assert files_in(tmp_path) == mirror.files
+
+
+def test_what_a_killed_process_has_is_taken_over_but_not_that_of_a_living(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", "from ipmdae import temporaries; print(temporaries.marker())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    living = temporaries.marker()
+    (tmp_path / FOLDER).mkdir()
+    for marker in (killed, living):
+        path = tmp_path / FOLDER / f"{BIG}{marker}.part"
+        path.write_bytes(mirror.files[BIG][:50_000])
+    fetch(mirror, tmp_path)
+    assert [answer.first for answer in mirror.sent(BIG)] == [50_000]
+    left = files_in(tmp_path)
+    assert left.pop(f"{BIG}{living}.part") == mirror.files[BIG][:50_000]
+    assert left == mirror.files
+
+
+def test_a_list_larger_than_any_is_refused(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloading, "LARGEST_LIST", 100)
+    with pytest.raises(DownloadError, match=r"SHA256SUMS\.txt is larger than"):
+        fetch(mirror, tmp_path)
+
+
+def test_a_server_that_sends_without_end_is_given_up(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = dataclasses.replace(DATASETS["nstdb"], size=40_000)
+    monkeypatch.setitem(DATASETS, "nstdb", small)
+    with pytest.raises(DownloadError, match=r"more than 0 MB have come"):
+        fetch(mirror, tmp_path)
+    assert BIG not in files_in(tmp_path)
+    assert sum(map(len, files_in(tmp_path).values())) < 120_000
 
 
 def test_unknown_names_and_jobs_are_refused(tmp_path: Path) -> None:

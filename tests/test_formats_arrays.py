@@ -62,7 +62,7 @@ def test_units_that_are_not_told_are_assumed(path: Path) -> None:
     ("arrays", "message"),
     [
         ({"fs": 250}, "has no array called signal"),
-        ({"a": ECG, "b": ECG, "fs": 250}, "has no array called signal or"),
+        ({"a": ECG, "b": ECG, "fs": 250}, "has several arrays that may be the signal; name one"),
         ({"signal": ECG + np.inf, "fs": 250}, "infinite"),
         ({"signal": ECG, "fs": -1, "units": "mV"}, "rate must be positive"),
         ({"signal": ECG, "fs": 250, "leads": ["a"]}, "has 2 leads, but 1 names"),

@@ -42,7 +42,7 @@ def test_an_ectopic_beat_removed_from_a_quiet_signal_is_given_back() -> None:
 
 
 def test_noise_is_not_given_back() -> None:
-    noisy = window(beats() + 0.1 * HISS)
+    noisy = window(beats() + 0.2 * HISS)
     found = guard(noisy, window(beats()), None, FS, Safeguards())
     np.testing.assert_array_equal(found.signal, window(beats()))
     assert not found.gain.any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from dataclasses import replace
@@ -24,6 +25,9 @@ MODEL = ModelFile(
     card={"data": "none", "scores": {"improvement_dB": 1.5}, "author": "Åse"},
     tensors=random_tensors(TINY),
 )
+
+
+CARD = "tiny.json"
 
 
 @pytest.fixture
@@ -277,3 +281,33 @@ def test_a_written_model_can_be_read_by_whom_other_new_files_can(
     (tmp_path / "other").touch()
     modes = {path.stat().st_mode for path in tmp_path.iterdir()}
     assert len(modes) == 1
+
+
+def test_weights_that_are_not_those_of_the_card_beside_them_are_refused(path, tmp_path):
+    card = tmp_path / CARD
+    card.write_text(json.dumps({"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}))
+    assert read_model(path).name == "tiny"
+    changed = bytearray(path.read_bytes())
+    changed[-2] ^= 1
+    path.write_bytes(changed)
+    refused(path, r"SHA-256 is not the one in its card tiny\.json")
+    for sha256 in ("0" * 64, "", None, 5, []):
+        card.write_text(json.dumps({"sha256": sha256}))
+        refused(path, "SHA-256")
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "5", "[" * 100_000, '{"epochs": 3}', "\xff"])
+def test_a_neighbour_that_states_no_digest_is_no_card(path, tmp_path, text):
+    (tmp_path / CARD).write_text(text, encoding="latin-1")
+    assert read_model(path).name == "tiny"
+    write_model(path, replace(MODEL, name="other"))
+    assert (tmp_path / CARD).read_text(encoding="latin-1") == text
+
+
+def test_the_card_of_weights_that_are_replaced_goes_with_them(path, tmp_path):
+    card = tmp_path / CARD
+    card.write_text(json.dumps({"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}))
+    assert read_model(path).name == "tiny"
+    write_model(path, replace(MODEL, name="other"))
+    assert not card.exists()
+    assert read_model(path).name == "other"

@@ -4,6 +4,7 @@ and the number of threads."""
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from networks import TINY, random_tensors, reference_io, reference_tensors
 
 from ipmdae import native
 from ipmdae.architecture import Architecture
+from ipmdae.engine import native as native_engine
 from ipmdae.engine.native import NativeNetwork
 from ipmdae.engine.numpy_network import NumpyNetwork
 from ipmdae.nn.reference_names import from_reference, infer_architecture
@@ -235,6 +237,56 @@ def test_a_wrong_description_is_refused(description):
 def test_no_description_is_followed_without_its_tensors(description, stages):
     with pytest.raises(ValueError, match="tensors of the description"):
         native.network_open([*description[:11], stages, *description[11:]], [])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_tensors_of_other_sizes_are_refused(data):
+    architecture = data.draw(st.sampled_from([ODD, TINY, replace(ODD, fusion="figure")]))
+    tensors = [tensor.ravel() for tensor in random_tensors(architecture).values()]
+    description = native_engine._description(architecture)
+    native.network_close(native.network_open(description, tensors))
+    place = data.draw(st.integers(0, len(tensors) - 1))
+    size = data.draw(st.integers(0, 2 * tensors[place].size + 2))
+    if size == tensors[place].size:
+        del tensors[place]
+    else:
+        tensors[place] = np.zeros(size, np.float32)
+    with pytest.raises(ValueError, match="tensors of the description"):
+        native.network_open(description, tensors)
+
+
+@pytest.mark.parametrize("shape", [(2, 50, 1), (2, 50, 3), (2, 0, 2)])
+def test_windows_of_other_sizes_are_refused(shape):
+    description = native_engine._description(ODD)
+    handle = native.network_open(description, list(random_tensors(ODD).values()))
+    x = np.zeros(shape, np.float32)
+    with pytest.raises(ValueError, match="do not fit the network's leads and outputs"):
+        native.network_run(handle, x, np.zeros((2, 50, 2), np.float32))
+    with pytest.raises(ValueError, match="do not fit the network's leads and outputs"):
+        native.network_run(handle, np.zeros((2, 50, 2), np.float32), x)
+    native.network_close(handle)
+
+
+def test_a_library_of_another_version_is_not_called(tmp_path):
+    compiler = shutil.which("c++")
+    if compiler is None:
+        pytest.skip("needs a compiler")
+    source = tmp_path / "old.cpp"
+    for version in ("", 'extern "C" int ipmdae_interface() { return 1; }'):
+        source.write_text(f"int other;\n{version}\n")
+        library = tmp_path / f"old{len(version)}.so"
+        subprocess.run([compiler, "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
+        code = "from ipmdae import native; print(native.available())"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"IPMDAE_NATIVE": str(library)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == "False\n"
+        assert "is of another version of ipmdae" in done.stderr
 
 
 def test_a_window_beyond_the_memory_is_refused():

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ipmdae.pipeline.resample import Resampler, fraction, reach, resample
+from ipmdae.pipeline.resample import Resampler, fraction, live_block, reach, resample
 
 RATES = [(360, 250), (128, 250), (1000, 250), (250, 360), (257, 250), (333.3, 250), (4000, 250)]
 
@@ -91,19 +91,27 @@ def test_a_lead_of_gaps_only_stays_one() -> None:
 
 @pytest.mark.parametrize(("fs", "new_fs"), [*RATES, (60, 250), (250, 60), (250, 250)])
 @pytest.mark.parametrize("sizes", [[100], [1, 0, 7, 1500], [5000, 3]])
-def test_pieces_give_what_the_whole_gives(fs: float, new_fs: float, sizes: list[int]) -> None:
+@pytest.mark.parametrize("live", [False, True])
+def test_pieces_give_what_the_whole_gives(
+    fs: float, new_fs: float, sizes: list[int], live: bool
+) -> None:
     x = np.random.default_rng(1).normal(size=(round(9 * fs), 2))
-    resampler: Resampler[np.float64] = Resampler(fs, new_fs, 2, np.float64)
+    resampler: Resampler[np.float64] = Resampler(fs, new_fs, 2, np.float64, live=live)
+    block = live_block(fs, new_fs) if live else 1 << 16
     pieces, at, given_out = [], 0, 0
     while at < len(x):
         for size in sizes:
             pieces.append(resampler.feed(x[at : at + size]))
             at = min(at + size, len(x))
             given_out += len(pieces[-1])
-            # All whose time lies so far back is out.
-            assert given_out >= (at - 1 - reach(fs, new_fs)) * (new_fs / fs) - 1e-6
+            # All whose time lies so far back is out, but for a block that is not full.
+            ready = (at - 1 - reach(fs, new_fs)) * (new_fs / fs)
+            assert given_out >= ready - (block - 1 if fs != new_fs else 0) - 1e-6
     pieces.append(resampler.flush())
-    assert_allclose(np.concatenate(pieces), resample(x, fs, new_fs), atol=1e-9)
+    result = np.concatenate(pieces)
+    assert_allclose(result, resample(x, fs, new_fs), atol=1e-7 if live else 1e-9)
+    whole: Resampler[np.float64] = Resampler(fs, new_fs, 2, np.float64, live=live)
+    assert_array_equal(result, np.concatenate([whole.feed(x), whole.flush()]))
 
 
 def test_the_filter_hears_nothing_beyond_its_reach() -> None:

@@ -67,10 +67,37 @@ def test_any_chunks_give_what_a_file_gives(
     assert_allclose(live, whole, rtol=0, atol=1e-5 * np.nanstd(whole))
 
 
+@pytest.mark.parametrize("fs", [60, 128, 250, 360, 500, 1000, 2000, 4000])
+@given(data=st.data())
+@settings(
+    deadline=None, max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_chunks_do_not_matter_to_the_last_bit(
+    tiny_model: ModelFile, fs: float, data: st.DataObject
+) -> None:
+    samples = round(9 * fs)
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    signal = ecg(fs, samples, 2) + 0.1 * rng.standard_normal((samples, 2)) + [0.4, -3.0]
+    for _ in range(data.draw(st.integers(0, 4))):  # up to 4 s, which is longer than a line bridges
+        begin, length = rng.integers(0, samples), rng.integers(1, round(4 * fs))
+        signal[begin : begin + length, rng.integers(2)] = np.nan
+    max_latency = data.draw(st.sampled_from([None, 8.0]))
+    size = st.integers(0, samples) | st.integers(0, round(fs))
+    results = []
+    for chunks in data.draw(st.lists(st.lists(size, max_size=5), min_size=2, max_size=2)):
+        streamer = Streamer(fs, 2, model=tiny_model, max_latency=max_latency)
+        # The last goes on and on: not all too small, for these take long.
+        results.append(stream(streamer, signal, [*chunks, round(fs / 3)]))
+    for result in results:
+        assert len(result) == samples
+        assert_array_equal(np.isnan(result), np.isnan(signal))
+        assert_array_equal(result, results[0])
+
+
 @pytest.mark.parametrize("chunk", [90, 1000, 4320])
 def test_first_windows_and_offsets_do_not_depend_on_chunks(noisy: np.ndarray, chunk: int) -> None:
     pieces = [stream(Streamer(360, 2, max_latency=2.0), noisy, [size]) for size in (300, chunk)]
-    assert_allclose(pieces[0], pieces[1], rtol=0, atol=1e-5 * np.nanstd(noisy))
+    assert_array_equal(pieces[0], pieces[1])
 
 
 @pytest.mark.parametrize("samples", [1, 2, 100, 499, 500, 501, 2000])
@@ -138,7 +165,8 @@ def test_what_is_declared_is_true(fake: Fakes, fs: float, max_latency: float | N
         slack = max(slack, out - due)
     assert out + len(streamer.flush()) == len(signal)
     # A window lets many samples out at once: only the first of them waited for so long.
-    assert slack <= fs * Denoiser(model, max_latency=max_latency).framing(fs).first / 250 + 9
+    opening = Denoiser(model, max_latency=max_latency).framing(fs).first / 250
+    assert slack <= fs * (opening + 0.2) + 9
 
 
 def test_a_gap_holds_up_for_two_seconds_at_most(fake: Fakes) -> None:

@@ -202,7 +202,10 @@ def test_lines_may_come_in_parts() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
-def test_ctrl_c_ends_a_live_signal_without_loss(noisy: NDArray[np.float64]) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_live_one_without_loss(
+    noisy: NDArray[np.float64], number: int, code: int
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "ipmdae", "stream", "--fs", "360", "--model", "tiny.safetensors"],
         env=os.environ | {"PYTHONPATH": SOURCES},
@@ -221,12 +224,12 @@ def test_ctrl_c_ends_a_live_signal_without_loss(noisy: NDArray[np.float64]) -> N
     while unread(process.stdin.fileno()):
         time.sleep(0.05)
     time.sleep(0.5)  # what it has read last, it takes in
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     # Not by communicate: it knows nothing of what readline has in its buffer.
     rest, complaint = process.stdout.read(), process.stderr.read()
     for pipe in (process.stdin, process.stdout, process.stderr):
         pipe.close()
-    assert process.wait(60) == 0, complaint
+    assert process.wait(60) == code, complaint
     assert len(out) + rest.count("\n") == len(noisy)
     assert "what had come is cleaned" in complaint
 

@@ -125,21 +125,10 @@ def curve(version: Path) -> list[dict[str, str]]:
 def test_a_killed_run_resumes_to_the_result_of_an_unkilled_one(tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
-        folder.mkdir()
-        (folder / "config.yaml").write_text((ROOT / "config.yaml").read_text(encoding="utf-8"))
+        prepare(folder)
     runs = "results/ipmdae-small/version_0"
-    process = subprocess.Popen(
-        command(),
-        cwd=killed,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    last = killed / runs / "checkpoints" / "last.ckpt"
-    while not last.is_file():
-        assert process.poll() is None, "the run ended before it could be killed"
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    process = at_work(killed)
+    process.kill()
     process.wait()
 
     train(whole)
@@ -152,6 +141,74 @@ def test_a_killed_run_resumes_to_the_result_of_an_unkilled_one(tmp_path: Path) -
     assert content["split"]["validation"] == ["sele0121", "sele0122"]
     assert {"torch", "python"} <= set(content["versions"])
     assert run.read_settings(killed / runs).recipe.epochs == 3
+
+
+def prepare(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "config.yaml").write_text((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def at_work(folder: Path) -> subprocess.Popen[bytes]:
+    """A training run that has an epoch behind it."""
+    with (folder / "stderr.txt").open("w", encoding="utf-8") as complaints:
+        process = subprocess.Popen(
+            command(),
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+        )
+    last = folder / "results/ipmdae-small/version_0/checkpoints/last.ckpt"
+    while not last.is_file():
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    return process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM cannot be handled")
+def test_sigterm_ends_a_run_that_resumes_and_executes_nothing(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    process = at_work(tmp_path)
+    process.send_signal(signal.SIGTERM)
+    process.wait(60)
+    complaint = (tmp_path / "stderr.txt").read_text(encoding="utf-8")
+    assert process.returncode == 143, complaint
+    assert complaint.splitlines()[-1] == "interrupted: nothing is half-written"
+    folder = tmp_path / "results/ipmdae-small/version_0"
+    assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
+    last = folder / "checkpoints" / "last.ckpt"
+    content = torch.load(last, weights_only=True)
+    assert content["epoch"] == 0
+
+    content["hidden"] = Code(tmp_path / "executed")
+    torch.save(content, last)
+    settings = run.read_settings(folder)
+    machine = run.machine(None, 1, 0)
+    with pytest.raises(ValueError, match=r"last\.ckpt is no checkpoint of tensors"):
+        run.train(settings, folder.parent, machine, resume=0)
+    last.write_bytes(b"no checkpoint")
+    with pytest.raises(ValueError, match=r"last\.ckpt is "):
+        run.train(settings, folder.parent, machine, resume=0)
+    assert not (tmp_path / "executed").exists()
+
+
+class Code:
+    """What pickle would execute on loading: it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"recipe": {"name": 1}}', '{"recipe": 5}', "\xff", "[" * 100_000]
+)
+def test_broken_settings_of_a_run_are_refused_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=r"run\.json"):
+        run.read_settings(tmp_path)
 
 
 def test_a_run_starts_from_the_weights_of_a_model() -> None:

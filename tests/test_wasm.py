@@ -261,3 +261,25 @@ def test_broken_files_are_refused_by_name(run, tmp_path):
     jobs = [{"model": path, "fs": 250, "x": [0.0]} for path in cases]
     for answer, message in zip(run(*jobs), cases.values(), strict=True):
         assert message in answer["error"]
+
+
+def test_tensors_that_do_not_fit_are_refused_by_the_library_itself(run, tmp_path):
+    path = model_file(tmp_path / "good.safetensors")
+    sizes = [tensor.size for tensor in random_tensors(TINY).values()]
+    lies = [[*sizes[:i], size + change] for i, size in enumerate(sizes) for change in (-1, 1)]
+    answers = run(*({"model": path, "lengths": lengths} for lengths in (sizes, *lies)))
+    assert answers[0] == {"y": []}
+    for answer in answers[1:]:
+        assert answer["error"] == "these tensors or windows are none of this architecture"
+
+
+@pytest.mark.parametrize("uncertainty", [False, True])
+def test_where_a_network_fails_the_signal_stays(run, tmp_path, uncertainty):
+    architecture = replace(TINY, uncertainty=uncertainty)
+    tensors = {name: tensor * 1e30 for name, tensor in random_tensors(architecture).items()}
+    path = model_file(tmp_path / "failing.safetensors", architecture, tensors)
+    x = ecg(600, 1)[:, 0]
+    (answer,) = run({"model": path, "fs": 250, "x": x.tolist()})
+    np.testing.assert_allclose(values(answer), x, atol=1e-6)
+    if uncertainty:
+        assert set(answer["spread"]) == {"Infinity"}

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ipmdae import figures
+from ipmdae.termination import script
 
 
 def parser(command: str, description: str, folder: str, record: str) -> argparse.ArgumentParser:
@@ -71,7 +72,5 @@ def _has_screen() -> bool:
 
 def run(main: Callable[[], None]) -> None:
     """Run a command, telling of what a user can mend in one line."""
-    try:
+    with script():
         main()
-    except (OSError, ValueError, ModuleNotFoundError) as error:
-        raise SystemExit(f"error: {error}") from error

@@ -22,7 +22,7 @@ export class Network {
    * @param {WebAssembly.Module} module the compiled ipmdae.wasm
    * @param {object} architecture as {@link readModel} gives it
    * @param {Float32Array[]} tensors likewise
-   * @throws {Error} the architecture is none that the library runs
+   * @throws {Error} the architecture is none that the library runs, or of other tensors
    */
   constructor(module, architecture, tensors) {
     this.architecture = architecture;
@@ -46,20 +46,23 @@ export class Network {
     return this.#withMemory([windows.byteLength, size * FLOAT], ([x, y]) => {
       this.#floats(x, windows.length).set(windows);
       this.#check(this.#exports.ipmdae_network_run(
-        this.#handle, x, y, BigInt(batch), BigInt(samples)));
+        this.#handle, x, BigInt(windows.length), y, BigInt(size), BigInt(batch), BigInt(samples)));
       return this.#floats(y, size).slice();
     });
   }
 
   #open(numbers, tensors) {
-    const sizes = [numbers.byteLength, 4 * tensors.length, 4, ...tensors.map((t) => t.byteLength)];
-    return this.#withMemory(sizes, ([text, list, result, ...weights]) => {
+    const floats = BigInt64Array.from(tensors, (tensor) => BigInt(tensor.length));
+    const bytes = [numbers.byteLength, 4 * tensors.length, floats.byteLength, 4];
+    bytes.push(...tensors.map((tensor) => tensor.byteLength));
+    return this.#withMemory(bytes, ([text, list, sizes, result, ...weights]) => {
       const { memory, ipmdae_network_open } = this.#exports;
       new Int32Array(memory.buffer, text, numbers.length).set(numbers);
       new Uint32Array(memory.buffer, list, tensors.length).set(weights);
+      new BigInt64Array(memory.buffer, sizes, floats.length).set(floats);
       tensors.forEach((tensor, i) => this.#floats(weights[i], tensor.length).set(tensor));
       this.#check(ipmdae_network_open(
-        text, BigInt(numbers.length), list, BigInt(tensors.length), result));
+        text, BigInt(numbers.length), list, sizes, BigInt(tensors.length), result));
       return new Uint32Array(memory.buffer, result, 1)[0];
     });
   }
@@ -81,7 +84,7 @@ export class Network {
   }
 
   #check(status) {
-    if (status === 1) throw new Error("the library runs no network of this architecture");
+    if (status === 1) throw new Error("these tensors or windows are none of this architecture");
     if (status === 2) throw new RangeError("the windows are too long for the memory");
   }
 }
@@ -130,8 +133,9 @@ export class Denoiser {
    * Parameters and errors as of {@link denoise}.
    *
    * @returns {{cleaned: Float32Array, spread: Float32Array|null}} both (time, leads) in mV; spread
-   *     is the standard deviation of the network's error, NaN where nothing was cleaned; null for a
-   *     model that does not tell
+   *     is the standard deviation of the network's error, NaN where nothing was cleaned, infinite
+   *     where the network gave no finite number and the sample is as it was; null for a model that
+   *     does not tell
    */
   clean(signal, fs) {
     if (fs !== this.fs)
@@ -148,7 +152,7 @@ export class Denoiser {
     return {
       cleaned: merge((i, t) => results[i].signal[t] + offsets[i], (x) => x),
       spread: this.network.outputs > this.leads
-        ? merge((i, t) => Math.max(results[this.leads + i].signal[t], 0), () => NaN)
+        ? merge((i, t) => uncertainty(results[this.leads + i].signal[t]), () => NaN)
         : null,
     };
   }
@@ -177,13 +181,34 @@ export class Denoiser {
     const results = flat.every(Boolean)
       ? new Float32Array(windows[0].length * this.network.outputs)
       : this.network.run(interleave(scaled), windows[0].length);
-    return deinterleave(results, this.network.outputs).map((values, i) => {
+    const outputs = deinterleave(results, this.network.outputs).map((values, i) => {
       const lead = i % this.leads;
       const { scale } = scales[lead];
       if (i < this.leads) return flat[lead] ? windows[lead] : values.map((x) => x * scale);
       return values.map((x) => (flat[lead] ? 0 : Math.exp(x) * scale));
     });
+    keepInput(outputs, windows);
+    return outputs;
   }
+}
+
+/** Spread where the network fails: finite, so that it blends, and larger than any. */
+const FAILED = 1e30;
+
+/** Puts the signal in place of what is not finite of a window's outputs: signals, then spreads. */
+function keepInput(outputs, windows) {
+  windows.forEach((window, lead) => {
+    const own = [outputs[lead], outputs[windows.length + lead]].filter(Boolean);
+    for (let t = 0; t < window.length; t++) {
+      if (own.every((values) => Number.isFinite(values[t]))) continue;
+      own[0][t] = window[t];
+      if (own[1]) own[1][t] = FAILED;
+    }
+  });
+}
+
+function uncertainty(spread) {
+  return spread > FAILED / 1e6 ? Infinity : Math.max(spread, 0);
 }
 
 /** Columns of (time, columns). */

@@ -8,7 +8,6 @@ belongs to: the file itself stays as it is, and with it all that was measured of
 from __future__ import annotations
 
 import json
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from ipmdae.data.checksums import digest
 from ipmdae.engine import ModelFile, read_model
 from ipmdae.engine.complexity import multiply_accumulates
+from ipmdae.engine.model_file import card_path
 from ipmdae.files import replacing
 
 Card = dict[str, Any]
@@ -29,33 +29,23 @@ CLINIC, GAIN, KEPT = "clinic (P3)", "SNR improvement (dB)", "SNR of a clean lead
 NOT_MEASURED = "not measured"
 
 
-def card_path(model: Path) -> Path:
-    """Where the card of a model file lies."""
-    return model.with_suffix(".json")
-
-
 def read_card(model: Path) -> Card:
     """All that is known of a model file: its card, or else what it tells itself.
 
-    A card of other weights is left out, with a warning.
-
     Raises:
         FileNotFoundError: there is no such model file.
-        ValueError: the file holds no model, or its card is none.
+        ValueError: the file holds no model, or its card is none, or that of other weights.
     """
     told, path = described(model), card_path(model)
     if not path.is_file():
         return told
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-        sha256 = card["sha256"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: no card of a model ({error!r}): remove it") from error
-    if sha256 != told["sha256"]:
-        warnings.warn(f"{path} is the card of other weights and left out", stacklevel=2)
-        return told
-    known: Card = card
-    return known
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: no card of a model ({error}): remove it") from error
+    if not isinstance(card, dict) or "sha256" not in card:
+        raise ValueError(f"{path}: no card of a model (it states no SHA-256): remove it")
+    return card
 
 
 def write_card(model: Path, card: Card) -> Path:

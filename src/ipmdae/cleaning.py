@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ipmdae import formats
 from ipmdae.cleaned import UNWANTED, check_rate, check_strength, report
 from ipmdae.denoiser import blocks
+from ipmdae.files import no_more_readable_than
 from ipmdae.formats import SignalReader
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.methods import BlockMethod, Method
@@ -75,6 +76,8 @@ def denoise_file(
     whether there is anything to clean. A classical method, and a format that cannot be read or
     written in blocks, need the whole recording in memory.
 
+    The result can be read by no one who cannot read the source.
+
     Args:
         source: the file to read.
         target: the file to write; its suffix tells the format. An old one is replaced at the end.
@@ -111,7 +114,8 @@ def denoise_file(
         )
         comments = report(header, known.why, method.name, strength)
         after = dataclasses.replace(header, comments=comments)
-        with formats.open_writer(after, target) as writer:
+        sources = (source.with_name(f"{source.name}{suffix}") for suffix in ("", ".hea", ".dat"))
+        with no_more_readable_than(sources), formats.open_writer(after, target) as writer:
             done = 0
             for part in cleaned:
                 writer.write(part.cleaned)

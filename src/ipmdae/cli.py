@@ -18,26 +18,47 @@ from ipmdae.commands.info import info
 from ipmdae.commands.models import export, models
 from ipmdae.commands.plot import plot
 from ipmdae.commands.stream import stream
-from ipmdae.console import complain, out
+from ipmdae.console import complain, debugging, describe, out, warnings_at_once
+from ipmdae.termination import exit_code, terminations
+
+DEBUG = "--debug"
 
 
 class OneLineErrors(TyperGroup):
-    """Tells of errors that a user can mend in one line, without a traceback, and exits with 1."""
+    """Prints errors in one line, without a traceback unless ``--debug`` is given, and exits with 1.
+
+    Warnings are printed alike, and an empty argument is an error: it is mostly a variable of a
+    script that is not set, and would stand for the current folder.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        options = args[: args.index("--")] if "--" in args else args
+        ctx.meta[DEBUG] = DEBUG in options
+        if "" in args:
+            complain("error", 'an argument is empty (""); is a variable not set?')
+            raise typer.Exit(1)
+        return super().parse_args(
+            ctx, [arg for arg in options if arg != DEBUG] + args[len(options) :]
+        )
 
     def invoke(self, ctx: Any) -> Any:
+        try:
+            with terminations(), debugging(ctx.meta[DEBUG]), warnings_at_once():
+                return self._invoke(ctx)
+        except KeyboardInterrupt as interruption:
+            complain("interrupted", "nothing is half-written; run the same command again")
+            raise typer.Exit(exit_code(interruption)) from interruption
+
+    def _invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
-        except (OSError, ValueError, RuntimeError, ModuleNotFoundError) as error:
-            complain("error", str(error))
+        except Exception as error:
+            if hasattr(error, "exit_code"):  # of a command line that is wrong; it has its own words
+                raise
+            complain("error", describe(error))
             raise typer.Exit(1) from error
-        except MemoryError as error:
-            complain("error", f"not enough memory: {error or 'take a shorter part'}")
-            raise typer.Exit(1) from error
-        except KeyboardInterrupt as interruption:
-            complain("interrupted", "nothing is half-written; run the same command again")
-            raise typer.Exit(130) from interruption
 
 
 EXAMPLES: dict[Callable[..., None], str] = {
@@ -53,7 +74,11 @@ EXAMPLES: dict[Callable[..., None], str] = {
 }
 """The commands in the order of the help, each with an example."""
 
-app = typer.Typer(cls=OneLineErrors, no_args_is_help=True)
+app = typer.Typer(
+    cls=OneLineErrors,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 for command, words in EXAMPLES.items():
     app.command(epilog=f"Example: {words}")(command)
 benchmark.command(
@@ -76,6 +101,9 @@ def common(
         typer.Option(
             "--version", callback=print_version, is_eager=True, help="Print the version and exit."
         ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Print the tracebacks of errors; anywhere on the line.")
     ] = False,
 ) -> None:
     """Clean noise out of ECG recordings with a small neural network."""

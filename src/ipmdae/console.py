@@ -4,25 +4,87 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 
-from ipmdae.text import visible
+from ipmdae.text import one_line, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(highlight=False, soft_wrap=True, stderr=True)
+_DEBUG = "IPMDAE_DEBUG"
+"""The variable of the environment by which processes know that tracebacks are wanted."""
+
+_EXPECTED = (OSError, ValueError, RuntimeError, ModuleNotFoundError, MemoryError)
+"""Errors that a user can mend; their messages say how."""
+
+
+class _Console(Console):
+    """A console that shows control characters in text instead of sending them."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        texts = (visible(one, "\n\t") if isinstance(one, str) else one for one in objects)
+        super().print(*texts, **options)
+
+
+out = _Console(highlight=False, soft_wrap=True, emoji=False)
+err = _Console(highlight=False, soft_wrap=True, emoji=False, stderr=True)
 
 
 def complain(kind: str, message: str) -> None:
     """Print ``message`` as one line on stderr."""
-    err.print(f"ipmdae: {kind}: {visible(' '.join(message.split()))}", markup=False)
+    err.print(f"ipmdae: {kind}: {one_line(message)}", markup=False)
+
+
+def plain(text: str) -> str:
+    """Text for a table or a status: on one line, with nothing in it that is taken for markup."""
+    return escape(one_line(text))
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line; with its traceback on stderr first, if that is wanted."""
+    if os.environ.get(_DEBUG):
+        err.print("".join(traceback.format_exception(error)).rstrip(), markup=False)
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}" if str(error) else "not enough memory"
+    if isinstance(error, _EXPECTED):
+        return str(error) or type(error).__name__
+    return (
+        f"unexpected {type(error).__name__}: {error}; this is a fault of ipmdae, please report "
+        "what it prints with --debug"
+    )
+
+
+@contextmanager
+def debugging(wanted: bool) -> Iterator[None]:
+    """Let :func:`describe` print tracebacks, in this process and those that it starts."""
+    before = os.environ.get(_DEBUG)
+    if wanted:
+        os.environ[_DEBUG] = "1"
+    try:
+        yield
+    finally:
+        if wanted and before is None:
+            del os.environ[_DEBUG]
+
+
+@contextmanager
+def warnings_at_once() -> Iterator[None]:
+    """Print the warnings of the block on stderr when they come, as errors are printed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: complain("warning", str(message))
+        yield
 
 
 @contextmanager
@@ -64,8 +126,11 @@ def progress_bars(*columns: ProgressColumn) -> Progress:
 
 
 def print_json(value: Any) -> None:
-    """Print ``value`` as JSON on stdout; NaN and infinities become ``null``."""
-    out.print(json.dumps(strict(value), indent=2), markup=False)
+    """Print ``value`` as JSON on stdout; a number that is none becomes ``null``."""
+    text = json.dumps(strict(value), indent=2, ensure_ascii=False)
+    if visible(text, "\n") != text:
+        text = json.dumps(strict(value), indent=2)
+    out.print(text, markup=False)
 
 
 def strict(value: Any) -> Any:

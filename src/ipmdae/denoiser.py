@@ -150,13 +150,16 @@ class Denoiser:
         """Whether the network tells the standard deviation of its error."""
         return self.model.architecture.uncertainty
 
-    def begin(self, fs: float, leads: Leads, *, strength: float = 1.0) -> Cleaning:
-        """Begin to clean a signal that comes in pieces.
+    def begin(
+        self, fs: float, leads: Leads, *, strength: float = 1.0, live: bool = False
+    ) -> Cleaning:
+        """Begin to clean a signal that comes in pieces, which do not matter to the result.
 
         Args:
             fs: its sampling rate in Hz.
             leads: what is known of its leads.
             strength: see :meth:`clean`.
+            live: whether samples are to come out within :meth:`latency`.
 
         Raises:
             ValueError: the network needs another number of leads.
@@ -165,7 +168,9 @@ class Denoiser:
         framing, net_fs = self.framing(fs), self.model.preprocessing.fs
         pipeline = None
         if group:
-            pipeline = Pipeline(self._engine, framing, net_fs, fs, len(group), self.limits)
+            pipeline = Pipeline(
+                self._engine, framing, net_fs, fs, len(group), self.limits, live=live
+            )
         return Cleaning(pipeline, group, leads, self.limits, fs, strength)
 
     def latency(self, fs: float) -> float:

@@ -47,14 +47,15 @@ Array = NDArray[np.float32]
 
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 _pointer, _size, _int = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
+_INTERFACE = 2  # IPMDAE_INTERFACE of native/ipmdae.h
 _SIGNATURES: dict[str, tuple[list[type], type | None]] = {
     "ipmdae_instruction_set": ([], ctypes.c_char_p),
     "ipmdae_set_instruction_set": ([ctypes.c_char_p], _int),
     "ipmdae_set_threads": ([_int], None),
     "ipmdae_scan_forward": ([_pointer] * 9 + [_size] * 4, _int),
     "ipmdae_scan_backward": ([_pointer] * 13 + [_size] * 4, _int),
-    "ipmdae_network_open": ([_pointer, _size, _pointer, _size, _pointer], _int),
-    "ipmdae_network_run": ([_pointer] * 3 + [_size] * 2, _int),
+    "ipmdae_network_open": ([_pointer, _size, _pointer, _pointer, _size, _pointer], _int),
+    "ipmdae_network_run": ([_pointer, *[_pointer, _size] * 2, _size, _size], _int),
     "ipmdae_network_close": ([_pointer], None),
     "ipmdae_exp": ([_pointer, _pointer, _size], None),
 }
@@ -71,6 +72,8 @@ def library() -> ctypes.CDLL | None:
     path = Path(os.environ.get("IPMDAE_NATIVE") or built)
     try:
         loaded = ctypes.CDLL(str(path))
+        if not hasattr(loaded, "ipmdae_interface") or loaded.ipmdae_interface() != _INTERFACE:
+            raise OSError(f"{path} is of another version of ipmdae")
     except OSError as error:
         warnings.warn(
             f"ipmdae runs without its native library, many times slower: {error}. Install a C++ "
@@ -194,20 +197,21 @@ def network_open(description: Sequence[int], tensors: Sequence[Array]) -> int:
             :func:`ipmdae.engine.shapes.expected_shapes`. They are copied.
 
     Raises:
-        ValueError: the description is not that of a network of so many tensors.
+        ValueError: the description is not that of a network of tensors of these sizes.
         MemoryError: the weights do not fit into memory.
     """
     numbers = (ctypes.c_int32 * len(description))(*description)
     pointers = (_pointer * len(tensors))(*_addresses(*tensors))
+    sizes = (_size * len(tensors))(*(tensor.size for tensor in tensors))
     handle = _pointer()
     status = _required().ipmdae_network_open(
-        numbers, len(numbers), pointers, len(pointers), ctypes.byref(handle)
+        numbers, len(numbers), pointers, sizes, len(pointers), ctypes.byref(handle)
     )
     if status == 1:
         raise ValueError(
             "the native library runs no such network: it takes up to 32 stages, sizes from 1 to "
             f"2^20 and the tensors of the description; got {list(description)} and "
-            f"{len(tensors)} tensors"
+            f"{len(tensors)} tensors of {sum(sizes)} values"
         )
     _raise_for(status)
     assert handle.value is not None
@@ -217,14 +221,22 @@ def network_open(description: Sequence[int], tensors: Sequence[Array]) -> int:
 def network_run(handle: int, windows: Array, result: Array) -> None:
     """Run windows (batch, time, leads) through the network that ``handle`` stands for.
 
-    Both arrays are float32 and C-contiguous; ``result`` is (batch, time, outputs). Neither this nor
-    the number of leads is checked.
+    Both arrays are float32 and C-contiguous, which is not checked; ``result`` is (batch, time,
+    outputs).
 
     Raises:
+        ValueError: the arrays are of other sizes than the network's leads and outputs ask for.
         MemoryError: the windows are too long for the memory.
     """
     batch, samples, _ = windows.shape
-    _raise_for(_required().ipmdae_network_run(handle, *_addresses(windows, result), batch, samples))
+    x, y = _addresses(windows, result)
+    status = _required().ipmdae_network_run(handle, x, windows.size, y, result.size, batch, samples)
+    if status == 1:
+        raise ValueError(
+            f"windows {windows.shape} and result {result.shape} do not fit the network's leads and "
+            "outputs, or hold no sample"
+        )
+    _raise_for(status)
 
 
 def network_close(handle: int) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.text import one_line
+
 if TYPE_CHECKING:
     from ipmdae.recording import Resolution
 
@@ -39,6 +41,10 @@ class Passenger:
     place: int
     read: Callable[[int, int], NDArray[np.float64]]
     resolution: Resolution | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", one_line(self.name))
+        object.__setattr__(self, "unit", one_line(self.unit))
 
     def excerpt(self, start: float, seconds: float) -> Passenger:
         """The samples of ``seconds`` from ``start`` on (both in s)."""

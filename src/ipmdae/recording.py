@@ -13,6 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ipmdae.passenger import Passenger
+from ipmdae.text import one_line, unique
+
+NO_UNIT = "NU"
+"""The unit of a lead that has none, or an unknown one; the word is WFDB's."""
 
 MILLIVOLTS = {"nv": 1e-6, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3}
 """Millivolts in one of the units of voltage that files use, in lower case (both signs for mu)."""
@@ -44,6 +48,7 @@ class Resolution:
     def __post_init__(self) -> None:
         if self.gain == 0 or not np.isfinite(self.gain):
             raise ValueError(f"a gain of {self.gain} steps per {self.unit} has no meaning")
+        object.__setattr__(self, "unit", one_line(self.unit))
 
     @property
     def step(self) -> float:
@@ -108,6 +113,9 @@ class Annotations:
 class Header:
     """A recording without its signal: what is known before, and kept while, it is read in blocks.
 
+    Names, units, comments and metadata are one line each, see :func:`ipmdae.text.one_line`; empty
+    or repeated names of leads get a number.
+
     Attributes:
         samples: how many samples each lead has.
         fs, leads, units, start, annotations, resolution, comments, metadata, passengers: as in
@@ -138,12 +146,12 @@ class Header:
             raise ValueError(f"the sampling rate must be positive, got {self.fs} Hz")
         fields = {
             "fs": float(self.fs),
-            "leads": tuple(self.leads),
-            "units": tuple(self.units) or ("mV",) * count,
+            "leads": tuple(unique([one_line(name) for name in self.leads])),
+            "units": tuple(one_line(u) or NO_UNIT for u in self.units) or ("mV",) * count,
             "resolution": tuple(self.resolution) or (None,) * count,
-            "comments": tuple(self.comments),
-            "annotations": MappingProxyType(dict(self.annotations)),
-            "metadata": MappingProxyType(dict(self.metadata)),
+            "comments": tuple(one_line(comment) for comment in self.comments),
+            "annotations": _by_one_line(self.annotations),
+            "metadata": _by_one_line({k: one_line(v) for k, v in self.metadata.items()}),
             "passengers": tuple(self.passengers),
         }
         for name, value in fields.items():
@@ -156,6 +164,11 @@ class Header:
     def duration(self) -> float:
         """Length in seconds."""
         return self.samples / self.fs
+
+
+def _by_one_line(known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is known by names, which become one line each."""
+    return MappingProxyType({one_line(name): value for name, value in known.items()})
 
 
 _KNOWN = (

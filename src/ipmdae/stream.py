@@ -47,10 +47,17 @@ class Streamer:
     """Cleans a live signal, chunk by chunk, as a :class:`~ipmdae.denoiser.Denoiser` cleans a file.
 
     ``feed`` takes any number of samples and returns those that are ready; ``flush`` returns the
-    rest. As many samples come out as went in, and their values do not depend on the chunks. They
-    are those of ``Denoiser(model, max_latency=max_latency)`` on the whole recording, but for the
-    constant offset of each lead, which a file tells by all its samples and a live signal by its
-    first seconds; where ``offset`` is given they are the same.
+    rest. As many samples come out as went in, and whatever the chunks, they are the same to the
+    last bit. But for rounding they are those of ``Denoiser(model, max_latency=max_latency)`` on the
+    whole recording around the same offset.
+
+    A lead lies around a constant offset, which is taken off before the network and put back after
+    it. It is the ``offset`` given; else the weighted median of the medians of the pieces of 10 s of
+    the opening, the first seconds that the network must know before it gives anything out (the
+    model's window, or with ``max_latency`` that less what resampling takes); else, for a lead
+    without a sample there, its first sample. Samples come out only after the opening, all around
+    that offset, which stays until :meth:`restart` or :meth:`flush`: a level that moves later is
+    wander. A file has all of a lead to go by, not the opening alone.
 
     Samples that are missing are fed as NaN and come out as NaN. While a lead is missing all leads
     may be held up by 2 s more than :attr:`latency`, never longer. A lead without any sample, and
@@ -90,7 +97,7 @@ class Streamer:
                 of the past and less of what follows a sample, and is run more often; the third
                 notebook measures what that costs. The first seconds of a signal are cleaned with
                 little to go by, though. 0.25 s is the least; at another rate than the network's
-                250 Hz resampling takes 1.3 s more (below it even longer).
+                250 Hz resampling takes 1.4 s more (below it even longer).
             mode, unreadable: what the network may change, and what stands where it is not trusted;
                 see :func:`ipmdae.denoise`.
             strength: share of the noise found that is removed, 0 to 1.
@@ -209,7 +216,7 @@ class Streamer:
         offset = np.where(unseen, np.nan, found.offset)
         offset = np.where(np.isnan(self._offset), offset, self._offset)
         leads = dataclasses.replace(found, why=("",) * count, offset=offset)
-        self._cleaning = self._denoiser.begin(self._fs, leads, strength=self._strength)
+        self._cleaning = self._denoiser.begin(self._fs, leads, strength=self._strength, live=True)
         return self._clean(x)
 
     def _clean(self, x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,16 +1,51 @@
-"""Text for people: on one line, with nothing in it that a terminal or a browser would obey."""
+"""Text that comes from files: one line without control characters, names that are unique."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 
-def visible(text: str) -> str:
-    """Text of a file, its control and format characters shown as escapes: ``"a\\\\x1b[2J"``."""
+_JOINERS = "\u200c\u200d"
+"""Zero-width characters that the spelling of some languages needs."""
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line, without blanks at its ends; other blanks than spaces become spaces.
+
+    Control characters, direction marks and lone surrogates, which would steer a terminal or forge
+    lines of a file, are escaped as in Python (``\\x1b``).
+    """
+    line = " ".join(part.strip() for part in text.splitlines())
+    return visible("".join(" " if c.isspace() else c for c in line).strip())
+
+
+def visible(text: str, kept: str = "") -> str:
+    """``text`` with the characters escaped that cannot be printed, except those of ``kept``."""
+    if text.isprintable():
+        return text
     return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
-        for each in text
+        c if c.isprintable() or c in _JOINERS or c in kept else _escaped(c) for c in text
     )
 
 
 def counted(count: int, noun: str) -> str:
     """A number of things: ``"1 lead"``, ``"2 leads"``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """Names of leads, each once: empty ones get a number, repeated ones a suffix."""
+    result: list[str] = []
+    taken: set[str] = set()
+    last: dict[str, int] = {}
+    for i, name in enumerate(names):
+        base = own = name or f"lead {i + 1}"
+        while own in taken:
+            last[base] = last.get(base, 1) + 1
+            own = f"{base} {last[base]}"
+        taken.add(own)
+        result.append(own)
+    return result
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from multiprocessing import get_context
 from typing import Any
 
-from ipmdae import native
+from ipmdae import native, termination
 from ipmdae.commands.job import Job, Outcome, Settings, clean
 from ipmdae.methods import Method
 
@@ -81,8 +81,7 @@ def _in_processes(
         try:
             yield from _in_pool(pool, tasks, width, lost, lambda: tick(shares))
         except BaseException:
-            for child in active_children():
-                child.terminate()
+            termination.end_workers()
             raise
         finally:
             pool.shutdown(cancel_futures=True)
@@ -109,7 +108,7 @@ def _in_pool(
     try:
         while tasks or pending:
             while tasks and len(pending) < workers:
-                with _interruptions_wait():
+                with _signals_wait():
                     pending[pool.submit(_clean, *tasks[-1])] = tasks[-1]
                 tasks.pop()
             done, _ = wait(pending, _TICK, FIRST_COMPLETED)
@@ -126,12 +125,12 @@ def _in_pool(
 
 
 @contextmanager
-def _interruptions_wait() -> Iterator[None]:
-    """Let a process start deaf to Ctrl-C, which reaches all processes of a terminal."""
+def _signals_wait() -> Iterator[None]:
+    """Let a process start undisturbed by signals, of which Ctrl-C reaches all of a terminal."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *termination.SIGNALS})
     try:
         yield
     finally:
@@ -142,16 +141,17 @@ _worker: tuple[Settings, Method, MutableSequence[float]]
 
 
 def _begin(settings: Settings, shares: MutableSequence[float], workers: int) -> None:
-    """Prepare a process: when it is told to end, it leaves what it does as if that had failed."""
+    """Prepare a process: asked to end, it removes what it was writing, and ends."""
     global _worker
 
     def leave(*_: Any) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise SystemExit(1)
 
     signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGINT, leave)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    termination.begin_worker()
     if native.available():
         native.set_threads(max((os.cpu_count() or 1) // workers, 1))
     _worker = settings, settings.open(), shares
@@ -163,6 +163,9 @@ def _clean(index: int, job: Job) -> Outcome:
     def progress(share: float) -> None:
         shares[index] = share
 
-    outcome = clean(job, settings, method, progress)
+    try:
+        outcome = clean(job, settings, method, progress)
+    except SystemExit:  # the pool would take it for a result, and go on
+        os._exit(128 + signal.SIGTERM)
     progress(1.0)
     return outcome

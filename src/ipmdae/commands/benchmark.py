@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ipmdae import termination
 from ipmdae.console import err, out, progress_bars, warnings_in_one_line
 
 if TYPE_CHECKING:
@@ -201,15 +201,14 @@ def processes(jobs: int) -> Iterator[Mapper]:
     if jobs == 1:
         yield map
         return
-    # A forked child would inherit the locks of the progress bars' thread. Ctrl-C ends this process,
-    # which then ends the others.
+    # A forked child would inherit the locks of the progress bars' thread.
     pool = ProcessPoolExecutor(
-        jobs,
-        mp_context=get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
+        jobs, mp_context=get_context("spawn"), initializer=termination.begin_worker
     )
     try:
         yield pool.map
+    except KeyboardInterrupt:
+        termination.end_workers()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)

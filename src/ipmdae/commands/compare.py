@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from ipmdae.commands.info import plain
 from ipmdae.commands.plot import check_picture, split
-from ipmdae.console import err, out, print_json
+from ipmdae.console import err, out, plain, print_json
 
 if TYPE_CHECKING:
     from ipmdae.formats import SignalReader

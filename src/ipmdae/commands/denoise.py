@@ -15,6 +15,7 @@ import typer
 from ipmdae.commands.plot import split
 from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
 from ipmdae.console import complain, out
+from ipmdae.termination import exit_code
 
 if TYPE_CHECKING:
     from ipmdae.commands.job import Job, Outcome, Settings
@@ -218,7 +219,7 @@ def carry_out(plan: Plan, settings: Settings, workers: int, as_json: bool) -> No
     """Clean the recordings of a plan, print what became of each, and write about all of them.
 
     Raises:
-        typer.Exit: with 1 if a recording failed, with 130 after Ctrl-C.
+        typer.Exit: with 1 if a recording failed, with 130 after Ctrl-C, 143 after SIGTERM.
     """
     from ipmdae.commands import results
 
@@ -230,7 +231,7 @@ def carry_out(plan: Plan, settings: Settings, workers: int, as_json: bool) -> No
             show(outcome)
     except KeyboardInterrupt as interruption:
         complain("interrupted", "nothing is half-written; add --resume to go on")
-        raise typer.Exit(130) from interruption
+        raise typer.Exit(exit_code(interruption)) from interruption
     finally:
         order = {job.target: i for i, job in enumerate(plan.jobs)}
         outcomes.sort(key=lambda outcome: order[outcome.job.target])
@@ -246,18 +247,21 @@ def carry_out(plan: Plan, settings: Settings, workers: int, as_json: bool) -> No
 def pipe(recordings: list[Path], output: str | None, settings: Settings, overwrite: bool) -> None:
     """Clean one recording from stdin, or to stdout, as CSV."""
     import shutil
-    from tempfile import TemporaryDirectory
+    from tempfile import TemporaryDirectory, gettempdir
 
+    from ipmdae import temporaries
     from ipmdae.commands.job import Job, clean, files_of
-    from ipmdae.commands.planning import check_new
+    from ipmdae.commands.planning import check_new, check_place
 
     if len(recordings) > 1:
         raise ValueError("- stands for one recording: clean the others apart")
-    with TemporaryDirectory(prefix="ipmdae-") as folder:
+    temporaries.sweep(Path(gettempdir()))
+    with TemporaryDirectory(prefix=temporaries.marker()) as folder:
         source, target = recordings[0], Path(folder, "stdout.csv")
         to_stdout = output in (None, "-")
         if output is not None and not to_stdout:
             target = Path(output)
+            check_place(target)
             check_new(files_of(target), overwrite)
         if source == Path("-"):
             source = Path(folder, "stdin.csv")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Column, Table
 
+from ipmdae import console
 from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
-from ipmdae.console import complain, err, out, print_json, warnings_into
+from ipmdae.console import complain, err, out, plain, print_json, warnings_into
 from ipmdae.text import counted, visible
 
 if TYPE_CHECKING:
@@ -48,10 +49,11 @@ def info(
     described, failed = [], 0
     for file in files:
         try:
-            with err.status(f"reading {visible(file.name)}"):
+            with err.status(f"reading {plain(file.name)}"):
                 description = examine(file, options, method)
-        except (OSError, ValueError) as error:
-            complain("error", str(error))
+        except Exception as error:  # whatever is wrong with one file, the others are looked at
+            message = console.describe(error)
+            complain("error", message if file.name in message else f"{file}: {message}")
             failed += 1
             continue
         described.append(description)
@@ -324,10 +326,3 @@ def _signal_table(leads: list[dict[str, Any]]) -> Table:
         ]
         table.add_row(*map(plain, (lead["name"], lead["unit"], *cells)))
     return table
-
-
-def plain(text: str) -> str:
-    """Text of a file, with nothing in it that a table would take for markup."""
-    from rich.markup import escape
-
-    return escape(visible(" ".join(text.split())))

@@ -121,15 +121,23 @@ def _matches(pattern: str) -> Iterator[tuple[Path, Path]]:
             yield file, base
 
 
-def _walk(folder: Path, results: Path | None) -> Iterator[Path]:
-    """The files in a folder and those below it, in order, without hidden ones and results."""
+def _walk(
+    folder: Path, results: Path | None, above: frozenset[Path] = frozenset()
+) -> Iterator[Path]:
+    """The files in a folder and those below it, in order, without hidden ones and results.
+
+    A link to one of the folders ``above`` is not followed.
+    """
+    above |= {folder.resolve()}
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
         if not path.is_dir():
             yield path
-        elif results is None or path.resolve() != results.resolve():
-            yield from _walk(path, results)
+        elif path.resolve() not in above and not (
+            results is not None and path.resolve() == results.resolve()
+        ):
+            yield from _walk(path, results, above)
 
 
 def _recording(file: Path, base: Path) -> Input | None:

@@ -11,7 +11,7 @@ from typing import Any
 from ipmdae import formats, rivals
 from ipmdae.cleaning import denoise_file
 from ipmdae.commands.peaks import write_peaks
-from ipmdae.console import warnings_into
+from ipmdae.console import describe, warnings_into
 from ipmdae.engine import find_model, read_model
 from ipmdae.formats import SignalReader
 from ipmdae.formats.options import DEFAULTS, ReadOptions
@@ -150,7 +150,7 @@ def clean(
                 outcome.skipped = True
                 _describe(outcome, done)
     except Exception as error:  # whatever is wrong with one file, the others are cleaned
-        outcome.error = str(error) or type(error).__name__
+        outcome.error = describe(error)
     return outcome
 
 

@@ -63,6 +63,7 @@ def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
         FileExistsError: results are there, and shall be neither kept nor replaced.
         OSError: there are no recordings, or the folder of results cannot be one.
     """
+    check_place(wishes.output)
     inputs = find(texts, wishes.output)
     suffix = None if wishes.to is None else suffix_of(wishes.to)
     targets = _targets(inputs, wishes, suffix)
@@ -180,6 +181,14 @@ def _check_others(found: Sequence[Input], results: Sequence[Path], others: Seque
                 f"{file} is the name of a recording, or asked for twice: choose another"
             )
         taken.add(file.resolve())
+
+
+def check_place(path: Path) -> None:
+    """Raise where a path is a device or a pipe, beside which no results belong."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise FileExistsError(
+            f"{path} is no regular file: name a file or a folder, or - for CSV to stdout"
+        )
 
 
 def check_new(files: Sequence[Path], replace: bool) -> None:

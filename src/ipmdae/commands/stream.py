@@ -14,6 +14,7 @@ import typer
 
 from ipmdae.commands.interruption import CTRL_C
 from ipmdae.console import complain, err, strict, warnings_in_one_line
+from ipmdae.termination import Terminated, exit_code
 from ipmdae.text import counted
 
 if TYPE_CHECKING:
@@ -200,11 +201,12 @@ def run(streamer: Streamer, live: Live, sink: Sink, reporter: Reporter) -> None:
     """Clean what comes until it ends, or until Ctrl-C.
 
     Raises:
+        typer.Exit: with 143 after SIGTERM, when what had come is cleaned.
         ValueError: nothing that came could be read.
     """
     times: deque[str] = deque()
     samples, busy = 0, -time.process_time()
-    broken: ValueError | None = None
+    broken: Exception | None = None
     if live.header and sink is put:
         put_line(live.header)
     try:
@@ -213,8 +215,10 @@ def run(streamer: Streamer, live: Live, sink: Sink, reporter: Reporter) -> None:
                 times.extend(passed)
                 samples += len(values)
                 sink(streamer.feed(values) / live.scale, times)
-    except KeyboardInterrupt:  # how most live signals end; what has come is not lost
+    except KeyboardInterrupt as interrupted:  # how most live signals end; nothing is lost
         complain("interrupted", "what had come is cleaned")
+        if isinstance(interrupted, Terminated):
+            broken = typer.Exit(exit_code(interrupted))
     except ValueError as error:
         broken = error
     sink(streamer.flush() / live.scale, times)

@@ -27,6 +27,10 @@ BASE_URL = "https://physionet.org/files"
 CHECKSUMS = "SHA256SUMS.txt"
 # When so many files fail, the server or the network is at fault, and the rest would fail too.
 MOST_FAILURES = 8
+# Bytes of the list: of a hundred thousand files.
+LARGEST_LIST = 1 << 23
+# A database is given up when so many times its size has come: the server sends something else.
+MOST_SURPLUS = 2.0
 # Seconds after which a download that is to stop no longer waits for its connections.
 LONGEST_STOP = 2.0
 
@@ -163,7 +167,8 @@ def download(
 
     A file that is there but does not have the published checksum is replaced. Whatever stops a
     download, Ctrl-C included, leaves complete files and ``.part`` files; the next call goes on
-    from there. SHA256SUMS.txt comes last: where it is, the database was complete.
+    from there. SHA256SUMS.txt comes last: where it is, the database was complete. Several
+    processes may fetch the same database to the same folder.
 
     Args:
         names: of ``DATASETS``.
@@ -203,8 +208,9 @@ def _download_one(
     started = time.monotonic()
     address, folder = f"{base_url.rstrip('/')}/{dataset.url_path}", to / dataset.folder
     try:
-        published = client.fetch_bytes(f"{address}/{CHECKSUMS}")
+        published = client.fetch_bytes(f"{address}/{CHECKSUMS}", LARGEST_LIST)
         checksums = _checksums(published, address, dataset.part)
+        client.release_parts(folder)
         present = {name for name, sha256 in checksums.items() if is_whole(folder / name, sha256)}
         missing = {name: checksums[name] for name in sorted(checksums.keys() - present)}
         meter = _Meter(dataset, progress, sum((folder / name).stat().st_size for name in present))
@@ -215,6 +221,8 @@ def _download_one(
         raise DownloadError(f"{dataset.name}: {error}") from error
     except OSError as error:
         raise DownloadError(_disk_trouble(error, dataset, folder)) from error
+    finally:
+        client.release_parts(folder)
     return Summary(
         dataset=dataset,
         folder=folder,
@@ -304,13 +312,23 @@ class _Meter:
         self._dataset, self._progress = dataset, progress
         self._sizes: dict[str, int] = {}
         self._total = present
+        self._largest = present + MOST_SURPLUS * dataset.size
         self._lock = Lock()
 
     def report(self, name: str, size: int) -> None:
-        """Take note that ``size`` bytes of the file ``name`` are here."""
+        """Take note that ``size`` bytes of the file ``name`` are here.
+
+        Raises:
+            TransferError: they are more than the database can have.
+        """
         with self._lock:
             self._total += size - self._sizes.get(name, 0)
             self._sizes[name] = size
+            if self._total > self._largest:
+                raise TransferError(
+                    f"more than {self._largest / 1e6:.0f} MB have come of a database of about "
+                    f"{self._dataset.size / 1e6:.0f} MB; does the mirror hold another?"
+                )
             self._tell(max(self._total, self._dataset.size))
 
     def finish(self) -> int:

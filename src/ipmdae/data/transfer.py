@@ -1,14 +1,15 @@
 """One file over HTTP: resumed where it broke off, tried again, and refused unless it is whole.
 
-The file grows under ``<name>.part`` and takes its own name only when its SHA-256 is the published
-one. What an interruption leaves behind is therefore a ``.part`` file at most, and the next call
-goes on from its end.
+The file grows under a name that is the transfer's alone and takes its own only when its SHA-256 is
+the published one. What an interruption leaves behind is a ``<name>.part`` at most, and the next
+call goes on from its end; of several processes that fetch the same file, one takes it over.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -17,8 +18,10 @@ from threading import Event
 import requests
 from requests.adapters import HTTPAdapter
 
-from ipmdae.data.checksums import digest
+from ipmdae import temporaries
+from ipmdae.data.checksums import digest, is_whole
 
+PART = ".part"
 CHUNK = 1 << 14
 LONGEST_WAIT = 60.0
 
@@ -65,6 +68,7 @@ class Client:
     def __init__(self, retry: Retry, connections: int) -> None:
         self.retry = retry
         self._stop = Event()
+        self._marker = temporaries.marker()
         self._session = requests.Session()
         # A compressed body would make a byte range count compressed bytes.
         self._session.headers["Accept-Encoding"] = "identity"
@@ -82,18 +86,25 @@ class Client:
         """End every transfer at its next piece, and every wait now; they raise StoppedError."""
         self._stop.set()
 
-    def fetch_bytes(self, url: str) -> bytes:
-        """The content at ``url``, for a small file whose checksum is not known.
+    def fetch_bytes(self, url: str, limit: int) -> bytes:
+        """The content at ``url``, of at most ``limit`` bytes, for a file of unknown checksum.
 
         Raises:
-            TransferError: it cannot be had, or not in ``retry.attempts`` tries.
+            TransferError: it is larger, cannot be had, or not in ``retry.attempts`` tries.
             StoppedError: the client was stopped.
         """
         patience = _Patience(self.retry, self._stop)
         while True:
             try:
+                content = bytearray()
                 with self._get(url) as response:
-                    return b"".join(self._pieces(response))
+                    for piece in self._pieces(response):
+                        content += piece
+                        if len(content) > limit:
+                            raise TransferError(
+                                f"{url} is larger than {limit / 1e6:.0f} MB; is the base URL right?"
+                            )
+                return bytes(content)
             except _PassingError as failure:
                 patience.after(failure)
 
@@ -102,10 +113,12 @@ class Client:
     ) -> None:
         """Fetch ``url`` to ``target``, going on from ``<target>.part`` where that exists.
 
+        Whatever ends this early, :meth:`release_parts` then leaves what came for the next time.
+
         Args:
             sha256: the published digest, lower-case hexadecimal.
             report: called with the bytes of this file that are here so far; they become fewer
-                when a transfer has to start over.
+                when a transfer has to start over. What it raises ends the transfer.
 
         Raises:
             TransferError: the server has no such file, breaks off or answers with errors again
@@ -114,7 +127,12 @@ class Client:
             OSError: the disk is full, or the folder cannot be written to.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(target.name + ".part")
+        if is_whole(target, sha256):  # another process was quicker
+            report(_size(target))
+            return
+        part = target.with_name(target.name + self._marker + PART)
+        with suppress(FileNotFoundError):
+            os.replace(target.with_name(target.name + PART), part)
         patience, largest = _Patience(self.retry, self._stop), _size(part)
         while True:
             try:
@@ -131,6 +149,17 @@ class Client:
             except _PassingError as failure:
                 patience.after(failure, gained=_size(part) > largest)
                 largest = max(largest, _size(part))
+
+    def release_parts(self, folder: Path) -> None:
+        """Rename what this client, or a dead process, has of files in a folder to ``<name>.part``.
+
+        Whoever fetches one of them next goes on from there.
+        """
+        for path in list(folder.rglob(f"*{PART}")):
+            if self._marker in path.name or temporaries.is_stale(path.name):
+                with suppress(OSError):  # another process did it just now
+                    name = temporaries.without_marker(path.name)
+                    os.replace(path, path.with_name(name + PART))
 
     def _append(self, url: str, part: Path, report: Callable[[int], None]) -> None:
         """Add to ``part`` what it lacks; start over where the server does not send ranges."""

@@ -3,7 +3,8 @@
 The tensors are float32, with the names and shapes of
 :func:`ipmdae.engine.shapes.expected_shapes`. The file's metadata are texts: ``format``
 (``ipmdae-1``), ``name``, and as JSON objects ``architecture``, ``preprocessing`` and ``card``.
-Nothing in a file is executed, and a file that does not hold what it should is refused by name.
+Nothing in a file is executed, and a file that does not hold what it should is refused by name. So
+is one whose SHA-256 is not that of the card beside it (:mod:`ipmdae.cards`), where there is one.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ipmdae.architecture import Architecture
+from ipmdae.data.checksums import digest
 from ipmdae.engine.shapes import check_shapes, expected_shapes
 from ipmdae.files import replacing
 
 FORMAT = "ipmdae-1"
 SCALINGS = ("robust",)
+
+_LARGEST_CARD = 1 << 24  # bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +89,17 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged or holds no such model; the message begins with its name
-            and says which field or tensor is at fault.
+        ValueError: the file is damaged, holds no such model, or is not the one that the card beside
+            it states; the message begins with its name and says which field or tensor is at fault.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such model file")
+    if not _agrees_with_card(path):
+        raise ValueError(
+            f"{path}: its SHA-256 is not the one in its card {card_path(path).name}: one of them "
+            "was changed or belongs to another model; get both again, or remove a card that is old"
+        )
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -114,6 +123,8 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
 def write_model(path: str | os.PathLike[str], model: ModelFile) -> None:
     """Write a model file; an interruption leaves the old file or the new one.
 
+    A card beside it that states the SHA-256 of other weights goes with those.
+
     Raises:
         ValueError: :func:`read_model` would refuse the file.
     """
@@ -121,6 +132,27 @@ def write_model(path: str | os.PathLike[str], model: ModelFile) -> None:
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in model.tensors.items()}
     with replacing(path) as aside:
         aside.write_bytes(save(contiguous, metadata_of(model)))
+    if not _agrees_with_card(Path(path)):
+        card_path(Path(path)).unlink()
+
+
+def card_path(model: Path) -> Path:
+    """Where the card of a model file lies."""
+    return model.with_suffix(".json")
+
+
+def _agrees_with_card(model: Path) -> bool:
+    """Whether no card beside a model file states the SHA-256 of another."""
+    card = card_path(model)
+    if not card.is_file() or card.stat().st_size > _LARGEST_CARD:
+        return True
+    try:
+        content = json.loads(card.read_bytes())
+    except (ValueError, RecursionError):
+        return True
+    if not isinstance(content, dict) or "sha256" not in content:
+        return True
+    return bool(content["sha256"] == digest(model))
 
 
 def metadata_of(model: ModelFile) -> dict[str, str]:

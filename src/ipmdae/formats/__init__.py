@@ -3,21 +3,40 @@
 A format is a module with ``NAME``, ``SUFFIXES``, ``recognises(path)`` and ``read(path, ...)``; one
 that can be written has ``write(recording, path)`` too. ``open_reader(path)`` and
 ``open_writer(header, path)`` are for files larger than memory: a format without them is read and
-written whole. Readers raise :class:`FormatError` for a file that is there but broken. A format that
-applies reading options other than ``fs`` by itself names them in ``OPTIONS``; for the others
-:func:`~ipmdae.formats.options.overrule` does it.
+written whole. A file that is there but broken raises :class:`FormatError`, whatever a reader or a
+library below it raised. A format that applies reading options other than ``fs`` by itself names
+them in ``OPTIONS``; for the others :func:`~ipmdae.formats.options.overrule` does it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ipmdae.formats import clinical, delimited, dicom, edf, matlab, npz, parquet, wfdb
-from ipmdae.formats.blocks import SignalReader, SignalWriter, WholeReader, WholeWriter
-from ipmdae.formats.errors import FormatError
+from ipmdae.files import checked
+from ipmdae.formats import (
+    clinical,
+    delimited,
+    dicom,
+    edf,
+    hdf5,
+    matlab,
+    npz,
+    parquet,
+    read_back,
+    wfdb,
+)
+from ipmdae.formats.blocks import (
+    CheckedReader,
+    SignalReader,
+    SignalWriter,
+    WholeReader,
+    WholeWriter,
+)
+from ipmdae.formats.errors import FormatError, format_errors
 from ipmdae.formats.options import DEFAULTS, ReadOptions, overrule
 from ipmdae.recording import Header, Recording
 
@@ -74,7 +93,7 @@ class BlockWritable(Writable, Protocol):
         """Open ``path``; see :func:`ipmdae.formats.open_writer`."""
 
 
-FORMATS: tuple[Format, ...] = (wfdb, edf, dicom, parquet, npz, matlab, clinical, delimited)
+FORMATS: tuple[Format, ...] = (wfdb, edf, dicom, parquet, npz, matlab, hdf5, clinical, delimited)
 """In the order in which they are asked whether they recognise a file."""
 
 
@@ -102,13 +121,14 @@ def read(
     """
     path = Path(path).absolute()
     options = _with_rate(options, fs)
-    format = _format_of(path)
-    recording = format.read(path, annotations=annotations, options=options)
-    reader = WholeReader(recording)
-    overruled = overrule(path, reader, options, _heeded(format))
-    if overruled is reader:
-        return recording
-    return Recording.from_header(overruled.info, overruled.read(0, recording.samples))
+    with format_errors(path):
+        format = _format_of(path)
+        recording = format.read(path, annotations=annotations, options=options)
+        reader = WholeReader(recording)
+        overruled = overrule(path, reader, options, _heeded(format))
+        if overruled is reader:
+            return recording
+        return Recording.from_header(overruled.info, overruled.read(0, recording.samples))
 
 
 def open_reader(
@@ -129,16 +149,17 @@ def open_reader(
     """
     path = Path(path).absolute()
     options = _with_rate(options, fs)
-    format = _format_of(path)
-    if isinstance(format, BlockReadable):
-        reader = format.open_reader(path, options=options)
-    else:
-        reader = WholeReader(format.read(path, options=options))
-    try:
-        return overrule(path, reader, options, _heeded(format))
-    except BaseException:
-        reader.__exit__()
-        raise
+    with format_errors(path):
+        format = _format_of(path)
+        if not isinstance(format, BlockReadable):
+            recording = format.read(path, options=options)
+            return overrule(path, WholeReader(recording), options, _heeded(format))
+        reader = CheckedReader(path, format.open_reader(path, options=options))
+        try:
+            return overrule(path, reader, options, _heeded(format))
+        except BaseException:
+            reader.__exit__()
+            raise
 
 
 def write(recording: Recording, path: str | os.PathLike[str]) -> None:
@@ -151,7 +172,11 @@ def write(recording: Recording, path: str | os.PathLike[str]) -> None:
         OSError: the files cannot be written.
     """
     path = Path(path).absolute()
-    _writable(path).write(recording, path)
+    format = _writable(path)
+    header = recording.header
+    again = _reader_of(format, header, path.suffix)
+    with checked(lambda aside: read_back.check(header, path, aside, again)):
+        format.write(recording, path)
 
 
 def open_writer(header: Header, path: str | os.PathLike[str]) -> SignalWriter:
@@ -166,9 +191,12 @@ def open_writer(header: Header, path: str | os.PathLike[str]) -> SignalWriter:
     """
     path = Path(path).absolute()
     format = _writable(path)
-    if isinstance(format, BlockWritable):
-        return format.open_writer(header, path)
-    return WholeWriter(header, path, format.write)
+    writer = (
+        format.open_writer(header, path)
+        if isinstance(format, BlockWritable)
+        else WholeWriter(header, path, format.write)
+    )
+    return read_back.ReadBackWriter(writer, header, path, _reader_of(format, header, path.suffix))
 
 
 def _with_rate(options: ReadOptions, fs: float | None) -> ReadOptions:
@@ -201,6 +229,18 @@ def _writable(path: Path) -> Writable:
         others = ", ".join(f.NAME for f in FORMATS if isinstance(f, Writable))
         raise FormatError(path, f"{format.NAME} is for reading only; what can be written: {others}")
     return format
+
+
+def _reader_of(format: Format, header: Header, suffix: str) -> Callable[[Path], SignalReader]:
+    """What opens a file that was written in a format; an array has no rate of its own."""
+    options = ReadOptions(fs=header.fs) if suffix.lower() == ".npy" else DEFAULTS
+
+    def open(path: Path) -> SignalReader:
+        if isinstance(format, BlockReadable):
+            return format.open_reader(path, options=options)
+        return WholeReader(format.read(path, options=options))
+
+    return open
 
 
 def _by_suffix(path: Path) -> Format | None:

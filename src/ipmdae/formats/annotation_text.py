@@ -19,7 +19,7 @@ ANNOTATOR = "events"
 
 _SYMBOL = r"[NLRaVFJASEj/Q~|sT*D=pB^t+u?!\[\]en@xf()r]|\[\d{1,2}\]"
 _LINE = re.compile(
-    rf'(?:(\w{{1,20}})/)?({_SYMBOL}|(?<=/)")(?:: (.*?))?(?: \{{(-?\d+),(-?\d+),(-?\d+)\}})?',
+    rf'(?:([\w.-]{{1,30}})/)?({_SYMBOL}|(?<=/)")(?:: (.*?))?(?: \{{(-?\d+),(-?\d+),(-?\d+)\}})?',
     re.DOTALL,
 )
 
@@ -27,13 +27,23 @@ Event = tuple[int, str]
 """Sample and text of a mark."""
 
 
-def to_events(annotations: Mapping[str, Annotations]) -> list[Event]:
-    """All marks as texts, in order of time."""
+def to_events(
+    annotations: Mapping[str, Annotations], reserved: tuple[str, ...] = ()
+) -> list[Event]:
+    """All marks as texts, in order of time.
+
+    Args:
+        annotations: by annotator.
+        reserved: beginnings of texts that mean something else to the format.
+
+    Raises:
+        ValueError: the name of an annotator, or a number, has no place in such a text.
+    """
     events = []
     for annotator, marks in annotations.items():
         for i in range(len(marks)):
             numbers = (int(marks.subtype[i]), int(marks.channel[i]), int(marks.number[i]))
-            text = _text(annotator, marks.symbol[i], marks.note[i], numbers)
+            text = _text(annotator, marks.symbol[i], marks.note[i], numbers, reserved)
             events.append((int(marks.sample[i]), text))
     return sorted(events, key=lambda event: event[0])
 
@@ -57,16 +67,32 @@ def from_events(events: Iterable[Event]) -> dict[str, Annotations]:
     }
 
 
-def _text(annotator: str, symbol: str, note: str, numbers: tuple[int, int, int]) -> str:
-    own = re.sub(r"\W", "_", annotator)[:20]
-    if symbol == '"' and own == ANNOTATOR and not any(numbers):
-        return note
-    prefix = "" if own == ANNOTATOR and symbol != '"' else f"{own}/"
+def _text(
+    annotator: str,
+    symbol: str,
+    note: str,
+    numbers: tuple[int, int, int],
+    reserved: tuple[str, ...],
+) -> str:
+    """The shortest text of a mark that is read as this mark."""
     if not re.fullmatch(f'{_SYMBOL}|"', symbol):
         symbol, note = '"', f"{symbol} {note}".strip()
-        prefix = f"{own}/"
-    suffix = " {{{},{},{}}}".format(*numbers) if any(numbers) else ""
-    return f"{prefix}{symbol}{': ' if note else ''}{note}{suffix}"
+    body = f"{symbol}{': ' if note else ''}{note}"
+    suffix = " {{{},{},{}}}".format(*numbers)
+    for text in (
+        *(note, body, f"{annotator}/{body}"),
+        *(f"{body}{suffix}", f"{annotator}/{body}{suffix}"),
+    ):
+        if (
+            text
+            and not text.startswith(reserved)
+            and _parts(text) == (*(annotator, symbol, note, numbers),)
+        ):
+            return text
+    raise ValueError(
+        f"the annotation {body!r} of {annotator!r} cannot be written as text: annotators have up "
+        "to 30 letters, digits, _, . or -, and numbers less than 32 bits"
+    )
 
 
 def _parts(text: str) -> tuple[str, str, str, tuple[int, int, int]]:

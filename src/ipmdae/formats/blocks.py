@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats.errors import FormatError
+from ipmdae.formats.errors import FormatError, format_errors
 from ipmdae.recording import Header, Recording
 
 
@@ -59,6 +59,31 @@ class WholeReader(SignalReader):
     def read(self, first: int, stop: int) -> NDArray[np.float64]:
         """See :meth:`SignalReader.read`."""
         return self._signal[first:stop]
+
+
+class CheckedReader(SignalReader):
+    """A reader of which every error is a :class:`FormatError`."""
+
+    def __init__(self, path: Path, reader: SignalReader) -> None:
+        self.info = reader.info
+        self._path = path
+        self._reader: SignalReader | None = reader
+
+    def read(self, first: int, stop: int) -> NDArray[np.float64]:
+        """See :meth:`SignalReader.read`.
+
+        Raises:
+            ValueError: the reader is closed.
+        """
+        if self._reader is None:
+            raise ValueError(f"the reader of {self._path} is closed")
+        with format_errors(self._path):
+            return self._reader.read(first, stop)
+
+    def __exit__(self, *error: object) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.__exit__(*error)
 
 
 class WholeWriter(SignalWriter):

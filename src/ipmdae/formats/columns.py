@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from ipmdae.recording import millivolts
+from ipmdae.text import unique
+
+__all__ = ["Column", "column", "heading", "unique"]
 
 _TIME_NAMES = (
     "time timestamp timestamps t seconds sec secs date datetime elapsed elapsedtime ms us ns "
@@ -18,7 +20,7 @@ _SECONDS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "m
 _SECONDS |= {"msec": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6, "microseconds": 1e-6}
 _SECONDS |= {"ns": 1e-9, "nanoseconds": 1e-9, "min": 60.0, "minutes": 60.0, "h": 3600.0}
 
-_WITH_UNIT = re.compile(r"\s*(.*?)\s*[\[(]\s*([^\])]*?)\s*[\])]\s*")
+_WITH_UNIT = re.compile(r"\s*(.*?)\s*(?:\(([^()]*)\)|\[([^\[\]]*)\])\s*")
 _SINCE = re.compile(r"(\w+) since (\d{4}-\d\d-\d\d[T ][\d:.]+)")
 
 
@@ -47,11 +49,13 @@ def column(heading: str, unit: str = "") -> Column:
         heading: the text at the head of the column.
         unit: from a row of units, if there is one.
     """
-    heading, unit = heading.strip().strip("'\""), unit.strip().strip("'\"")
+    heading, unit = heading.strip(), unit.strip().strip("'\"")
     name = heading
     found = _WITH_UNIT.fullmatch(heading)
     if found:
-        name, unit = found[1], found[2]
+        name, unit = found[1], (found[2] or found[3] or "").strip()
+    if millivolts(unit):
+        return Column(name, unit, "lead")
     words = re.sub(r"[\s_-]+", " ", name.lower()).strip()
     stem, _, tail = words.rpartition(" ")
     since = _SINCE.fullmatch(unit)
@@ -72,19 +76,6 @@ def column(heading: str, unit: str = "") -> Column:
 def heading(name: str, unit: str) -> str:
     """The inverse of :func:`column` for a lead."""
     return f"{name} ({unit})" if unit else name
-
-
-def unique(names: Sequence[str]) -> list[str]:
-    """Names of leads, each once: empty ones get a number, repeated ones a suffix."""
-    result: list[str] = []
-    for i, name in enumerate(names):
-        base = own = name or f"lead {i + 1}"
-        count = 1
-        while own in result:
-            count += 1
-            own = f"{base} {count}"
-        result.append(own)
-    return result
 
 
 def _date(text: str) -> datetime | None:

@@ -125,7 +125,7 @@ class DelimitedReader(SignalReader):
         self._start = self._start or stamps.start
         rate = timeline.rate()
         self._places, self._samples = timeline.places(rate)
-        check_samples(self._path, self._samples, len(self._leads))
+        check_samples(self._path, self._samples, len(self._leads), held=rows)
         return rate
 
     def _header(self, rate: float) -> Header:
@@ -270,7 +270,7 @@ def _parts(
 
 def _counts(cells: list[str], layout: Layout) -> bool:
     """Whether a column without a heading counts up evenly, as times and sample numbers do."""
-    if len(cells) < 3 or any(cell.lower() in ("", "nan") for cell in cells):
+    if len(cells) < 3 or any(cell.lower() in layouts.EMPTY for cell in cells):
         return False
     steps = np.diff([_value(cell, layout) for cell in cells])
     return bool(steps.min() > 0 and steps.max() < 3 * steps.min())

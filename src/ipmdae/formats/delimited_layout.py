@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import re
 import zlib
@@ -17,7 +18,7 @@ HEAD = 1 << 16
 """Bytes of a file that are looked at."""
 
 _SEPARATORS = (";", "\t", ",", "|", r"\s+")
-_EMPTY = {"", "nan", "na", "n/a", "null", "none", "-", "nil"}
+EMPTY = {"", "nan", "na", "n/a", "null", "none", "-", "nil"}
 _CLOCK = re.compile(r"\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*)?)\]?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)?")
 
@@ -120,13 +121,23 @@ def sniff(path: Path) -> Layout:
 
 def split(text: str, separator: str) -> list[str]:
     """The cells of a row, without quotes and blanks around them."""
-    parts = text.split() if separator == r"\s+" else text.split(separator)
-    return [part.strip().strip("'\"").strip() for part in parts]
+    if separator == r"\s+":
+        parts = text.split()
+    elif text.count('"') % 2 == 0 and '"' in text:
+        parts = next(csv.reader([text], delimiter=separator, skipinitialspace=True))
+    else:
+        parts = text.split(separator)
+    return [_unquoted(part.strip()).strip() for part in parts]
+
+
+def _unquoted(text: str) -> str:
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if quoted else text
 
 
 def is_number(cell: str, decimal: str) -> bool:
     """Whether a cell is a number or says that there is none."""
-    if cell.lower() in _EMPTY:
+    if cell.lower() in EMPTY:
         return True
     try:
         float(cell.replace(decimal, ".") if "." not in cell or decimal == "." else "?")

@@ -51,7 +51,7 @@ class DelimitedWriter(SignalWriter):
         self._format = mark.join(f"%.{n}f" for n in decimals) + "\n"
         since = f"seconds since {header.start.isoformat()}" if header.start else "s"
         names = [
-            heading(_plain(name, mark), _plain(unit, mark))
+            _cell(heading(name, unit), mark)
             for name, unit in zip(header.leads, header.units, strict=True)
         ]
         self._first = mark.join([f"time ({since})", *names]) + "\n"
@@ -85,9 +85,10 @@ class DelimitedWriter(SignalWriter):
         self._stack.__exit__(kind, *others)  # type: ignore[arg-type]
 
 
-def _plain(text: str, mark: str) -> str:
-    """Text that cannot be taken for anything but one heading."""
-    return " ".join(text.replace(mark, " ").replace('"', "'").split())
+def _cell(text: str, mark: str) -> str:
+    """A heading, in quotes where it would be taken for something else."""
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"' if mark in text or '"' in text else text
 
 
 def _decimals(how: Resolution | None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,23 @@ def from_json(text: str | bytes) -> dict[str, Any]:
         }
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as e:
         raise ValueError(f"the description of the recording is malformed ({e})") from e
+
+
+def as_comments(header: Header, held: Mapping[str, str]) -> list[str]:
+    """The comments of a recording, and a line for each metadatum without another place.
+
+    Args:
+        header: of the recording.
+        held: the metadata that the format gives back from elsewhere.
+    """
+    others = [f"{key}: {value}" for key, value in header.metadata.items() if held.get(key) != value]
+    return [*header.comments, *(line for line in others if line not in header.comments)]
+
+
+def metadata_in(comments: Iterable[str], names: Container[str]) -> dict[str, str]:
+    """The metadata of some names among comments, as :func:`as_comments` writes them."""
+    parts = (comment.partition(": ") for comment in comments)
+    return {key: value for key, _, value in parts if key in names and value}
 
 
 def warn_lost(path: Path, header: Header, format: str, *, lost: Mapping[str, object]) -> None:

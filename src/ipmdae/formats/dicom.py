@@ -6,6 +6,7 @@ Standard: DICOM PS3.3 C.10.9 (Waveform Module), PS3.3 A.34 (the kinds of ECG obj
 from __future__ import annotations
 
 import dataclasses
+import io
 import warnings
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -15,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats import annotation_text, fields
+from ipmdae.formats import annotation_text
 from ipmdae.formats.columns import unique
-from ipmdae.formats.dicom_leads import NAMES
+from ipmdae.formats.dicom_identity import metadata_of
+from ipmdae.formats.dicom_leads import name_of
 from ipmdae.formats.dicom_writer import write
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.lead_names import assume_units
@@ -33,19 +35,6 @@ SUFFIXES: tuple[str, ...] = (".dcm", ".dicom")
 
 _TYPES = {(8, "SB"): "<i1", (8, "UB"): "<u1", (16, "SS"): "<i2", (16, "US"): "<u2"}
 _TYPES |= {(32, "SL"): "<i4", (32, "UL"): "<u4"}
-
-_TEXTS = {
-    fields.PATIENT_ID: "PatientID",
-    fields.PATIENT_NAME: "PatientName",
-    fields.SEX: "PatientSex",
-    fields.AGE: "PatientAge",
-    fields.PATIENT_NOTE: "PatientComments",
-    fields.STUDY_ID: "StudyID",
-    fields.STUDY_UID: "StudyInstanceUID",
-    fields.TECHNICIAN: "OperatorsName",
-    fields.DEVICE: "ManufacturerModelName",
-    fields.RECORDING_NOTE: "StudyDescription",
-}
 
 
 def recognises(path: Path) -> bool:
@@ -77,23 +66,29 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         # pydicom tells of each unusual value; what matters is checked here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            syntax = pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID", "")
-            if syntax == pydicom.uid.DeflatedExplicitVRLittleEndian:
-                raise FormatError(path, "is deflated DICOM; expand it first (dcmconv +te)")
-            dataset: Any = pydicom.dcmread(path)
-            recording, left_out = _recording(path, dataset, annotations)
+            # In memory, so that no more is asked for than there is.
+            content = path.read_bytes()
+            deflated = pydicom.uid.DeflatedExplicitVRLittleEndian
+            if deflated.encode() in content:
+                meta = pydicom.filereader.read_file_meta_info(path)
+                if meta.get("TransferSyntaxUID", "") == deflated:
+                    raise FormatError(path, "is deflated DICOM; expand it first (dcmconv +te)")
+            dataset: Any = pydicom.dcmread(io.BytesIO(content))
+            recording, units, left_out = _recording(path, dataset, annotations)
     except (FormatError, PermissionError):
         raise
     except Exception as error:
         raise FormatError(path, f"the DICOM file is broken ({reason(error)})") from error
     if left_out:
         warnings.warn(f"{path}: left out: {', '.join(left_out)}", stacklevel=3)
-    units = assume_units(path, recording.leads, recording.units)
+    units = assume_units(path, recording.leads, units)
     return dataclasses.replace(recording, units=tuple(units))
 
 
-def _recording(path: Path, dataset: Any, annotations: bool) -> tuple[Recording, list[str]]:
-    """The recording, and the names of the groups that are left out."""
+def _recording(
+    path: Path, dataset: Any, annotations: bool
+) -> tuple[Recording, list[str], list[str]]:
+    """The recording, the units as they are stated, and the names of the groups left out."""
     groups = list(dataset.get("WaveformSequence", []))
     if not groups:
         raise FormatError(path, "is a DICOM file without a waveform")
@@ -123,13 +118,14 @@ def _recording(path: Path, dataset: Any, annotations: bool) -> tuple[Recording, 
         start=_start(dataset, group),
         annotations=annotation_text.from_events(events) if annotations else {},
         comments=comments,
-        metadata=_metadata(dataset) | measured,
+        metadata=metadata_of(dataset) | measured,
     )
-    return recording, [
+    left_out = [
         f"waveform group {i + 1} {g.get('MultiplexGroupLabel', '')}".strip()
         for i, g in enumerate(groups)
         if i != chosen
     ]
+    return recording, units, left_out
 
 
 def _digital(path: Path, group: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -164,15 +160,16 @@ def _scale(channel: Any, bits: int) -> tuple[str, Resolution, float]:
 
 
 def _name(channel: Any) -> str:
+    label = str(channel.get("ChannelLabel", "")).strip()
     source = channel.get("ChannelSourceSequence", None)
-    if source:
-        code = str(source[0].get("CodeValue", ""))
-        meaning = str(source[0].get("CodeMeaning", ""))
-        known = NAMES.get(code.removeprefix("5.6.3-9-").removeprefix("2:"))
-        if known and source[0].get("CodingSchemeDesignator", "") in ("MDC", "SCPECG"):
-            return known
-        return meaning.removeprefix("Lead ").strip() or str(channel.get("ChannelLabel", ""))
-    return str(channel.get("ChannelLabel", ""))
+    if not source:
+        return label
+    return name_of(
+        str(source[0].get("CodeValue", "")),
+        str(source[0].get("CodingSchemeDesignator", "")),
+        str(source[0].get("CodeMeaning", "")),
+        label,
+    )
 
 
 def _start(dataset: Any, group: Any) -> datetime | None:
@@ -186,16 +183,6 @@ def _start(dataset: Any, group: Any) -> datetime | None:
             continue
         return start + timedelta(milliseconds=float(group.get("MultiplexGroupTimeOffset", 0) or 0))
     return None
-
-
-def _metadata(dataset: Any) -> dict[str, str]:
-    known = {name: str(dataset.get(element, "") or "") for name, element in _TEXTS.items()}
-    birth = str(dataset.get("PatientBirthDate", "") or "")
-    if len(birth) == 8 and birth.isdigit():
-        birth = f"{birth[:4]}-{birth[4:6]}-{birth[6:]}"
-    known[fields.BIRTH_DATE] = birth
-    known[fields.PATIENT_NAME] = known[fields.PATIENT_NAME].replace("^", " ").strip()
-    return {name: " ".join(value.split()) for name, value in known.items() if value.strip()}
 
 
 def _annotations(

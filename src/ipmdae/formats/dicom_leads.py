@@ -34,6 +34,9 @@ NAMES = {
 }
 """Names of leads by number."""
 
+OWN = "99IPMDAE"
+"""The coding scheme of leads that have no standard code; their meaning is their name."""
+
 STANDARD = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
 _CODES = {name.lower(): code for code, name in NAMES.items()}
@@ -43,14 +46,26 @@ def code(name: str) -> tuple[str, str, str]:
     """Value, scheme and meaning of the code of a lead; one of our own where there is no standard.
 
     Args:
-        name: of the lead, in any case, with or without ``Lead``.
+        name: of the lead, in any case, with or without ``ECG``.
     """
-    plain = name.strip()
-    number = _CODES.get(plain.lower().removeprefix("lead ").removeprefix("ecg "))
+    number = _CODES.get(name.lower().removeprefix("ecg "))
     if number is None:
-        value = "".join(c for c in plain if c.isalnum())[:16] or "LEAD"
-        return value, "99IPMDAE", plain[:64] or "lead"
-    return f"2:{number}", "MDC", f"Lead {NAMES[number]}"
+        value = "".join(c for c in name if c.isascii() and c.isalnum())[:16] or "LEAD"
+        return value, OWN, name
+    standard = name.lower() == NAMES[number].lower()
+    return f"2:{number}", "MDC", f"Lead {NAMES[number]}" if standard else name
+
+
+def name_of(value: str, scheme: str, meaning: str, label: str) -> str:
+    """The name of a lead by its code and its label, the inverse of :func:`code`."""
+    known = NAMES.get(value.removeprefix("5.6.3-9-").removeprefix("2:"))
+    if known and scheme in ("MDC", "SCPECG"):
+        if code(meaning)[0] == f"2:{_CODES[known.lower()]}":
+            return meaning
+        return label if label.lower() == known.lower() else known
+    if scheme == OWN:
+        return meaning
+    return meaning.removeprefix("Lead ").strip() or label
 
 
 def is_twelve_lead(names: tuple[str, ...]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,22 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.files import replacing
-from ipmdae.formats import annotation_text, description, fields
-from ipmdae.formats.dicom_leads import code, is_twelve_lead
+from ipmdae.formats import annotation_text, description
+from ipmdae.formats.dicom_identity import describe, metadata_of
+from ipmdae.formats.dicom_leads import OWN, code, is_twelve_lead
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.optional import needs
 from ipmdae.recording import Recording, Resolution, millivolts
 
-_KEPT = {
-    fields.PATIENT_ID: "PatientID",
-    fields.AGE: "PatientAge",
-    fields.PATIENT_NOTE: "PatientComments",
-    fields.STUDY_ID: "StudyID",
-    fields.TECHNICIAN: "OperatorsName",
-    fields.DEVICE: "ManufacturerModelName",
-    fields.RECORDING_NOTE: "StudyDescription",
-}
-_LENGTHS = {"PatientID": 64, "PatientAge": 4, "StudyID": 16, "PatientComments": 10240}
+_LONGEST = 1024
+"""Characters that the text of an annotation may have."""
 
 _MAX_TWELVE = 16384
 """Samples a channel that a 12-lead object may have."""
@@ -63,7 +57,7 @@ def write(recording: Recording, path: Path) -> None:
         warnings.simplefilter("ignore")
         _describe(dataset, recording)
         dataset.WaveformSequence = [_group(recording, channels, digital, bits)]
-        marks = _marks(recording)
+        marks = _marks(path, recording, metadata_of(dataset))
         if marks:
             dataset.WaveformAnnotationSequence = marks
         with replacing(path) as aside:
@@ -140,17 +134,9 @@ def _kind(path: Path, recording: Recording, bits: int) -> Any:
 
 def _describe(dataset: Any, recording: Recording) -> None:
     """Patient, study, series, equipment and time."""
-    from pydicom.uid import UID, generate_uid
+    from pydicom.uid import generate_uid
 
-    known = recording.metadata
-    for name, element in _KEPT.items():
-        setattr(dataset, element, known.get(name, "")[: _LENGTHS.get(element, 64)])
-    dataset.PatientName = known.get(fields.PATIENT_NAME, "")[:64]
-    sex = known.get(fields.SEX, "")
-    dataset.PatientSex = sex if sex in ("M", "F", "O") else ""
-    dataset.PatientBirthDate = known.get(fields.BIRTH_DATE, "").replace("-", "")[:8]
-    study = UID(known.get(fields.STUDY_UID, ""))
-    dataset.StudyInstanceUID = study if study and study.is_valid else generate_uid(prefix=None)
+    describe(dataset, recording.metadata)
     dataset.SeriesInstanceUID = generate_uid(prefix=None)
     dataset.Modality = "ECG"
     dataset.Manufacturer = ""
@@ -189,31 +175,38 @@ def _group(recording: Recording, channels: list[Any], digital: NDArray[np.int64]
     return group
 
 
-def _marks(recording: Recording) -> list[Any]:
+def _marks(path: Path, recording: Recording, held: Mapping[str, str]) -> list[Any]:
+    """Annotations, comments, and metadata other than those that are held elsewhere."""
+    comments = [("", part) for text in recording.comments for part in _parts(text)]
+    others = [item for item in recording.metadata.items() if held.get(item[0]) != item[1]]
+    marks = [_mark(path, text, name=name) for name, text in (*comments, *others)]
+    try:
+        events = annotation_text.to_events(recording.annotations)
+    except ValueError as error:
+        raise FormatError(path, str(error)) from error
+    return marks + [_mark(path, text, sample=sample) for sample, text in events if sample >= 0]
+
+
+def _parts(text: str) -> list[str]:
+    return [text[i : i + _LONGEST] for i in range(0, len(text), _LONGEST)]
+
+
+def _mark(path: Path, text: str, *, name: str = "", sample: int | None = None) -> Any:
+    """A text about the recording, with what it tells, or at a sample."""
     from pydicom import Dataset
 
-    marks: list[Any] = []
-    own = {*_KEPT, fields.PATIENT_NAME, fields.SEX, fields.BIRTH_DATE, fields.STUDY_UID}
-    others = [(key, value) for key, value in recording.metadata.items() if key not in own]
-    for name, text in [*(("", comment) for comment in recording.comments), *others]:
-        mark: Any = Dataset()
-        if name:
-            mark.ConceptNameCodeSequence = [_code("NOTE", "99IPMDAE", name)]
-        mark.UnformattedTextValue = text[:1024]
-        mark.ReferencedWaveformChannels = [1, 0]
-        mark.AnnotationGroupNumber = 1
-        marks.append(mark)
-    for sample, text in annotation_text.to_events(recording.annotations):
-        if sample < 0:
-            continue
-        mark = Dataset()
-        mark.UnformattedTextValue = text[:1024]
-        mark.ReferencedWaveformChannels = [1, 0]
+    if len(text) > _LONGEST:
+        raise FormatError(path, f"DICOM holds texts of {_LONGEST} characters, not {text[:40]!r}...")
+    mark: Any = Dataset()
+    if name:
+        mark.ConceptNameCodeSequence = [_code("NOTE", OWN, name)]
+    mark.UnformattedTextValue = text
+    mark.ReferencedWaveformChannels = [1, 0]
+    if sample is not None:
         mark.TemporalRangeType = "POINT"
         mark.ReferencedSamplePositions = sample + 1
-        mark.AnnotationGroupNumber = 2
-        marks.append(mark)
-    return marks
+    mark.AnnotationGroupNumber = 1 if sample is None else 2
+    return mark
 
 
 def _code(value: str, scheme: str, meaning: str) -> Any:

@@ -16,9 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats import annotation_text, edf_writer
+from ipmdae.formats import annotation_text, edf_labels, edf_writer, fields
 from ipmdae.formats.blocks import SignalReader, SignalWriter
+from ipmdae.formats.description import metadata_in
 from ipmdae.formats.edf_file import COMMENT, ENDS, MAGIC, MISSING, Channel, EdfFile
+from ipmdae.formats.edf_labels import leads_by_rule
+from ipmdae.formats.edf_tal import Event
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.lead_names import is_ecg
 from ipmdae.formats.limits import check_samples
@@ -95,9 +98,9 @@ class EdfReader(SignalReader):
     def __init__(self, path: Path, *, annotations: bool = True) -> None:
         """Read header and annotations; see :func:`open_reader`."""
         self._file = file = EdfFile(path)
-        self._channels, others = _parted(file)
+        self._channels, others, comments = _parted(file)
         # Without annotations, missing samples would look like samples.
-        marks, comments, self._missing, end = _events(file, self._channels[0].fs)
+        marks, self._missing, end = _events(file, self._channels[0].fs)
         samples = file.samples(self._channels[0])
         last = samples - self._channels[0].count
         self._samples = end if end is not None and last < end <= samples else samples
@@ -120,7 +123,7 @@ class EdfReader(SignalReader):
                 annotations=marks if annotations else {},
                 resolution=tuple(c.resolution for c in self._channels),
                 comments=comments,
-                metadata=file.metadata,
+                metadata=file.metadata | metadata_in(comments, fields.ALL),
                 passengers=tuple(self._passenger(channel, cut) for channel in others),
             )
         except ValueError as error:
@@ -163,37 +166,37 @@ class EdfReader(SignalReader):
         )
 
 
-def _parted(file: EdfFile) -> tuple[tuple[Channel, ...], list[Channel]]:
-    """The signals that make the recording, and those that ride along."""
+def _parted(file: EdfFile) -> tuple[tuple[Channel, ...], list[Channel], tuple[str, ...]]:
+    """The signals that make the recording, those that ride along, and the comments."""
     usable = [channel for channel in file.channels if channel.count]
     if not usable or not file.records:
         raise FormatError(file.path, "holds no samples")
-    voltages = [c for c in usable if c.resolution and millivolts(c.unit)]
-    named = [c for c in voltages if is_ecg(c.label)]
-    chosen = named or voltages or usable
-    fs = max(channel.fs for channel in chosen)
-    leads = tuple(
-        channel
-        for channel in usable
-        if channel.fs == fs and (channel in chosen or channel not in voltages)
-    )
-    slower = ", ".join(f"{c.label} ({c.fs:g} Hz)" for c in chosen if c.fs != fs)
-    if slower:
+    texts = [e.text.removeprefix(COMMENT) for e in file.events if _is_comment(e)]
+    usable, listed, comments = edf_labels.restored(usable, texts)
+    # A unit without a scale is none.
+    known = [c if c.resolution else dataclasses.replace(c, unit="") for c in usable]
+    chosen = leads_by_rule(known) if listed is None else listed
+    leads = tuple(usable[i] for i in chosen)
+    named = [c for c in known if millivolts(c.unit) and is_ecg(c.label)]
+    slower = ", ".join(f"{c.label} ({c.fs:g} Hz)" for c in named if c.fs != leads[0].fs)
+    if slower and listed is None:
         warnings.warn(
-            f"{file.path}: leads are read at {fs:g} Hz; carried along as they are: {slower}",
+            f"{file.path}: leads are read at {leads[0].fs:g} Hz; carried along as they are: "
+            f"{slower}",
             stacklevel=5,
         )
-    return leads, [c for c in file.channels if c.count and c not in leads]
+    return leads, [c for c in usable if c not in leads], tuple(comments)
+
+
+def _is_comment(event: Event) -> bool:
+    return event.onset == 0 and event.text.startswith(COMMENT)
 
 
 def _events(
     file: EdfFile, fs: float
-) -> tuple[
-    dict[str, Annotations], tuple[str, ...], dict[int, list[tuple[float, float]]], int | None
-]:
-    """Marks; comments; what is missing of each signal, in s; where the recording ends, if said."""
+) -> tuple[dict[str, Annotations], dict[int, list[tuple[float, float]]], int | None]:
+    """Marks; what is missing of each signal, in s; where the recording ends, if said."""
     marks: list[tuple[int, str]] = []
-    comments: list[str] = []
     missing: dict[int, list[tuple[float, float]]] = {}
     end = None
     for event in file.events:
@@ -202,14 +205,12 @@ def _events(
         if gap and length is not None:
             place = int(gap[1]) - 1
             missing.setdefault(place, []).append((event.onset, event.onset + length))
-        elif event.text.startswith(COMMENT) and event.onset == 0:
-            comments.append(event.text.removeprefix(COMMENT))
         elif event.text == ENDS:
             end = round(event.onset * fs)
-        elif abs(event.onset * fs) < 2**62:
+        elif not _is_comment(event) and abs(event.onset * fs) < 2**62:
             note = event.text if length is None else f"{event.text} [{length:g} s]"
             marks.append((round(event.onset * fs), note))
-    return annotation_text.from_events(marks), tuple(comments), missing, end
+    return annotation_text.from_events(marks), missing, end
 
 
 def _kept(passenger: Passenger) -> Passenger:

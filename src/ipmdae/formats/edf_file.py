@@ -95,6 +95,8 @@ class EdfFile:
 
         with self.path.open("rb") as file:
             raw = file.read(256)
+            if not raw:
+                raise FormatError(self.path, "is empty")
             self.bits = MAGIC[raw[:8]]
             count = int(raw[252:256])
             raw += file.read(256 * count)

@@ -11,6 +11,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from ipmdae.text import visible
+
 _TIME = re.compile(rb"([+-]\d{1,15}(?:\.\d*)?)(?:\x15(\d{1,15}(?:\.\d*)?)?)?")
 
 
@@ -50,9 +52,9 @@ def encode(event: Event) -> bytes:
     duration = "" if event.duration is None else f"\x15{seconds(event.duration)}"
     sign = "-" if event.onset < 0 else "+"
     # The control characters that delimit lists cannot be part of a text.
-    text = re.sub("[\0\x14\x15]", " ", event.text)
+    text = re.sub("[\0\x14\x15\ud800-\udfff]", lambda found: visible(found[0]), event.text)
     head = f"{sign}{seconds(abs(event.onset))}{duration}\x14"
-    return head.encode() + text.encode("utf-8", "replace") + b"\x14\0"
+    return head.encode() + text.encode() + b"\x14\0"
 
 
 def seconds(value: float) -> str:

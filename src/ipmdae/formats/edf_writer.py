@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.files import replacing
-from ipmdae.formats import annotation_text, edf_tal, fields
+from ipmdae.formats import (
+    annotation_text,
+    description,
+    edf_identity,
+    edf_labels,
+    edf_tal,
+    fields,
+)
 from ipmdae.formats.edf_file import COMMENT, DURATION, ENDS, MISSING
 from ipmdae.formats.edf_layout import Layout, plan
 from ipmdae.formats.edf_range import EdfResolution, choose, eight
+from ipmdae.formats.edf_text import plain
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.spool import Read
 from ipmdae.recording import Header, Resolution, millivolts
@@ -25,10 +30,14 @@ from ipmdae.recording import Header, Resolution, millivolts
 _BLOCK = 1 << 18
 """Samples of a signal that are in work at once."""
 
-_MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
+_MOST_SIGNALS = 9998
+"""Signals that a header can count, besides the annotations."""
 
-_PATIENT = (fields.PATIENT_ID, fields.SEX, fields.BIRTH_DATE, fields.PATIENT_NAME)
-_STUDY = (fields.STUDY_ID, fields.TECHNICIAN, fields.DEVICE)
+_LONGEST_TEXT = 30_000
+"""Bytes of an annotation, which lies in a data record of up to 61440."""
+
+_LONGEST_LIST = 512
+"""Bytes of annotations up to which a record is never full."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,7 @@ class _Signal:
     unit: str
     fs: float
     samples: int
+    lead: bool
     had: Resolution | None
     read: Callable[[int, int], NDArray[np.float64]]
 
@@ -65,6 +75,8 @@ def compose(header: Header, read: Read, path: Path) -> None:
     """
     bits = 24 if path.suffix.lower() == ".bdf" else 16
     signals = _signals(header, read)
+    if len(signals) > _MOST_SIGNALS:
+        raise FormatError(path, f"EDF holds {_MOST_SIGNALS} signals at most, not {len(signals)}")
     extents = [_extent(signal) for signal in signals]
     try:
         ranges = [
@@ -82,7 +94,10 @@ def compose(header: Header, read: Read, path: Path) -> None:
     except ValueError as error:
         raise FormatError(path, str(error)) from error
     layout = plan(path, [s.fs for s in signals], [s.samples for s in signals], bits // 8)
-    notes = _notes(header, signals, extents, layout)
+    try:
+        notes = _notes(header, signals, extents, layout)
+    except ValueError as error:
+        raise FormatError(path, str(error)) from error
     with replacing(path) as aside, aside.open("wb") as file:
         width = -(-max(map(len, notes)) // (bits // 8)) * (bits // 8)
         file.write(_header(header, signals, ranges, layout, width, bits))
@@ -95,7 +110,7 @@ def compose(header: Header, read: Read, path: Path) -> None:
             ]
             lists = b"".join(note.ljust(width, b"\0") for note in notes[first:stop])
             parts.append(np.frombuffer(lists, np.uint8).reshape(stop - first, width))
-            np.concatenate(parts, axis=1).tofile(file)
+            file.write(np.concatenate(parts, axis=1).tobytes())
 
 
 def _signals(header: Header, read: Read) -> list[_Signal]:
@@ -110,10 +125,10 @@ def _signals(header: Header, read: Read) -> list[_Signal]:
         def lead(first: int, stop: int, i: int = i, scale: float = scale) -> NDArray[np.float64]:
             return read(first, stop)[:, i] / scale
 
-        signals.append(_Signal(name, own, header.fs, header.samples, had, lead))
+        signals.append(_Signal(name, own, header.fs, header.samples, True, had, lead))
     for other in sorted(header.passengers, key=lambda passenger: passenger.place):
         mine = _Signal(
-            other.name, other.unit, other.fs, other.samples, other.resolution, other.read
+            other.name, other.unit, other.fs, other.samples, False, other.resolution, other.read
         )
         signals.insert(min(other.place, len(signals)), mine)
     return signals
@@ -165,11 +180,15 @@ def _notes(
     """The annotation lists of each record: its time, and what happened in it."""
     fraction = header.start.microsecond / 1e6 if header.start else 0.0
     duration = float(layout.duration)
-    events = [edf_tal.Event(0.0, None, f"{COMMENT}{text}") for text in _comments(header)]
-    for sample, text in annotation_text.to_events(header.annotations):
+    events = [edf_tal.Event(0.0, None, f"{COMMENT}{text}") for text in _comments(header, signals)]
+    reserved = (COMMENT, MISSING, ENDS)
+    for sample, text in annotation_text.to_events(header.annotations, reserved):
         found = re.fullmatch(DURATION, text, re.DOTALL)
-        length = float(found[2]) if found else None
-        events.append(edf_tal.Event(sample / header.fs, length, found[1] if found else text))
+        # A duration that is written otherwise would come back otherwise.
+        if found and f"{float(found[2]):g}" == found[2]:
+            events.append(edf_tal.Event(sample / header.fs, float(found[2]), found[1]))
+        else:
+            events.append(edf_tal.Event(sample / header.fs, None, text))
     for i, (signal, extent) in enumerate(zip(signals, extents, strict=True)):
         text = f"{MISSING}{i + 1} {signal.label}"
         events += [edf_tal.Event(a / signal.fs, (b - a) / signal.fs, text) for a, b in extent.gaps]
@@ -182,18 +201,47 @@ def _notes(
         bytearray(edf_tal.encode(edf_tal.Event(i * duration + fraction, None, "")))
         for i in range(layout.records)
     ]
+    placed = []
     for event in events:
         record = min(max(int(event.onset / duration), 0), layout.records - 1)
         moved = edf_tal.Event(event.onset + fraction, event.duration, event.text)
-        lists[record] += edf_tal.encode(moved)
+        placed.append((record, edf_tal.encode(moved)))
+    _fill(lists, placed)
     return [bytes(each) for each in lists]
 
 
-def _comments(header: Header) -> list[str]:
-    """The comments, and metadata for which the header has no field."""
-    own = {*_PATIENT, *_STUDY, fields.PATIENT_NOTE, fields.RECORDING_NOTE, fields.TIME_OF_DAY}
-    others = [f"{key}: {value}" for key, value in header.metadata.items() if key not in own]
-    return [*header.comments, *others]
+def _fill(lists: list[bytearray], placed: list[tuple[int, bytes]]) -> None:
+    """Append each text to the list of its record, or of the next one that is not full.
+
+    All records have lists of one size: thousands of texts at one time would make all of them large.
+
+    Raises:
+        ValueError: a text is too long for any record.
+    """
+    longest = max((len(text) for _, text in placed), default=0)
+    if longest > _LONGEST_TEXT:
+        raise ValueError(
+            f"a comment or note of {longest} bytes is longer than a data record can hold"
+        )
+    mean = sum(len(text) for _, text in placed) // len(lists)
+    full = max(_LONGEST_LIST, 2 * (mean + longest)) + len(lists[-1])
+    following = [*range(1, len(lists)), 0]
+    for record, text in placed:
+        passed = []
+        while len(lists[record]) + len(text) > full:
+            passed.append(record)
+            record = following[record]
+        for other in passed:
+            following[other] = record
+        lists[record] += text
+
+
+def _comments(header: Header, signals: list[_Signal]) -> list[str]:
+    """The comments, and all for which the header has no field."""
+    held = edf_identity.parse(*edf_identity.compose(header.metadata, header.start), plus=True)
+    held[fields.TIME_OF_DAY] = header.metadata.get(fields.TIME_OF_DAY, "")
+    leads = [i for i, signal in enumerate(signals) if signal.lead]
+    return [*description.as_comments(header, held), *edf_labels.comments(signals, leads)]
 
 
 def _header(
@@ -214,9 +262,9 @@ def _header(
     limits = str(-(1 << (bits - 1))), str((1 << (bits - 1)) - 1)
     count = len(signals) + 1
     columns: list[tuple[int, list[str]]] = [
-        (16, [*(s.label for s in signals), f"{name} Annotations"]),
+        (16, [*(edf_labels.label(s.label) for s in signals), f"{name} Annotations"]),
         (80, [*(r.transducer for r in ranges), ""]),
-        (8, [*(s.unit for s in signals), ""]),
+        (8, [*(edf_labels.unit(s.unit) for s in signals), ""]),
         (8, [*(eight(r.physical[0]) for r in ranges), "-1"]),
         (8, [*(eight(r.physical[1]) for r in ranges), "1"]),
         (8, [*(str(r.digital[0]) for r in ranges), limits[0]]),
@@ -225,9 +273,10 @@ def _header(
         (8, [*map(str, layout.counts), str(width // (bits // 8))]),
         (32, [""] * count),
     ]
+    patient, study = edf_identity.compose(header.metadata, start)
     first: list[tuple[int, str]] = [
-        (80, _patient(header)),
-        (80, _study(header)),
+        (80, patient),
+        (80, study),
         (8, day),
         (8, time.replace(":", ".")),
         (8, str(256 * (count + 1))),
@@ -236,41 +285,6 @@ def _header(
         (8, layout.duration),
         (4, str(count)),
     ]
-    fixed = [_ascii(text, size).ljust(size) for size, text in first]
-    fixed += [_ascii(text, size).ljust(size) for size, texts in columns for text in texts]
+    fixed = [plain(text, size).ljust(size) for size, text in first]
+    fixed += [plain(text, size).ljust(size) for size, texts in columns for text in texts]
     return (b"\xffBIOSEMI" if bits == 24 else b"0       ") + "".join(fixed).encode("ascii")
-
-
-def _patient(header: Header) -> str:
-    known = dict(header.metadata)
-    birth = known.get(fields.BIRTH_DATE, "")
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", birth):
-        known[fields.BIRTH_DATE] = _day(date.fromisoformat(birth))
-    parts = [_subfield(known.get(name, "")) for name in _PATIENT]
-    parts[1] = parts[1] if parts[1] in ("F", "M") else "X"
-    return " ".join([*parts, known.get(fields.PATIENT_NOTE, "")]).strip()
-
-
-def _study(header: Header) -> str:
-    day = _day(header.start.date()) if header.start else "X"
-    parts = [_subfield(header.metadata.get(name, "")) for name in _STUDY]
-    note = header.metadata.get(fields.RECORDING_NOTE, "")
-    return " ".join(["Startdate", day, *parts, note]).strip()
-
-
-def _day(day: date) -> str:
-    return f"{day.day:02}-{_MONTHS[day.month - 1]}-{day.year:04}"
-
-
-def _subfield(text: str) -> str:
-    return "_".join(text.split()) or "X"
-
-
-def _ascii(text: str, size: int) -> str:
-    """Text as the header can hold it: printable ASCII, cut to its size with a warning."""
-    plain = unicodedata.normalize("NFKD", text.replace("µ", "u").replace("μ", "u"))
-    plain = "".join(c for c in plain if not unicodedata.combining(c))
-    plain = "".join(c if " " <= c <= "~" else "?" for c in plain)
-    if len(plain) > size:
-        warnings.warn(f"{text!r} is cut to the {size} characters that EDF has for it", stacklevel=2)
-    return plain[:size]

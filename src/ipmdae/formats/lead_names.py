@@ -7,14 +7,13 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from ipmdae.recording import NO_UNIT
+
 _ECG = re.compile(
     r"(.*[\W_])?(ECG|EKG)([\W_\d].*)?"
     r"|(lead[ _-]?)?(M|MC)?L?(I{1,3}|aV[RLF]|CM?\d|C[SR]\d|V[1-9]R?)",
     re.IGNORECASE,
 )
-
-NO_UNIT = "NU"
-"""WFDB's unit of what has none, or an unknown one."""
 
 
 def is_ecg(name: str) -> bool:

@@ -11,14 +11,29 @@ MAX_SAMPLES = 1 << 31
 2 kHz."""
 
 _MAX_EXPANSION = 200
-"""How many times its size a compressed file may become; ECGs compress to a fifth at best."""
+"""How many times its size a file may become; an ECG in float64 is 20 times its compressed form."""
 
-_ALWAYS_FINE = 1 << 28
+_ALWAYS_FINE = 1 << 27
 """Bytes up to which no expansion is suspicious."""
 
 
-def check_samples(path: str | os.PathLike[str], samples: int, leads: int) -> None:
+_MAX_GAPS = 16
+"""How many times the samples that are there may be missing between them."""
+
+_ALWAYS_FINE_GAPS = 1 << 23
+"""Values, missing ones included, up to which gaps have any length: 9 h of a lead at 250 Hz."""
+
+
+def check_samples(
+    path: str | os.PathLike[str], samples: int, leads: int, held: int | None = None
+) -> None:
     """Refuse a recording of no samples or leads, or of more than memory can hold.
+
+    Args:
+        path: the file.
+        samples: of each lead, missing ones included.
+        leads: how many.
+        held: samples of each lead that the file holds; the others are missing. By default all.
 
     Raises:
         FormatError: with the numbers.
@@ -29,17 +44,54 @@ def check_samples(path: str | os.PathLike[str], samples: int, leads: int) -> Non
         raise FormatError(
             path, f"announces {samples} samples of {leads} leads, more than memory can hold"
         )
+    if held is None or samples * leads <= _ALWAYS_FINE_GAPS:
+        return
+    if samples - held > _MAX_GAPS * held:
+        raise FormatError(
+            path,
+            f"has gaps of {samples - held} samples in all between the {held} that are there; "
+            "split it at its gaps",
+        )
 
 
 def check_expansion(path: str | os.PathLike[str], stored: int, expanded: int) -> None:
-    """Refuse compressed content that is implausibly larger than what is stored of it (bytes).
+    """Refuse content that is implausibly larger than what is stored of it (bytes).
 
     Raises:
         FormatError: with the numbers.
     """
-    if expanded > _ALWAYS_FINE and expanded > _MAX_EXPANSION * stored:
+    if expanded > most(stored):
         raise FormatError(
             path,
             f"{stored} bytes expand to {expanded} or more, which no recording does; if you trust "
             "the file, expand it first",
         )
+
+
+def most(stored: int) -> int:
+    """Bytes that a file of ``stored`` bytes may become in memory."""
+    return max(_ALWAYS_FINE, _MAX_EXPANSION * stored)
+
+
+class Budget:
+    """Memory that the content of a file may take, all of its entries together.
+
+    Attributes:
+        left: bytes that are not spent yet.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], stored: int) -> None:
+        """Begin with what a file of ``stored`` bytes may become."""
+        self._path, self._stored = path, stored
+        self.left = most(stored)
+        self._whole = self.left
+
+    def spend(self, size: int) -> None:
+        """Take ``size`` bytes.
+
+        Raises:
+            FormatError: so many are not left.
+        """
+        self.left -= size
+        if self.left < 0:
+            check_expansion(self._path, self._stored, self._whole - self.left)

@@ -1,25 +1,25 @@
-"""MATLAB ``.mat``: versions up to 7 by SciPy, version 7.3 (HDF5) by h5py where it is installed."""
+"""MATLAB ``.mat``: versions up to 7 (written by SciPy), and 7.3 (HDF5) where h5py is installed."""
 
 from __future__ import annotations
 
 import dataclasses
 import warnings
-import zlib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ipmdae.files import replacing
-from ipmdae.formats import description, wfdb
+from ipmdae.formats import description, hdf5, isolated, matlab_elements, wfdb
 from ipmdae.formats.arrays import from_arrays
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.limits import check_expansion, check_samples
+from ipmdae.formats.blocks import SignalReader, WholeReader
+from ipmdae.formats.errors import FormatError
 from ipmdae.formats.optional import needs
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Recording
 
-__all__ = ["NAME", "SUFFIXES", "read", "recognises", "write"]
+__all__ = ["NAME", "OPTIONS", "SUFFIXES", "open_reader", "read", "recognises", "write"]
 
 NAME = "MATLAB"
 SUFFIXES: tuple[str, ...] = (".mat",)
@@ -29,9 +29,6 @@ _MAGIC = b"MATLAB 5.0 MAT-file"
 _MAGIC_HDF5 = b"MATLAB 7.3 MAT-file"
 _GAIN = 200
 """Steps per mV that PhysioNet's formats have where nothing is said."""
-
-_COMPRESSED = 15
-_STEP = 1 << 20
 
 
 def recognises(path: Path) -> bool:
@@ -47,7 +44,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
 
     PhysioNet's files hold digital samples ``val`` (leads, time), as version 4, and tell their gain
     in a ``.hea`` file beside: with it they are read as WFDB; without, 200 steps per mV are assumed,
-    with a warning.
+    with a warning. Files of version 7.3 are read in a process of their own.
 
     Args:
         path: the file.
@@ -57,20 +54,46 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     Raises:
         FileNotFoundError: there is no such file.
         FormatError: no signal or rate is in it, or it is broken.
-        ModuleNotFoundError: SciPy, or h5py for version 7.3, is not installed.
+        ModuleNotFoundError: h5py, for version 7.3, is not installed.
     """
-    arrays = {name.lower(): value for name, value in _arrays(path).items()}
-    if "val" in arrays and description.KEY not in arrays:
-        if not recognises(path) and path.with_suffix(".hea").is_file():
-            return wfdb.read(path.with_suffix(".hea"), annotations=annotations)
-        if np.asarray(arrays["val"]).dtype.kind in "iu" and "units" not in arrays:
-            arrays["val"] = np.asarray(arrays["val"], np.float64) / _GAIN
-            arrays["units"] = "mV"
-            warnings.warn(
-                f"{path}: does not say its gain; taken as {_GAIN} steps per mV", stacklevel=3
+    with open_reader(path, options=options) as reader:
+        info = reader.info if annotations else dataclasses.replace(reader.info, annotations={})
+        return Recording.from_header(info, reader.read(0, info.samples))
+
+
+def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
+    """Open arrays, which are read whole; see :func:`read`."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    with path.open("rb") as file:
+        magic = file.read(len(_MAGIC_HDF5))
+    if magic == _MAGIC_HDF5:
+        if find_spec("h5py") is None:
+            raise ModuleNotFoundError(
+                f"{path} is of MATLAB's version 7.3, for which h5py is needed: pip install h5py; "
+                "or save it in MATLAB with -v7"
             )
-    recording = from_arrays(path, arrays, options)
-    return recording if annotations else dataclasses.replace(recording, annotations={})
+        return isolated.open_reader(path, options, __name__)
+    header = path.with_suffix(".hea")
+    content = matlab_elements.variables(path)
+    if magic != _MAGIC and "val" in content and header.is_file():
+        return wfdb.open_reader(header, options=options)
+    return _reader(path, content, options)
+
+
+def open_here(path: Path, options: ReadOptions) -> SignalReader:
+    """Open a file of version 7.3 in this process."""
+    return _reader(path, hdf5.content(path), options)
+
+
+def _reader(path: Path, content: dict[str, Any], options: ReadOptions) -> SignalReader:
+    arrays = {name.lower(): value for name, value in content.items()}
+    said = description.KEY in arrays or "units" in arrays or options.unit
+    if not said and getattr(arrays.get("val"), "dtype", np.dtype(bool)).kind in "iu":
+        arrays["val"] = np.asarray(arrays["val"], np.float64) / _GAIN
+        arrays["units"] = np.array(["mV"])
+        warnings.warn(f"{path}: does not say its gain; taken as {_GAIN} steps per mV", stacklevel=4)
+    return WholeReader(from_arrays(path, arrays, options))
 
 
 def write(recording: Recording, path: Path) -> None:
@@ -95,75 +118,3 @@ def write(recording: Recording, path: Path) -> None:
     }
     with replacing(path) as aside:
         savemat(aside, arrays, do_compression=True, oned_as="column")
-
-
-def _arrays(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    with path.open("rb") as file:
-        magic = file.read(19)
-    if magic == _MAGIC_HDF5:
-        return _arrays_hdf5(path)
-    with needs("scipy", "MATLAB files"):
-        from scipy.io import loadmat
-    try:
-        if magic == _MAGIC:
-            _check_elements(path)
-        # What is no signal or text (structures, objects) is of no use here.
-        return {
-            name: value
-            for name, value in loadmat(path).items()
-            if isinstance(value, np.ndarray) and not name.startswith("__")
-        }
-    except (FormatError, PermissionError):
-        raise
-    except Exception as error:
-        raise FormatError(path, f"the MATLAB file is broken ({reason(error)})") from error
-
-
-def _check_elements(path: Path) -> None:
-    """Refuse elements that expand beyond reason, or announce more bytes than there are."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        order = "<" if file.read(128)[126:128] == b"IM" else ">"
-        while len(tag := file.read(8)) == 8:
-            kind, length = (int(n) for n in np.frombuffer(tag, f"{order}u4"))
-            end = file.tell() + length
-            if end > size:
-                raise FormatError(path, "the MATLAB file is cut off; fetch it again")
-            if kind == _COMPRESSED:
-                expanded, stream = 0, zlib.decompressobj()
-                while file.tell() < end and not stream.eof:
-                    data = file.read(min(_STEP, end - file.tell()))
-                    while data:
-                        expanded += len(stream.decompress(data, _STEP))
-                        data = stream.unconsumed_tail
-                        check_expansion(path, length, expanded)
-            file.seek(end)
-
-
-def _arrays_hdf5(path: Path) -> dict[str, Any]:
-    try:
-        import h5py
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{path} is of MATLAB's version 7.3, for which h5py is needed: pip install h5py; "
-            "or save it in MATLAB with -v7"
-        ) from error
-    try:
-        arrays = {}
-        with h5py.File(path) as file:
-            for name, item in file.items():
-                if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu":
-                    continue
-                check_expansion(path, max(item.id.get_storage_size(), 1), item.nbytes)
-                check_samples(path, max(item.size, 1), 1)
-                value = item[()]
-                # Texts are stored as codes; axes are in reverse.
-                text = item.attrs.get("MATLAB_class") == b"char"
-                arrays[name] = "".join(map(chr, value.reshape(-1))) if text else value.T
-        return arrays
-    except (FormatError, PermissionError):
-        raise
-    except Exception as error:
-        raise FormatError(path, f"the MATLAB file is broken ({reason(error)})") from error

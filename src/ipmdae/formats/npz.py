@@ -16,7 +16,7 @@ from ipmdae.formats import description
 from ipmdae.formats.arrays import from_arrays, numbers
 from ipmdae.formats.blocks import SignalReader, WholeReader
 from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.limits import check_expansion, check_samples
+from ipmdae.formats.limits import Budget, check_samples
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Header, Recording
 
@@ -27,6 +27,13 @@ SUFFIXES: tuple[str, ...] = (".npz", ".npy")
 OPTIONS = frozenset({"array", "unit"})
 
 _MAGIC = b"\x93NUMPY"
+
+_MAX_ENTRIES = 4096
+
+_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def recognises(path: Path) -> bool:
@@ -140,29 +147,40 @@ def _mapped(path: Path) -> NDArray[Any]:
 
 
 def _arrays(path: Path) -> dict[str, Any]:
+    budget = Budget(path, path.stat().st_size)
     try:
         with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                _check_entry(path, archive, entry)
-        with np.load(path, allow_pickle=False) as content:
-            return {name: content[name] for name in content.files}
+            entries = archive.infolist()
+            if len(entries) > _MAX_ENTRIES:
+                raise FormatError(path, f"holds {len(entries)} arrays, more than a recording has")
+            return {
+                entry.filename.removesuffix(".npy"): _array(path, archive, entry, budget)
+                for entry in entries
+            }
     except FormatError:
         raise
     except Exception as error:
         raise FormatError(path, f"the archive is broken ({reason(error)})") from error
 
 
-def _check_entry(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    """Refuse an array that announces more than its entry holds, or expands beyond reason."""
-    check_expansion(path, entry.compress_size, entry.file_size)
+def _array(
+    path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget
+) -> NDArray[Any]:
+    """An array, unless it announces more than its entry holds or expands beyond reason."""
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise FormatError(path, f"{entry.filename} is compressed as NumPy does not do it")
     with archive.open(entry) as file:
         version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, _, dtype = read_header(file)
+        if version not in _READERS:
+            raise FormatError(path, f"{entry.filename} is of version {version}, which is not read")
+        shape, transposed, dtype = _READERS[version](file)
         if dtype.hasobject:
             raise FormatError(path, f"{entry.filename} holds pickled objects, which are refused")
-        if math.prod(shape) * dtype.itemsize + file.tell() != entry.file_size:
+        count = math.prod(shape)
+        if count * dtype.itemsize + file.tell() != entry.file_size:
             raise FormatError(path, f"{entry.filename} is not of the size that it announces")
+        # Numbers will be float64, texts stay.
+        budget.spend(count * max(dtype.itemsize, 8 if dtype.kind in "fiub" else 1))
+        content = file.read(count * dtype.itemsize)
+        values = np.frombuffer(content, dtype, count)
+        return values.reshape(shape, order="F" if transposed else "C")

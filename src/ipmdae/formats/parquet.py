@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.files import replacing
-from ipmdae.formats import description
+from ipmdae.formats import description, isolated
 from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length
 from ipmdae.formats.columns import Column, column, heading, unique
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.lead_names import assume_units
 from ipmdae.formats.limits import check_expansion, check_samples
-from ipmdae.formats.optional import needs
+from ipmdae.formats.optional import needs, require
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.times import Timeline
 from ipmdae.recording import Header, Recording, millivolts
@@ -44,13 +44,15 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read a table whole; see :func:`open_reader`."""
-    with ParquetReader(path, options) as reader:
+    with open_reader(path, options=options) as reader:
         info = reader.info if annotations else dataclasses.replace(reader.info, annotations={})
         return Recording.from_header(info, reader.read(0, info.samples))
 
 
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     """Open a table: ours, or another with a time column and leads, named as in CSV files.
+
+    It is read in a process of its own, which a broken file may end.
 
     Args:
         path: the file.
@@ -61,6 +63,14 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
         FormatError: it is broken, or has no columns of numbers, or no rate.
         ModuleNotFoundError: pyarrow is not installed.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    require("pyarrow", "Parquet files")
+    return isolated.open_reader(path, options, __name__)
+
+
+def open_here(path: Path, options: ReadOptions) -> SignalReader:
+    """Open a table in this process; see :func:`open_reader`."""
     return ParquetReader(path, options)
 
 
@@ -88,8 +98,6 @@ class ParquetReader(SignalReader):
         """Read the schema, and the time column if the table is not ours."""
         with needs("pyarrow", "Parquet files"):
             import pyarrow.parquet as pq
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: there is no such file")
         self._path = path
         try:
             self._file: Any = pq.ParquetFile(path, memory_map=False, pre_buffer=False)
@@ -113,25 +121,34 @@ class ParquetReader(SignalReader):
         )
         self._rows = np.cumsum([0, *(group.num_rows for group in groups)])
         self._last: tuple[int, NDArray[np.float64]] | None = None
+        known = (schema.metadata or {}).get(description.KEY.encode())
+        if known is not None:
+            self._open_own(schema.names[1:], known)
+            return
         time, leads = _parts(self._path, schema)
         if not leads:
             raise FormatError(self._path, "has no column of numbers")
         self._columns = [name for name, _ in leads]
         check_samples(self._path, int(self._rows[-1]), len(leads))
-        known = (schema.metadata or {}).get(description.KEY.encode())
-        if known is not None:
-            self._places = [(0, int(self._rows[-1]), 0)]
-            self._scales = np.ones(len(leads))
-            self.info = Header(samples=int(self._rows[-1]), **description.from_json(known))
-            if len(self.info.leads) != len(leads):
-                raise FormatError(self._path, "its description is of another table")
-            return
+        size = 8 * int(self._rows[-1]) * (len(leads) + 1)
+        check_expansion(self._path, self._path.stat().st_size, size)
         rate, self._places, samples = self._timeline(time, fs)
         names = unique([column.name for _, column in leads])
         units = assume_units(self._path, names, [column.unit for _, column in leads])
         self._scales = np.array([millivolts(unit) or 1.0 for unit in units])
         units = ["mV" if millivolts(unit) else unit for unit in units]
         self.info = Header(samples=samples, fs=rate, leads=tuple(names), units=tuple(units))
+
+    def _open_own(self, columns: list[str], known: bytes) -> None:
+        """A table of ours: a time, then the leads, by whatever name, and a description."""
+        rows = int(self._rows[-1])
+        check_samples(self._path, rows, len(columns))
+        check_expansion(self._path, self._path.stat().st_size, 8 * rows * (len(columns) + 1))
+        self._columns, self._places = columns, [(0, rows, 0)]
+        self._scales = np.ones(len(columns))
+        self.info = Header(samples=rows, **description.from_json(known))
+        if len(self.info.leads) != len(columns):
+            raise FormatError(self._path, "its description is of another table")
 
     def _timeline(
         self, time: tuple[str, Column] | None, fs: float | None
@@ -155,7 +172,7 @@ class ParquetReader(SignalReader):
             timeline.add(seconds)
         rate = timeline.rate()
         places, samples = timeline.places(rate)
-        check_samples(self._path, samples, len(self._columns))
+        check_samples(self._path, samples, len(self._columns), held=rows)
         return rate, places, samples
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:

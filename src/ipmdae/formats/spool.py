@@ -9,6 +9,7 @@ from tempfile import TemporaryFile
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae import temporaries
 from ipmdae.formats.blocks import SignalWriter, check_length
 from ipmdae.recording import Header
 
@@ -38,11 +39,12 @@ class SpoolingWriter(SignalWriter):
         self._width = len(header.leads)
         self._samples = 0
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = TemporaryFile(dir=path.parent, prefix=".writing-")  # noqa: SIM115
+        temporaries.sweep(path.parent.absolute())
+        self._file = TemporaryFile(dir=path.parent, prefix=temporaries.marker())  # noqa: SIM115
 
     def write(self, block: NDArray[np.float64]) -> None:
         """See :meth:`SignalWriter.write`."""
-        np.ascontiguousarray(block, np.float64).tofile(self._file)
+        self._file.write(np.ascontiguousarray(block, np.float64).tobytes())
         self._samples += len(block)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

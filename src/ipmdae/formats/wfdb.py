@@ -13,7 +13,7 @@ from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.wfdb_header import header_path, read_header
 from ipmdae.formats.wfdb_reader import Record, Segments
 from ipmdae.formats.wfdb_writer import open_writer, write
-from ipmdae.recording import Annotations, Recording
+from ipmdae.recording import Recording
 
 __all__ = ["NAME", "SUFFIXES", "open_reader", "open_writer", "read", "recognises", "write"]
 
@@ -29,11 +29,8 @@ def recognises(path: Path) -> bool:
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read a record whole; see :func:`open_reader`."""
     header = header_path(path)
-    reader = _open(header)
-    recording = Recording.from_header(reader.info, reader.read(0, reader.info.samples))
-    if not annotations:
-        return recording
-    return dataclasses.replace(recording, annotations=_annotations(header, recording.fs))
+    reader = _open(header, annotations)
+    return Recording.from_header(reader.info, reader.read(0, reader.info.samples))
 
 
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
@@ -52,20 +49,15 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
         FormatError: the header is malformed, a signal file is shorter than the header says, or
             the signals cannot be decoded.
     """
-    header = header_path(path)
-    reader = _open(header)
-    marks = _annotations(header, reader.info.fs)
-    reader.info = dataclasses.replace(reader.info, annotations=marks)
-    return reader
+    return _open(header_path(path), annotations=True)
 
 
-def _open(header: Path) -> Record | Segments:
-    fields = read_header(header)
-    return (Segments if isinstance(fields, wfdb.MultiRecord) else Record)(header, fields)
-
-
-def _annotations(header: Path, fs: float) -> dict[str, Annotations]:
+def _open(header: Path, annotations: bool) -> Record | Segments:
     fields = read_header(header)
     segmented = isinstance(fields, wfdb.MultiRecord)
-    signal_files: frozenset[str] = frozenset(() if segmented else fields.file_name)
-    return wfdb_annotations.read_all(header, fields.fs, fs, signal_files)
+    reader = (Segments if segmented else Record)(header, fields)
+    if annotations:
+        signal_files: frozenset[str] = frozenset(() if segmented else fields.file_name)
+        marks = wfdb_annotations.read_all(header, fields.fs, reader.info.fs, signal_files)
+        reader.info = dataclasses.replace(reader.info, annotations=marks)
+    return reader

@@ -6,6 +6,7 @@ and is neither signal nor a common kind of document may be one; the suffix names
 
 from __future__ import annotations
 
+import glob
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,51 +15,33 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.formats.wfdb_header import beside
 from ipmdae.recording import Annotations
 
 _SYMBOLS = ' NLRaVFJASEj/Q~\0|\0sT*D"=pB^t+u?![]en@xf()r'
 """The symbol of each code; 15, 17 and 42 to 49 have none and are called ``[15]``, …; 0: no mark."""
 
 _LAST, _SKIP, _NUM, _SUB, _CHN, _AUX = 49, 59, 60, 61, 62, 63
+_RESOLUTION = re.compile(r"## time resolution: ([\d.]+)")
 _NOTE = _SYMBOLS.index('"')
 _MAX_NOTE = 255
 
-_OTHER_SUFFIXES = frozenset(
-    [
-        ".hea",
-        ".dat",
-        ".bdf",
-        ".csv",
-        ".dcm",
-        ".doc",
-        ".ecg",
-        ".edf",
-        ".gz",
-        ".html",
-        ".json",
-        ".mat",
-        ".md",
-        ".npy",
-        ".npz",
-        ".parquet",
-        ".pdf",
-        ".png",
-        ".pq",
-        ".scp",
-        ".svg",
-        ".tsv",
-        ".txt",
-        ".xml",
-        ".xws",
-        ".zip",
-    ]
+_OTHERS = frozenset(
+    "hea dat acq bdf csv dcm dicom doc ecg edf gz html json mat md npy npz parquet pdf png pq rec "
+    "scp svg tsv txt xdf xml xws zip".split()
 )
+"""Suffixes of headers, signals and common documents, which no annotator may have."""
+
+_ANNOTATOR = re.compile(r"\w{1,30}", re.ASCII)
+
+_LARGEST = 1 << 22
+"""Bytes that annotations may have: those of a week of beats."""
 
 
 def read_all(
     header: Path, fs: float, signal_fs: float, exclude: frozenset[str]
 ) -> dict[str, Annotations]:
-    """All annotations beside a header, by annotator.
+    """All annotations beside a header, by annotator; other files are left alone.
 
     Args:
         header: path of the header.
@@ -67,21 +50,47 @@ def read_all(
         exclude: names of files that are no annotations, such as the signal files.
     """
     result = {}
-    for path in sorted(header.parent.glob(f"{header.stem}.*")):
-        if path.suffix in _OTHER_SUFFIXES or path.name in exclude or path.stem != header.stem:
+    for path in sorted(header.parent.glob(f"{glob.escape(header.stem)}.*")):
+        annotator = path.suffix[1:]
+        if path.stem != header.stem or path.name in exclude or not is_annotator(annotator):
+            continue
+        # A device or a pipe would keep a reader waiting.
+        if not path.is_file():
             continue
         try:
+            beside(header, path.name)
+            if path.stat().st_size > _LARGEST:
+                raise ValueError(f"it is larger than {_LARGEST >> 20} MiB")
             marks, own_fs = decode(path.read_bytes())
+            result[annotator] = marks.rescaled(signal_fs / (own_fs or fs))
         except (ValueError, OSError) as error:
             warnings.warn(f"{path}: not read as annotations ({error})", stacklevel=2)
-            continue
-        result[path.suffix[1:]] = marks.rescaled(signal_fs / (own_fs or fs))
     return result
 
 
+def is_annotator(name: str) -> bool:
+    """Whether annotations of this name can lie beside a header, and overwrite nothing else."""
+    return _ANNOTATOR.fullmatch(name) is not None and name.lower() not in _OTHERS
+
+
 def write_all(annotations: Mapping[str, Annotations], record: Path) -> None:
-    """Write ``record.<annotator>`` for each of ``annotations``."""
+    """Write ``record.<annotator>`` for each of ``annotations``.
+
+    Raises:
+        ValueError: a name is no annotator's, or numbers do not fit the format.
+    """
     for annotator, marks in annotations.items():
+        if not is_annotator(annotator):
+            raise ValueError(
+                f"annotations called {annotator!r} have no place in WFDB, whose annotators are "
+                "letters, digits and _, and no suffix of other files; write EDF, or leave them out"
+            )
+        cut = sum(len(_octets(note)) > _MAX_NOTE for note in marks.note)
+        if cut:
+            warnings.warn(
+                f"{record.name}.{annotator}: notes of more than {_MAX_NOTE} bytes are cut: {cut}",
+                stacklevel=4,
+            )
         record.with_name(f"{record.name}.{annotator}").write_bytes(encode(marks))
 
 
@@ -114,7 +123,7 @@ def decode(data: bytes) -> tuple[Annotations, float | None]:
             note[-1] = rest.rstrip(b"\0").decode("utf-8", "surrogateescape")
         else:
             small[kind][-1] = value
-    resolution = re.fullmatch(r"## time resolution: ([\d.]+)", note[0]) if note else None
+    resolution = _RESOLUTION.fullmatch(note[0]) if note else None
     kept = [i for i, kind in enumerate(code) if kind and not (i == 0 and resolution)]
     marks = Annotations(
         sample=np.array(sample, np.int64)[kept],
@@ -131,7 +140,11 @@ def encode(marks: Annotations) -> bytes:
     """The inverse of :func:`decode`, of marks in order of time.
 
     A symbol that WFDB does not know becomes a note; notes are cut at 255 bytes.
+
+    Raises:
+        ValueError: a number does not fit the format, or the first note would be taken for a rate.
     """
+    _check_numbers(marks)
     out = bytearray()
 
     def put(kind: int, value: int) -> None:
@@ -160,10 +173,33 @@ def encode(marks: Annotations) -> bytes:
             number = int(marks.number[i])
             put(_NUM, number & 0xFF)
         if note:
-            text = note.encode("utf-8", "surrogateescape")[:_MAX_NOTE]
+            text = _octets(note)[:_MAX_NOTE]
             put(_AUX, len(text))
             out += text + b"\0" * (len(text) % 2)
     return bytes(out + b"\0\0")
+
+
+def _octets(note: str) -> bytes:
+    return note.encode("utf-8", "surrogateescape")
+
+
+def _check_numbers(marks: Annotations) -> None:
+    """Refuse what would come back as something else."""
+    if not len(marks):
+        return
+    steps = np.diff(np.sort(marks.sample), prepend=0)
+    if np.abs(steps).max() >= 1 << 31:
+        raise ValueError("marks are too far apart for WFDB")
+    for numbers, low, high in (
+        (marks.subtype, -128, 127),
+        (marks.channel, 0, 1023),
+        (marks.number, -128, 127),
+    ):
+        if numbers.min() < low or numbers.max() > high:
+            raise ValueError(f"WFDB has no place for {numbers.min()} to {numbers.max()} in a mark")
+    first = int(np.argmin(marks.sample))
+    if _RESOLUTION.fullmatch(marks.note[first]):
+        raise ValueError(f"the note {marks.note[first]!r} would be taken for a rate")
 
 
 def _words(data: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
 from datetime import datetime
+from datetime import time as clock
 from pathlib import Path
 from typing import Any
 
 import wfdb  # type: ignore[import-untyped]
 
-from ipmdae.formats.errors import FormatError
-from ipmdae.formats.fields import TIME_OF_DAY
+from ipmdae.formats.description import metadata_in
+from ipmdae.formats.errors import FormatError, reason
+from ipmdae.formats.fields import PATIENT, TIME_OF_DAY
+from ipmdae.recording import millivolts
+
+_LARGEST = 1 << 24
+"""Bytes that a header may have."""
+
+_MOST_SIGNALS = 4096
+"""Signals that a header may describe."""
+
+_DEFAULT_RATE = "250"
+_DEFAULT_GAIN = 200.0
+
+_RATE = re.compile(r"([\d.eE+-]+)(?:/[^()]*)?(?:\([^()]*\))?")
+"""A rate in Hz, perhaps with the frequency of a counter and its first value."""
+
+TIME = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,2}):)?(\d{1,2})(?:\.(\d{1,6})\d*)?")
+"""A time of the day."""
+
+UNIT = "unit"
+"""Beginning of a comment that has a unit with blanks, which its line has with ``_``."""
+
+_GAIN = re.compile(
+    r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(([+-]?\d+)\))?(?:/(\S+))?(?:\s+|$)"
+)
+_NUMBER = re.compile(r"(-?\d+)(?:\s+|$)")
+_NUMBERS = 5
+"""Whole numbers after the gain: resolution, zero, first value, checksum and block size."""
 
 
 def header_path(path: Path) -> Path:
@@ -21,18 +51,28 @@ def header_path(path: Path) -> Path:
 def read_header(header: Path) -> Any:
     """The fields of a header, a ``wfdb.Record`` or ``wfdb.MultiRecord`` without signals.
 
+    What the ``wfdb`` package misreads without a word is corrected (rates such as ``1e3``, units and
+    names that are not ASCII) or refused (numbers of which it takes a part).
+
     Raises:
         FileNotFoundError: there is none.
-        FormatError: it is malformed, or announces no signals.
+        FormatError: it is malformed, announces no signals, or leads out of its folder.
     """
     if not header.is_file():
         raise FileNotFoundError(
             f"{header}: there is no such header; a WFDB record is a .hea file and its signal files"
         )
+    lines, comments = _lines(header)
     try:
         fields: Any = wfdb.rdheader(str(header.with_suffix("")))
+        _correct_record(fields, lines[0].split())
+        if not isinstance(fields, wfdb.MultiRecord):
+            _correct_signals(fields, lines[1:])
+        elif not all(re.fullmatch(r"\S+\s+\d+", line) for line in lines[1:]):
+            raise ValueError("a segment is a name and a number of samples")
     except Exception as error:
-        raise FormatError(header, f"the WFDB header is malformed ({error})") from error
+        raise FormatError(header, f"the WFDB header is malformed ({reason(error)})") from error
+    fields.comments = _without_units(fields, comments)
     if isinstance(fields, wfdb.MultiRecord):
         kind, announced, described = "segments", fields.n_seg, fields.seg_name
     else:
@@ -48,33 +88,124 @@ def read_header(header: Path) -> Any:
     return fields
 
 
-def read_text(header: Path) -> str:
-    """The header's text; not every recorder writes UTF-8."""
+def beside(header: Path, name: str) -> Path:
+    """The path of a file that belongs to a record.
+
+    Raises:
+        FormatError: it is elsewhere than in the folder of the header or below it, or a link to
+            such a place.
+    """
+    path = header.parent / name
+    folder = os.path.realpath(header.parent)
+    if not Path(os.path.realpath(path)).is_relative_to(folder):
+        raise FormatError(
+            header, f"its file {name} leads out of the folder; copy it there if you trust it"
+        )
+    return path
+
+
+def _lines(header: Path) -> tuple[list[str], list[str]]:
+    """The lines that are no comments, and the comments; not every recorder writes UTF-8."""
+    if header.stat().st_size > _LARGEST:
+        raise FormatError(header, f"is larger than {_LARGEST >> 20} MiB, as no WFDB header is")
     data = header.read_bytes()
     try:
-        return data.decode("utf-8")
+        text = data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        text = data.decode("latin-1")
+    # Where the wfdb package ends lines, which sees no more than ASCII.
+    lines = [line.strip() for line in re.split("[\n\r\v\f\x1c-\x1e]", text)]
+    described = [line for line in lines if line and not line.startswith("#")]
+    if len(described) > _MOST_SIGNALS and "/" not in described[0].split()[0]:
+        raise FormatError(header, f"describes more than {_MOST_SIGNALS} signals")
+    return described, [line[1:].strip() for line in lines if line.startswith("#")]
 
 
-def units(text: str, decoded: list[str]) -> list[str]:
-    """The leads' units. The wfdb package drops what is not ASCII, which makes volts of ``µV``."""
-    lines = [line.strip() for line in text.splitlines()]
-    signals = [line for line in lines if line and not line.startswith("#")][1:]
-    return [
-        "uV" if re.search("[µμ]V", line) else unit
-        for line, unit in zip(signals, decoded, strict=False)
-    ]
+def _correct_record(fields: Any, words: list[str]) -> None:
+    """Set rate, length and start by the words of the record line.
+
+    ``fields.agreed`` tells whether the ``wfdb`` package knows the length as well.
+
+    Raises:
+        ValueError: a word is malformed.
+    """
+    if not all(word.isdecimal() for word in (words[1], *words[3:4])):
+        raise ValueError("numbers of signals and samples are whole")
+    rate = words[2] if len(words) > 2 else _DEFAULT_RATE
+    found = _RATE.fullmatch(rate)
+    fs = float(found[1]) if found else math.nan
+    if not 0 < fs < math.inf:
+        raise ValueError(f"{rate} is no sampling rate")
+    fields.fs = int(fs) if fs == int(fs) else fs
+    length = int(words[3]) if len(words) > 3 else None
+    fields.agreed, fields.sig_len = fields.sig_len == length, length
+    time, date, *_ = *words[4:6], "", ""
+    if time:
+        parts = TIME.fullmatch(time)
+        if not parts:
+            raise ValueError(f"{time} is no time of the day")
+        hour, minute, second, fraction = parts.groups()
+        microsecond = int((fraction or "0").ljust(6, "0"))
+        fields.base_time = clock(int(hour or 0), int(minute or 0), int(second), microsecond)
+    if date:
+        fields.base_date = datetime.strptime(date, "%d/%m/%Y").date()
 
 
-def description(fields: Any, text: str) -> dict[str, Any]:
+def _correct_signals(fields: Any, lines: list[str]) -> None:
+    """Set units and names by the signal lines.
+
+    Raises:
+        ValueError: a line is malformed, or the ``wfdb`` package understands another gain.
+    """
+    units: list[str] = []
+    names: list[str] = []
+    for i, line in enumerate(lines):
+        rest = line.split(maxsplit=2)[2:]
+        gain, baseline, unit, name = _described(rest[0] if rest else "")
+        if (gain, baseline) != (fields.adc_gain[i], fields.baseline[i]):
+            raise ValueError(f"gain or baseline of signal {i + 1} cannot be understood")
+        units.append(unit)
+        names.append(name)
+    fields.units, fields.sig_name = units, names
+
+
+def _without_units(fields: Any, comments: list[str]) -> list[str]:
+    """The comments but those that tell units with blanks, which are put in their place."""
+    result = []
+    for comment in comments:
+        found = re.fullmatch(rf"{UNIT} (\d{{1,4}}): (.*)", comment)
+        place = int(found[1]) - 1 if found else -1
+        units = fields.units if isinstance(fields, wfdb.Record) else []
+        if found and 0 <= place < len(units) and found[2].replace(" ", "_") == units[place]:
+            units[place] = found[2]
+        else:
+            result.append(comment)
+    return result
+
+
+def _described(text: str) -> tuple[float, int, str, str]:
+    """Gain, baseline, unit and name of a signal from what follows its file and format."""
+    numbers: list[int] = []
+    found = _GAIN.match(text)
+    if not found:
+        return _DEFAULT_GAIN, 0, "mV", text
+    text = text[found.end() :]
+    while len(numbers) < _NUMBERS and (number := _NUMBER.match(text)):
+        numbers.append(int(number[1]))
+        text = text[number.end() :]
+    baseline = found[2] or (numbers[1] if len(numbers) > 1 else 0)
+    unit = found[3] or "mV"
+    if millivolts(unit):
+        unit = unit.replace("µ", "u").replace("μ", "u")
+    return float(found[1]) or _DEFAULT_GAIN, int(baseline), unit, text
+
+
+def description(fields: Any) -> dict[str, Any]:
     """Start, comments and metadata of a record, as arguments of a recording's header."""
-    lines = (line.strip() for line in text.splitlines())
-    described: dict[str, Any] = {
-        "comments": tuple(line[1:].strip() for line in lines if line.startswith("#"))
-    }
+    comments: list[str] = fields.comments
+    described: dict[str, Any] = {"comments": comments, "metadata": metadata_in(comments, PATIENT)}
     if fields.base_time is not None and fields.base_date is not None:
         described["start"] = datetime.combine(fields.base_date, fields.base_time)
     elif fields.base_time is not None:
-        described["metadata"] = {TIME_OF_DAY: fields.base_time.isoformat()}
+        described["metadata"][TIME_OF_DAY] = fields.base_time.isoformat()
     return described

@@ -5,6 +5,7 @@ All signal formats are decoded by the ``wfdb`` package.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,22 @@ from numpy.typing import NDArray
 from ipmdae.formats import wfdb_header, wfdb_signals
 from ipmdae.formats.blocks import SignalReader
 from ipmdae.formats.errors import FormatError
+from ipmdae.formats.limits import check_samples
 from ipmdae.pipeline.resample import resample
 from ipmdae.recording import Header, Resolution, millivolts
 
 _LONGEST = 1 << 34
 """Samples a lead that segments may span, a year at 500 Hz: a gap of any length is a word to say."""
 
+_SMALL = 1 << 12
+"""Values up to which a record is kept in memory: many segments may be of a few samples."""
+
 
 class Record(SignalReader):
     """A record, or a segment of one, that has its own signal files.
+
+    Attributes:
+        header: path of the header.
 
     Blocks are decoded when they are asked for. What cannot be decoded from its middle on is read
     whole: compressed or differenced samples, leads of different rates or skew, unknown length.
@@ -40,28 +48,33 @@ class Record(SignalReader):
         if isinstance(fields, wfdb.MultiRecord):
             raise FormatError(header, "a segment cannot be made of segments")
         wfdb_signals.check_files(header, fields)
-        self._header = header
+        self.header = header
         in_blocks = (
             fields.sig_len is not None
+            and fields.agreed
             and wfdb_signals.SEEKABLE.issuperset(fields.fmt)
             and set(fields.samps_per_frame) == {1}
             and not any(fields.skew)
         )
         record = self._decode(0, 1 if in_blocks else None)
-        text = wfdb_header.read_text(header)
-        units = wfdb_header.units(text, record.units)
+        units = fields.units
         self._scale = np.array([millivolts(unit) or 1.0 for unit in units])
         self._whole: NDArray[np.float64] | None = None
-        samples, fs = fields.sig_len, record.fs
+        samples, fs = fields.sig_len, fields.fs
         try:
             if not in_blocks:
-                fs *= max(record.samps_per_frame)
-                self._whole = self._join(record, fs)
+                most = max(record.samps_per_frame)
+                fs *= most
+                self._whole = self._join(record, fields.fs)
+                if samples is not None:
+                    self._whole = self._whole[: samples * most]
                 samples = len(self._whole)
+            elif samples * len(units) <= _SMALL:
+                self._whole = self.read(0, samples)
             self.info = Header(
                 samples=samples,
                 fs=fs,
-                leads=tuple(name or f"lead {i + 1}" for i, name in enumerate(record.sig_name)),
+                leads=tuple(name or f"lead {i + 1}" for i, name in enumerate(fields.sig_name)),
                 units=tuple("mV" if millivolts(unit) else unit for unit in units),
                 resolution=tuple(
                     Resolution(gain=gain, baseline=baseline, unit=unit, bits=wfdb_signals.BITS[fmt])
@@ -69,7 +82,7 @@ class Record(SignalReader):
                         record.adc_gain, record.baseline, units, record.fmt, strict=True
                     )
                 ),
-                **wfdb_header.description(record, text),
+                **wfdb_header.description(fields),
             )
         except ValueError as error:
             raise FormatError(header, str(error)) from error
@@ -85,21 +98,22 @@ class Record(SignalReader):
     def _decode(self, first: int, stop: int | None) -> Any:
         try:
             return wfdb.rdrecord(
-                str(self._header.with_suffix("")),
+                str(self.header.with_suffix("")),
                 sampfrom=first,
                 sampto=stop,
                 smooth_frames=False,
                 return_res=64,
             )
         except Exception as error:
-            raise FormatError(self._header, f"the signals cannot be decoded ({error})") from error
+            raise FormatError(self.header, f"the signals cannot be decoded ({error})") from error
 
-    def _join(self, record: Any, fs: float) -> NDArray[np.float64]:
-        """All leads (time, leads), brought to the highest rate."""
+    def _join(self, record: Any, frames: float) -> NDArray[np.float64]:
+        """All leads (time, leads), brought to the highest rate; ``frames`` come in a second."""
         samples = max(map(len, record.e_p_signal))
+        highest = frames * max(record.samps_per_frame)
         return np.stack(
             [
-                resample(lead * scale, record.fs * rate, fs, samples)
+                resample(lead * scale, frames * rate, highest, samples)
                 for lead, scale, rate in zip(
                     record.e_p_signal, self._scale, record.samps_per_frame, strict=True
                 )
@@ -126,6 +140,7 @@ class Segments(SignalReader):
         self._parts, fs, samples = _segments(header, fields)
         if samples > _LONGEST:
             raise FormatError(header, f"{samples} samples a lead are longer than a year")
+        self._starts = [start for start, _ in self._parts]
         self._columns: dict[Hashable, int] = {}
         first: list[tuple[Record, int]] = []
         resolution: list[Resolution] = []
@@ -139,29 +154,26 @@ class Segments(SignalReader):
                 column = self._columns[key]
                 resolution[column] = min(resolution[column], step, key=lambda how: how.step)
         self._layout = fields.layout
+        different = {part.header: part.info.samples for _, part in self._parts}
+        check_samples(header, samples, len(first), held=sum(different.values()))
         self.info = Header(
             samples=samples,
             fs=fs,
             leads=tuple(part.info.leads[i] for part, i in first),
             units=tuple(part.info.units[i] for part, i in first),
             resolution=tuple(resolution),
-            **wfdb_header.description(fields, wfdb_header.read_text(header)),
+            **wfdb_header.description(fields),
         )
-        self._header = header
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:
         """See :meth:`ipmdae.formats.SignalReader.read`."""
-        try:
-            signal = np.full((stop - first, len(self._columns)), np.nan)
-        except (MemoryError, ValueError) as error:
-            raise FormatError(
-                self._header, f"{stop - first} samples a lead do not fit the memory"
-            ) from error
-        for start, part in self._parts:
-            begin, end = max(first, start), min(stop, start + part.info.samples)
-            if begin < end:
+        signal = np.full((stop - first, len(self._columns)), np.nan)
+        begin = max(bisect_right(self._starts, first) - 1, 0)
+        for start, part in self._parts[begin : bisect_left(self._starts, stop)]:
+            low, high = max(first, start), min(stop, start + part.info.samples)
+            if low < high:
                 columns = [self._columns[key] for key in self._keys(part, self._layout)]
-                signal[begin - first : end - first, columns] = part.read(begin - start, end - start)
+                signal[low - first : high - first, columns] = part.read(low - start, high - start)
         return signal
 
     @staticmethod
@@ -175,10 +187,13 @@ def _segments(header: Path, fields: Any) -> tuple[list[tuple[int, Record]], floa
     parts: list[tuple[int, Record]] = []
     frame = 0
     rate = 1
+    opened: dict[str, Record] = {}
     for name, frames in zip(fields.seg_name, fields.seg_len, strict=True):
         if name != "~" and frames:
-            path = header.with_name(f"{name}.hea")
-            part = Record(path, wfdb_header.read_header(path))
+            if name not in opened:
+                path = wfdb_header.beside(header, f"{name}.hea")
+                opened[name] = Record(path, wfdb_header.read_header(path))
+            part = opened[name]
             info = part.info
             rate = round(info.fs / fields.fs)
             if info.fs != rate * fields.fs or info.samples != rate * frames:

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError
+from ipmdae.formats.limits import check_expansion
+from ipmdae.formats.wfdb_header import beside
 
 FORMATS = {8: "80", 12: "212", 16: "16", 24: "24", 32: "32"}
 """The format in which samples of a width in bits are written."""
@@ -24,6 +26,9 @@ BITS |= {"8": 16, "508": 8, "516": 16, "524": 24}
 """The width in bits of samples in the formats that are read; 8 stores differences of 16 bits."""
 
 _BYTES = {"212": Fraction(3, 2), "310": Fraction(4, 3), "311": Fraction(4, 3), "8": Fraction(1)}
+_DECODED = 24
+"""Bytes of memory that a sample takes while it is decoded."""
+
 _COMPRESSED = {"508", "516", "524"}
 
 SEEKABLE = frozenset(BITS) - _COMPRESSED - {"8"}
@@ -38,7 +43,7 @@ def check_files(header: Path, fields: Any) -> None:
         FormatError: a format is unknown, or a file is too short; the message says by how much.
     """
     for name in dict.fromkeys(fields.file_name):
-        path = header.with_name(name)
+        path = beside(header, name)
         leads = [i for i, file in enumerate(fields.file_name) if file == name]
         if not path.is_file():
             raise FileNotFoundError(
@@ -50,11 +55,17 @@ def check_files(header: Path, fields: Any) -> None:
             raise FormatError(
                 header, f"signal format {format} is unknown; known are {', '.join(BITS)}"
             )
-        if fields.sig_len is None or format in _COMPRESSED:
-            continue
-        frame = sum(fields.samps_per_frame[i] for i in leads)
-        if frame < len(leads):
+        rates = [fields.samps_per_frame[i] for i in leads]
+        frame = sum(rates)
+        if min(rates) < 1:
             raise FormatError(header, f"the WFDB header is malformed ({frame} samples a frame)")
+        if fields.sig_len is None:
+            continue
+        # All leads are brought to the highest rate, and decoding takes a few copies.
+        expanded = fields.sig_len * max(fields.samps_per_frame) * len(leads) * _DECODED
+        check_expansion(path, path.stat().st_size, expanded)
+        if format in _COMPRESSED:
+            continue
         size = _BYTES.get(format, Fraction(BITS[format], 8))
         data = path.stat().st_size - (fields.byte_offset[leads[0]] or 0)
         found = max(int(data / size), 0) // frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import warnings
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from ipmdae.formats.blocks import SignalWriter
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.fields import TIME_OF_DAY
 from ipmdae.formats.spool import Read, SpoolingWriter
-from ipmdae.formats.wfdb_header import header_path
+from ipmdae.formats.wfdb_header import TIME, UNIT, header_path
 from ipmdae.recording import Header, Recording, Resolution, millivolts
 
 _BLOCK = 1 << 18
@@ -47,7 +48,7 @@ def _compose(recording: Header, read: Read, path: Path) -> None:
     header, name = header_path(path), _name(path)
     description.warn_lost(path, recording, "WFDB", lost={})
     resolution = [
-        how or Resolution(unit=unit)
+        how if how is not None and _same_kind(how.unit, unit) else Resolution(unit=unit)
         for how, unit in zip(recording.resolution, recording.units, strict=True)
     ]
     bits = _width(recording, read, resolution, header)
@@ -59,12 +60,20 @@ def _compose(recording: Header, read: Read, path: Path) -> None:
         for i, (lead, how) in enumerate(zip(recording.leads, resolution, strict=True)):
             lines.append(
                 f"{name}.dat {wfdb_signals.FORMATS[bits]} "
-                f"{_number(how.gain)}({how.baseline})/{'_'.join(how.unit.split())} "
-                f"{bits} 0 {first[i]} {checksum[i]} 0 {' '.join(lead.split())}"
+                f"{_number(how.gain)}({how.baseline})/{how.unit.replace(' ', '_')} "
+                f"{bits} 0 {first[i]} {checksum[i]} 0 {lead}"
             )
-        lines += [f"# {' '.join(comment.split())}".rstrip() for comment in _comments(recording)]
+        lines += [f"# {comment}".rstrip() for comment in _comments(recording, resolution)]
         (folder / header.name).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        wfdb_annotations.write_all(recording.annotations, folder / name)
+        try:
+            wfdb_annotations.write_all(recording.annotations, folder / name)
+        except ValueError as error:
+            raise FormatError(path, str(error)) from error
+
+
+def _same_kind(one: str, other: str) -> bool:
+    """Whether two units are the same, or both of a voltage."""
+    return one == other or (millivolts(one) is not None and millivolts(other) is not None)
 
 
 def _name(path: Path) -> str:
@@ -116,13 +125,19 @@ def _record_line(name: str, recording: Header) -> str:
     line = f"{name} {len(recording.leads)} {_number(recording.fs)} {recording.samples}"
     if recording.start is not None:
         return f"{line} {recording.start.time().isoformat()} {recording.start:%d/%m/%Y}"
-    return f"{line} {recording.metadata.get(TIME_OF_DAY, '')}".rstrip()
+    time = recording.metadata.get(TIME_OF_DAY, "")
+    return f"{line} {time}" if TIME.fullmatch(time) else line
 
 
-def _comments(recording: Header) -> list[str]:
+def _comments(recording: Header, resolution: list[Resolution]) -> list[str]:
     """The comments, and what else is known of the recording, which has no place of its own."""
-    others = [f"{k}: {v}" for k, v in recording.metadata.items() if k != TIME_OF_DAY]
-    return [*recording.comments, *others]
+    time = recording.metadata.get(TIME_OF_DAY, "")
+    held = {TIME_OF_DAY: time} if recording.start or TIME.fullmatch(time) else {}
+    units = [f"{UNIT} {i + 1}: {how.unit}" for i, how in enumerate(resolution) if " " in how.unit]
+    known = dataclasses.replace(
+        recording, comments=tuple(" ".join(text.split()) for text in recording.comments)
+    )
+    return [*description.as_comments(known, held), *units]
 
 
 def _number(value: float) -> str:

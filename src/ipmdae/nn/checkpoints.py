@@ -78,13 +78,28 @@ def tensors_of(network: nn.Module) -> dict[str, NDArray[np.float32]]:
     return {name: _as_numpy(tensor) for name, tensor in network.state_dict().items()}
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
+def read_checkpoint(path: Path) -> Any:
+    """The content of a checkpoint of torch: tensors and plain values; no code is executed.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or holds anything else, such as code.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint file")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} is no checkpoint of tensors and plain values alone; what else it holds could "
+            "be code, which is not executed"
+        ) from error
+    except Exception as error:  # of many types, for content that torch did not write
         raise ValueError(f"{path} is damaged or no checkpoint of torch: {error}") from error
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    content = read_checkpoint(path)
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
         raise ValueError(f"{path} holds no network's state_dict")

@@ -18,14 +18,17 @@ from ipmdae.engine import Engine
 from ipmdae.pipeline.gaps import GapFiller
 from ipmdae.pipeline.network import Signal, WindowedNetwork
 from ipmdae.pipeline.pacing import SpikeRemover
-from ipmdae.pipeline.resample import Resampler, fraction, reach
+from ipmdae.pipeline.resample import Resampler, fraction, live_block, reach
 from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
 from ipmdae.pipeline.window import Framing
 from ipmdae.safeguards import Safeguards
 
-LIMITED = 0.4
+LIMITED = 0.6
 """Doubt (1 where the network is no longer trusted) from which on small waves may be lost."""
+
+_LARGEST = 1e30
+"""Values in mV beyond which a lead is cut off, so that they stay finite in single precision."""
 
 LONGEST_LINE = 2.0
 """Seconds of a gap that are bridged by a line, and that it may hold a live signal up."""
@@ -70,6 +73,8 @@ class Pipeline:
         fs: float,
         leads: int,
         limits: Safeguards,
+        *,
+        live: bool = False,
     ) -> None:
         """Begin a signal.
 
@@ -80,16 +85,18 @@ class Pipeline:
             fs: the signal's.
             leads: the signal's; a multiple of the network's.
             limits: of what the network may change.
+            live: whether samples are to come out as soon as :func:`latency` says; without, more
+                of them are resampled at once, which is quicker.
         """
         self._up, self._down = fraction(fs, net_fs)
         self._leads = leads
         self._absent: Tail[np.bool_] = Tail(leads, np.bool_)
         self._filled: Tail[np.float32] = Tail(leads, np.float32)
         self._filler: GapFiller[np.float32] = GapFiller(leads, round(LONGEST_LINE * fs))
-        self._there: Resampler[np.float32] = Resampler(fs, net_fs, leads)
+        self._there: Resampler[np.float32] = Resampler(fs, net_fs, leads, live=live)
         self._narrowed: Tail[np.float32] = Tail(leads, np.float32)
         self._network = WindowedNetwork(engine, framing, net_fs, leads, limits)
-        self._back: Resampler[np.float32] = Resampler(net_fs, fs, leads)
+        self._back: Resampler[np.float32] = Resampler(net_fs, fs, leads, live=live)
         self._slow: Tail[np.float32] = Tail(self._network.columns - leads, np.float32)
         self._passed = 0
         self._given = 0
@@ -169,7 +176,11 @@ def latency(framing: Framing, net_fs: float, fs: float) -> float:
     A gap may hold it up by :data:`LONGEST_LINE` more.
     """
     there, back = reach(fs, net_fs), reach(net_fs, fs)
-    return (there + bool(there)) / fs + (framing.latency + back) / net_fs
+    needed = (there + bool(there)) / fs + (framing.latency + back) / net_fs
+    if not there:
+        return needed
+    blocks = live_block(fs, net_fs) - 1, live_block(net_fs, fs) - 1
+    return needed + blocks[0] / net_fs + blocks[1] / fs
 
 
 class Cleaning:
@@ -235,8 +246,8 @@ class Cleaning:
         return self._finish(np.concatenate([last, self._pipeline.flush()]))
 
     def _centred(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        centred: NDArray[np.float64] = x[:, self._group] - self.offset[self._group]
-        return centred
+        centred = x[:, self._group] - self.offset[self._group]
+        return np.clip(centred, -_LARGEST, _LARGEST)
 
     def _finish(self, values: Signal) -> Block:
         """Samples as they are given out, of what the pipeline gave for its leads."""

@@ -76,9 +76,11 @@ class GapFiller(Generic[Float]):
         for end in ends.tolist():
             begin = int(known[known < end][-1]) if known[0] < end else -1
             level = lead[begin] if begin >= 0 else before
-            ramp = np.arange(1, self._limit + 1) / (self._limit + 1)
             lead[begin + 1 : end - self._limit] = level
-            lead[end - self._limit : end] = level + ramp * (lead[end] - level)
+            # By the same function as above: where pieces end, it may be either that bridges a gap.
+            place = np.arange(1, self._limit + 1)
+            line = np.interp(place, [0, self._limit + 1], [level, lead[end]])
+            lead[end - self._limit : end] = line
 
 
 def fill_gaps(signal: NDArray[Float]) -> NDArray[Float]:

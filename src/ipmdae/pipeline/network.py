@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -111,6 +112,12 @@ class WindowedNetwork:
             signal *= scale
             np.exp(sd, out=sd)
         lost = ~np.isfinite(signal)
+        if lost.any():
+            warnings.warn(
+                "the network gives no finite number in places; there the signal stays as it is, "
+                "and counts as unreadable where the network states its uncertainty",
+                stacklevel=2,
+            )
         np.copyto(signal, windows, where=flat | lost)
         if not sd.shape[2]:
             guarded = guard(windows, signal, None, self._fs, self._limits)

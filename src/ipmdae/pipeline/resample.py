@@ -11,6 +11,7 @@ import soxr  # type: ignore[import-untyped]
 from numpy.typing import DTypeLike, NDArray
 
 from ipmdae.pipeline.gaps import fill_gaps
+from ipmdae.pipeline.kernel import QUALITY, BlockFilter
 from ipmdae.pipeline.tail import Tail
 
 Float = TypeVar("Float", bound=np.floating[Any])
@@ -22,7 +23,13 @@ _MAX_TERM = 8192
 """Largest term of the fraction that stands for a ratio of rates; it is off by 1e-8 at most."""
 
 _BLOCK = 1 << 16
-"""Samples that go through the filter at once, so that long signals need little memory."""
+"""Samples that are given out together, so that long signals need little memory."""
+
+_LIVE, _LIVE_SLOWLY = 0.04, 0.1
+"""Seconds of a live signal that are given out together, where the filter is a matrix or is not."""
+
+_MOST_IMPULSES = 512
+"""Terms of a ratio up to which the filter is measured, which goes fast: those of whole rates."""
 
 
 class Resampler(Generic[Float]):
@@ -32,21 +39,39 @@ class Resampler(Generic[Float]):
     by its point reflection, so that neither an offset nor a slope rings there.
 
     A stream of libsoxr gives out what it hears seconds later, since it computes in large blocks.
-    Here each piece is filtered on its own instead, together with as much of the signal on either
-    side as the filter reaches: what is given out lags by that alone, and the pieces matter only to
-    the rounding error.
+    Here blocks of new samples are filtered on their own instead, each together with as much of the
+    signal on either side as the filter reaches: what is given out lags by that and by a block
+    alone. Blocks lie at fixed places, so that the pieces do not even matter to the last bit. The
+    blocks of a live signal are short: a :class:`~ipmdae.pipeline.kernel.BlockFilter` filters them.
     """
 
     def __init__(
-        self, fs: float, new_fs: float, columns: int, dtype: DTypeLike = np.float32
+        self,
+        fs: float,
+        new_fs: float,
+        columns: int,
+        dtype: DTypeLike = np.float32,
+        *,
+        live: bool = False,
     ) -> None:
-        """Begin a signal of ``columns`` channels, to be brought from ``fs`` to ``new_fs`` (Hz).
+        """Begin a signal.
+
+        Args:
+            fs: its rate in Hz.
+            new_fs: the rate wanted.
+            columns: its channels.
+            dtype: of its samples, float32 or float64.
+            live: whether blocks are to be short, see :func:`live_block`.
 
         Raises:
             ValueError: a rate is not positive.
         """
         self._up, self._down = fraction(fs, new_fs)
         self._reach = reach(fs, new_fs)
+        self._block = live_block(fs, new_fs) if live else _BLOCK
+        self._filter = None
+        if live and self._down <= _MOST_IMPULSES:
+            self._filter = BlockFilter(self._up, self._down, self._reach, self._block)
         self._input: Tail[Float] = Tail(columns, dtype)
         self._begun = False
         self._taken = 0
@@ -61,7 +86,7 @@ class Resampler(Generic[Float]):
         if not self._begun and self._taken > self._reach:
             self._begin()
         ready = floor(Fraction((self._taken - 1 - self._reach) * self._up, self._down)) + 1
-        return self._give(ready)
+        return self._give(ready // self._block * self._block)
 
     def flush(self, samples: int | None = None) -> NDArray[Float]:
         """Give out what is left: the signal has ended.
@@ -91,19 +116,35 @@ class Resampler(Generic[Float]):
 
     def _give(self, ready: int) -> NDArray[Float]:
         """New samples up to the index ``ready``."""
-        given = self._given
-        if ready <= given:
+        if ready <= self._given:
             return self._input.rows(0, 0)
-        first = self._start(given)
-        last = ceil(Fraction((ready - 1) * self._down, self._up)) + self._reach
-        rows = self._input.rows(max(first, self._input.first), last + 1)
-        # What the filter hears before the reflection is beyond its reach.
-        rows = np.pad(rows, ((max(self._input.first - first, 0), 0), (0, 0)))
-        new: NDArray[Float] = soxr.resample(rows, self._down, self._up, quality="VHQ")
-        offset = first // self._down * self._up
+        blocks = [
+            self._filtered(begin, min(begin + self._block, ready))
+            for begin in range(self._given, ready, self._block)
+        ]
         self._given = ready
         self._input.drop(self._start(ready))
-        return new[given - offset : ready - offset]
+        return np.concatenate(blocks)
+
+    def _filtered(self, begin: int, end: int) -> NDArray[Float]:
+        """The new samples from one index to another, by what lies within the filter's reach."""
+        if self._filter and end - begin == self._block:
+            short = self._rows(*self._filter.span(begin))
+            new: NDArray[Float] = self._filter.run(short, begin).astype(short.dtype)
+            return new
+        first = self._start(begin)
+        last = ceil(Fraction((end - 1) * self._down, self._up)) + self._reach
+        whole: NDArray[Float] = soxr.resample(
+            self._rows(first, last + 1), self._down, self._up, quality=QUALITY
+        )
+        offset = first // self._down * self._up
+        return whole[begin - offset : end - offset]
+
+    def _rows(self, first: int, stop: int) -> NDArray[Float]:
+        """Old samples; what lies outside of the reflections is beyond the filter's reach, and 0."""
+        before, after = max(self._input.first - first, 0), max(stop - self._input.stop, 0)
+        rows = self._input.rows(first + before, stop - after)
+        return np.pad(rows, ((before, after), (0, 0)))
 
     def _start(self, new: int) -> int:
         """Where to begin filtering for a new sample: a sample that has one of the new exactly."""
@@ -114,6 +155,12 @@ def reach(fs: float, new_fs: float) -> int:
     """Samples at ``fs`` that must follow one until a :class:`Resampler` can give it out."""
     up, down = fraction(fs, new_fs)
     return 0 if up == down else max(ceil(Fraction(_REACH * down, up)), _REACH)
+
+
+def live_block(fs: float, new_fs: float) -> int:
+    """New samples of a live signal that a :class:`Resampler` gives out together."""
+    _, down = fraction(fs, new_fs)
+    return max(round((_LIVE if down <= _MOST_IMPULSES else _LIVE_SLOWLY) * new_fs), 1)
 
 
 def fraction(fs: float, new_fs: float) -> tuple[int, int]:
@@ -162,8 +209,8 @@ def resample(
     leads = signal.reshape(len(signal), -1)
     filled = fill_gaps(leads)
     resampler: Resampler[Float] = Resampler(fs, new_fs, leads.shape[1], signal.dtype)
-    blocks = [filled[i : i + _BLOCK] for i in range(0, len(filled), _BLOCK)]
-    pieces = [*(resampler.feed(block) for block in blocks), resampler.flush(samples)]
+    parts = [filled[i : i + _BLOCK] for i in range(0, len(filled), _BLOCK)]
+    pieces = [*(resampler.feed(part) for part in parts), resampler.flush(samples)]
     new: NDArray[Float] = np.concatenate(pieces)[:samples]
     if filled is not leads:
         for lead, absent in zip(new.T, np.isnan(leads).T, strict=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import signal
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,6 +24,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ipmdae.files import replacing
+from ipmdae.termination import SIGNALS
 from ipmdae.training.recipe import Recipe
 
 CURVES = "train_valid_loss_epoch_avg"
@@ -30,7 +33,12 @@ _COLUMNS = ("epoch", "train_loss", "valid_loss", "learning_rate", "seconds")
 
 def callbacks(recipe: Recipe, folder: Path, seed: int) -> list[Callback]:
     """The callbacks of a run whose results go to ``folder`` (its ``version_<n>``)."""
-    result: list[Callback] = [StepSeed(seed), ProgressBar(), LossCurves(folder / "results")]
+    result: list[Callback] = [
+        OwnSignals(),
+        StepSeed(seed),
+        ProgressBar(),
+        LossCurves(folder / "results"),
+    ]
     if recipe.ema is not None:
         result.append(WeightAveraging(avg_fn=warming_average(recipe.ema)))
     result.append(
@@ -55,6 +63,21 @@ def warming_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
         return average.lerp(current, 1 - min(decay, (1 + steps) / (10 + steps)))
 
     return update
+
+
+class OwnSignals(Callback):
+    """Leaves the signals that end a process to the command, so that SIGTERM ends it as Ctrl-C does.
+
+    Lightning's own handler would wait for the next batch, and end with the exit code 0.
+    """
+
+    def __init__(self) -> None:
+        self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
 
 
 class StepSeed(Callback):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +23,7 @@ from ipmdae.engine import find_model, read_model
 from ipmdae.files import replacing
 from ipmdae.nn import checkpoints, registry
 from ipmdae.protocols import TrainingProtocol
+from ipmdae.termination import end_with_parent
 from ipmdae.training import recipe as recipes
 from ipmdae.training.callbacks import callbacks
 from ipmdae.training.loaders import loader
@@ -98,6 +100,10 @@ def train(
 
     Raises:
         FileNotFoundError: the version to resume has no checkpoint.
+        ValueError: its checkpoint is damaged, or holds more than tensors and plain values: nothing
+            in the folder of a run is executed.
+        KeyboardInterrupt: Ctrl-C, or a signal that is handled like it; the checkpoints of the
+            epochs before stay.
     """
     pl.seed_everything(settings.seed, verbose=False)
     logger = TensorBoardLogger(log_dir, name="", version=resume)
@@ -105,6 +111,10 @@ def train(
     checkpoint = folder / LAST_CHECKPOINT if resume is not None else None
     if checkpoint is not None and not checkpoint.is_file():
         raise FileNotFoundError(f"nothing to resume: {checkpoint} does not exist")
+    if checkpoint is not None:
+        checkpoints.read_checkpoint(checkpoint)  # one that is damaged is refused by name
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        end_with_parent()
 
     protocol = settings.open_protocol()
     recipe = settings.recipe
@@ -137,7 +147,12 @@ def train(
     if settings.start_from is not None and resume is None:
         start(network, settings.start_from)
     module = DenoisingModule(network, recipe)
-    trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=False)
+    try:
+        trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit as ended:  # how Lightning answers an interruption
+        if isinstance(ended.__context__, KeyboardInterrupt):
+            raise ended.__context__ from None
+        raise
     return folder
 
 
@@ -185,19 +200,23 @@ def read_settings(folder: Path) -> Settings:
 
     Raises:
         FileNotFoundError: there is no run in the folder.
+        ValueError: its settings are damaged.
     """
     path = folder / SETTINGS_FILE
     if not path.is_file():
         raise FileNotFoundError(f"no training run in {folder}: {path.name} is missing")
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return Settings(
-        recipe=Recipe(**content["recipe"]),
-        **{
-            name: content[name]
-            for name in ("model", "protocol", "protocol_settings", "seed", "precision")
-        },
-        **{name: content.get(name) for name in ("start_from", "start_sha256")},
-    )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Settings(
+            recipe=Recipe(**content["recipe"]),
+            **{
+                name: content[name]
+                for name in ("model", "protocol", "protocol_settings", "seed", "precision")
+            },
+            **{name: content.get(name) for name in ("start_from", "start_sha256")},
+        )
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} holds no settings of a training run: {error!r}") from error
 
 
 def checkpoint_path(folder: Path, which: str) -> Path:

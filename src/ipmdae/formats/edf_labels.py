@@ -1,0 +1,102 @@
+"""Long names and units of EDF signals, and which are leads, told by comments.
+
+A label has 16 characters of ASCII, a unit 8. Where a name is longer, or other signs are in it, a
+comment tells it: ``label 2: Brustwand links außen``. It counts only where it is the name that would
+have got that label. ``leads: 1 2`` lists the leads of a recording by the numbers of their signals.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+from ipmdae.formats.edf_file import Channel
+from ipmdae.formats.edf_text import plain
+from ipmdae.formats.lead_names import is_ecg
+from ipmdae.recording import NO_UNIT, millivolts
+
+LABEL, UNIT = 16, 8
+"""Characters of a label and a unit."""
+
+_COMMENT = re.compile(r"(label|unit) (\d{1,4}): (.*)")
+_LEADS = re.compile(r"leads: (\d{1,4}(?: \d{1,4})*)")
+_RESERVED = ("EDF Annotations", "BDF Annotations")
+
+
+class Signal(Protocol):
+    """A signal by its name, its unit and its rate in Hz."""
+
+    @property
+    def label(self) -> str:
+        """Its name."""
+
+    @property
+    def unit(self) -> str:
+        """Its unit."""
+
+    @property
+    def fs(self) -> float:
+        """Its rate in Hz."""
+
+
+def label(name: str) -> str:
+    """The label of a signal; annotations are told by theirs, which no other may have."""
+    text = plain(name, LABEL)
+    return f"?{text[1:]}" if text in _RESERVED else text
+
+
+def unit(name: str) -> str:
+    """The unit of a signal in the header, which is blank where there is none."""
+    return "" if name == NO_UNIT else plain(name, UNIT)
+
+
+def leads_by_rule(signals: Sequence[Signal]) -> list[int]:
+    """Indices of the signals that are leads where the file does not say it.
+
+    These are the voltages that are named as ECGs are, or, where none is, all voltages, or, where
+    there is none, all; of these, those of the highest rate. Signals of the same rate that are no
+    voltage (respiration) are leads too.
+    """
+    every = range(len(signals))
+    voltages = [i for i in every if millivolts(signals[i].unit)]
+    chosen = [i for i in voltages if is_ecg(signals[i].label)] or voltages or list(every)
+    fs = max(signals[i].fs for i in chosen)
+    return [i for i in every if signals[i].fs == fs and (i in chosen or i not in voltages)]
+
+
+def comments(signals: Sequence[Signal], leads: Sequence[int]) -> list[str]:
+    """The comments that tell what the header does not; ``leads`` are indices."""
+    told = []
+    for number, signal in enumerate(signals, 1):
+        if label(signal.label) != signal.label:
+            told.append(f"label {number}: {signal.label}")
+        if unit(signal.unit) != signal.unit.replace(NO_UNIT, ""):
+            told.append(f"unit {number}: {signal.unit}")
+    if leads_by_rule(signals) != list(leads):
+        told.append(f"leads: {' '.join(str(i + 1) for i in leads)}")
+    return told
+
+
+def restored(
+    channels: Sequence[Channel], texts: Sequence[str]
+) -> tuple[list[Channel], list[int] | None, list[str]]:
+    """Signals with their full names and units, indices of the leads if told, other comments."""
+    found = {channel.place: channel for channel in channels}
+    others: list[str] = []
+    leads: list[int] | None = None
+    for text in texts:
+        named, listed = _COMMENT.fullmatch(text), _LEADS.fullmatch(text)
+        places = [int(n) - 1 for n in listed[1].split()] if listed else []
+        channel = found.get(int(named[2]) - 1) if named else None
+        if named and channel and named[1] == "label" and label(named[3]) == channel.label:
+            found[channel.place] = dataclasses.replace(channel, label=named[3])
+        elif named and channel and named[1] == "unit" and unit(named[3]) == channel.unit:
+            found[channel.place] = dataclasses.replace(channel, unit=named[3])
+        elif places and len({found[p].fs if p in found else 0.0 for p in places}) == 1:
+            order = list(found)
+            leads = [order.index(place) for place in places if place in found] or None
+        else:
+            others.append(text)
+    return list(found.values()), leads, others
