@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import json
 import os
 import signal
@@ -11,7 +13,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import wfdb
 from typer.testing import CliRunner, Result
 
 from ipmdae import cli, examples, formats
@@ -54,7 +58,7 @@ def test_a_tree_is_kept_and_a_bad_file_named_at_the_end() -> None:
     assert result.exit_code == 1
     assert lines(result)[-1].startswith("ipmdae: error: ")
     assert "bad.hea: the WFDB header is malformed" in lines(result)[-1]
-    assert "2 cleaned, 1 failed, 1 files of no known format" in result.stdout
+    assert "2 cleaned, 1 failed, 1 file of no known format" in result.stdout
     assert {"a.hea", "a.dat", "deep/b.edf"} <= results()
     assert formats.read("out/deep/b.edf").duration == 4
     assert formats.read("out/a").leads == ("MLII", "V1")
@@ -65,25 +69,135 @@ def test_recordings_change_their_format() -> None:
     assert results() == {"a.npz", "b.npz"}
     assert run("data/a", "-o", "one", "--to", "EDF").exit_code == 0
     assert formats.read("one.edf").samples == 6 * 360
+    assert run("data/a", "-o", "two.csv.gz", "--to", "csv").exit_code == 0
+    assert Path("two.csv.gz").read_bytes().startswith(b"\x1f\x8b")
     refused = run("data/a", "-o", "two", "--to", "mp3")
     assert refused.exit_code == 1
     assert "cannot write 'mp3'; there are: wfdb, edf" in lines(refused)[0]
 
 
-def test_json_is_all_that_is_on_stdout() -> None:
+def test_json_lines_are_all_that_is_on_stdout() -> None:
     result = run("data", "-o", "out", "--json", "--leads", "V1")
     assert result.exit_code == 1
-    told = json.loads(result.stdout)
-    assert told["unknown files"] == 1
-    good, bad, other = told["recordings"]
-    assert (good["input"], good["output"]) == (str(Path("data/a")), str(Path("out/a")))
-    assert good["duration"] == 6
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    by_lead = {(row["file"], row["lead"]): row for row in told}
+    assert len(told) == len(by_lead) == 5  # two leads of two recordings, and one that failed
+    good = by_lead[str(Path("data/a")), "V1"]
+    assert good["output"] == str(Path("out/a"))
+    assert (good["duration_s"], good["fs_hz"], good["result"]) == (6, 360, "cleaned")
     assert good["seconds"] > 0
-    assert good["leads"] == {"cleaned": ["V1"], "unchanged": {"MLII": "not asked for"}}
-    assert (good["error"], good["warnings"], good["skipped"]) == (None, [], False)
+    assert good["good"] + good["limited"] + good["unusable"] == pytest.approx(1)
+    assert good["removed_mv"] > 0
+    left = by_lead[str(Path("data/a")), "MLII"]
+    assert (left["result"], left["why"]) == ("unchanged", "not asked for")
+    assert (good["error"], good["warnings"]) == (None, [])
+    bad = by_lead[str(Path("data/bad")), None]
+    assert bad["result"] == "failed"
     assert "malformed" in bad["error"]
-    assert bad["duration"] is None
-    assert other["duration"] == 4
+    assert len({tuple(row) for row in told}) == 1
+
+
+def test_what_was_cleaned_and_what_was_left_is_said() -> None:
+    noisy = formats.read("data/a", annotations=False)
+    mixed = Recording(
+        signal=np.column_stack([noisy.signal, np.full(noisy.samples, 72.0)]),
+        fs=360,
+        leads=("I", "II", "heart\x1b[2Jrate"),
+        units=("mV", "mV", "bpm"),
+    )
+    formats.write(mixed, "mixed.npz")
+    told = run("mixed.npz", "-o", "out.npz").stdout
+    assert "2 of 3 leads cleaned by" in told
+    assert "left unchanged (not a voltage: in bpm)" in told
+    assert "heart\\x1b[2Jrate" in told
+    assert "\x1b" not in told
+    assert told.count("mV rms removed") == 2
+
+
+def test_a_summary_has_a_row_for_each_recording_and_lead() -> None:
+    result = run("data", "-o", "out", "--summary", "all.csv")
+    assert result.exit_code == 1
+    table = pd.read_csv("all.csv")
+    assert list(table["file"]) == [
+        *[str(Path("data/a"))] * 2,
+        str(Path("data/bad")),
+        *[str(Path("data/deep/b.edf"))] * 2,
+    ]
+    assert list(table["result"]) == ["cleaned", "cleaned", "failed", "cleaned", "cleaned"]
+    cleaned = table[table["result"] == "cleaned"]
+    assert np.allclose(cleaned[["good", "limited", "unusable"]].sum(axis=1), 1)
+    bands = cleaned[[name for name in table if "_hz_mv" in name]]
+    assert bands.shape[1] == 3
+    np.testing.assert_allclose(
+        np.square(bands).sum(axis=1), np.square(cleaned["removed_mv"]), rtol=1e-3
+    )
+    assert {"heart_rate_before", "heart_rate_after", "seconds", "warnings"} <= set(table)
+    assert "all.csv exists" in lines(run("data", "-o", "new", "--summary", "all.csv"))[0]
+    again = run("data", "-o", "out", "--summary", "all.csv", "--resume")
+    assert "2 done already" in again.stdout
+    pd.testing.assert_frame_equal(pd.read_csv("all.csv"), table)
+
+
+def test_a_summary_may_be_json_lines_and_holds_no_formulas() -> None:
+    noisy = formats.read("data/a", annotations=False)
+    formats.write(dataclasses.replace(noisy, leads=("=1+1", "-aVR")), "data/a.npz")
+    assert run("data/a.npz", "-o", "one.npz", "--summary", "one.csv").exit_code == 0
+    with open("one.csv", encoding="utf-8", newline="") as file:
+        assert [row["lead"] for row in csv.DictReader(file)] == ["'=1+1", "-aVR"]
+    assert run("data/a.npz", "-o", "two.npz", "--summary", "two.jsonl").exit_code == 0
+    told = [json.loads(line) for line in Path("two.jsonl").read_text().splitlines()]
+    assert [row["lead"] for row in told] == ["=1+1", "-aVR"]
+
+
+def test_r_peaks_lie_beside_the_result() -> None:
+    clean = formats.read(examples.path("118e24_excerpt"))
+    formats.write(clean, "clean")
+    words = ["denoise", "clean", "--rpeaks", "--method", "butterworth-0.5-40", "-o"]
+    told = CliRunner().invoke(cli.app, [*words, "out/x"])
+    assert told.exit_code == 0, told.output
+    assert "found by XQRS of wfdb, written to" in told.stdout
+    peaks = wfdb.rdann("out/x", "rpeaks").sample
+    beats = clean.annotations["atr"].sample
+    assert np.mean(np.abs(peaks[:, None] - beats).min(0) < 36) > 0.95
+    assert CliRunner().invoke(cli.app, [*words, "out/y.csv"]).exit_code == 0
+    table = pd.read_csv("out/y.rpeaks.csv")
+    np.testing.assert_array_equal(table["sample"], peaks)
+    np.testing.assert_allclose(table["RR (s)"][1:], np.diff(peaks) / 360, atol=1e-3)
+    Path("out/y.csv").unlink()
+    refused = CliRunner().invoke(cli.app, [*words, "out/y.csv"])
+    assert "y.rpeaks.csv exists" in refused.stderr
+
+
+def test_the_source_is_read_no_more_than_twice_and_a_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noisy = formats.read(examples.path("118e06_excerpt"), annotations=False)
+    formats.write(noisy, "noisy.csv")
+    read: dict[str, int] = {}
+    opened: dict[str, int] = {}
+    real = formats.open_reader
+
+    def counting(path: Path, **others: object) -> formats.SignalReader:
+        name = Path(path).name
+        reader = real(path, **others)  # type: ignore[arg-type]
+        opened[name] = opened.get(name, 0) + 1
+        inner = reader.read
+
+        def counted(first: int, stop: int) -> np.ndarray:
+            read[name] = read.get(name, 0) + stop - first
+            return inner(first, stop)
+
+        reader.read = counted  # type: ignore[method-assign]
+        return reader
+
+    monkeypatch.setattr(formats, "open_reader", counting)
+    words = ["-o", "out.csv", "--report", "page.html", "--summary", "s.csv", "--figure", "f.png"]
+    assert run("noisy.csv", *words).exit_code == 0
+    assert opened == {"noisy.csv": 1, "out.csv": 1}
+    assert read["noisy.csv"] <= 3 * noisy.samples
+    read.clear()
+    assert run("noisy.csv", "-o", "out2.csv").exit_code == 0
+    assert read == {"noisy.csv": 2 * noisy.samples}
 
 
 def test_resume_leaves_out_what_is_done_and_whole() -> None:
@@ -147,6 +261,7 @@ def test_reports_of_several_have_an_index() -> None:
 
 def test_one_recording_has_one_report() -> None:
     assert run("data/a", "-o", "out/a", "--report", "page.html").exit_code == 0
+    assert "leads cleaned." in Path("page.html").read_text(encoding="utf-8")
     assert "Cleaned recording: a" in Path("page.html").read_text(encoding="utf-8")
     assert "page.html exists" in lines(run("data/a", "-o", "out/b", "--report", "page.html"))[0]
 
@@ -174,6 +289,9 @@ def test_a_folder_takes_the_recording_under_its_own_name() -> None:
         (("data/a", "-o", "x", "--figure", "f.gif"), "end its name in .png"),
         (("data/a",), "say where results belong: -o OUT"),
         (("data/a", "-o", "x", "--method", "iir"), "either --method or --model"),
+        (("data/a", "-o", "x.csv", "--to", "edf"), "asks for CSV/TSV, --to for edf"),
+        (("data/a", "-o", "x.csv", "--summary", "x.csv"), "asked for twice"),
+        (("data/deep/b.edf", "-o", "x", "--report", "data/deep/b.edf"), "the name of a recording"),
         (("data/a", "-o", "x", "--leads", "aVR"), "there is no lead aVR; there are MLII, V1"),
         (("-", "data/a", "-o", "x"), "- stands for one recording"),
         (("*.xyz", "-o", "x"), "no file fits this pattern"),
@@ -186,6 +304,7 @@ def test_what_cannot_be_is_refused_in_one_line(arguments: tuple[str, ...], messa
     assert line.startswith("ipmdae: error: ")
     assert message in line
     assert not Path("x").exists()
+    assert not Path("x.csv").exists()
 
 
 def test_two_recordings_are_never_written_to_one_file() -> None:
@@ -324,5 +443,7 @@ def workers_of(pid: int) -> list[int]:
 def test_what_a_shell_completes() -> None:
     from ipmdae.commands.denoise import methods
 
-    assert {"ipmdae-base", "iir"} <= set(methods())
+    told = dict(methods())
+    assert {"ipmdae-base", "iir"} <= set(told)
+    assert (told["iir"], told["wavelet"]) == ("", "needs the extra benchmark")
     assert jobs_module.Settings(method="iir").card() is None

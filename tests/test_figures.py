@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,9 @@ def twelve(pair: tuple[Recording, Recording]) -> Recording:
     return Recording.from_array(signal, 360, tuple(f"ECG {name.upper()}" for name in LIMBS))
 
 
-@pytest.mark.parametrize(("layout", "rows"), [("1", 1), ("2", 2), ("3", 3), ("6x2", 6), ("12", 4)])
+@pytest.mark.parametrize(
+    ("layout", "rows"), [("1", 1), ("2", 2), ("3", 3), ("6x2", 6), ("3x4", 4), ("12x1", 12)]
+)
 def test_layouts(twelve: Recording, layout: str, rows: int) -> None:
     figure = figures.ecg_paper(twelve, layout=layout)
     assert size(figure)[0] == 280  # 10 s and the margins fit A4
@@ -129,7 +132,7 @@ def test_layouts(twelve: Recording, layout: str, rows: int) -> None:
 
 
 def test_the_columns_of_a_layout_follow_each_other(twelve: Recording) -> None:
-    figure = figures.ecg_paper(twelve, layout="12")
+    figure = figures.ecg_paper(twelve, layout="3x4")
     shown = [text for text in texts(figure) if text in LIMBS]
     assert sorted(shown) == sorted([*LIMBS, "II"])
     traces = [line for line in figure.axes[0].lines if len(np.asarray(line.get_xdata())) > 6]
@@ -139,10 +142,55 @@ def test_the_columns_of_a_layout_follow_each_other(twelve: Recording) -> None:
     assert ends[-1] == pytest.approx((0, 10), abs=0.01)
 
 
+def test_names_of_leads_never_lie_on_beats(twelve: Recording) -> None:
+    figure = figures.ecg_paper(twelve, layout="3x4")
+    traces = [t for t in figure.axes[0].lines if len(np.asarray(t.get_xdata())) > 6]
+    figure.canvas.draw()
+    for text in figure.axes[0].texts:
+        box = text.get_window_extent().transformed(figure.axes[0].transData.inverted())
+        for trace in traces:
+            x, y = (np.asarray(values, float) for values in trace.get_data())
+            inside = (x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1)
+            assert not inside.any(), text.get_text()
+
+
+def test_long_strips_go_on_in_further_rows(pair: tuple[Recording, Recording]) -> None:
+    figure = figures.ecg_paper(pair[0], seconds=25, leads=["V1"])
+    traces = [t for t in figure.axes[0].lines if len(np.asarray(t.get_xdata())) > 6]
+    spans = [np.ptp(np.asarray(t.get_xdata(), float)) / 25 for t in traces]
+    assert spans == pytest.approx([10, 10, 5], abs=0.01)
+    assert size(figure)[0] == 280
+    tops = [np.median(np.asarray(t.get_ydata(), float)) for t in traces]
+    assert tops == sorted(tops, reverse=True)
+    shown = texts(figure)
+    assert {"0 s", "11 s", "25 s"} <= set(shown)
+
+
+def test_a_title_says_whose_when_and_how(pair: tuple[Recording, Recording]) -> None:
+    began = datetime(2026, 11, 27, 10, 0, 5)
+    told = dataclasses.replace(pair[0], start=began, comments=("Cleaned by iir: MLII",))
+    title = figures.title_of(told, "a\x1b.edf")
+    assert title.split("    ") == ["a\x1b.edf", "2026-11-27 10:00:05", "360 Hz", "Cleaned by iir"]
+    shown = texts(figures.ecg_paper(pair[0], seconds=10, title=title))
+    assert "a\\x1b.edf    2026-11-27" in shown[0]
+    assert "not filtered by ipmdae" in figures.title_of(pair[0], "b")
+
+
+def test_twelve_leads_before_and_after_fit_a_page(twelve: Recording) -> None:
+    noisy = twelve.with_signal(twelve.signal + 0.3)
+    figure = figures.overlay(noisy, twelve, dense=True)
+    width, height = size(figure)
+    assert width <= 281  # landscape A4 within margins of 8 mm
+    assert height <= 194
+    assert figures.png(figure, 100).startswith(b"\x89PNG")
+
+
 def test_layouts_that_cannot_be_are_refused(
     twelve: Recording, pair: tuple[Recording, Recording]
 ) -> None:
-    with pytest.raises(ValueError, match="unknown layout '4x3'; there are: 1, 2, 3, 6x2, 12"):
+    with pytest.raises(
+        ValueError, match="unknown layout '4x3'; there are: 1, 2, 3, 3x4, 6x2, 12x1"
+    ):
         figures.ecg_paper(twelve, layout="4x3")
     with pytest.raises(ValueError, match="needs the leads I, V1; there are MLII"):
         figures.ecg_paper(dataclasses.replace(pair[0], leads=("MLII", "V9")), layout="6x2")

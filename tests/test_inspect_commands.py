@@ -44,9 +44,12 @@ def test_info_tells_what_a_recording_holds() -> None:
     told = done("info", NOISY)
     assert "118e06_excerpt: WFDB, 60.0 s at 360 Hz, 2 leads" in told
     assert "annotations atr: 72" in told
-    (lead,) = (line.split() for line in told.splitlines() if line.strip().startswith("V1"))
-    assert lead[:2] == ["V1", "mV"]
-    assert lead[-3:] == ["0", "0", "0"]
+    quality, signal = (line.split() for line in told.splitlines() if line.strip().startswith("V1"))
+    assert quality[:2] == ["V1", "ECG"]
+    assert signal[:2] == ["V1", "mV"]
+    assert signal[-3:] == ["0", "0", "0"]
+    assert "unit stored in mV" in told
+    assert "denoise would clean MLII, V1 and remove" in told
 
 
 def test_info_as_json_names_gaps_flat_parts_hum_and_odd_units() -> None:
@@ -68,7 +71,60 @@ def test_info_as_json_names_gaps_flat_parts_hum_and_odd_units() -> None:
     assert micro["amplitude"] > 1000
     assert (told["fs"], told["duration"], told["start"]) == (360, 60, None)
     assert ["microvolts" in text for text in told["warnings"]] == [True, False]
-    assert "50 Hz mains hum in hum" in told["warnings"][1]
+    assert "50 Hz powerline interference in hum" in told["warnings"][1]
+
+
+def test_info_says_what_denoise_would_do_and_why_not() -> None:
+    signal = formats.read(CLEAN).signal[: 360 * 20]
+    columns = np.column_stack([signal, np.full((7200, 1), 71.0)])
+    mixed = Recording(signal=columns, fs=360, leads=("I", "II", "hr"), units=("mV", "mV", "bpm"))
+    formats.write(mixed, "mixed.npz")
+    (told,) = json.loads(done("info", "mixed.npz", "--json"))
+    first, _, other = told["leads"]
+    assert first["kind"] == "ECG"
+    assert first["good"] + first["limited"] + first["unusable"] == pytest.approx(1)
+    assert first["heart rate cleaned"] == pytest.approx(72, abs=6)
+    assert {"baseline wander", "motion", "muscle", "powerline"} == set(first["noise"])
+    assert (other["kind"], "good" in other) == ("not a voltage", False)
+    assert told["denoise"]["cleans"] == ["I", "II"]
+    assert told["denoise"]["leaves"] == {"hr": "not a voltage: in bpm"}
+    assert "leave hr (not a voltage: in bpm)" in done("info", "mixed.npz")
+
+
+@pytest.mark.parametrize(
+    ("signal", "units", "fs", "sentence"),
+    [
+        (np.zeros((50, 1)), ("mV",), 130, "too short to judge"),
+        (np.ones((500, 2)), ("bpm", "l"), 130, "would refuse it: no lead is a voltage"),
+        (np.eye(500, 2), ("mV", "mV"), 20, "would refuse it: a rate of 20 Hz is too low"),
+        (np.full((500, 1), np.nan), ("mV",), 130, "would leave a (without samples)"),
+        (np.zeros((500, 1)), ("mV",), 130, "would leave a (flat)"),
+    ],
+)
+def test_info_has_a_sentence_for_odd_recordings(
+    signal: np.ndarray, units: tuple[str, ...], fs: float, sentence: str
+) -> None:
+    leads = ("a", "b")[: len(units)]
+    formats.write(Recording(signal=signal, fs=fs, leads=leads, units=units), "odd.npz")
+    result = run("info", "odd.npz")
+    assert result.exit_code == 0, result.output
+    assert sentence in result.output
+
+
+def test_info_of_a_hundred_leads() -> None:
+    mix = np.random.default_rng(0).normal(size=(2, 100))
+    signal = formats.read(CLEAN).signal[: 360 * 4] @ mix
+    names = tuple(f"c{i}" for i in range(100))
+    formats.write(Recording(signal=signal, fs=360, leads=names), "many.npz")
+    told = done("info", "many.npz")
+    assert "100 leads" in told
+    assert "c11 and 88 more" in told
+
+
+def test_info_says_how_rate_and_unit_were_found() -> None:
+    np.save("bare.npy", formats.read(CLEAN).signal[:3600] * 1000)
+    told = done("info", "bare.npy", "--fs", 360, "--unit", "uV")
+    assert "rate stated by --fs; unit stated by --unit uV" in told
 
 
 def test_info_of_several_goes_on_after_a_bad_one() -> None:

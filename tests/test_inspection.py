@@ -5,11 +5,14 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ipmdae import examples, formats
 from ipmdae.formats import SignalReader
 from ipmdae.formats.blocks import WholeReader
-from ipmdae.inspection.files import check_twins, excerpt, inspect, signal_to_noise
+from ipmdae.inspection.files import Inspector, check_twins, excerpt, inspect, signal_to_noise
+from ipmdae.pipeline.blocks import Trust
 from ipmdae.recording import Recording
 
 
@@ -42,7 +45,7 @@ def test_pieces_give_what_the_whole_gives(
     noisy: Recording, clean: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = inspect(opened(noisy), opened(clean))
-    monkeypatch.setattr("ipmdae.inspection.files._AT_ONCE", 7)
+    monkeypatch.setattr("ipmdae.inspection.files._AT_ONCE", 15)
     parts = inspect(opened(noisy), opened(clean))
     np.testing.assert_allclose(parts.removed, whole.removed, rtol=1e-12)
     np.testing.assert_array_equal(parts.quality.reason, whole.quality.reason)
@@ -63,7 +66,7 @@ def test_microvolts_and_hum_are_named(noisy: Recording) -> None:
     signal = noisy.signal + 0.1 * np.sin(2 * np.pi * 60 * t)[:, None]
     (hum,) = inspect(opened(noisy.with_signal(signal))).warnings()
     assert re.fullmatch(
-        r"60 Hz mains hum in MLII \(0.0[67]\d* mV\), V1 \(0.07\d* mV\): "
+        r"60 Hz powerline interference in MLII \(0.0[67]\d* mV\), V1 \(0.07\d* mV\): "
         "ipmdae denoise --mains 60 removes it first",
         hum,
     )
@@ -73,13 +76,32 @@ def test_microvolts_and_hum_are_named(noisy: Recording) -> None:
     assert "microvolts" in one
 
 
-def test_the_spread_that_is_given_makes_seconds_uncertain(
-    noisy: Recording, clean: Recording
-) -> None:
-    spread = np.full((60, 2), 0.01)
-    spread[30:40, 1] = 3.0
-    found = inspect(opened(noisy), opened(clean), spread=spread)
-    assert [(s.lead, s.start, s.stop) for s in found.quality.stretches()] == [("V1", 30, 40)]
+@given(st.lists(st.integers(0, 2000), max_size=8))
+@settings(max_examples=10, deadline=None)
+def test_blocks_of_any_size_give_what_a_reader_gives(cuts: list[int]) -> None:
+    noisy, clean = (
+        formats.read(examples.path(name), annotations=False).excerpt(0, 5)
+        for name in ("118e06_excerpt", "118e24_excerpt")
+    )
+    spread = np.full(noisy.signal.shape, 0.01)
+    trust = np.zeros(noisy.signal.shape, np.uint8)
+    trust[360 * 3 : 360 * 4, 1] = Trust.UNTRUSTED
+    inspector = Inspector(noisy.header)
+    for part in np.split(np.arange(noisy.samples), sorted(cuts)):
+        inspector.add(noisy.signal[part], clean.signal[part], spread[part], trust[part])
+    found, expected = inspector.result(), inspect(opened(noisy), opened(clean))
+    np.testing.assert_allclose(found.removed, expected.removed, rtol=1e-12)
+    np.testing.assert_allclose(
+        found.spectra["removed"].density, expected.spectra["removed"].density, rtol=1e-12
+    )
+    assert [(s.lead, s.start, s.stop) for s in found.quality.stretches()] == [("V1", 3, 4)]
+
+
+def test_a_recording_must_pass_by_whole(noisy: Recording) -> None:
+    inspector = Inspector(noisy.header)
+    inspector.add(noisy.signal[:-1])
+    with pytest.raises(ValueError, match="not complete"):
+        inspector.result()
 
 
 def test_signal_to_noise_of_known_noise(clean: Recording) -> None:

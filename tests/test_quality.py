@@ -4,12 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ipmdae import examples, formats
 from ipmdae.cleaned import Cleaned
-from ipmdae.inspection.seconds import SecondMeans, Seconds, measure, pieces
 from ipmdae.pipeline.blocks import Trust
 from ipmdae.quality import Grade, Reason, amplitude_warnings, quality
 from ipmdae.recording import Recording
@@ -142,29 +139,3 @@ def test_amplitudes_of_another_unit_are_named() -> None:
     assert [text.split(" has")[0] for text in found] == ["lead I", "lead III"]
     assert found[0].endswith("are its values microvolts?")
     assert found[1].endswith("are its values volts?")
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    samples=st.integers(1, 4000),
-    fs=st.floats(60, 400),
-    size=st.integers(1, 7),
-    seed=st.integers(0, 99),
-)
-def test_pieces_are_measured_as_the_whole(samples: int, fs: float, size: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    signal = np.round(rng.standard_normal((samples, 2)), 1)
-    signal[rng.random(signal.shape) < 0.1] = np.nan
-    whole = measure(signal, fs, spread=np.abs(signal))
-    parts = [
-        measure(signal[a:b], fs, a, spread=np.abs(signal[a:b]))
-        for a, b in pieces(samples, fs, size)
-    ]
-    joined = Seconds.joined(parts)
-    means = SecondMeans(samples, fs, 2)
-    for first in range(0, samples, 100):
-        means.add(first, np.abs(signal[first : first + 100]))
-    assert len(whole.low) == max(round(samples / fs), 1)
-    for field in dataclasses.fields(Seconds):
-        np.testing.assert_array_equal(getattr(joined, field.name), getattr(whole, field.name))
-    np.testing.assert_allclose(means.means(), whole.spread)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import io
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from array import array
 from pathlib import Path
@@ -54,7 +57,7 @@ def values(text: str, skip: int = 0) -> NDArray[np.float64]:
 
 
 def expected(signal: NDArray[np.float64], chunk: int = 3600) -> NDArray[np.float64]:
-    streamer = Streamer(360, 2, model="tiny.safetensors")
+    streamer = Streamer(360, 2, model="tiny.safetensors", max_latency=2.0)
     chunks = (signal[first : first + chunk] for first in range(0, len(signal), chunk))
     return np.concatenate([*map(streamer.feed, chunks), streamer.flush()])
 
@@ -63,9 +66,11 @@ def test_lines_come_out_cleaned(noisy: NDArray[np.float64]) -> None:
     result = run(table(noisy), "--fs", 360)
     assert result.exit_code == 0, result.output
     np.testing.assert_allclose(values(result.stdout), expected(noisy), atol=1e-4)
-    first, last = result.stderr.splitlines()
-    assert first.startswith("2 leads at 360 Hz; what comes out is ")
-    assert last.startswith("10.0 s cleaned, real-time factor on one core 0.")
+    first, *_, last = result.stderr.splitlines()
+    latency = re.fullmatch(r"2 leads at 360 Hz; what comes out is ([\d.]+) s late", first)
+    assert latency is not None
+    assert float(latency[1]) <= 2
+    assert re.match(r"10\.0 s cleaned \(.*\), real-time factor on one core 0\.", last)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", " "])
@@ -103,10 +108,8 @@ def test_missing_values_stay_missing(noisy: NDArray[np.float64]) -> None:
     [
         ("1,2\n", (), "give it, e.g. --fs 360"),
         ("", ("--fs", 360), "there is nothing to clean on stdin"),
-        ("II,resp (l)\n1,2\n", ("--fs", 360), "column resp (l) is no voltage: leave it out"),
-        ("1,2\n1\n", ("--fs", 360), "line 2 has 1 columns, the first 2"),
-        ("II\n1\nx\n", ("--fs", 360), "line 3 of the input is not numbers: x"),
-        ("1\ninf\n", ("--fs", 360), "line 2 of the input is not numbers: inf"),
+        ("II,resp (l)\n1,2\n", ("--fs", 360), "column resp (l) is not a voltage: leave it out"),
+        ("II\nx\ny\n", ("--fs", 360), "no line of the input is a sample; line 2 is not numbers: x"),
         ("1\n", ("--fs", 10), "too low for an ECG"),
         ("1\n", ("--fs", 360, "--max-latency", 0.01), "too short"),
         ("x" * (1 << 21), ("--fs", 360), "the input has no lines"),
@@ -119,10 +122,64 @@ def test_what_cannot_be_is_refused(text: str, arguments: tuple[object, ...], mes
     assert result.stderr.splitlines()[-1].startswith("ipmdae: error: ")
 
 
-def test_what_came_before_a_broken_line_is_not_lost(noisy: NDArray[np.float64]) -> None:
-    result = run(table(noisy[:500]) + "1,x\n" + table(noisy[:5]), "--fs", 360)
-    assert result.exit_code == 1
-    assert len(values(result.stdout)) == 500
+@pytest.mark.parametrize(
+    ("bad", "complaint"),
+    [
+        ("1,x", "line 501 is not numbers: 1,x"),
+        ("1", "line 501 has 1 columns, others 2: 1"),
+        ("1,2,3", "line 501 has 3 columns, others 2: 1,2,3"),
+        ("1,inf", "line 501 is not numbers: 1,inf"),
+        ("\x1b[2J,1", "line 501 is not numbers: \\x1b[2J,1"),
+    ],
+)
+def test_a_bad_line_is_a_missing_sample(
+    noisy: NDArray[np.float64], bad: str, complaint: str
+) -> None:
+    result = run(f"{table(noisy[:500])}{bad}\n{table(noisy[500:900])}\n", "--fs", 360)
+    assert result.exit_code == 0, result.output
+    out = values(result.stdout)
+    assert out.shape == (901, 2)
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(out).any(axis=1)), [500])
+    assert f"1 bad line, taken as missing; the first: {complaint}" in result.stderr
+
+
+def test_the_first_line_may_have_lost_its_beginning(noisy: NDArray[np.float64]) -> None:
+    text = table(noisy[:400])
+    result = run(text[text.index(",") + 1 :], "--fs", 360)
+    out = values(result.stdout)
+    assert out.shape == (400, 2)
+    assert np.isnan(out[0]).all()
+    assert np.isfinite(out[1:]).all()
+
+
+def test_events_are_json_lines(noisy: NDArray[np.float64]) -> None:
+    signal = noisy.copy()
+    signal[360 * 4 : 360 * 6, 0] = np.nan
+    result = run(table(signal) + "x,y\n", "--fs", 360, "--json")
+    events = [json.loads(line) for line in result.stderr.splitlines()]
+    assert events[0]["event"] == "start"
+    assert events[0]["leads"] == ["lead 1", "lead 2"]
+    assert events[-1]["event"] == "end"
+    assert events[-1]["bad_lines"] == 1
+    assert events[-1]["first_bad_line"] == "line 3601 is not numbers: x,y"
+    missing = [(e["time"], e["grade"]) for e in events if e.get("reason") == "missing"]
+    assert missing == [(4, "unusable")]
+    kinds = [e["event"] for e in events if e.get("lead") == "lead 1"]
+    assert {"gap", "back", "grade"} <= set(kinds)
+    shares = events[-1]["shares"]
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["unusable"] > 0.09  # 2 s of 10 of one lead of two
+
+
+@pytest.mark.parametrize(("fs", "most"), [(130, 3.0), (250, 2.0), (1000, 2.0)])
+def test_the_default_delay_is_as_short_as_a_rate_allows(
+    noisy: NDArray[np.float64], fs: float, most: float
+) -> None:
+    result = run(table(noisy[:700]), "--fs", fs)
+    assert result.exit_code == 0, result.output
+    latency = re.search(r"what comes out is ([\d.]+) s late", result.stderr)
+    assert latency is not None
+    assert float(latency[1]) <= most
 
 
 class Drops(io.RawIOBase):
@@ -263,6 +320,69 @@ def test_a_lab_streaming_layer_source_is_cleaned(
     assert source.closed
 
 
+def test_a_real_source_and_outlet_over_loopback(noisy: NDArray[np.float64]) -> None:
+    pylsl = pytest.importorskip("pylsl")
+    source, cleaned = (f"ipmdae-test-{os.getpid()}-{end}" for end in ("in", "out"))
+    info = pylsl.StreamInfo(source, "ECG", 2, 360, pylsl.cf_float32, source)
+    channels = info.desc().append_child("channels")
+    for label, unit in (("II", "microvolts"), ("V1", "millivolts")):
+        channel = channels.append_child("channel")
+        channel.append_child_value("label", label)
+        channel.append_child_value("unit", unit)
+    outlets = [pylsl.StreamOutlet(info)]
+    received: list[NDArray[np.float64]] = []
+
+    def serve() -> None:
+        """Send all when the command's outlet is there; then, when most came back, be gone."""
+        found = pylsl.resolve_byprop("name", cleaned, timeout=60)
+        inlet = pylsl.StreamInlet(found[0], recover=False)
+        inlet.open_stream(timeout=60)
+        start = pylsl.local_clock()
+        for first in range(0, 3600, 90):
+            chunk = np.ascontiguousarray(noisy[first : first + 90] * [1000, 1], np.float32)
+            outlets[0].push_chunk(chunk, start + (first + 89) / 360)
+        ends = time.monotonic() + 120
+        while sum(map(len, received)) < 2400 and time.monotonic() < ends:
+            samples, _ = inlet.pull_chunk(timeout=0.5)
+            received.append(np.asarray(samples, float).reshape(-1, 2))
+        outlets.clear()
+
+    server = threading.Thread(target=serve)
+    server.start()
+    result = run("", "--lsl", source, "--to-lsl", cleaned)
+    server.join(120)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == ""
+    out = np.concatenate(received)
+    np.testing.assert_allclose(out[:2400], expected(noisy, 90)[:2400], atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
+def test_a_board_of_brainflow_is_cleaned() -> None:
+    pytest.importorskip("brainflow")
+    from brainflow import board_shim
+
+    board_shim.BoardShim.disable_board_logger()
+    board_id = board_shim.BoardIds.SYNTHETIC_BOARD
+    fs = board_shim.BoardShim.get_sampling_rate(board_id)
+    channels = board_shim.BoardShim.get_ecg_channels(board_id)[:2]
+    streamer = Streamer(fs, len(channels), model="tiny.safetensors", max_latency=2.0)
+    board = board_shim.BoardShim(board_id, board_shim.BrainFlowInputParams())
+    fed, out = 0, []
+    board.prepare_session()
+    try:
+        board.start_stream()
+        while fed < fs:
+            time.sleep(0.1)
+            samples = board.get_board_data()[channels].T / 1000  # uV
+            fed += len(samples)
+            out.append(streamer.feed(samples))
+    finally:
+        board.release_session()
+    out.append(streamer.flush())
+    assert np.concatenate(out).shape == (fed, len(channels))
+
+
 def test_a_source_that_is_not_there_or_irregular_is_refused(source: SimpleNamespace) -> None:
     assert "no Lab Streaming Layer source named 'eeg' answers" in run("", "--lsl", "eeg").stderr
     source.nominal_srate = lambda: 0.0
@@ -273,4 +393,4 @@ def test_pylsl_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "pylsl", None)
     result = run("", "--lsl", "ecg")
     assert result.exit_code == 1
-    assert "pip install pylsl" in result.stderr
+    assert "pip install 'ultralight-ipm-dae[live]'" in result.stderr

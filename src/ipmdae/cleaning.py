@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def denoise_file(
     watch: Callable[[int, Block], None] | None = None,
     fs: float | None = None,
     options: ReadOptions = DEFAULTS,
+    reader: SignalReader | None = None,
 ) -> Summary:
     """Clean a file: everything but the signal of the leads is carried along.
 
@@ -86,6 +88,8 @@ def denoise_file(
         watch: is called with the first sample and the content of each block that is written.
         fs: sampling rate in Hz of the source; short for ``options=ReadOptions(fs=fs)``.
         options: rate, unit, columns of a source that does not say them, or says them wrongly.
+        reader: the source, where it is open already; it stays open, ``fs`` and ``options`` are not
+            used.
 
     Raises:
         FileNotFoundError: there is no source, or a file that belongs to it is missing.
@@ -97,7 +101,9 @@ def denoise_file(
     source, target = Path(source), Path(target)
     tell = progress or (lambda _: None)
     check_strength(strength)
-    with formats.open_reader(source, fs=fs, options=options) as reader:
+    with (
+        nullcontext(reader) if reader else formats.open_reader(source, fs=fs, options=options)
+    ) as reader:
         header = reader.info
         check_rate(header.fs)
         known = _surveyed(reader, _unwanted(header, leads, source), tell)

@@ -127,16 +127,16 @@ def progress_bars(*columns: ProgressColumn) -> Progress:
 
 def print_json(value: Any) -> None:
     """Print ``value`` as JSON on stdout; a number that is none becomes ``null``."""
-    text = json.dumps(_strict(value), indent=2, ensure_ascii=False)
+    text = json.dumps(strict(value), indent=2, ensure_ascii=False)
     if visible(text, "\n") != text:
-        text = json.dumps(_strict(value), indent=2)
+        text = json.dumps(strict(value), indent=2)
     out.print(text, markup=False)
 
 
-def _strict(value: Any) -> Any:
-    """JSON knows no NaN and no infinity."""
+def strict(value: Any) -> Any:
+    """A value with ``None`` for numbers that JSON does not have: NaN and infinities."""
     if isinstance(value, dict):
-        return {key: _strict(item) for key, item in value.items()}
+        return {key: strict(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_strict(item) for item in value]
+        return [strict(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -83,6 +83,23 @@ def method_names() -> list[str]:
     return [*model_names(), *(name for name in rivals.names() if name not in rivals.LEARNERS)]
 
 
+def extra_of(method: str) -> str:
+    """The extra of this package that a method needs; empty where it needs none."""
+    return rivals.extra_of(method)
+
+
+def listed() -> str:
+    """The names of :func:`method_names` in a sentence, with the extras that some need."""
+    by_extra: dict[str, list[str]] = {}
+    for name in method_names():
+        by_extra.setdefault(extra_of(name), []).append(name)
+    parts = [
+        ", ".join(names) + (f" (with the extra {extra})" if extra else "")
+        for extra, names in by_extra.items()
+    ]
+    return "; ".join(parts)
+
+
 def open_method(
     method: str | os.PathLike[str] | ModelFile | Method,
     *,
@@ -142,8 +159,7 @@ def _open(
         path = find_model(method)
     except ValueError:
         raise ValueError(
-            f"unknown method {str(method)!r}; there are: {', '.join(method_names())}, and any "
-            "model file"
+            f"unknown method {str(method)!r}; there are: {listed()}; and any model file"
         ) from None
     return Denoiser(path, backend=backend, limits=limits)
 

@@ -27,6 +27,11 @@ def visible(text: str, kept: str = "") -> str:
     )
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things: ``"1 lead"``, ``"2 leads"``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def unique(names: Sequence[str]) -> list[str]:
     """Names of leads, each once: empty ones get a number, repeated ones a suffix."""
     result: list[str] = []

@@ -5,20 +5,21 @@ from __future__ import annotations
 import glob
 import os
 import sys
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ipmdae.commands.plot import split
 from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
-from ipmdae.console import complain, err, out, print_json
+from ipmdae.console import complain, out
 from ipmdae.termination import exit_code
 
 if TYPE_CHECKING:
     from ipmdae.commands.job import Job, Outcome, Settings
-    from ipmdae.report import Entry
+    from ipmdae.commands.planning import Plan
 
 
 class Mains(str, Enum):
@@ -46,11 +47,12 @@ class Unreadables(str, Enum):
     BLANK = "blank"
 
 
-def methods() -> list[str]:
-    """Names of the methods, to complete them in a shell."""
-    from ipmdae.methods import method_names
+def methods() -> list[tuple[str, str]]:
+    """Names of the methods, to complete them in a shell, and which extra brings each."""
+    from ipmdae.methods import extra_of, method_names
 
-    return method_names()
+    extras = {name: extra_of(name) for name in method_names()}
+    return [(name, f"needs the extra {extra}" if extra else "") for name, extra in extras.items()]
 
 
 def paths(incomplete: str) -> list[str]:
@@ -135,6 +137,20 @@ def denoise(
     figure: Annotated[
         Path | None, typer.Option(help="Draw strips before and after to this picture.")
     ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a table with a row for each recording and lead: quality, heart rate, what "
+            "was removed. CSV, or JSON lines if it ends in .jsonl."
+        ),
+    ] = None,
+    rpeaks: Annotated[
+        bool,
+        typer.Option(
+            "--rpeaks",
+            help="Write R peaks beside each result: as a table, or as WFDB annotations (.rpeaks).",
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -147,13 +163,17 @@ def denoise(
         bool, typer.Option("--overwrite", help="Replace results that are there already.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print what was done as JSON, for scripts.")
+        bool,
+        typer.Option(
+            "--json", help="Print JSON lines, one for each recording and lead, for scripts."
+        ),
     ] = False,
 ) -> None:
     """Clean recordings: any format, length, rate and number of leads; millivolts stay millivolts.
 
-    A folder's tree is kept. A recording that cannot be cleaned does not stop the others: it is
-    named at the end, and the exit code is 1.
+    Printed are the leads that were cleaned and those that were left, and how much of each can be
+    trusted. A folder's tree is kept. A recording that cannot be cleaned does not stop the others:
+    it is named at the end, and the exit code is 1.
     """
     from ipmdae.commands import planning
     from ipmdae.commands.job import Settings
@@ -172,8 +192,11 @@ def denoise(
         consistent_leads=consistent_leads,
         reading=read_options(fs, unit, columns, array, resample),
         resume=resume,
+        heart_rates=bool(report or summary or as_json),
     )
     if Path("-") in recordings or output == "-":
+        if report or figure or summary or rpeaks:
+            raise ValueError("- goes with no --report, --figure, --summary or --rpeaks: name files")
         pipe(recordings, output, settings, overwrite)
         return
     if output is None:
@@ -184,22 +207,41 @@ def denoise(
         to=to,
         report=report,
         figure=figure,
+        summary=summary,
+        peaks=rpeaks,
         overwrite=overwrite,
         resume=resume,
     )
-    plan = planning.plan([str(path) for path in recordings], wishes)
+    carry_out(planning.plan([str(path) for path in recordings], wishes), settings, jobs, as_json)
+
+
+def carry_out(plan: Plan, settings: Settings, workers: int, as_json: bool) -> None:
+    """Clean the recordings of a plan, print what became of each, and write about all of them.
+
+    Raises:
+        typer.Exit: with 1 if a recording failed, with 130 after Ctrl-C, 143 after SIGTERM.
+    """
+    from ipmdae.commands import results
+
+    outcomes: list[Outcome] = []
+    show = results.print_lines if as_json else results.print_outcome
     try:
-        outcomes = clean(plan.jobs, settings, jobs, quiet=as_json)
+        for outcome in clean(plan.jobs, settings, workers):
+            outcomes.append(outcome)
+            show(outcome)
     except KeyboardInterrupt as interruption:
         complain("interrupted", "nothing is half-written; add --resume to go on")
         raise typer.Exit(exit_code(interruption)) from interruption
-    if report and plan.several:
+    finally:
+        order = {job.target: i for i, job in enumerate(plan.jobs)}
+        outcomes.sort(key=lambda outcome: order[outcome.job.target])
+        if plan.summary and outcomes:
+            results.write_summary(plan.summary, outcomes, settings.resume)
+    if plan.index:
         from ipmdae.report import write_index
 
-        write_index(report, [entry(outcome) for outcome in outcomes])
-    if figure and not outcomes[0].error:
-        draw(plan.jobs[0], figure, settings)
-    finish(outcomes, plan.unknown, as_json)
+        write_index(plan.index, [results.entry(outcome) for outcome in outcomes])
+    finish(outcomes, plan.unknown, quiet=as_json)
 
 
 def pipe(recordings: list[Path], output: str | None, settings: Settings, overwrite: bool) -> None:
@@ -237,82 +279,27 @@ def pipe(recordings: list[Path], output: str | None, settings: Settings, overwri
                 shutil.copyfileobj(cleaned, sys.stdout.buffer)
 
 
-def clean(jobs: list[Job], settings: Settings, workers: int, quiet: bool) -> list[Outcome]:
-    """Clean recordings under a progress bar, and tell of each one when it is done."""
+def clean(jobs: list[Job], settings: Settings, workers: int) -> Iterator[Outcome]:
+    """Clean recordings under a progress bar; give each one's outcome when it is known."""
     from ipmdae.commands.batch import run
     from ipmdae.commands.progress import Watch
 
-    outcomes = []
     with Watch(jobs) as watch:
         for outcome in run(jobs, settings, workers, watch.tick):
             watch.done(outcome)
-            outcomes.append(outcome)
-            if not quiet:
-                tell(outcome)
-    order = {job.target: i for i, job in enumerate(jobs)}
-    return sorted(outcomes, key=lambda outcome: order[outcome.job.target])
+            yield outcome
 
 
-def tell(outcome: Outcome) -> None:
-    """Print what became of a recording, in a line, and its warnings."""
-    job = outcome.job
-    for warning in outcome.warnings:
-        complain("warning", warning)
-    if outcome.skipped:
-        out.print(f"{job.target}: is there already", markup=False)
-    elif not outcome.error:
-        count = len(outcome.leads)
-        factor = outcome.seconds / outcome.duration
-        out.print(
-            f"{job.source}: {outcome.duration:.1f} s at {outcome.fs:g} Hz, "
-            f"{count} {'lead' if count == 1 else 'leads'} ({', '.join(outcome.leads)}); "
-            f"cleaned in {outcome.seconds:.2f} s, real-time factor {factor:.2g}; "
-            f"written to {job.target}",
-            markup=False,
-        )
-
-
-def entry(outcome: Outcome) -> Entry:
-    """A recording's row on the index of the reports."""
-    from ipmdae.report import Entry
-
-    page = outcome.job.page
-    result = outcome.error or ("done already" if outcome.skipped else "cleaned")
-    return Entry(
-        name=str(outcome.job.source),
-        page=page if page and page.exists() else None,
-        duration=outcome.duration,
-        result=result,
-        warnings=len(outcome.warnings),
-    )
-
-
-def draw(job: Job, target: Path, settings: Settings) -> None:
-    """Draw the first strips of a recording before and after."""
-    from ipmdae import figures, formats
-    from ipmdae.inspection.files import excerpt
-
-    with (
-        formats.open_reader(job.source, options=settings.reading) as source,
-        formats.open_reader(job.target) as cleaned,
-    ):
-        drawn = figures.before_after(excerpt(source, 0, 10), excerpt(cleaned, 0, 10))
-    figures.save(drawn, target)
-    err.print(f"drawn to {target}", markup=False)
-
-
-def finish(outcomes: list[Outcome], unknown: int, as_json: bool) -> None:
-    """Print what became of all, those that failed last, and end with 1 if there are any."""
+def finish(outcomes: list[Outcome], unknown: int, quiet: bool) -> None:
+    """Print how many recordings were cleaned, those that failed last; exit with 1 if any did."""
     failed = [outcome for outcome in outcomes if outcome.error]
     skipped = sum(outcome.skipped for outcome in outcomes)
-    if as_json:
-        print_json({"recordings": [summary(o) for o in outcomes], "unknown files": unknown})
-    elif len(outcomes) > 1 or unknown:
+    if not quiet and (len(outcomes) > 1 or unknown):
         counts = {
             "cleaned": len(outcomes) - len(failed) - skipped,
             "done already": skipped,
             "failed": len(failed),
-            "files of no known format": unknown,
+            f"{'file' if unknown == 1 else 'files'} of no known format": unknown,
         }
         out.print(", ".join(f"{count} {what}" for what, count in counts.items() if count))
     for outcome in failed:
@@ -322,22 +309,3 @@ def finish(outcomes: list[Outcome], unknown: int, as_json: bool) -> None:
         )
     if failed:
         raise typer.Exit(1)
-
-
-def summary(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as JSON has it; times in s."""
-    return {
-        "input": str(outcome.job.source),
-        "output": str(outcome.job.target),
-        "report": str(outcome.job.page) if outcome.job.page else None,
-        "duration": outcome.duration or None,
-        "fs": outcome.fs or None,
-        "seconds": outcome.seconds or None,
-        "skipped": outcome.skipped,
-        "leads": {
-            "cleaned": list(outcome.cleaned),
-            "unchanged": outcome.unchanged,
-        },
-        "warnings": outcome.warnings,
-        "error": outcome.error or None,
-    }

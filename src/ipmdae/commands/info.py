@@ -10,10 +10,21 @@ from rich.table import Column, Table
 
 from ipmdae import console
 from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
-from ipmdae.console import complain, err, out, plain, print_json
+from ipmdae.console import complain, err, out, plain, print_json, warnings_into
+from ipmdae.text import counted, visible
 
 if TYPE_CHECKING:
+    from ipmdae.formats import ReadOptions
     from ipmdae.inspection.files import Inspection
+    from ipmdae.inspection.preview import Preview
+    from ipmdae.inspection.verdict import Verdict
+    from ipmdae.methods import Method
+    from ipmdae.recording import Header
+
+_SHORT_KINDS = {"not a voltage": "no voltage", "voltage, no beats found": "no beats"}
+
+SHORT = 3.0
+"""Seconds below which too few beats are there to judge a recording."""
 
 
 def info(
@@ -25,28 +36,26 @@ def info(
     resample: Resample = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Tell what a recording holds: leads, amplitudes, gaps, flat parts, hum; and what to look at.
+    """Describe recordings: rate and unit and how they were found, leads, quality, noise, heart
+    rate, and what denoise would do.
 
-    Seconds that are missing, flat or saturated are counted lead by lead.
+    A long recording is measured from end to end, and cleaned in parts to see what there is to
+    remove. Nothing is written.
     """
-    from ipmdae import formats
-    from ipmdae.inspection.files import inspect
+    from ipmdae.denoiser import Denoiser
 
     options = read_options(fs, unit, columns, array, resample)
+    method = Denoiser()
     described, failed = [], 0
     for file in files:
         try:
-            with (
-                err.status(f"reading {plain(file.name)}"),
-                formats.open_reader(file, options=options) as reader,
-            ):
-                found = inspect(reader)
+            with err.status(f"reading {plain(file.name)}"):
+                description = examine(file, options, method)
         except Exception as error:  # whatever is wrong with one file, the others are looked at
             message = console.describe(error)
             complain("error", message if file.name in message else f"{file}: {message}")
             failed += 1
             continue
-        description = describe(file, found)
         described.append(description)
         if not as_json:
             show(description)
@@ -56,34 +65,121 @@ def info(
         raise typer.Exit(1)
 
 
-def describe(file: Path, found: Inspection) -> dict[str, Any]:
+def examine(file: Path, options: ReadOptions, method: Method) -> dict[str, Any]:
+    """All that is known of a file; see :func:`describe`.
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    from ipmdae import formats
+    from ipmdae.inspection.files import inspect
+    from ipmdae.inspection.preview import preview
+
+    warnings: list[str] = []
+    with warnings_into(warnings), formats.open_reader(file, options=options) as reader:
+        found = inspect(reader) if "mV" in reader.info.units else None
+        tried = preview(reader, found, method)
+        description = describe(file, options, reader.info, found, tried)
+    description["warnings"] = [*dict.fromkeys(warnings + description["warnings"])]
+    return description
+
+
+def describe(
+    file: Path, options: ReadOptions, header: Header, found: Inspection | None, tried: Preview
+) -> dict[str, Any]:
     """All that is told about a recording, as JSON has it; times in s, voltages in mV."""
     from ipmdae.commands.inputs import format_of
 
-    header = found.header
     format = format_of(file.absolute())
+    name = format.NAME if format else ""
+    cleaned = [verdict.lead for verdict in tried.verdicts if not verdict.why]
     return {
         "file": str(file),
-        "format": format.NAME if format else "",
+        "format": name,
         "duration": header.duration,
         "fs": header.fs,
+        "rate from": _rate_from(name, options),
         "samples": header.samples,
         "start": header.start.isoformat() if header.start else None,
         "leads": [
-            {"name": name, "unit": unit, **_measures(found, i)}
-            for i, (name, unit) in enumerate(zip(header.leads, header.units, strict=True))
+            {
+                "name": verdict.lead,
+                "unit": verdict.unit,
+                "unit from": _unit_from(header, i, options),
+                "kind": kind(verdict),
+                **(_measures(found, i) if found else {}),
+                **_quality(verdict),
+            }
+            for i, verdict in enumerate(tried.verdicts)
         ],
+        "other signals": [other.name for other in header.passengers],
+        "denoise": {
+            "refused": tried.refused or None,
+            "tried seconds": tried.seconds,
+            "cleans": [] if tried.refused else cleaned,
+            "leaves": {v.lead: v.why for v in tried.verdicts if v.why},
+        },
         "annotations": {name: len(marks) for name, marks in header.annotations.items()},
         "comments": list(header.comments),
-        "warnings": found.warnings(),
+        "warnings": (found.warnings() if found else []) + doubts(header, tried),
     }
 
 
+def _rate_from(format: str, options: ReadOptions) -> str:
+    """How the sampling rate was found."""
+    if options.fs is not None:
+        return "stated by --fs"
+    if options.resample:
+        return "interpolated to the mean rate of its time column"
+    if format == "CSV/TSV":
+        return "from its time column or its head"
+    return "from the file's own fields"
+
+
+def _unit_from(header: Header, lead: int, options: ReadOptions) -> str:
+    """How the unit of a lead was found."""
+    if header.units[lead] != "mV":
+        return "stated by the file" if header.units[lead] != "NU" else "not stated"
+    if options.unit is not None:
+        return f"stated by --unit {options.unit}"
+    resolution = header.resolution[lead]
+    return f"stored in {resolution.unit}" if resolution else "as the file says or by default"
+
+
+def kind(verdict: Verdict) -> str:
+    """What a lead seems to be."""
+    if not verdict.judged:
+        return "not a voltage"
+    if verdict.why:
+        return verdict.why
+    beats = verdict.rate_before == verdict.rate_before or verdict.rate_after == verdict.rate_after
+    return "ECG" if beats else "voltage, no beats found"
+
+
+def doubts(header: Header, tried: Preview) -> list[str]:
+    """Sentences on what makes a rate, a unit or a verdict doubtful."""
+    from ipmdae.inspection.verdict import disagreements
+
+    found = disagreements(tried.verdicts)
+    rates = [v.rate_after for v in tried.verdicts if v.rate_after == v.rate_after]
+    if rates and not 25 <= sorted(rates)[len(rates) // 2] <= 250:
+        found.append(
+            f"the heart rate would be {sorted(rates)[len(rates) // 2]:.0f} beats per minute: "
+            f"is the rate of {header.fs:g} Hz right?"
+        )
+    if header.duration < SHORT:
+        found.append(
+            f"{header.duration:.2g} s are too short to judge quality, noise and heart rate by"
+        )
+    return found
+
+
 def _measures(found: Inspection, lead: int) -> dict[str, Any]:
-    """What was measured of a lead; nothing if it is no voltage."""
+    """Measures of a lead as recorded; nothing if it is no voltage."""
     import numpy as np
 
     from ipmdae.mains import NOMINAL
+    from ipmdae.pipeline.window import MIN_SPREAD
     from ipmdae.quality import Reason
 
     if lead not in found.columns:
@@ -97,36 +193,136 @@ def _measures(found: Inspection, lead: int) -> dict[str, Any]:
         "highest": float(np.fmax.reduce(found.seconds.high[:, i])),
         "missing": float(found.seconds.missing[:, i].mean() * found.header.duration),
         "gaps": sum(s.reason is Reason.MISSING for s in found.quality.stretches(i)),
-        "flat": int((reasons == Reason.LEAD_OFF).sum()),
+        "flat": int((found.seconds.high - found.seconds.low <= MIN_SPREAD)[:, i].sum()),
         "saturated": int((reasons == Reason.SATURATED).sum()),
         "hum": {f"{mains:g}": float(recorded.hum(mains)[i]) for mains in NOMINAL},
     }
 
 
+def _quality(verdict: Verdict) -> dict[str, Any]:
+    """Quality, heart rate and noise of a lead; nothing if it is no voltage."""
+    if not verdict.judged:
+        return {}
+    return {
+        "grade": verdict.grade,
+        "good": verdict.good,
+        "limited": verdict.limited,
+        "unusable": verdict.unusable,
+        "reasons": dict(verdict.reasons),
+        "heart rate": verdict.rate_before,
+        "heart rate cleaned": verdict.rate_after,
+        "noise": dict(verdict.noise),
+        "removed": verdict.removed,
+    }
+
+
 def show(description: dict[str, Any]) -> None:
     """Print a description for a reader."""
+    leads, tried = description["leads"], description["denoise"]
     out.print(
-        f"{description['file']}: {description['format']}, {description['duration']:.1f} s at "
-        f"{description['fs']:g} Hz, {len(description['leads'])} leads"
+        f"{visible(description['file'])}: {description['format']}, "
+        f"{description['duration']:.1f} s at {description['fs']:g} Hz, "
+        f"{counted(len(leads), 'lead')}"
         + (f", from {description['start']}" if description["start"] else ""),
         markup=False,
     )
+    out.print(f"  rate {description['rate from']}; {_units(leads)}", markup=False)
+    if any("grade" in lead for lead in leads):
+        out.print(_quality_table(leads))
+        out.print(_signal_table(leads))
+    for other in description["other signals"]:
+        out.print(f"  {visible(other)}: of another rate, carried along unchanged", markup=False)
+    out.print(f"  denoise {_would(tried, leads)}", markup=False)
+    for name, count in description["annotations"].items():
+        out.print(f"  annotations {visible(name)}: {count}", markup=False)
+    for comment in description["comments"]:
+        out.print(f"  comment: {visible(comment)}", markup=False)
+    for warning in description["warnings"]:
+        complain("warning", warning)
+
+
+def _units(leads: list[dict[str, Any]]) -> str:
+    """How units were found, for all leads alike or by how it was."""
+    by_way: dict[str, list[str]] = {}
+    for lead in leads:
+        if lead["unit"] == "mV":
+            by_way.setdefault(lead["unit from"], []).append(visible(lead["name"]))
+    if len(by_way) == 1:
+        return f"unit {next(iter(by_way))}"
+    return "; ".join(f"unit of {_some(names)} {way}" for way, names in by_way.items()) or "no unit"
+
+
+def _some(names: list[str], most: int = 12) -> str:
+    """Names with commas between them; of many only the first, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _would(tried: dict[str, Any], leads: list[dict[str, Any]]) -> str:
+    """What cleaning would do, as the end of a sentence."""
+    leaves = "; ".join(f"{visible(lead)} ({why})" for lead, why in tried["leaves"].items())
+    left = f"; would leave {leaves}" if leaves else ""
+    if tried["refused"]:
+        return f"would refuse it: {visible(tried['refused'])}"
+    if not tried["cleans"]:
+        return f"would clean nothing{left}"
+    removed = [lead["removed"] for lead in leads if lead["name"] in tried["cleans"]]
+    amount = (
+        f"{min(removed):.3f} mV rms"
+        if len(removed) == 1
+        else f"{min(removed):.3f} to {max(removed):.3f} mV rms"
+    )
+    return (
+        f"would clean {_some([visible(lead) for lead in tried['cleans']])} and remove {amount} "
+        f"(tried on {tried['tried seconds']:.0f} s){left}"
+    )
+
+
+def _quality_table(leads: list[dict[str, Any]]) -> Table:
+    """Kind, quality, heart rate and noise of each lead."""
+    from math import nan
+
+    from ipmdae.inspection.verdict import GRADES, number, percent
+
+    kinds = list(dict.fromkeys(k.split(" (")[0] for v in leads for k in v.get("noise", {})))
+    heads = ["lead", "", *GRADES, "heart\nrate", *(name.replace(" ", "\n") for name in kinds)]
+    table = Table(
+        *(Column(head, no_wrap=True) for head in heads),
+        box=None,
+        caption="noise in mV rms, as denoise would remove it" if kinds else None,
+        caption_justify="left",
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for lead in leads:
+        if "grade" not in lead:
+            table.add_row(*map(plain, (lead["name"], _SHORT_KINDS.get(lead["kind"], ""))))
+            continue
+        noise = {name.split(" (")[0]: value for name, value in lead["noise"].items()}
+        cells = [
+            _SHORT_KINDS.get(lead["kind"], lead["kind"]),
+            *(percent(lead[grade]) for grade in GRADES),
+            number(lead["heart rate cleaned"]).replace("not known", "-"),
+            *(f"{noise[name]:.3f}" if noise.get(name, nan) >= 0 else "-" for name in kinds),
+        ]
+        table.add_row(*map(plain, (lead["name"], *cells)))
+    return table
+
+
+def _signal_table(leads: list[dict[str, Any]]) -> Table:
+    """Amplitude and gaps of each lead as recorded."""
     table = Table(
         Column("lead", no_wrap=True),
         *("unit", "amplitude", "lowest", "highest"),
         *("missing (s)", "flat (s)", "saturated (s)"),
         box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
-    for lead in description["leads"]:
+    for lead in leads:
         cells = [
             f"{lead[name]:.4g}" if name in lead else ""
             for name in ("amplitude", "lowest", "highest", "missing", "flat", "saturated")
         ]
         table.add_row(*map(plain, (lead["name"], lead["unit"], *cells)))
-    out.print(table)
-    for name, count in description["annotations"].items():
-        out.print(f"annotations {name}: {count}", markup=False)
-    for comment in description["comments"]:
-        out.print(f"comment: {comment}", markup=False)
-    for warning in description["warnings"]:
-        complain("warning", warning)
+    return table

@@ -91,8 +91,8 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
             found, searched = iter([(path, path.parent)]), False
         inputs.several |= searched
         for file, base in found:
-            # Folders hold all kinds of notes.
-            is_note = path.is_dir() and file.suffix.lower() == ".txt"
+            # Folders hold all kinds of notes, and R peaks that were written beside results.
+            is_note = path.is_dir() and file.name.lower().endswith((".txt", ".rpeaks.csv"))
             recording = None if is_note else _recording(file, base)
             if recording is not None:
                 inputs.found.append(recording)

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ipmdae import formats, rivals
-from ipmdae.cleaning import Summary, denoise_file
-from ipmdae.commands.observer import Observer
+from ipmdae.cleaning import denoise_file
+from ipmdae.commands.peaks import write_peaks
 from ipmdae.console import describe, warnings_into
 from ipmdae.engine import find_model, read_model
+from ipmdae.formats import SignalReader
 from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.inspection.files import Inspection, Inspector
+from ipmdae.inspection.verdict import Verdict, disagreements, unmeasured, verdicts
 from ipmdae.methods import Method, open_method
 from ipmdae.recording import Header
 from ipmdae.safeguards import DEFAULT_MODE, strength_of
@@ -27,12 +30,16 @@ class Job:
         source: what to read.
         target: what to write.
         page: the report to write, if one is wanted.
+        figure: the picture to draw, if one is wanted.
+        peaks: the file of R peaks to write, if one is wanted.
         weight: how much work it is, in any unit.
     """
 
     source: Path
     target: Path
     page: Path | None = None
+    figure: Path | None = None
+    peaks: Path | None = None
     weight: float = 1.0
 
 
@@ -48,6 +55,7 @@ class Settings:
         mode, unreadable, max_attenuation_db, consistent_leads: see :func:`ipmdae.denoise`.
         reading: what is stated about the files.
         resume: leave out what is done already.
+        heart_rates: whether to measure the heart rate before and after.
     """
 
     method: str
@@ -60,6 +68,7 @@ class Settings:
     consistent_leads: bool = True
     reading: ReadOptions = DEFAULTS
     resume: bool = False
+    heart_rates: bool = False
 
     def open(self) -> Method:
         """The method, ready to clean."""
@@ -96,6 +105,9 @@ class Outcome:
         leads: all of its leads.
         cleaned: those that were cleaned.
         unchanged: why not, by the names of the others.
+        method: name of what cleaned it.
+        verdicts: on each lead.
+        peaks: lead in which R peaks were found, and how many; ``None`` where none were asked for.
         seconds: how long cleaning took.
         skipped: whether it had been done already.
         warnings: what a user should know.
@@ -108,6 +120,9 @@ class Outcome:
     leads: tuple[str, ...] = ()
     cleaned: tuple[str, ...] = ()
     unchanged: dict[str, str] = field(default_factory=dict)
+    method: str = ""
+    verdicts: list[Verdict] = field(default_factory=list)
+    peaks: tuple[str, int] | None = None
     seconds: float = 0.0
     skipped: bool = False
     warnings: list[str] = field(default_factory=list)
@@ -146,45 +161,74 @@ def _describe(outcome: Outcome, header: Header) -> None:
 def _clean_anew(
     outcome: Outcome, settings: Settings, method: Method, progress: Callable[[float], None]
 ) -> None:
-    """Clean a recording, and write its report if one is wanted."""
+    """Clean a recording, and write what else is wanted of it while its source is open."""
     job = outcome.job
     started = time.perf_counter()
-    observer = Observer(_header(job.source, settings.reading) if job.page else None)
-    summary = denoise_file(
-        job.source,
-        job.target,
-        method,
-        strength=strength_of(settings.strength, settings.max_attenuation_db),
-        leads=settings.leads,
-        progress=progress,
-        watch=observer,
-        options=settings.reading,
-    )
-    outcome.seconds = time.perf_counter() - started
-    _describe(outcome, summary.header)
-    outcome.cleaned, outcome.unchanged = summary.cleaned, summary.unchanged
-    outcome.warnings += observer.warnings(summary.header)
-    if job.page:
-        _write_page(job.page, summary, settings, method, observer)
+    with formats.open_reader(job.source, options=settings.reading) as reader:
+        _describe(outcome, reader.info)
+        inspector = _inspector(reader.info, settings)
+        summary = denoise_file(
+            job.source,
+            job.target,
+            method,
+            strength=strength_of(settings.strength, settings.max_attenuation_db),
+            leads=settings.leads,
+            progress=progress,
+            watch=lambda _, block: (
+                inspector.add(block.noisy, block.cleaned, block.spread, block.trust)
+                if inspector
+                else None
+            ),
+            reader=reader,
+        )
+        outcome.seconds = time.perf_counter() - started
+        outcome.method = summary.method
+        outcome.cleaned, outcome.unchanged = summary.cleaned, summary.unchanged
+        found = inspector.result() if inspector else None
+        header = summary.header
+        if found is None:
+            outcome.verdicts = unmeasured(header.leads, header.units, summary.unchanged)
+            outcome.warnings.append(f"{job.source}: no lead is a voltage: nothing was cleaned")
+        else:
+            outcome.verdicts = verdicts(found, summary.unchanged)
+            outcome.warnings += found.warnings(hum=settings.mains is None)
+            outcome.warnings += disagreements(outcome.verdicts)
+            if job.peaks:
+                outcome.peaks = write_peaks(job.peaks, job.target, outcome.verdicts)
+            if job.page or job.figure:
+                _draw(outcome, found, settings, reader)
 
 
-def _write_page(
-    page: Path, summary: Summary, settings: Settings, method: Method, observer: Observer
-) -> None:
-    from ipmdae.report import Subject, write_page  # slow to import
+def _inspector(header: Header, settings: Settings) -> Inspector | None:
+    """What measures the recording; nothing where no lead is a voltage."""
+    if "mV" not in header.units:
+        return None
+    return Inspector(header, heart_rates=settings.heart_rates)
 
-    subject = Subject(
-        source=summary.source,
-        target=summary.target,
-        method=method,
-        card=settings.card(),
-        cleaned=summary.cleaned,
-        unchanged=summary.unchanged,
-        settings=settings.words(),
-        spread=observer.spread(),
-        reading=settings.reading,
-    )
-    write_page(page, subject)
+
+def _draw(outcome: Outcome, found: Inspection, settings: Settings, source: SignalReader) -> None:
+    """Write the report and the picture, of both recordings where they are open."""
+    job = outcome.job
+    from ipmdae.report import ReportInput, write_figure, write_page  # slow to import
+
+    with formats.open_reader(job.target) as cleaned:
+        subject = ReportInput(
+            name=job.source.name,
+            source=str(job.source),
+            target=str(job.target),
+            method=outcome.method,
+            card=settings.card(),
+            settings=settings.words(),
+            found=found,
+            verdicts=outcome.verdicts,
+            warnings=outcome.warnings,
+            noisy=source,
+            cleaned=cleaned,
+        )
+        if job.page:
+            write_page(job.page, subject)
+        if job.figure:
+            write_figure(job.figure, subject)
 
 
 def _header(file: Path, options: ReadOptions = DEFAULTS) -> Header:
@@ -200,7 +244,7 @@ def result_of(job: Job, options: ReadOptions = DEFAULTS) -> Header | None:
     mine, others = newest(job.target), newest(job.source)
     if mine is None or (others is not None and mine < others):
         return None
-    if job.page is not None and not job.page.exists():
+    if any(other is not None and not other.exists() for other in (job.page, job.peaks)):
         return None
     try:
         target, source = _header(job.target), _header(job.source, options)

@@ -24,6 +24,7 @@ def models(
     """List the models that come with the package, or print the card of one, as JSON."""
     from ipmdae.cards import COST, GAIN, KEPT, read_card
     from ipmdae.engine import model_names, model_path
+    from ipmdae.methods import listed
 
     if about is not None:
         print_card(about)
@@ -58,6 +59,7 @@ def models(
         "a clean lead to itself: protocol clinic, test patients. More: ipmdae models NAME",
         markup=False,
     )
+    out.print(f"All methods of ipmdae denoise --method: {listed()}", markup=False)
 
 
 def print_card(model: str) -> None:

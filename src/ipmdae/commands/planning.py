@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ipmdae.commands.inputs import Input, Inputs, find
 from ipmdae.commands.job import Job, files_of
+from ipmdae.commands.peaks import peaks_of
 from ipmdae.commands.plot import check_picture
 from ipmdae.formats import FORMATS
 
@@ -20,7 +21,8 @@ class Wishes:
         output: the result, or the folder of the results.
         is_folder: whether a folder is meant, be it there or not.
         to: name of the format.
-        report, figure: further files.
+        report, figure, summary: further files.
+        peaks: whether to write R peaks beside each result.
         overwrite, resume: what to do with results that are there.
     """
 
@@ -29,6 +31,8 @@ class Wishes:
     to: str | None = None
     report: Path | None = None
     figure: Path | None = None
+    summary: Path | None = None
+    peaks: bool = False
     overwrite: bool = False
     resume: bool = False
 
@@ -40,12 +44,14 @@ class Plan:
     Attributes:
         jobs: a recording each.
         unknown: how many files of folders are no recordings.
-        several: whether the results fill a folder.
+        summary: the table about all recordings, if one is wanted.
+        index: the page that leads to all reports, if there are several.
     """
 
     jobs: list[Job]
     unknown: int
-    several: bool
+    summary: Path | None
+    index: Path | None
 
 
 def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
@@ -64,17 +70,31 @@ def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
     pages = _pages(inputs, wishes.report)
     _check_targets(inputs.found, targets)
     written = [file for target in targets for file in files_of(target)]
-    results = written + ([wishes.report] if wishes.report else [])
-    check_new(results, wishes.overwrite or wishes.resume)
+    peaks = [peaks_of(target) if wishes.peaks else None for target in targets]
+    others = [file for file in (*peaks, wishes.report, wishes.summary) if file is not None]
+    _check_others(inputs.found, written, others)
+    check_new([*written, *others], wishes.overwrite or wishes.resume)
     if wishes.figure:
         if inputs.several:
             raise ValueError("--figure draws one recording; take --report for several")
         check_picture(wishes.figure, overwrite=True)
     jobs = [
-        Job(source=input.source, target=target, page=page, weight=max(input.size, 1))
-        for input, target, page in zip(inputs.found, targets, pages, strict=True)
+        Job(
+            source=input.source,
+            target=target,
+            page=page,
+            figure=wishes.figure,
+            peaks=beside,
+            weight=max(input.size, 1),
+        )
+        for input, target, page, beside in zip(inputs.found, targets, pages, peaks, strict=True)
     ]
-    return Plan(jobs=jobs, unknown=inputs.unknown, several=inputs.several)
+    return Plan(
+        jobs=jobs,
+        unknown=inputs.unknown,
+        summary=wishes.summary,
+        index=wishes.report if inputs.several else None,
+    )
 
 
 def suffix_of(name: str) -> str:
@@ -106,9 +126,20 @@ def _targets(inputs: Inputs, wishes: Wishes, suffix: str | None) -> list[Path]:
             output / _named(input.place, input.suffix if suffix is None else suffix)
             for input in inputs.found
         ]
-    if suffix and output.suffix.lower() != suffix:
-        output = _named(output, suffix)
-    return [output]
+    asked = _format_of(output.name)
+    if suffix is None or (asked and asked == _format_of(f"x{suffix or '.hea'}")):
+        return [output]
+    if asked:
+        raise ValueError(
+            f"-o {output} asks for {asked}, --to for {wishes.to}: leave one of them out"
+        )
+    return [_named(output, suffix)]
+
+
+def _format_of(name: str) -> str:
+    """The format that a file's suffix asks for, by its name; empty where it asks for none."""
+    ends = ((end, format.NAME) for format in FORMATS for end in format.SUFFIXES if end)
+    return next((format for end, format in ends if name.lower().endswith(end)), "")
 
 
 def _pages(inputs: Inputs, report: Path | None) -> list[Path | None]:
@@ -138,6 +169,18 @@ def _check_targets(found: Sequence[Input], targets: Sequence[Path]) -> None:
             raise ValueError(
                 f"{other} and {input.source} would both be written to {target}: clean them apart"
             )
+
+
+def _check_others(found: Sequence[Input], results: Sequence[Path], others: Sequence[Path]) -> None:
+    """Raise where a further file would replace a recording, a result or another further file."""
+    taken = {file.resolve() for input in found for file in files_of(input.source)}
+    taken |= {file.resolve() for file in results}
+    for file in others:
+        if file.resolve() in taken:
+            raise ValueError(
+                f"{file} is the name of a recording, or asked for twice: choose another"
+            )
+        taken.add(file.resolve())
 
 
 def check_place(path: Path) -> None:

@@ -18,8 +18,9 @@ class Layout(str, Enum):
     ONE = "1"
     TWO = "2"
     THREE = "3"
+    THREE_BY_FOUR = "3x4"
     SIX_BY_TWO = "6x2"
-    TWELVE = "12"
+    TWELVE_BY_ONE = "12x1"
 
 
 def plot(
@@ -33,8 +34,8 @@ def plot(
     layout: Annotated[
         Layout | None,
         typer.Option(
-            help="1, 2 or 3 leads below each other; 6x2: two columns; 12: 3 rows of 4 and a rhythm "
-            "strip; by default all leads below each other."
+            help="1, 2 or 3 leads below each other; of the 12 standard leads 3x4 with a rhythm "
+            "strip, 6x2 or 12x1; by default all leads below each other."
         ),
     ] = None,
     leads: Annotated[str, typer.Option(help="Leads to show, with commas between them.")] = "",
@@ -49,7 +50,8 @@ def plot(
 ) -> None:
     """Draw a recording on ECG paper, 25 mm/s and 10 mm/mV when printed.
 
-    What is missing, flat or saturated is shaded.
+    File, date, rate, filter and scale stand on the sheet. More than 10 s go on in further rows.
+    What cannot be read is shaded.
     """
     from ipmdae import figures, formats
     from ipmdae.inspection.files import excerpt
@@ -68,6 +70,7 @@ def plot(
             layout=layout.value if layout else None,
             quality=quality(shown),
             origin=start,
+            title=figures.title_of(shown, file.name),
         )
         figures.save(figure, target)
     out.print(f"drawn to {target}", markup=False)

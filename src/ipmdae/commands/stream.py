@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ipmdae.commands.interruption import CTRL_C
-from ipmdae.console import complain, err, warnings_in_one_line
+from ipmdae.console import complain, err, strict, warnings_in_one_line
 from ipmdae.termination import Terminated, exit_code
+from ipmdae.text import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,11 +24,19 @@ if TYPE_CHECKING:
     from ipmdae.commands.live import Live
     from ipmdae.stream import Event, Streamer
 
+    Sink = Callable[[NDArray[np.floating[Any]], deque[str]], None]
+
+GRADES = ("good", "limited", "unusable")
+
+LATENCIES = (2.0, 3.0, 4.0, 6.0)
+"""Longest delays in s that are tried by default: resampling of low rates takes more than 2 s."""
+
 MEANING = {
     "gap": "no samples",
     "lost": "no samples for so long that it counts as lost",
     "back": "has samples again",
 }
+"""Events of the signal that comes in; others are grades of the signal that goes out."""
 
 
 def stream(
@@ -35,7 +47,10 @@ def stream(
         str | None, typer.Option(help="Name of a model (see: ipmdae models), or a model file.")
     ] = None,
     max_latency: Annotated[
-        float | None, typer.Option(min=0, help="Longest delay in s that is allowed.")
+        float | None,
+        typer.Option(
+            min=0, help="Longest delay in s that is allowed; by default 2 s where that is possible."
+        ),
     ] = None,
     strength: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the noise found that is removed.")
@@ -43,76 +58,185 @@ def stream(
     lsl: Annotated[
         str | None, typer.Option(help="Name of a Lab Streaming Layer source to read instead.")
     ] = None,
+    to_lsl: Annotated[
+        str | None,
+        typer.Option(help="Name of a Lab Streaming Layer outlet to make, instead of stdout."),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print events on stderr as JSON lines: start, gaps, changes of quality, end.",
+        ),
+    ] = False,
 ) -> None:
     """Clean a live signal: a sample of each lead on each line, from stdin to stdout, in mV.
 
     Values are separated by commas, semicolons, tabs or spaces; an empty one, or nan, is missing. A
     first line of names is kept, and tells units, as in II (uV); a first column named time is passed
-    through. The delay is told on stderr at the start, and at the end how fast one core was.
+    through. A line that is no sample counts as missing. On stderr stand the delay, changes of
+    quality, and at the end how many lines were bad and how fast one core was.
     """
-    from ipmdae.commands.live import open_lines, open_lsl
+    from ipmdae.commands.live import open_lines, open_lsl, open_outlet
 
+    reporter = Reporter(as_json)
     with (
-        warnings_in_one_line(),
+        nullcontext() if as_json else warnings_in_one_line(),
         open_lsl(lsl) if lsl else open_lines(sys.stdin.buffer, fs) as live,
     ):
-        from ipmdae.denoiser import DEFAULT_MODEL
-        from ipmdae.stream import Streamer
-
-        streamer = Streamer(
-            live.fs,
-            live.leads,
-            model=model or DEFAULT_MODEL,
-            max_latency=max_latency,
-            strength=strength,
-            on_event=tell,
+        streamer = open_streamer(live, reporter, model, max_latency, strength)
+        reporter.start(streamer, live)
+        outlet = (
+            open_outlet(to_lsl, live.leads, live.fs, streamer.latency)
+            if to_lsl
+            else nullcontext(None)
         )
-        err.print(
-            f"{len(live.leads)} leads at {live.fs:g} Hz; what comes out is {streamer.latency:.3g} "
-            "s late"
-        )
-        run(streamer, live)
+        with outlet as push:
+            run(streamer, live, to_outlet(push, live) if push else put, reporter)
 
 
-def tell(event: Event) -> None:
-    """Say on stderr what happens to a lead."""
-    meaning = MEANING.get(event.kind, f"{event.kind} from here on ({event.reason})")
-    complain("warning", f"{event.time:.1f} s: lead {event.lead}: {meaning}")
+def open_streamer(
+    live: Live, reporter: Reporter, model: str | None, max_latency: float | None, strength: float
+) -> Streamer:
+    """The streamer, as quick as was asked for, or else as a default that its rate allows.
+
+    Raises:
+        ValueError: the latency is too short, or the rate makes no sense for an ECG.
+    """
+    from ipmdae.denoiser import DEFAULT_MODEL
+    from ipmdae.stream import Streamer
+
+    tried = LATENCIES if max_latency is None else (max_latency,)
+    for latency in tried:
+        try:
+            return Streamer(
+                live.fs,
+                live.leads,
+                model=model or DEFAULT_MODEL,
+                max_latency=latency,
+                strength=strength,
+                on_event=reporter.event,
+            )
+        except ValueError as error:
+            if "too short" not in str(error) or latency == tried[-1]:
+                raise
+    raise AssertionError("unreachable")
 
 
-def run(streamer: Streamer, live: Live) -> None:
-    """Clean what comes until it ends, or until Ctrl-C, and print how fast it was.
+class Reporter:
+    """Prints what happens on stderr: sentences for people, or JSON lines for scripts."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._leads: tuple[str, ...] = ()
+        self._grades: dict[str, tuple[float, str]] = {}
+        self._seconds = dict.fromkeys(GRADES, 0.0)
+
+    def start(self, streamer: Streamer, live: Live) -> None:
+        """Cleaning begins."""
+        self._leads = live.leads
+        if self._as_json:
+            self._line(event="start", fs=live.fs, leads=list(live.leads), latency=streamer.latency)
+        else:
+            err.print(
+                f"{counted(len(live.leads), 'lead')} at {live.fs:g} Hz; what comes out is "
+                f"{streamer.latency:.3g} s late"
+            )
+
+    def event(self, event: Event) -> None:
+        """Something happened to a lead, or its grade changed."""
+        if event.kind in GRADES:
+            self._count(event.lead, event.time)
+            self._grades[event.lead] = event.time, event.kind
+        if self._as_json:
+            what = "grade" if event.kind in GRADES else event.kind
+            grade = {"grade": event.kind, "reason": event.reason} if what == "grade" else {}
+            self._line(event=what, time=event.time, lead=event.lead, **grade)
+        else:
+            reason = f" ({event.reason})" if event.kind not in ("good", *MEANING) else ""
+            meaning = MEANING.get(event.kind, f"{event.kind} from here on{reason}")
+            complain("warning", f"{event.time:.1f} s: lead {event.lead}: {meaning}")
+
+    def _count(self, lead: str, now: float) -> None:
+        """Count the seconds that a lead has had its grade until ``now``."""
+        since, grade = self._grades.get(lead, (0.0, "good"))
+        self._seconds[grade] += max(now - since, 0)
+
+    def end(self, live: Live, samples: int, busy: float) -> None:
+        """The signal has ended."""
+        seconds = samples / live.fs
+        factor = busy / seconds if seconds else float("nan")
+        for lead in self._leads:
+            self._count(lead, seconds)
+        total = sum(self._seconds.values())
+        shares = {grade: each / total for grade, each in self._seconds.items()} if total else {}
+        if self._as_json:
+            self._line(
+                event="end",
+                seconds=seconds,
+                bad_lines=live.bad.count,
+                first_bad_line=live.bad.first or None,
+                real_time_factor=factor,
+                shares=shares,
+            )
+            return
+        if live.bad.count:
+            complain(
+                "warning",
+                f"{counted(live.bad.count, 'bad line')}, taken as missing; the first: "
+                f"{live.bad.first}",
+            )
+        if samples:
+            grades = ", ".join(f"{share:.0%} {grade}" for grade, share in shares.items() if share)
+            err.print(
+                f"{seconds:.1f} s cleaned ({grades}), real-time factor on one core {factor:.2g}"
+            )
+
+    def _line(self, **fields: Any) -> None:
+        sys.stderr.write(json.dumps(strict(fields)) + "\n")
+        sys.stderr.flush()
+
+
+def run(streamer: Streamer, live: Live, sink: Sink, reporter: Reporter) -> None:
+    """Clean what comes until it ends, or until Ctrl-C.
 
     Raises:
         typer.Exit: with 143 after SIGTERM, when what had come is cleaned.
-        ValueError: what came cannot be read, likewise.
+        ValueError: nothing that came could be read.
     """
     times: deque[str] = deque()
     samples, busy = 0, -time.process_time()
     broken: Exception | None = None
-    if live.header:
+    if live.header and sink is put:
         put_line(live.header)
     try:
         with CTRL_C.handled():
             for passed, values in live.chunks:
                 times.extend(passed)
                 samples += len(values)
-                put(streamer.feed(values) / live.scale, times)
+                sink(streamer.feed(values) / live.scale, times)
     except KeyboardInterrupt as interrupted:  # how most live signals end; nothing is lost
         complain("interrupted", "what had come is cleaned")
         if isinstance(interrupted, Terminated):
             broken = typer.Exit(exit_code(interrupted))
     except ValueError as error:
         broken = error
-    put(streamer.flush() / live.scale, times)
-    busy += time.process_time()
-    if samples:
-        err.print(
-            f"{samples / live.fs:.1f} s cleaned, real-time factor on one core "
-            f"{busy * live.fs / samples:.2g}"
-        )
+    sink(streamer.flush() / live.scale, times)
+    reporter.end(live, samples, busy + time.process_time())
+    if not broken and live.bad.count and not live.bad.good:
+        broken = ValueError(f"no line of the input is a sample; {live.bad.first}")
     if broken:
         raise broken
+
+
+def to_outlet(push: Callable[[NDArray[np.float64]], None], live: Live) -> Sink:
+    """What gives samples to an outlet, in mV."""
+
+    def sink(cleaned: NDArray[np.floating[Any]], times: deque[str]) -> None:
+        times.clear()
+        push(cleaned * live.scale)
+
+    return sink
 
 
 def put(cleaned: NDArray[np.floating[Any]], times: deque[str]) -> None:

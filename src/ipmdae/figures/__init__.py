@@ -5,8 +5,8 @@ They are made without pyplot, so that no screen and no global state is touched.
 
 from ipmdae.figures.paper import MM_PER_MV, MM_PER_S
 from ipmdae.figures.plain import spectrum, strip, timeline
-from ipmdae.figures.saving import save, svg
-from ipmdae.figures.sheets import LAYOUTS, before_after, ecg_paper, overlay
+from ipmdae.figures.saving import png, save, svg
+from ipmdae.figures.sheets import LAYOUTS, before_after, ecg_paper, overlay, title_of
 
 __all__ = [
     "LAYOUTS",
@@ -15,9 +15,11 @@ __all__ = [
     "before_after",
     "ecg_paper",
     "overlay",
+    "png",
     "save",
     "spectrum",
     "strip",
     "svg",
     "timeline",
+    "title_of",
 ]

@@ -17,12 +17,15 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from ipmdae.text import visible
+
 MM_PER_S, MM_PER_MV = 25.0, 10.0
 
 INK, FAINT_INK, RED_INK = "#16181d", "#7d8594", "#b3402e"
 _PAPER, _FINE, _BOLD = "#fffbf9", "#f8d9d4", "#eeaaa2"
 _BAND, _SHADE = "#3d6fb4", "#5b6472"
-_LEFT, _RIGHT, _TOP, _BOTTOM, _ROOM = 25.0, 5.0, 10.0, 10.0, 5.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 25.0, 5.0, 10.0, 10.0
+_ROOM = 5.0  # mm between rows, in which the names of leads stand that begin within a row
 _MIN_LOW, _MIN_HIGH, _MAX = -5.0, 10.0, 60.0
 _INCH = 25.4
 
@@ -73,45 +76,90 @@ class Cell:
         """How long it is."""
         return max(len(trace.values) / trace.fs for trace in self.traces)
 
-    @property
-    def span(self) -> tuple[float, float]:
+    def span(self, gain: float) -> tuple[float, float]:
         """Lowest and highest mm around zero that it needs, in whole squares of 5 mm."""
         values = np.concatenate([trace.values for trace in self.traces])
         finite = values[np.isfinite(values)]
-        centred = (finite - self.middle) * MM_PER_MV if len(finite) else np.zeros(1)
+        centred = (finite - self.middle) * gain if len(finite) else np.zeros(1)
         low = 5 * np.floor(min(float(centred.min()), _MIN_LOW) / 5)
         high = 5 * np.ceil(max(float(centred.max()), _MIN_HIGH) / 5)
         return max(float(low), -_MAX), min(float(high), _MAX)
 
 
-def paper(rows: Sequence[Sequence[Cell]], start: float, note: str = "") -> Figure:
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """How a sheet of paper is laid out.
+
+    Attributes:
+        title: above the traces: whose, when, how recorded and filtered.
+        note: below them, beside the scale.
+        gain: mm per mV.
+        pitch: mm from row to row; by default each row is as high as its traces are. With it, traces
+            may reach into the rows beside them, as on a recorder's paper.
+        whole: s from the beginning to the end of the recording, by which times are labelled.
+    """
+
+    title: str = ""
+    note: str = ""
+    gain: float = MM_PER_MV
+    pitch: float | None = None
+    whole: float = 0.0
+
+
+System = tuple[float, Sequence[Sequence[Cell]]]
+"""Time in s of the left edge, and the rows that share it, from top to bottom."""
+
+
+def paper(systems: Sequence[System], sheet: Sheet) -> Figure:
     """Draw rows of cells below each other on paper of the size that they need.
 
     Args:
-        rows: from top to bottom; the label of a row's first cell stands in the margin, those of
-            the others upon the paper.
-        start: time in s of the left edge, for the labels below.
-        note: stands beside the scale.
+        systems: groups of rows that follow each other in time; the label of a row's first cell
+            stands in the margin, those of the others between the rows.
+        sheet: how they are laid out.
 
     Returns:
         A figure whose only axes cover it, in mm from its lower left corner.
     """
-    spans = [(min(cell.span[0] for cell in row), max(cell.span[1] for cell in row)) for row in rows]
-    seconds = max(cell.begin + cell.seconds for row in rows for cell in row)
+    spans = [[_span(row, sheet) for row in rows] for _, rows in systems]
+    seconds = max(c.begin + c.seconds for _, rows in systems for row in rows for c in row)
     width = 5 * np.ceil((_LEFT + seconds * MM_PER_S + _RIGHT) / 5)
-    height = _TOP + sum(high - low + _ROOM for low, high in spans) + _BOTTOM
+    top = _TOP + (5.0 if sheet.title else 0.0)
+    room = 0.0 if sheet.pitch else _ROOM
+    heights = [sum(high - low + room for low, high in each) for each in spans]
+    height = top + sum(heights) + _BOTTOM * len(systems)
     figure = Figure(figsize=(width / _INCH, height / _INCH), facecolor=_PAPER)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, width)
     axes.set_ylim(0, height)
     _grid(axes, width, height)
-    top = height - _TOP
-    for row, (low, high) in zip(rows, spans, strict=True):
-        _row(axes, row, zero=top - high, top=top, bottom=top - (high - low))
-        top -= high - low + _ROOM
-    _legend(axes, start, seconds, note)
+    if sheet.title:
+        write(axes, 2, height - 6, fitting(sheet.title, width), fontsize=8, color=INK)
+    at = height - top
+    for (start, rows), limits in zip(systems, spans, strict=True):
+        for row, (low, high) in zip(rows, limits, strict=True):
+            _row(axes, row, zero=at - high, low=low, high=high, sheet=sheet)
+            at -= high - low + room
+        _times(axes, at, start, max(c.begin + c.seconds for row in rows for c in row), sheet.whole)
+        at -= _BOTTOM
+    scale = f"{MM_PER_S:g} mm/s    {sheet.gain:g} mm/mV"
+    write(axes, 2, 2, "    ".join(filter(None, [scale, sheet.note])), fontsize=7.5, color=INK)
     return figure
+
+
+def _span(row: Sequence[Cell], sheet: Sheet) -> tuple[float, float]:
+    if sheet.pitch:
+        return -sheet.pitch / 2, sheet.pitch / 2
+    spans = [cell.span(sheet.gain) for cell in row]
+    return min(low for low, _ in spans), max(high for _, high in spans)
+
+
+def fitting(text: str, width: float) -> str:
+    """A line that fits ``width`` mm: cut in its middle where it is longer."""
+    most = max(int(width / 1.6), 12)
+    half = (most - 3) // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
 
 
 def clock(second: float, whole: float) -> str:
@@ -131,26 +179,37 @@ def _grid(axes: Axes, width: float, height: float) -> None:
         axes.hlines(np.arange(0, height + 1, step), 0, width, colour, linewidth=line)
 
 
-def _row(axes: Axes, row: Sequence[Cell], zero: float, top: float, bottom: float) -> None:
-    """One row, its isoelectric line at ``zero`` mm, cut at its strip's edges."""
+def _row(
+    axes: Axes, row: Sequence[Cell], zero: float, low: float, high: float, sheet: Sheet
+) -> None:
+    """One row around its isoelectric line at ``zero`` mm, cut where it would reach too far."""
     pulse = np.array([[-8, 0], [-6, 0], [-6, 1], [-1, 1], [-1, 0], [0, 0]])
     axes.plot(
         _LEFT - 2 + pulse[:, 0],
-        zero + pulse[:, 1] * MM_PER_MV,
+        zero + pulse[:, 1] * sheet.gain,
         color=row[0].traces[-1].colour,
         linewidth=0.8,
     )
+    limits = (zero + 1.5 * low, zero + 1.5 * high) if sheet.pitch else (zero + low, zero + high)
     for cell in row:
         left = _LEFT + cell.begin * MM_PER_S
-        _shade(axes, cell, left, bottom, top)
+        _shade(axes, cell, left, zero + low, zero + high)
         for trace in cell.traces:
-            _draw(axes, trace, cell.middle, left, zero, (bottom - _ROOM / 2, top + _ROOM / 2))
+            _draw(axes, trace, cell.middle, left, zero, limits, sheet.gain)
+        name = shortened(cell.label, 12)
         if cell.begin:
             axes.vlines(left, zero - 3, zero + 3, INK, linewidth=0.8)
-            write(axes, left + 1, zero + 7, cell.label, fontsize=9, fontweight="bold", color=INK)
+            style: dict[str, Any] = {"fontsize": 9, "fontweight": "bold", "color": INK}
+            write(axes, left + 1, zero + high + 1, name, **style)
         else:
-            write(axes, 2, zero + 2.5, cell.label, fontsize=10, fontweight="bold", color=INK)
+            size = 10 if len(name) <= 6 else 7
+            write(axes, 2, zero + 2.5, name, fontsize=size, fontweight="bold", color=INK)
     write(axes, 2, zero - 2.5, row[0].remark, fontsize=8, color=row[0].traces[-1].colour)
+
+
+def shortened(text: str, most: int) -> str:
+    """A name of at most so many letters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _draw(
@@ -160,11 +219,12 @@ def _draw(
     left: float,
     zero: float,
     limits: tuple[float, float],
+    gain: float,
 ) -> None:
     x = left + np.arange(len(trace.values)) / trace.fs * MM_PER_S
-    y = zero + (trace.values - middle) * MM_PER_MV
+    y = zero + (trace.values - middle) * gain
     if trace.spread is not None:
-        edge = trace.spread * MM_PER_MV
+        edge = trace.spread * gain
         axes.fill_between(
             x,
             np.clip(y - edge, *limits),
@@ -196,22 +256,20 @@ def _shade(axes: Axes, cell: Cell, left: float, bottom: float, top: float) -> No
         )
 
 
-def _legend(axes: Axes, start: float, seconds: float, note: str) -> None:
-    """Seconds below the traces, and the scale, as printed on every ECG."""
+def _times(axes: Axes, bottom: float, start: float, seconds: float, whole: float) -> None:
+    """Seconds below the rows of a system that ends at ``bottom`` mm."""
     for second in range(int(seconds) + 1):
         x = _LEFT + second * MM_PER_S
-        text = clock(start + second, start + seconds)
-        write(axes, x, 6, text, fontsize=7, color=FAINT_INK, ha="center")
-    scale = f"{MM_PER_S:g} mm/s    {MM_PER_MV:g} mm/mV"
-    write(axes, 2, 2, "    ".join(filter(None, [scale, note])), fontsize=7.5, color=INK)
+        text = clock(start + second, max(whole, start + seconds))
+        write(axes, x, bottom - 4, text, fontsize=7, color=FAINT_INK, ha="center")
 
 
 def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    """Text that stays readable upon the grid; a dollar in the name of a lead is no formula."""
+    """Text that stays readable upon the grid; a dollar in a name is not taken for a formula."""
     axes.text(
         x,
         y,
-        text,
+        visible(text),
         path_effects=[withStroke(linewidth=2.5, foreground=_PAPER)],
         parse_math=False,
         **style,

@@ -35,6 +35,19 @@ def svg(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def png(figure: Figure, dpi: float = 150, colours: int = 64) -> bytes:
+    """A figure as PNG of few colours, some tens of kilobytes even of a full sheet."""
+    from PIL import Image  # comes with matplotlib
+
+    drawn, reduced = BytesIO(), BytesIO()
+    with _any_letter():
+        figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": None})
+    with Image.open(drawn) as image:
+        palette = image.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+        palette.save(reduced, "PNG", optimize=True)
+    return reduced.getvalue()
+
+
 @contextmanager
 def _any_letter() -> Iterator[None]:
     """Lead names may have letters that the font lacks: an empty box is enough of a sign."""

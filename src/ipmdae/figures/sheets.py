@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from math import ceil
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ipmdae.figures.paper import FAINT_INK, INK, RED_INK, Cell, Trace, paper
+from ipmdae.figures.paper import (
+    FAINT_INK,
+    INK,
+    MM_PER_MV,
+    RED_INK,
+    Cell,
+    Sheet,
+    System,
+    Trace,
+    paper,
+)
 from ipmdae.quality import Quality
 from ipmdae.recording import Recording
 
 _LIMB, _AUGMENTED = ("I", "II", "III"), ("aVR", "aVL", "aVF")
 
+STANDARD = (*_LIMB, *_AUGMENTED, *(f"V{i}" for i in range(1, 7)))
+"""The twelve standard leads in the order in which they are shown."""
+
 LAYOUTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "1": (),
     "2": (),
     "3": (),
-    "6x2": tuple(zip((*_LIMB, *_AUGMENTED), (f"V{i}" for i in range(1, 7)), strict=True)),
-    "12": (
+    "3x4": (
         *zip(_LIMB, _AUGMENTED, ("V1", "V2", "V3"), ("V4", "V5", "V6"), strict=True),
         ("II",),
     ),
+    "6x2": tuple(zip((*_LIMB, *_AUGMENTED), (f"V{i}" for i in range(1, 7)), strict=True)),
+    "12x1": tuple((name,) for name in STANDARD),
 }
 """Rows of leads by the name of the layout; the columns of a row follow each other in time. 1, 2 and
-3 are the first leads that there are, a row each."""
+3 are the first leads of the recording, a row each; 3x4 has a rhythm strip of lead II."""
+
+_LINE = 10.0  # s of a row without columns; what is longer goes on below
+_PITCH = 13.0  # mm between rows of many leads: twelve fit a landscape A4
 
 
 def ecg_paper(
@@ -39,8 +57,9 @@ def ecg_paper(
     layout: str | None = None,
     quality: Quality | None = None,
     origin: float = 0.0,
+    title: str = "",
 ) -> Figure:
-    """A recording on ECG paper, by default all leads below each other.
+    """A recording on ECG paper, by default all leads below each other, 10 s in a row.
 
     Args:
         recording: what to show.
@@ -50,6 +69,7 @@ def ecg_paper(
         layout: one of :data:`LAYOUTS`. Those of several columns want the twelve standard leads.
         quality: of the recording; what cannot be read is shaded.
         origin: time in s of the recording's first sample, for the labels.
+        title: a line above the traces, such as :func:`title_of` gives.
 
     Raises:
         ValueError: a lead or layout is unknown, or nothing was recorded there.
@@ -58,13 +78,39 @@ def ecg_paper(
     columns = LAYOUTS.get(layout or "", ())
     if layout is not None and layout not in LAYOUTS:
         raise ValueError(f"unknown layout {layout!r}; there are: {', '.join(LAYOUTS)}")
-    if columns:
-        rows = [_columns(shown, names, start, quality) for names in columns]
-    else:
-        chosen = _voltages(shown, leads)
-        chosen = chosen[: int(layout)] if layout else chosen
-        rows = [[_cell(shown, lead, start, quality)] for lead in chosen]
-    return paper(rows, origin + start)
+    many = len(columns[0]) > 1 if columns else False
+    chosen = _voltages(shown, leads)
+    if not columns and layout:
+        chosen = chosen[: int(layout)]
+    systems: list[System] = []
+    for begin, part in _lines(shown, shown.duration if many else _LINE):
+        if columns:
+            rows = [_columns(part, names, start + begin, quality) for names in columns]
+        else:
+            rows = [[_cell(part, lead, start + begin, quality)] for lead in chosen]
+        systems.append((origin + start + begin, rows))
+    note = "shaded: not readable" if quality is not None else ""
+    return paper(systems, Sheet(title=title, note=note, whole=origin + start + shown.duration))
+
+
+def title_of(recording: Recording, name: str, filtered: str = "") -> str:
+    """A line for the top of a sheet: name, date, rate, and what the signal was filtered by.
+
+    Args:
+        recording: what is shown.
+        name: of its file.
+        filtered: what it was cleaned by; by default what its comments say.
+    """
+    by = [c.split(":")[0] for c in recording.comments if c.startswith("Cleaned by ")]
+    when = recording.start.strftime("%Y-%m-%d %H:%M:%S") if recording.start else "date not known"
+    filters = filtered or (by[-1] if by else "not filtered by ipmdae")
+    return "    ".join((name, when, f"{recording.fs:g} Hz", filters))
+
+
+def _lines(shown: Recording, seconds: float) -> Iterator[tuple[float, Recording]]:
+    """Parts of a recording that fit a row each, and when each begins; 50 ms make no row."""
+    for i in range(max(ceil((shown.duration - 0.05) / seconds), 1)):
+        yield i * seconds, shown.excerpt(i * seconds, seconds)
 
 
 def before_after(
@@ -77,18 +123,20 @@ def before_after(
     spread: NDArray[np.floating[Any]] | None = None,
     quality: Quality | None = None,
     origin: float = 0.0,
+    title: str = "",
 ) -> Figure:
     """Each lead on ECG paper as it came, in grey, and below it as it was cleaned, in black.
 
     Args:
         noisy: as recorded.
         cleaned: the same leads, cleaned.
-        start, seconds, leads, quality, origin: as :func:`ecg_paper`.
+        start, seconds, leads, quality, origin, title: as :func:`ecg_paper`.
         spread: (time, leads) of the whole recording, standard deviation of the error in mV; a band
             as wide is drawn around what was cleaned.
 
     Raises:
-        ValueError: the two are no twins, a lead is unknown, or nothing was recorded there.
+        ValueError: the two have other leads or samples, a lead is unknown, or nothing was
+            recorded there.
     """
 
     def rows(name: str, before: Trace, after: Trace, shaded: Any) -> list[list[Cell]]:
@@ -98,7 +146,8 @@ def before_after(
         ]
 
     pairs = _pairs(noisy, cleaned, start, seconds, leads, spread, quality, FAINT_INK, rows)
-    return paper(pairs, origin + start, _note(spread, quality))
+    sheet = Sheet(title=title, note=_note(spread, quality))
+    return paper([(origin + start, pairs)], sheet)
 
 
 def overlay(
@@ -111,15 +160,35 @@ def overlay(
     spread: NDArray[np.floating[Any]] | None = None,
     quality: Quality | None = None,
     origin: float = 0.0,
+    title: str = "",
+    dense: bool = False,
 ) -> Figure:
-    """Each lead as it was cleaned, in black, upon what it was, in red; as :func:`before_after`."""
+    """Each lead as it was cleaned, in black, upon what it was, in red; as :func:`before_after`.
+
+    ``dense`` puts rows 13 mm apart and, where QRS complexes would reach too far, halves the gain,
+    so that twelve leads fit a page.
+    """
 
     def rows(name: str, before: Trace, after: Trace, shaded: Any) -> list[list[Cell]]:
-        return [[Cell(label=name, remark="cleaned", traces=(before, after), shaded=shaded)]]
+        remark = "" if dense else "cleaned"
+        return [[Cell(label=name, remark=remark, traces=(before, after), shaded=shaded)]]
 
     pairs = _pairs(noisy, cleaned, start, seconds, leads, spread, quality, RED_INK, rows)
     note = "    ".join(filter(None, ["red: as recorded", _note(spread, quality)]))
-    return paper(pairs, origin + start, note)
+    gain = _gain(pairs) if dense else MM_PER_MV
+    sheet = Sheet(title=title, note=note, gain=gain, pitch=_PITCH if dense else None)
+    return paper([(origin + start, pairs)], sheet)
+
+
+def _gain(rows: Sequence[Sequence[Cell]]) -> float:
+    """10 mm/mV, or a half or quarter of it where most cleaned leads need more than two rows."""
+    traces = [cell.traces[-1].values for row in rows for cell in row]
+    spans = [np.ptp(x[np.isfinite(x)]) for x in traces if np.isfinite(x).any()]
+    typical = float(np.percentile(spans, 75)) if spans else 0.0
+    gain = MM_PER_MV
+    while gain > MM_PER_MV / 4 and typical * gain > 2 * _PITCH:
+        gain /= 2
+    return gain
 
 
 def _pairs(
@@ -150,7 +219,7 @@ def _pairs(
 
 
 def _voltages(recording: Recording, leads: Sequence[str] | None) -> list[int]:
-    """The leads to show, by their columns; refused where one is none in mV."""
+    """The leads to show, by their columns; each must be a voltage."""
     voltages = [i for i, unit in enumerate(recording.units) if unit == "mV"]
     names = [recording.leads[i] for i in voltages]
     unknown = sorted(set(leads or ()) - set(names))
@@ -215,7 +284,7 @@ def _shaded(
 ) -> tuple[tuple[float, float], ...]:
     """What cannot be read of a lead from ``start`` on, (from, to) in s after it."""
     column = shown.units[:lead].count("mV")
-    stretches = quality.stretches(column) if quality else []
+    stretches = quality.stretches(column) if quality is not None else []
     cut = ((max(s.start - start, 0), min(s.stop - start, shown.duration)) for s in stretches)
     return tuple((begin, end) for begin, end in cut if begin < end)
 

@@ -1,37 +1,41 @@
-"""A file looked at from end to end in pieces, alone or beside what became of it, in flat memory."""
+"""A recording measured from end to end, alone or beside its cleaned version, in flat memory."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats import SignalReader
+from ipmdae.inspection.heart_rate import HeartRateMeter, HeartRates
 from ipmdae.inspection.seconds import Seconds, measure, over_known, pieces
 from ipmdae.inspection.spectrum import Spectrum, SpectrumGatherer
 from ipmdae.mains import NOMINAL
+from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Quality, amplitude_warnings, judge
 from ipmdae.recording import Annotations, Header, Recording
 
-_AT_ONCE = 128
-"""Seconds that are in memory together."""
+_AT_ONCE = 120
+"""Seconds that are in memory together; a multiple of the heart rate's window."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Inspection:
-    """What a recording is like, in the leads that are voltages.
+    """Measures of a recording, in the leads that are voltages.
 
     Attributes:
         header: of the recording.
-        columns: those leads' places among all leads.
+        columns: indices of those leads among all leads.
         seconds: each second, measured.
-        quality: what may be trusted.
-        spectra: by what was measured: ``"recorded"``, and, beside a cleaned recording,
-            ``"cleaned"`` and ``"removed"``.
+        quality: grade and reason of each second.
+        spectra: ``"recorded"``, and, beside a cleaned recording, ``"cleaned"`` and ``"removed"``.
         removed: (seconds, leads) RMS of what was removed, mV; NaN without a cleaned recording.
+        heart_rates: before and after cleaning; ``None`` where they were not asked for.
     """
 
     header: Header
@@ -40,6 +44,7 @@ class Inspection:
     quality: Quality
     spectra: dict[str, Spectrum]
     removed: NDArray[np.float64]
+    heart_rates: HeartRates | None = None
 
     @property
     def leads(self) -> tuple[str, ...]:
@@ -56,72 +61,150 @@ class Inspection:
         """(leads,) RMS of what was removed, mV; NaN without a cleaned recording."""
         return np.sqrt(over_known(np.nanmean, np.square(self.removed)))
 
-    def warnings(self) -> list[str]:
-        """What a user should look at before trusting a result, one sentence each."""
+    def warnings(self, *, hum: bool = True) -> list[str]:
+        """Sentences on what a user should check before trusting a result; ``hum`` among them."""
         found = amplitude_warnings(self.leads, self.amplitude)
-        for mains in NOMINAL:
+        for mains in NOMINAL if hum else ():
             hums = self.spectra["recorded"].hum(mains)
-            heard = [
-                f"{lead} ({hum:.2g} mV)" for lead, hum in zip(self.leads, hums, strict=True) if hum
+            affected = [
+                f"{lead} ({rms:.2g} mV)" for lead, rms in zip(self.leads, hums, strict=True) if rms
             ]
-            if heard:
+            if affected:
+                more = f" and {len(affected) - 12} more" if len(affected) > 12 else ""
                 found.append(
-                    f"{mains:g} Hz mains hum in {', '.join(heard)}: "
+                    f"{mains:g} Hz powerline interference in {', '.join(affected[:12])}{more}: "
                     f"ipmdae denoise --mains {mains:g} removes it first"
                 )
         return found
+
+
+class Inspector:
+    """Measures a recording while its samples pass by, so that nothing is read twice."""
+
+    def __init__(self, header: Header, *, heart_rates: bool = False) -> None:
+        """Begin a recording.
+
+        Args:
+            header: of the recording.
+            heart_rates: whether to measure the heart rate too, which is slower.
+
+        Raises:
+            ValueError: no lead is a voltage.
+        """
+        self._header = header
+        self._columns = [i for i, unit in enumerate(header.units) if unit == "mV"]
+        if not self._columns:
+            raise ValueError("no lead is a voltage: there is no ECG to measure")
+        self._pieces = pieces(header.samples, header.fs, _AT_ONCE)
+        self._waiting: dict[str, Tail[Any]] = {}
+        self._gatherers: dict[str, SpectrumGatherer] = {}
+        self._seconds: list[Seconds] = []
+        self._removed: list[NDArray[np.float64]] = []
+        self._meter = (
+            HeartRateMeter(header.duration, header.fs, len(self._columns)) if heart_rates else None
+        )
+
+    def add(
+        self,
+        noisy: NDArray[np.float64],
+        cleaned: NDArray[np.float64] | None = None,
+        spread: NDArray[Any] | None = None,
+        trust: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Take the next samples in; each call must give the same kinds of signals.
+
+        Args:
+            noisy: (time, all leads) as recorded, mV; NaN is a missing sample.
+            cleaned: the same, cleaned.
+            spread: (time, all leads) standard deviation of the error, mV.
+            trust: (time, all leads) how far the cleaned signal is to be trusted.
+        """
+        given = {"recorded": noisy, "cleaned": cleaned, "spread": spread, "trust": trust}
+        for name, signal in given.items():
+            if signal is not None:
+                waiting = self._waiting.setdefault(name, Tail(len(self._columns), np.float64))
+                waiting.append(signal[:, self._columns])
+        while self._pieces and self._waiting["recorded"].stop >= self._pieces[0][1]:
+            self._measure(*self._pieces.pop(0))
+
+    def result(self) -> Inspection:
+        """All that was measured, once the whole recording has passed by."""
+        if self._pieces:
+            raise ValueError("the recording is not complete yet")
+        seconds = Seconds.joined(self._seconds)
+        header = self._header
+        return Inspection(
+            header=header,
+            columns=tuple(self._columns),
+            seconds=seconds,
+            quality=judge(seconds, tuple(header.leads[i] for i in self._columns)),
+            spectra={name: gatherer.spectrum() for name, gatherer in self._gatherers.items()},
+            removed=np.concatenate(self._removed)
+            if self._removed
+            else np.full(seconds.low.shape, np.nan),
+            heart_rates=self._meter.rates() if self._meter else None,
+        )
+
+    def _measure(self, first: int, stop: int) -> None:
+        """Measure the samples of a piece, which are then forgotten."""
+        parts = {name: tail.rows(first, stop) for name, tail in self._waiting.items()}
+        before, after = parts["recorded"], parts.get("cleaned")
+        fs = self._header.fs
+        self._seconds.append(
+            measure(
+                before,
+                fs,
+                first,
+                cleaned=after,
+                spread=parts.get("spread"),
+                trust=parts.get("trust"),
+            )
+        )
+        signals = {"recorded": before}
+        if after is not None:
+            removed = before - after
+            signals |= {"cleaned": after, "removed": removed}
+            self._removed.append(_rms_by_second(removed, fs, first, len(self._seconds[-1].missing)))
+        for name, signal in signals.items():
+            if name not in self._gatherers:
+                count, samples = len(self._columns), self._header.samples
+                self._gatherers[name] = SpectrumGatherer(fs, count, samples)
+            self._gatherers[name].add(signal)
+        if self._meter:
+            self._meter.add(first, before, after)
+        for tail in self._waiting.values():
+            tail.drop(stop)
 
 
 def inspect(
     noisy: SignalReader,
     cleaned: SignalReader | None = None,
     *,
-    spread: NDArray[np.float64] | None = None,
+    heart_rates: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Inspection:
-    """Look at a recording, and at what cleaning made of it.
+    """Measure a recording, and what cleaning removed from it.
 
     Args:
         noisy: as recorded.
         cleaned: the same leads and samples, cleaned.
-        spread: (seconds, all leads) mean standard deviation of the error, mV, where it is known.
-        progress: is told the share that is done, 0 to 1.
+        heart_rates: whether to measure the heart rate too.
+        progress: called with the share that is done, 0 to 1.
 
     Raises:
         ValueError: no lead is a voltage, or the two have other leads, samples or rates.
     """
     header = noisy.info
-    columns = [i for i, unit in enumerate(header.units) if unit == "mV"]
-    if not columns:
-        raise ValueError("no lead is a voltage: there is no ECG to look at")
+    inspector = Inspector(header, heart_rates=heart_rates)
     if cleaned is not None:
         check_twins(header, cleaned.info)
-    names = ("recorded",) if cleaned is None else ("recorded", "cleaned", "removed")
-    gatherers = {name: SpectrumGatherer(header.fs, len(columns), header.samples) for name in names}
-    measured: list[Seconds] = []
-    removed: list[NDArray[np.float64]] = []
     for first, stop in pieces(header.samples, header.fs, _AT_ONCE):
-        before = noisy.read(first, stop)[:, columns]
-        after = None if cleaned is None else cleaned.read(first, stop)[:, columns]
-        measured.append(measure(before, header.fs, first, cleaned=after))
-        gatherers["recorded"].add(before)
-        if after is not None:
-            gatherers["cleaned"].add(after)
-            gatherers["removed"].add(before - after)
-            removed.append(_rms_by_second(before - after, len(measured[-1].missing)))
+        inspector.add(
+            noisy.read(first, stop), None if cleaned is None else cleaned.read(first, stop)
+        )
         if progress:
             progress(stop / header.samples)
-    seconds = Seconds.joined(measured)
-    if spread is not None:
-        seconds = dataclasses.replace(seconds, spread=spread[:, columns])
-    return Inspection(
-        header=header,
-        columns=tuple(columns),
-        seconds=seconds,
-        quality=judge(seconds, tuple(header.leads[i] for i in columns)),
-        spectra={name: gatherer.spectrum() for name, gatherer in gatherers.items()},
-        removed=np.concatenate(removed) if removed else np.full(seconds.low.shape, np.nan),
-    )
+    return inspector.result()
 
 
 def signal_to_noise(clean: SignalReader, *others: SignalReader) -> NDArray[np.float64]:
@@ -180,14 +263,23 @@ def excerpt(reader: SignalReader, start: float, seconds: float) -> Recording:
             f"the recording lasts {header.duration:g} s"
         )
     nothing: dict[str, Annotations] = {}
-    part = dataclasses.replace(header, samples=stop - first, annotations=nothing, passengers=())
+    begin = header.start and header.start + timedelta(seconds=first / header.fs)
+    part = dataclasses.replace(
+        header, samples=stop - first, start=begin, annotations=nothing, passengers=()
+    )
     return Recording.from_header(part, reader.read(first, stop))
 
 
-def _rms_by_second(difference: NDArray[np.float64], seconds: int) -> NDArray[np.float64]:
-    """RMS of a piece (time, leads) in each of its ``seconds``: (seconds, leads)."""
-    parts = np.array_split(np.square(difference), seconds)
-    return np.stack([np.sqrt(over_known(np.nanmean, part)) for part in parts])
+def _rms_by_second(
+    difference: NDArray[np.float64], fs: float, first: int, seconds: int
+) -> NDArray[np.float64]:
+    """RMS of a piece (time, leads) from sample ``first`` on in its seconds: (seconds, leads)."""
+    begin = round(first / fs)
+    edges = np.rint((begin + np.arange(seconds)) * fs).astype(np.int64) - first
+    known = np.isfinite(difference)
+    power = np.add.reduceat(np.square(np.where(known, difference, 0)), edges, axis=0)
+    count = np.add.reduceat(known, edges, axis=0, dtype=np.int64)
+    return np.sqrt(power / np.where(count, count, np.nan))
 
 
 def _text(value: object) -> str:

@@ -1,9 +1,10 @@
-"""Heart rate over time, to see whether cleaning leaves the beats where they are."""
+"""Heart rate over time and R peaks, to see whether cleaning leaves the beats where they are."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,24 +13,75 @@ from ipmdae.pipeline.gaps import fill_gaps
 from ipmdae.pipeline.window import MIN_SPREAD
 
 WINDOW = 15.0
-"""Seconds of which one rate is told: enough beats for a median."""
+"""Seconds over which one heart rate is measured: enough beats for a median."""
 
-_MOST = 120
-"""Windows at most, spread evenly over longer recordings: finding beats is slower than cleaning."""
+DETECTOR = "XQRS of wfdb"
+"""What finds beats: XQRS of the ``wfdb`` package (A. Johnson, L. Bulgarelli, T. Pollard, S. Horng,
+L. A. Celi, R. G. Mark)."""
+
+_DETECTIONS = 240
+"""Windows in which beats are searched at most, over all leads: that is slower than cleaning."""
+_MOST, _LEAST = 48, 1  # windows of a lead, spread evenly over longer recordings
+_PIECE, _OVERLAP = 300.0, 10.0  # s: long signals are searched in pieces that overlap
+_REACH = 0.06  # s around a detection in which its R peak lies
 
 
-def windows(duration: float) -> Iterator[float]:
-    """When the windows begin, in s, in a recording of so many seconds."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HeartRates:
+    """Heart rates at several places of a recording.
+
+    Attributes:
+        times: (places,) where each window of :data:`WINDOW` begins, s.
+        before, after: (places, leads) in beats per minute; NaN where none could be measured, and
+            all of ``after`` without a cleaned recording.
+    """
+
+    times: NDArray[np.float64]
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+
+
+class HeartRateMeter:
+    """Measures the heart rate of each lead in windows spread over a recording that passes by."""
+
+    def __init__(self, duration: float, fs: float, leads: int) -> None:
+        """Begin a recording of ``duration`` s at ``fs`` Hz."""
+        self._fs = fs
+        self._times = windows(duration, leads)
+        self._before = np.full((len(self._times), leads), np.nan)
+        self._after = self._before.copy()
+
+    def add(
+        self, first: int, before: NDArray[np.float64], after: NDArray[np.float64] | None
+    ) -> None:
+        """Measure the windows that begin in a piece (time, leads) whose first sample is ``first``.
+
+        A window that goes on beyond the piece is measured as far as it is there.
+        """
+        stop = first + len(before)
+        begins = np.rint(self._times * self._fs).astype(int)
+        length = round(WINDOW * self._fs)
+        for place in np.flatnonzero((begins >= first) & (begins < stop)):
+            window = slice(begins[place] - first, begins[place] - first + length)
+            for signal, rates in ((before, self._before), (after, self._after)):
+                if signal is not None:
+                    rates[place] = [heart_rate(lead, self._fs) for lead in signal[window].T]
+
+    def rates(self) -> HeartRates:
+        """All that was measured."""
+        return HeartRates(times=self._times, before=self._before, after=self._after)
+
+
+def windows(duration: float, leads: int = 1) -> NDArray[np.float64]:
+    """When the windows begin, in s, in a recording of ``duration`` s with so many leads."""
     count = max(int(duration // WINDOW), 1)
-    chosen = np.linspace(0, count - 1, min(count, _MOST)).round()
-    yield from (float(i) * WINDOW for i in chosen)
+    most = min(max(_DETECTIONS // leads, _LEAST), _MOST)
+    times: NDArray[np.float64] = np.linspace(0, count - 1, min(count, most)).round() * WINDOW
+    return times
 
 
 def heart_rate(signal: NDArray[np.float64], fs: float) -> float:
-    """Heart rate of a stretch of one lead: 60 s over the median distance of its beats.
-
-    Beats are found by XQRS of the ``wfdb`` package (A. Johnson, L. Bulgarelli, T. Pollard,
-    S. Horng, L. A. Celi, R. G. Mark).
+    """Heart rate of a segment of one lead: 60 s over the median distance of its beats.
 
     Args:
         signal: (time,) in mV; NaN is a missing sample.
@@ -39,18 +91,68 @@ def heart_rate(signal: NDArray[np.float64], fs: float) -> float:
         Beats per minute; NaN where there are less than three beats, more than half is missing, or
         the lead is flat.
     """
-    missing = np.isnan(signal).mean()
+    beats = detect_beats(signal, fs)
+    return 60 * fs / float(np.median(np.diff(beats))) if len(beats) > 2 else float("nan")
+
+
+def detect_beats(signal: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
+    """Places of the beats that :data:`DETECTOR` finds in one lead.
+
+    Args:
+        signal: (time,) in mV; NaN is a missing sample.
+        fs: sampling rate in Hz.
+
+    Returns:
+        (beats,) sample indices, rising; none where more than half is missing or the lead is flat.
+    """
+    nothing = np.zeros(0, np.int64)
+    missing = np.isnan(signal).mean() if len(signal) else 1.0
     if missing > 0.5 or np.nanmax(signal) - np.nanmin(signal) <= MIN_SPREAD:
-        return float("nan")
+        return nothing
     from wfdb.processing import XQRS  # type: ignore[import-untyped]  # slow to import
 
     filled = fill_gaps(signal[:, None])[:, 0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        detector = XQRS(sig=filled, fs=fs)
         try:
+            detector = XQRS(sig=filled, fs=fs)
             detector.detect(verbose=False)
         except (ValueError, IndexError):  # how it fails on signals too short for its filters
-            return float("nan")
-    beats = np.asarray(detector.qrs_inds)
-    return 60 * fs / float(np.median(np.diff(beats))) if len(beats) > 2 else float("nan")
+            return nothing
+    return np.sort(np.asarray(detector.qrs_inds, np.int64))
+
+
+def r_peaks(
+    read: Callable[[int, int], NDArray[np.float64]], samples: int, fs: float
+) -> NDArray[np.int64]:
+    """R peaks of one lead of any length, which is read in pieces of 5 min.
+
+    Args:
+        read: the samples (time,) in mV from the first to the second index (not included).
+        samples: how many there are.
+        fs: sampling rate in Hz.
+
+    Returns:
+        (beats,) sample indices, rising: the extreme value within 60 ms of each detected beat, on
+        the side on which most beats of the piece have it.
+    """
+    length, overlap = round(_PIECE * fs), round(_OVERLAP * fs)
+    found: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    for first in range(0, samples, length):
+        begin, stop = max(first - overlap, 0), min(first + length + overlap, samples)
+        signal = read(begin, stop)
+        peaks = begin + _refined(signal, detect_beats(signal, fs), fs)
+        found.append(peaks[(peaks >= first) & (peaks < first + length)])
+    return np.unique(np.concatenate(found))
+
+
+def _refined(signal: NDArray[np.float64], beats: NDArray[np.int64], fs: float) -> NDArray[np.int64]:
+    """Move detected beats to the extreme values nearby."""
+    if not len(beats):
+        return beats
+    reach = max(round(_REACH * fs), 1)
+    around = np.clip(beats[:, None] + np.arange(-reach, reach + 1), 0, len(signal) - 1)
+    values = np.nan_to_num(signal[around] - np.nanmedian(signal))
+    upright = np.median(values.max(1) + values.min(1)) >= 0
+    at = (values if upright else -values).argmax(1)
+    return np.unique(around[np.arange(len(beats)), at])

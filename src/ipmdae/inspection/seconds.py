@@ -156,25 +156,3 @@ def over_known(function: Callable[..., Any], values: NDArray[np.float64]) -> NDA
         warnings.simplefilter("ignore", RuntimeWarning)
         result: NDArray[np.float64] = function(values, axis=values.ndim - 2)
     return result
-
-
-class SecondMeans:
-    """Means of each second of each lead, of values that come in pieces of any size."""
-
-    def __init__(self, samples: int, fs: float, leads: int) -> None:
-        """Begin a recording of so many samples at ``fs`` Hz."""
-        count = max(round(samples / fs), 1)
-        self._edges = np.rint(np.arange(count) * fs).astype(np.int64)
-        self._sum = np.zeros((count, leads))
-        self._known = np.zeros((count, leads), np.int64)
-
-    def add(self, first: int, values: NDArray[np.floating[Any]]) -> None:
-        """Count values (time, leads) in, whose first sample is ``first``; NaN does not count."""
-        second = np.searchsorted(self._edges, first + np.arange(len(values)), side="right") - 1
-        known = ~np.isnan(values)
-        np.add.at(self._sum, second, np.where(known, values, 0))
-        np.add.at(self._known, second, known)
-
-    def means(self) -> NDArray[np.float64]:
-        """(seconds, leads); NaN where nothing was counted in."""
-        return self._sum / np.where(self._known, self._known, np.nan)

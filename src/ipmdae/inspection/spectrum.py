@@ -20,6 +20,7 @@ BANDS = (
 """Name, lowest and highest (not included) frequency in Hz of the bands that are told apart."""
 
 _SEGMENT = 8.0  # s: tells 0.125 Hz apart
+_LONG = 3600.0  # s: longer recordings have segments enough without overlap
 _HUM = 10.0  # how far a line stands out of the spectrum around it, as a ratio of power densities
 _MIN_HUM = 0.005  # mV RMS: less is not seen
 
@@ -44,10 +45,13 @@ class Spectrum:
         return rms
 
     def hum(self, mains: float) -> NDArray[np.float64]:
-        """RMS in mV of the hum at ``mains`` Hz in each lead; 0 where none stands out."""
+        """RMS in mV of the hum at ``mains`` Hz in each lead; 0 where none stands out.
+
+        Signals too short to resolve it have none.
+        """
         distance = np.abs(self.frequencies - mains)
         line, around = distance <= 0.5, (distance > 1) & (distance <= 5)
-        if mains + 1 > self.frequencies[-1]:
+        if mains + 1 > self.frequencies[-1] or not (line.any() and around.any()):
             return np.zeros(self.density.shape[1])
         floor = np.median(self.density[around], axis=0)
         power = (self.density[line] - floor).sum(0) * self.frequencies[1]
@@ -59,9 +63,9 @@ class Spectrum:
 class SpectrumGatherer:
     """Averages the spectra of segments of 8 s (Welch's method), each under a Hann window.
 
-    Segments overlap by half within a piece. Those with missing samples are left out, lead by lead.
-    A signal that is shorter is one segment. The constant offset, that of the first piece, is taken
-    off, or it would hide the lowest frequencies.
+    Those of a recording of up to an hour overlap by half within a piece. Those with missing samples
+    are left out, lead by lead. A signal that is shorter is one segment. The constant offset, that
+    of the first piece, is taken off, or it would hide the lowest frequencies.
     """
 
     def __init__(self, fs: float, leads: int, samples: int) -> None:
@@ -73,6 +77,7 @@ class SpectrumGatherer:
             samples: of the whole recording.
         """
         self._length = max(min(round(_SEGMENT * fs), samples), 2)
+        self._step = max(self._length if samples > _LONG * fs else self._length // 2, 1)
         self._window = np.hanning(self._length + 1)[:-1, None]
         self._frequencies = np.fft.rfftfreq(self._length, 1 / fs).astype(np.float64)
         self._scale = fs * np.square(self._window).sum()
@@ -84,7 +89,7 @@ class SpectrumGatherer:
         """Count the next piece in: (time, leads) in mV, NaN where missing."""
         if self._offset is None:
             self._offset = np.nan_to_num(over_known(np.nanmedian, signal.astype(np.float64)))
-        for begin in range(0, len(signal) - self._length + 1, max(self._length // 2, 1)):
+        for begin in range(0, len(signal) - self._length + 1, self._step):
             segment = signal[begin : begin + self._length] - self._offset
             whole = np.isfinite(segment).all(axis=0)
             transformed = np.fft.rfft(segment[:, whole] * self._window, axis=0)

@@ -1,63 +1,76 @@
-"""The pictures of a report, each with its text and caption."""
+"""The pictures of a report."""
 
 from __future__ import annotations
 
-import warnings
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ipmdae import figures
 from ipmdae.figures.paper import clock
-from ipmdae.figures.sheets import standard_name
-from ipmdae.formats import SignalReader
+from ipmdae.figures.sheets import STANDARD, standard_name
 from ipmdae.inspection.files import Inspection, excerpt
-from ipmdae.inspection.heart_rate import WINDOW, heart_rate, windows
+from ipmdae.inspection.heart_rate import DETECTOR, WINDOW
 from ipmdae.inspection.seconds import over_known
 from ipmdae.quality import Quality
-from ipmdae.report import markup
-from ipmdae.report.subject import Subject
+from ipmdae.report.subject import ReportInput
+from ipmdae.report.templates import Picture, picture
+from ipmdae.text import counted
 
-_STRIP = 10  # s
-_CONTEXT = 10  # s on each side, for the network to tell how sure it is
+STRIP = 10
+"""Seconds of a strip."""
+
+_MOST_APART = 3  # leads whose strips before and after stand below each other; of more they overlap
+_MOST = 12  # leads that are drawn
 _POINTS = 1000
-_PREFERRED = ("ii", "v1", "v5")
 
 
-def strips(
-    subject: Subject, found: Inspection, noisy: SignalReader, cleaned: SignalReader
-) -> list[str]:
-    """Paper strips of the places where most, as much as usual, and least was removed."""
-    parts = []
-    for title, start in _places(found).items():
-        before, after = excerpt(noisy, start, _STRIP), excerpt(cleaned, start, _STRIP)
-        spread = _spread(subject, noisy, start, before.samples)
-        quality = _part(found.quality, start)
-        when = f"{_STRIP} s from {clock(start, found.header.duration)}"
-        parts.append(markup.heading(f"{title}: {when}"))
-        for lead in _shown(found.leads):
-            drawn = figures.before_after(
-                before,
-                after,
-                seconds=_STRIP,
-                leads=[lead],
-                spread=spread,
-                quality=quality,
-                origin=start,
-            )
-            text = f"ECG paper, lead {lead}, {when}: as recorded, and below it as cleaned"
-            parts.append(markup.picture(drawn, text, f"Lead {lead}", to_scale=True))
-    return parts
+def strips(subject: ReportInput) -> list[tuple[str, Picture]]:
+    """Sheets of the places where most, as much as usual, and least was removed, with titles."""
+    duration = subject.found.header.duration
+    drawn = []
+    for title, start in _places(subject.found).items():
+        when = f"{STRIP} s from {clock(start, duration)}" if duration > STRIP else ""
+        sheet = strip(subject, start, shown(subject))
+        text = f"ECG paper: each lead as recorded and as cleaned, {when or 'the whole recording'}"
+        drawn.append((": ".join(filter(None, [title, when])), picture(sheet, text)))
+    return drawn
 
 
-def whole(found: Inspection) -> str:
+def strip(subject: ReportInput, start: float, leads: Sequence[str]) -> Figure:
+    """10 s of leads before and after: below each other, or, of many leads, upon each other."""
+    before = excerpt(subject.noisy, start, STRIP)
+    after = excerpt(subject.cleaned, start, STRIP)
+    after = dataclasses.replace(after, units=before.units)  # as the source names them
+    draw: Callable[..., Figure] = figures.before_after
+    others: dict[str, Any] = {}
+    if len(leads) > _MOST_APART:
+        draw, others = figures.overlay, {"dense": True}
+    return draw(
+        before,
+        after,
+        seconds=STRIP,
+        leads=leads,
+        spread=_spread(subject.found, start, before.samples),
+        quality=_part(subject.found.quality, start),
+        origin=start,
+        title=figures.title_of(before, subject.name, filtered=f"cleaned by {subject.method}"),
+        **others,
+    )
+
+
+def overview(subject: ReportInput) -> Picture:
     """All of the recording, lead by lead, between its lowest and highest values."""
+    found = subject.found
     seconds = found.seconds
     times, groups = _groups(len(seconds.low))
-    rows = {}
-    shaded = {}
-    for i, lead in enumerate(_unique(found.leads)):
+    rows, shaded = {}, {}
+    for i in _columns(subject):
+        lead = _unique(found.leads)[i]
         rows[lead] = [
             (name, _reduced(np.fmin, low[:, i], groups), _reduced(np.fmax, high[:, i], groups))
             for name, low, high in (
@@ -67,105 +80,121 @@ def whole(found: Inspection) -> str:
         ]
         bad = ~found.quality.readable[:, i]
         shaded[lead] = _runs(np.logical_or.reduceat(bad, groups), times)
-    return markup.heading("The whole recording") + markup.picture(
+    return picture(
         figures.timeline(times, rows, shaded=shaded),
         "Lowest and highest values of each lead over time, as recorded and as cleaned",
         "Lowest to highest value, as recorded (grey) and cleaned (black); red where there are "
-        "seconds that cannot be read.",
+        "unusable seconds.",
+        dpi=100,
     )
 
 
-def spectra(found: Inspection) -> str:
-    """What was there, what is left and what was removed, over frequency."""
-    recorded = found.spectra["recorded"]
+def spectra(subject: ReportInput) -> Picture:
+    """Power over frequency: as recorded, as cleaned, and of what was removed."""
+    found = subject.found
+    names = _unique(found.leads)
     densities = {
-        lead: {name: spectrum.density[:, i] for name, spectrum in found.spectra.items()}
-        for i, lead in enumerate(_unique(found.leads))
+        names[i]: {name: spectrum.density[:, i] for name, spectrum in found.spectra.items()}
+        for i in _columns(subject)
     }
-    return markup.picture(
-        figures.spectrum(recorded.frequencies, densities),
+    return picture(
+        figures.spectrum(found.spectra["recorded"].frequencies, densities),
         "Power spectra of each lead: as recorded, cleaned, and of what was removed",
         "Power spectra, averaged over segments of 8 s.",
+        dpi=80,
     )
 
 
-def heart_rates(found: Inspection, noisy: SignalReader, cleaned: SignalReader) -> str:
-    """Heart rate over time, before and after, in the lead that can be read longest."""
-    best = int(found.quality.readable.sum(0).argmax())
-    column, header = found.columns[best], found.header
-    times = np.array(list(windows(header.duration)))
-    rates = [
-        np.array(
-            [heart_rate(excerpt(reader, t, WINDOW).signal[:, column], header.fs) for t in times]
-        )
-        for reader in (noisy, cleaned)
-    ]
-    before, after = rates
-    both = np.isfinite(before) & np.isfinite(after)
-    summary = (
-        f"Median {np.median(before[both]):.0f} beats per minute before and "
-        f"{np.median(after[both]):.0f} after; the two differ by more than 5 in "
-        f"{np.mean(np.abs(before - after)[both] > 5):.0%} of the places."
-        if both.any()
-        else "No heart rate could be told, before or after."
-    )
-    lead = found.leads[best]
+def heart_rates(subject: ReportInput) -> Picture | None:
+    """Heart rate over time, before and after, in the lead that can be trusted longest."""
+    found = subject.found
+    rates = found.heart_rates
+    if rates is None or len(rates.times) < 2:
+        return None
+    i = best_column(found)
+    lead = found.leads[i]
+    before, after = rates.before[:, i], rates.after[:, i]
     rows: dict[str, Any] = {lead: [("before", before, before), ("after", after, after)]}
-    return markup.section(
-        "Heart rate before and after",
-        markup.paragraph(summary),
-        markup.picture(
-            figures.timeline(times + WINDOW / 2, rows, unit="beats per minute"),
-            f"Heart rate in lead {lead} over time, before and after cleaning",
-            f"Lead {lead}, {WINDOW:g} s at {len(times)} places, beats found by XQRS.",
-        ),
+    return picture(
+        figures.timeline(rates.times + WINDOW / 2, rows, unit="beats per minute"),
+        f"Heart rate in lead {lead} over time, before and after cleaning",
+        f"Lead {lead}, {WINDOW:g} s at {len(rates.times)} places; beats found by {DETECTOR}.",
+        dpi=100,
     )
 
 
-def _shown(leads: tuple[str, ...]) -> list[str]:
-    """Up to three leads: all, or the usual ones of many, or the first."""
-    if len(leads) <= 3:
-        return list(dict.fromkeys(leads))
-    usual = [lead for lead in leads if standard_name(lead) in _PREFERRED]
-    return usual if len(usual) == len(_PREFERRED) else list(dict.fromkeys(leads[:3]))
+def shown(subject: ReportInput) -> list[str]:
+    """Names of the leads that are drawn: all, or the standard ones, or those that need a look."""
+    leads = list(dict.fromkeys(subject.found.leads))
+    if len(leads) <= _MOST:
+        return leads
+    standard = {standard_name(lead): lead for lead in reversed(leads)}
+    if all(standard_name(name) in standard for name in STANDARD):
+        return [standard[standard_name(name)] for name in STANDARD]
+    judged = {verdict.lead: verdict for verdict in reversed(subject.verdicts)}
+    worst = sorted(leads, key=lambda lead: (judged[lead].good, -judged[lead].removed))[:_MOST]
+    return [lead for lead in leads if lead in worst]
+
+
+def about_shown(subject: ReportInput) -> str:
+    """A sentence on how leads are drawn, and on which."""
+    count, drawn = len(subject.found.leads), shown(subject)
+    how = (
+        "Grey: as recorded, black: cleaned."
+        if len(drawn) <= _MOST_APART
+        else "Red: as recorded, black: cleaned."
+    )
+    if len(drawn) < count:
+        how += f" {counted(len(drawn), 'lead')} of {count}: the standard ones, or the poorest."
+    return how
+
+
+def best_column(found: Inspection) -> int:
+    """The lead of which most is good."""
+    return int((found.quality.grade == 0).sum(0).argmax())
+
+
+def _columns(subject: ReportInput) -> list[int]:
+    """Columns of the leads that are drawn."""
+    names = shown(subject)
+    return [i for i, lead in enumerate(subject.found.leads) if lead in names][:_MOST]
 
 
 def _places(found: Inspection) -> dict[str, float]:
     """Starts in s of the strips to show, by what they are."""
     known = over_known(np.nanmean, np.square(found.removed).T)  # (seconds,), over the leads
-    count = max(len(known) // _STRIP, 1)
-    power = np.array([part.mean() for part in np.array_split(known[: count * _STRIP], count)])
+    count = max(len(known) // STRIP, 1)
+    power = np.array([part.mean() for part in np.array_split(known[: count * STRIP], count)])
     order = [i for i in np.argsort(power) if np.isfinite(power[i])]
     if len(order) < 3:
-        return {"The beginning": 0.0}
+        return {"The beginning" if found.header.duration > STRIP else "": 0.0}
     return {
-        "Where most was removed": float(order[-1] * _STRIP),
-        "A typical place": float(order[len(order) // 2] * _STRIP),
-        "Where least was removed": float(order[0] * _STRIP),
+        "Where most was removed": float(order[-1] * STRIP),
+        "A typical place": float(order[len(order) // 2] * STRIP),
+        "Where least was removed": float(order[0] * STRIP),
     }
 
 
-def _spread(
-    subject: Subject, noisy: SignalReader, start: float, samples: int
-) -> NDArray[np.float32] | None:
-    """How sure the method is of a strip, (time, leads) in mV, found by cleaning it once more."""
-    if subject.spread is None:
+def _spread(found: Inspection, start: float, samples: int) -> NDArray[np.float64] | None:
+    """The error of each second from ``start`` on, for each sample of all leads; mV."""
+    known = found.seconds.spread[int(start) : int(start) + STRIP]
+    if not np.isfinite(known).any():
         return None
-    begin = max(start - _CONTEXT, 0.0)
-    around = excerpt(noisy, begin, start - begin + _STRIP + _CONTEXT)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        spread = subject.method.clean(around).spread
-    first = round(start * noisy.info.fs) - round(begin * noisy.info.fs)
-    return None if spread is None else spread[first : first + samples]
+    second = np.minimum(np.arange(samples) / found.header.fs, len(known) - 1).astype(int)
+    spread = np.full((samples, len(found.header.leads)), np.nan)
+    spread[:, found.columns] = known[second]
+    return spread
 
 
 def _part(quality: Quality, start: float) -> Quality:
     """The quality of the seconds of a strip."""
-    seconds = slice(int(start), int(start) + _STRIP)
-    return Quality(
-        leads=quality.leads, reason=quality.reason[seconds], spread=quality.spread[seconds]
-    )
+    seconds = slice(int(start), int(start) + STRIP)
+    arrays = {
+        field.name: getattr(quality, field.name)[seconds]
+        for field in dataclasses.fields(quality)
+        if isinstance(getattr(quality, field.name), np.ndarray)
+    }
+    return dataclasses.replace(quality, **arrays)
 
 
 def _groups(seconds: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -190,7 +219,7 @@ def _runs(bad: NDArray[np.bool_], times: NDArray[np.float64]) -> list[tuple[floa
 
 
 def _unique(leads: tuple[str, ...]) -> list[str]:
-    """Names of which none is there twice."""
+    """Names, numbered where one occurs more than once."""
     return [
         f"{lead} ({leads[:i].count(lead) + 1})" if leads.count(lead) > 1 else lead
         for i, lead in enumerate(leads)

@@ -1,16 +1,18 @@
-"""The page that leads to those of several recordings."""
+"""The page that leads to those of several recordings, what needs a look first."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from ipmdae.files import replacing
-from ipmdae.report import markup
+from ipmdae.inspection.verdict import Verdict
+from ipmdae.report import templates
+from ipmdae.text import counted
+
+_RATE = 5.0  # beats/min by which the heart rate may change unremarked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,40 +23,74 @@ class Entry:
         name: what to call it.
         page: its own page; ``None`` if it has none.
         duration: its length in s.
-        result: what became of it, in a word or a sentence.
-        warnings: how many there were.
+        error: why it failed; empty if it did not.
+        skipped: whether it had been done already.
+        verdicts: on its leads.
+        warnings: what a user should know.
     """
 
     name: str
     page: Path | None
-    duration: float
-    result: str
-    warnings: int
+    duration: float = 0.0
+    error: str = ""
+    skipped: bool = False
+    verdicts: Sequence[Verdict] = field(default_factory=list)
+    warnings: Sequence[str] = field(default_factory=list)
+
+    @property
+    def result(self) -> str:
+        """What became of it, in a word or two."""
+        return "failed" if self.error else "done already" if self.skipped else "cleaned"
+
+    @property
+    def worst(self) -> Verdict | None:
+        """The verdict on the lead that can be trusted least, of those that were cleaned."""
+        cleaned = [v for v in self.verdicts if v.judged and not v.why]
+        return min(cleaned, key=lambda v: (v.readable, v.good), default=None)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What there is to look at."""
+        moved = [v.lead for v in self.verdicts if abs(v.rate_after - v.rate_before) > _RATE]
+        left = [f"{v.lead} left ({v.why})" for v in self.verdicts if v.why]
+        return [
+            *([self.error] if self.error else []),
+            *([f"heart rate changed in {', '.join(moved)}"] if moved else []),
+            *([self.worst.main_reasons] if self.worst and self.worst.reasons else []),
+            *left,
+            *self.warnings,
+        ]
+
+    @property
+    def urgency(self) -> tuple[bool, float, int]:
+        """How much it needs a look; the more the higher."""
+        worst = self.worst
+        if worst is None:
+            return bool(self.error), 0.0, len(self.remarks)
+        moved = abs(worst.rate_after - worst.rate_before) > _RATE
+        return bool(self.error), 1 - worst.good + worst.unusable + moved, len(self.remarks)
 
 
 def write_index(path: Path, entries: Sequence[Entry]) -> None:
-    """Write a page with a row for each recording.
+    """Write a page with a row for each recording, those that need a look first.
 
     Raises:
         OSError: it cannot be written.
     """
-    rows = "\n".join(
-        f'<tr><th scope="row">{_name(path, entry)}</th><td>{entry.duration:.1f}</td>'
-        f"<td>{entry.warnings}</td><td class=text>{escape(entry.result)}</td></tr>"
-        for entry in entries
+    ordered = sorted(entries, key=lambda entry: entry.urgency, reverse=True)
+    failed = sum(bool(entry.error) for entry in entries)
+    poor = sum(entry.worst is not None and entry.worst.grade != "good" for entry in entries)
+    templates.write(
+        path,
+        "index.html",
+        title="Cleaned recordings",
+        verdict=f"{counted(len(entries), 'recording')}: {failed} failed, {poor} with a lead that "
+        "is not good.",
+        entries=[(entry, _link(path, entry)) for entry in ordered],
     )
-    head = ("recording", "length (s)", "warnings", "result")
-    titles = "".join(f'<th scope="col">{title}</th>' for title in head)
-    table = (
-        "<table>\n<caption>Each name leads to the page of its recording</caption>\n"
-        f"<thead><tr>{titles}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
-    )
-    with replacing(path) as aside:
-        aside.write_text(markup.page("Cleaned recordings", table), encoding="utf-8")
 
 
-def _name(index: Path, entry: Entry) -> str:
+def _link(index: Path, entry: Entry) -> str:
     if entry.page is None:
-        return escape(entry.name)
-    relative = Path(os.path.relpath(entry.page, index.parent)).as_posix()
-    return markup.link(quote(relative), entry.name)
+        return ""
+    return quote(Path(os.path.relpath(entry.page, index.parent)).as_posix())

@@ -1,42 +1,41 @@
-"""What a report is about."""
+"""What a report is made from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ipmdae.formats.options import DEFAULTS, ReadOptions
-from ipmdae.methods import Method
+from ipmdae.formats import SignalReader
+from ipmdae.inspection.files import Inspection
+from ipmdae.inspection.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Subject:
-    """A recording that was cleaned, and how.
+class ReportInput:
+    """A recording that was cleaned, and what was measured meanwhile.
 
     Attributes:
-        source: as recorded.
-        target: cleaned.
-        method: what cleaned it.
+        name: of the recording.
+        source: path of the recording.
+        target: path of the cleaned one.
+        method: name of what cleaned it.
         card: of its model; ``None`` for a classical method.
-        cleaned: names of the leads that were cleaned.
-        unchanged: why the others were not, by their names.
         settings: how it was cleaned, as texts by name.
-        spread: (seconds, leads) mean standard deviation of the error, mV; ``None`` where the
-            method tells none.
-        reading: what is stated about the source.
+        found: measures of both.
+        verdicts: on each lead of the recording.
+        warnings: what a user should know.
+        noisy, cleaned: both recordings, open; only what is drawn is read of them.
     """
 
-    source: Path
-    target: Path
-    method: Method
+    name: str
+    source: str
+    target: str
+    method: str
     card: Mapping[str, Any] | None
-    cleaned: tuple[str, ...]
-    unchanged: dict[str, str]
-    settings: dict[str, str]
-    spread: NDArray[np.float64] | None = None
-    reading: ReadOptions = DEFAULTS
+    settings: Mapping[str, str]
+    found: Inspection
+    verdicts: Sequence[Verdict]
+    noisy: SignalReader
+    cleaned: SignalReader
+    warnings: Sequence[str] = field(default_factory=list)

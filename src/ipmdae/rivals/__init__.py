@@ -121,9 +121,21 @@ NETWORKS = (
 """The names of the rivals that must be trained; ``descod-10`` averages ten draws of ``descod``."""
 
 
+_EXTRA = frozenset(
+    ["empirical_modes", "kalman", "neurokit", "non_local_means", "total_variation", "wavelet"]
+)
+"""Modules that import a package of the extra ``benchmark``."""
+
+
 def names() -> list[str]:
     """The names of all rivals that need no training run."""
     return list(_MODULES)
+
+
+def extra_of(name: str) -> str:
+    """The extra of this package that a method needs; empty where it needs none."""
+    module = _MODULES.get(name)
+    return "benchmark,train" if module == "deepfade" else "benchmark" if module in _EXTRA else ""
 
 
 def quick() -> list[str]:

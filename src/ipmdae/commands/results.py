@@ -1,0 +1,208 @@
+"""Results of ``ipmdae denoise``: printed for a reader, as JSON lines, and as a table."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipmdae.console import complain, out, strict
+from ipmdae.files import replacing
+from ipmdae.inspection.verdict import REMOVED_BANDS, Verdict
+from ipmdae.text import counted, visible
+
+if TYPE_CHECKING:
+    from ipmdae.commands.job import Outcome
+    from ipmdae.report import Entry
+
+_MOST_LINES = 16
+"""Leads that are printed one by one; of more, those that are good are only counted."""
+
+_FORMULA = re.compile(r"[=+@]|-(?![\w .]+$)")
+"""Begin of a text that a spreadsheet would take for a formula."""
+
+
+def rows_of(outcome: Outcome) -> list[dict[str, Any]]:
+    """What became of a recording, a row for each lead; times in s, voltages in mV rms.
+
+    A recording that failed, or was done already, has one row without a lead.
+    """
+    state = "failed" if outcome.error else "done already" if outcome.skipped else ""
+    common = {
+        "file": str(outcome.job.source),
+        "output": None if outcome.error else str(outcome.job.target),
+    }
+    rest = {
+        "duration_s": outcome.duration or None,
+        "fs_hz": outcome.fs or None,
+        "method": outcome.method or None,
+        "seconds": outcome.seconds or None,
+        "report": str(outcome.job.page) if outcome.job.page and not outcome.error else None,
+        "warnings": outcome.warnings,
+        "error": outcome.error or None,
+    }
+    if state or not outcome.verdicts:
+        return [common | {"lead": None, "result": state or "cleaned"} | _blank() | rest]
+    return [common | _row(verdict) | rest for verdict in outcome.verdicts]
+
+
+def _row(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "lead": verdict.lead,
+        "result": "unchanged" if verdict.why else "cleaned",
+        "why": verdict.why or None,
+        "grade": verdict.grade or None,
+        "good": verdict.good,
+        "limited": verdict.limited,
+        "unusable": verdict.unusable,
+        "reasons": dict(verdict.reasons),
+        "heart_rate_before": verdict.rate_before,
+        "heart_rate_after": verdict.rate_after,
+        "removed_mv": verdict.removed,
+        **{_column(name): verdict.bands.get(name) for name, _, _ in REMOVED_BANDS},
+        "error_mv": verdict.error,
+    }
+
+
+def _blank() -> dict[str, Any]:
+    names = [name for name in _row(Verdict(lead="")) if name not in ("lead", "result")]
+    return dict.fromkeys(names)
+
+
+def _column(band: str) -> str:
+    """Heading of a band of what was removed: ``"removed_below_0.7_hz_mv"``."""
+    return f"removed_{band.lower().replace(' ', '_')}_mv"
+
+
+def print_lines(outcome: Outcome) -> None:
+    """Print the rows of a recording as JSON, each on a line of its own."""
+    for row in rows_of(outcome):
+        sys.stdout.write(json.dumps(strict(row)) + "\n")
+    sys.stdout.flush()
+
+
+def write_summary(path: Path, outcomes: Sequence[Outcome], resume: bool) -> None:
+    """Write the rows of all recordings as CSV, or as JSON lines where the suffix says so.
+
+    Args:
+        path: the file.
+        outcomes: what became of each recording.
+        resume: keep the rows that ``path`` has of recordings that were not cleaned anew.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    before = _before(path) if resume else {}
+    rows: list[dict[str, Any]] = []
+    for outcome in outcomes:
+        kept = before.pop(str(outcome.job.source), None)
+        rows += kept if kept and outcome.skipped else rows_of(outcome)
+    rows += [row for kept in before.values() for row in kept]
+    with replacing(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+        if _is_json(path):
+            file.writelines(json.dumps(strict(row)) + "\n" for row in rows)
+            return
+        table = csv.DictWriter(file, _headings())
+        table.writeheader()
+        table.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+
+
+def _before(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a summary that is there, by file; none where it is of another kind."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = (
+                [json.loads(line) for line in file] if _is_json(path) else [*csv.DictReader(file)]
+            )
+        for row in rows:
+            if set(row) == set(_headings()):
+                found.setdefault(row["file"].removeprefix("'"), []).append(row)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+    return found
+
+
+def _headings() -> list[str]:
+    """Headings of the table."""
+    head, tail = ["file", "output"], ["duration_s", "fs_hz", "method", "seconds", "report"]
+    return [*head, *_row(Verdict(lead="")), *tail, "warnings", "error"]
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() in (".jsonl", ".ndjson", ".json")
+
+
+def _cell(value: Any) -> str:
+    """A value as text of one line; nothing where it is not known."""
+    if isinstance(value, bool) or value is None or value != value:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        value = "; ".join(f"{reason} {seconds} s" for reason, seconds in value.items())
+    if isinstance(value, list):
+        value = "; ".join(value)
+    text = visible(str(value))
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """Print what became of a recording: a line, its warnings, and the verdict on each lead."""
+    job = outcome.job
+    for warning in outcome.warnings:
+        complain("warning", warning)
+    if outcome.skipped:
+        out.print(f"{visible(str(job.target))}: is there already", markup=False)
+    elif not outcome.error:
+        factor = outcome.seconds / outcome.duration
+        out.print(
+            f"{visible(str(job.source))}: {outcome.duration:.1f} s at {outcome.fs:g} Hz, "
+            f"{len(outcome.cleaned)} of {counted(len(outcome.leads), 'lead')} cleaned by "
+            f"{visible(outcome.method)} in {outcome.seconds:.2f} s, real-time factor {factor:.2g}; "
+            f"written to {visible(str(job.target))}",
+            markup=False,
+        )
+        for line in lead_lines(outcome.verdicts):
+            out.print(f"  {line}", markup=False)
+        if outcome.peaks and job.peaks:
+            from ipmdae.inspection.heart_rate import DETECTOR
+
+            lead, count = outcome.peaks
+            out.print(
+                f"  {counted(count, 'R peak')} of lead {visible(lead)}, found by {DETECTOR}, "
+                f"written to {visible(str(job.peaks))}",
+                markup=False,
+            )
+
+
+def lead_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """The verdict on each lead, a line each; of many leads those that are all good are counted."""
+    shown = list(verdicts)
+    many = len(shown) > _MOST_LINES
+    fine = [v for v in shown if many and not v.why and v.grade == "good"]
+    width = max((len(visible(v.lead)) for v in shown if v not in fine), default=0)
+    lines = [f"{visible(v.lead):{width}}  {v.sentence()}" for v in shown if v not in fine]
+    if fine:
+        lines.append(f"{counted(len(fine), 'lead')} cleaned and good")
+    return lines
+
+
+def entry(outcome: Outcome) -> Entry:
+    """A recording's row on the page that leads to the reports."""
+    from ipmdae.report import Entry
+
+    page = outcome.job.page
+    return Entry(
+        name=str(outcome.job.source),
+        page=page if page and page.exists() else None,
+        duration=outcome.duration,
+        error=outcome.error,
+        skipped=outcome.skipped,
+        verdicts=outcome.verdicts,
+        warnings=outcome.warnings,
+    )

@@ -1,0 +1,92 @@
+"""What cleaning would do to a recording, tried on parts of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from ipmdae.cleaned import check_rate, reason
+from ipmdae.formats import SignalReader
+from ipmdae.inspection.files import Inspection, Inspector, excerpt
+from ipmdae.inspection.verdict import Verdict, unmeasured, verdicts
+from ipmdae.methods import Method
+from ipmdae.recording import Header
+
+_PART = 30.0
+"""Seconds of a part: enough for the network to see a window, and two windows of heart rate."""
+
+_MOST = 3600.0
+"""Seconds of all leads together that are tried; a recording up to that is tried whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What cleaning would do.
+
+    Attributes:
+        verdicts: on each lead, as after cleaning; only on what is known without it where the
+            recording would be refused.
+        seconds: how much of the recording was tried.
+        refused: why it would not be cleaned; empty if it would.
+    """
+
+    verdicts: list[Verdict]
+    seconds: float
+    refused: str = ""
+
+
+def preview(reader: SignalReader, found: Inspection | None, method: Method) -> Preview:
+    """Try a method on parts spread over a recording, or on all of a short one.
+
+    Args:
+        reader: the recording.
+        found: its measures; ``None`` where no lead is a voltage.
+        method: what would clean it.
+    """
+    header = reader.info
+    unchanged = _unchanged(header, found)
+    if found is None:
+        return Preview(
+            verdicts=unmeasured(header.leads, header.units, unchanged),
+            seconds=0.0,
+            refused="no lead is a voltage: there is no ECG to clean",
+        )
+    try:
+        check_rate(header.fs)
+        tried, seconds = _tried(reader, method)
+    except ValueError as error:
+        return Preview(verdicts=verdicts(found, unchanged), seconds=0.0, refused=str(error))
+    return Preview(verdicts=verdicts(tried, unchanged), seconds=seconds)
+
+
+def _unchanged(header: Header, found: Inspection | None) -> dict[str, str]:
+    """Why leads would not be cleaned, by their names; empty for those that would be."""
+    ranges = np.full(len(header.leads), np.nan)
+    if found is not None:
+        low, high = found.seconds.low, found.seconds.high
+        ranges[list(found.columns)] = np.fmax.reduce(high) - np.fmin.reduce(low)
+    return {
+        lead: reason(unit, float(spread))
+        for lead, unit, spread in zip(header.leads, header.units, ranges, strict=True)
+    }
+
+
+def _tried(reader: SignalReader, method: Method) -> tuple[Inspection, float]:
+    """Measures of the parts before and after cleaning, as if they were a recording."""
+    header = reader.info
+    count = max(int(_MOST / len(header.leads) / _PART), 3)
+    whole = header.duration <= count * _PART
+    length = header.duration if whole else _PART
+    starts = [0.0] if whole else np.linspace(0, header.duration - _PART, count)
+    parts = [excerpt(reader, float(start), length) for start in starts]
+    samples = sum(part.samples for part in parts)
+    inspector = Inspector(dataclasses.replace(header, samples=samples), heart_rates=True)
+    for part in parts:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # on leads left: see the verdicts
+            cleaned = method.clean(part)
+        inspector.add(part.signal, cleaned.recording.signal, cleaned.spread, cleaned.trust)
+    return inspector.result(), samples / header.fs

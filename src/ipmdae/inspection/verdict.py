@@ -1,0 +1,264 @@
+"""Verdict on each lead of a recording: how much of it may be trusted, and what was removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ipmdae.inspection.files import Inspection
+from ipmdae.inspection.seconds import over_known
+from ipmdae.mains import NOMINAL
+from ipmdae.quality import Grade, Quality, Reason
+
+GRADES = tuple(grade.words for grade in Grade)
+"""Grades of a second, and of a lead, in words."""
+
+REMOVED_BANDS = (
+    ("below 0.7 Hz", 0.0, 0.7),
+    ("0.7 to 40 Hz", 0.7, 40.0),
+    ("above 40 Hz", 40.0, np.inf),
+)
+"""Name, lowest and highest (not included) frequency in Hz of the bands of what was removed."""
+
+NOISE_KINDS = (
+    ("baseline wander", 0.0, 0.7),
+    ("motion", 0.7, 15.0),
+    ("muscle", 15.0, np.inf),
+)
+"""Kinds of noise by the band that holds most of each, as :data:`REMOVED_BANDS`: no band holds one
+kind alone."""
+
+_APART = 10.0  # beats/min by which heart rates of leads may differ
+
+_GOOD, _USABLE = 0.9, 0.5
+"""Share of good seconds of a good lead; of good or limited seconds of a limited one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What may be trusted of one lead. Shares are 0 to 1; NaN is not known.
+
+    Attributes:
+        lead: its name.
+        unit: its unit.
+        why: why it was left unchanged; empty if it was cleaned.
+        good, limited, unusable: shares of the seconds that have each grade.
+        reasons: seconds that are not good, by the reason.
+        rate_before, rate_after: median heart rate of the windows that can be read, beats/min.
+        removed: RMS of what was removed, mV.
+        bands: the same by :data:`REMOVED_BANDS`.
+        noise: the same by :data:`NOISE_KINDS`, and powerline interference as recorded.
+        error: median of the error that the network predicts (one standard deviation), mV.
+    """
+
+    lead: str
+    unit: str = "mV"
+    why: str = ""
+    good: float = float("nan")
+    limited: float = float("nan")
+    unusable: float = float("nan")
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    rate_before: float = float("nan")
+    rate_after: float = float("nan")
+    removed: float = float("nan")
+    bands: Mapping[str, float] = field(default_factory=dict)
+    noise: Mapping[str, float] = field(default_factory=dict)
+    error: float = float("nan")
+
+    def __getitem__(self, grade: str) -> float:
+        """Share of the seconds of a grade, by its name."""
+        return float(getattr(self, grade))
+
+    @property
+    def judged(self) -> bool:
+        """Whether the lead is a voltage, so that its seconds have grades."""
+        return bool(np.isfinite(self.good))
+
+    @property
+    def grade(self) -> str:
+        """Grade of the lead; empty where it is not judged."""
+        if not self.judged:
+            return ""
+        if self.good >= _GOOD:
+            return GRADES[0]
+        return GRADES[1] if self.good + self.limited >= _USABLE else GRADES[2]
+
+    @property
+    def readable(self) -> float:
+        """Share of seconds that are good or limited."""
+        return self.good + self.limited
+
+    @property
+    def main_reasons(self) -> str:
+        """The most frequent reasons of seconds that are not good, with their seconds."""
+        ordered = sorted(self.reasons.items(), key=lambda item: -item[1])
+        return ", ".join(f"{reason} {seconds} s" for reason, seconds in ordered[:3])
+
+    @property
+    def remark(self) -> str:
+        """Why the lead was left, or what is not good of it; empty where there is nothing."""
+        return f"left unchanged: {self.why}" if self.why else self.main_reasons
+
+    def sentence(self) -> str:
+        """The verdict in words, without the lead's name."""
+        if self.why:
+            return f"left unchanged ({self.why})"
+        parts = [f"cleaned; {self.shares()}"]
+        if np.isfinite(self.rate_before) or np.isfinite(self.rate_after):
+            parts.append(
+                f"heart rate {number(self.rate_before)} before, {number(self.rate_after)} after"
+            )
+        if np.isfinite(self.removed):
+            parts.append(f"{self.removed:.3f} mV rms removed")
+        return "; ".join(parts)
+
+    def shares(self) -> str:
+        """The shares of the grades in words, with the reasons of what is not good."""
+        if not self.judged:
+            return "not judged"
+        shares = (self.good, self.limited, self.unusable)
+        parts = [
+            f"{percent(share)} {grade}"
+            for share, grade in zip(shares, GRADES, strict=True)
+            if share or grade == GRADES[0]
+        ]
+        reasons = f" ({self.main_reasons})" if self.reasons else ""
+        return ", ".join(parts) + reasons
+
+
+def percent(share: float) -> str:
+    """A share in per cent, never rounded to all or nothing: ``"100 %"`` is all."""
+    if not np.isfinite(share):
+        return "not known"
+    rounded = f"{100 * share:.0f}"
+    if rounded in ("0", "100") and share not in (0, 1):
+        rounded = "<1" if share < 0.5 else ">99"
+    return f"{rounded} %"
+
+
+def number(value: float) -> str:
+    """A whole number, or that it is not known."""
+    return f"{value:.0f}" if np.isfinite(value) else "not known"
+
+
+def shares_of(
+    quality: Quality, column: int, begin: int = 0, stop: int | None = None
+) -> tuple[float, float, float]:
+    """Shares of good, limited and unusable seconds of a lead, from second to second."""
+    graded = quality.grade[begin:stop, column]
+    good, limited, unusable = np.bincount(graded, minlength=len(GRADES)) / len(graded)
+    return float(good), float(limited), float(unusable)
+
+
+def reasons_of(
+    quality: Quality, column: int, begin: int = 0, stop: int | None = None
+) -> dict[str, int]:
+    """Seconds of a lead that are not good, by the reason."""
+    graded = quality.grade[begin:stop, column]
+    counts = np.bincount(quality.reason[begin:stop, column][graded > 0], minlength=len(Reason))
+    return {Reason(r).words: int(n) for r, n in enumerate(counts) if r and n}
+
+
+def verdicts(found: Inspection, unchanged: Mapping[str, str] | None = None) -> list[Verdict]:
+    """The verdict on each lead of a recording, also on those that are no voltage.
+
+    Args:
+        found: measures of the recording, with what was removed where it was cleaned.
+        unchanged: by the names of leads, why they were not cleaned.
+    """
+    header, columns = found.header, {lead: i for i, lead in enumerate(found.columns)}
+    left = unchanged or {}
+    result = []
+    for lead, (name, unit) in enumerate(zip(header.leads, header.units, strict=True)):
+        measured = _measured(found, columns[lead]) if lead in columns else {}
+        result.append(Verdict(lead=name, unit=unit, why=_words(left.get(name, "")), **measured))
+    return result
+
+
+def disagreements(found: Sequence[Verdict]) -> list[str]:
+    """A sentence on the leads whose heart rate is not that of most others, if there are three."""
+    rates = {v.lead: v.rate_after if np.isfinite(v.rate_after) else v.rate_before for v in found}
+    known = {lead: rate for lead, rate in rates.items() if np.isfinite(rate)}
+    if len(known) < 3:
+        return []
+    common = float(np.median(list(known.values())))
+    odd = [f"{lead} ({rate:.0f})" for lead, rate in known.items() if abs(rate - common) > _APART]
+    if not odd:
+        return []
+    return [
+        f"most leads have a heart rate of {common:.0f} beats per minute; do not rely on that found "
+        f"in {', '.join(odd[:12])}"
+    ]
+
+
+def unmeasured(leads: Sequence[str], units: Sequence[str], why: Mapping[str, str]) -> list[Verdict]:
+    """The verdicts on leads of which none is a voltage."""
+    return [
+        Verdict(lead=lead, unit=unit, why=_words(why.get(lead, f"in {unit}")))
+        for lead, unit in zip(leads, units, strict=True)
+    ]
+
+
+def _words(why: str) -> str:
+    """Why a lead was left, so that a reader who does not know units sees it too."""
+    if not why.startswith("in "):
+        return why
+    unit = why.removeprefix("in ")
+    return "not a voltage" if unit in ("", "NU") else f"not a voltage: in {unit}"
+
+
+def _measured(found: Inspection, i: int) -> dict[str, Any]:
+    """What is known of the lead in column ``i`` of the measures."""
+    good, limited, unusable = shares_of(found.quality, i)
+    before, after = _rates(found, i)
+    return {
+        "good": good,
+        "limited": limited,
+        "unusable": unusable,
+        "reasons": reasons_of(found.quality, i),
+        "rate_before": before,
+        "rate_after": after,
+        "removed": float(found.removed_in_all[i]),
+        "bands": _by_band(found, i, REMOVED_BANDS),
+        "noise": _noise(found, i),
+        "error": float(over_known(np.nanmedian, found.seconds.spread)[i]),
+    }
+
+
+def _by_band(
+    found: Inspection, i: int, bands: Sequence[tuple[str, float, float]]
+) -> dict[str, float]:
+    """RMS of what was removed by band, mV: its power is shared out as its spectrum has it."""
+    removed = found.spectra.get("removed")
+    if removed is None:
+        return {}
+    power = np.array([removed.rms(low, high)[i] ** 2 for _, low, high in bands])
+    total = float(found.removed_in_all[i])
+    shares = np.sqrt(power / power.sum()) if power.sum() > 0 else power
+    return {name: total * float(share) for (name, _, _), share in zip(bands, shares, strict=True)}
+
+
+def _noise(found: Inspection, i: int) -> dict[str, float]:
+    """RMS of each kind of noise in mV: of what was removed, where that is known."""
+    kinds = _by_band(found, i, NOISE_KINDS)
+    hums = {mains: float(found.spectra["recorded"].hum(mains)[i]) for mains in NOMINAL}
+    mains = max(hums, key=lambda each: hums[each])
+    return kinds | {f"powerline ({mains:g} Hz)" if hums[mains] else "powerline": hums[mains]}
+
+
+def _rates(found: Inspection, i: int) -> tuple[float, float]:
+    """Median heart rate before and after, of the windows most of which can be read."""
+    rates = found.heart_rates
+    if rates is None:
+        return float("nan"), float("nan")
+    readable = found.quality.readable[:, i]
+    usable = np.array([readable[int(t) : int(t) + 15].mean() > 0.5 for t in rates.times])
+    medians = (
+        float(over_known(np.nanmedian, each[usable, i : i + 1])[0]) if usable.any() else np.nan
+        for each in (rates.before, rates.after)
+    )
+    before, after = medians
+    return float(before), float(after)
