@@ -53,7 +53,7 @@ def bootstrap(values: Values, records: NDArray[Any], resamples: int = RESAMPLES)
     names, index = np.unique(records, return_inverse=True)
     if len(names) == 1:
         return Interval(float(values.mean()), np.nan, np.nan)
-    sums = np.bincount(index, values)
+    sums = np.bincount(index, values).astype(np.float64)
     counts = np.bincount(index)
     drawn = np.random.default_rng(_SEED).integers(len(names), size=(resamples, len(names)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
