@@ -15,7 +15,24 @@ import os
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ipmdae.formats import clinical, delimited, dicom, edf, matlab, npz, parquet, wfdb
+from ipmdae.formats import (
+    acqknowledge,
+    bids,
+    clinical,
+    delimited,
+    dicom,
+    edf,
+    fhir,
+    kardia,
+    matlab,
+    npz,
+    parquet,
+    remote,
+    unisens,
+    wav,
+    wfdb,
+    xdf,
+)
 from ipmdae.formats.blocks import SignalReader, SignalWriter, WholeReader, WholeWriter
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.options import DEFAULTS, ReadOptions, overrule
@@ -38,8 +55,13 @@ __all__ = [
 class Format(Protocol):
     """What a module must offer to be one of :data:`FORMATS`."""
 
-    NAME: str
-    SUFFIXES: tuple[str, ...]
+    @property
+    def NAME(self) -> str:  # noqa: N802
+        """What a user calls it."""
+
+    @property
+    def SUFFIXES(self) -> tuple[str, ...]:  # noqa: N802
+        """Ends of names by which it is known, the most usual first."""
 
     def recognises(self, path: Path) -> bool:
         """Whether the content of ``path`` is of this format; a missing file is of none."""
@@ -74,8 +96,27 @@ class BlockWritable(Writable, Protocol):
         """Open ``path``; see :func:`ipmdae.formats.open_writer`."""
 
 
-FORMATS: tuple[Format, ...] = (wfdb, edf, dicom, parquet, npz, matlab, clinical, delimited)
+FORMATS: tuple[Format, ...] = (
+    *clinical.FORMATS,
+    wfdb,
+    edf,
+    dicom,
+    parquet,
+    npz,
+    matlab,
+    wav,
+    fhir,
+    kardia,
+    unisens,
+    acqknowledge,
+    xdf,
+    bids,
+    delimited,
+)
 """In the order in which they are asked whether they recognise a file."""
+
+
+_KNOWN = "the command `ipmdae formats` lists those that are known"
 
 
 def read(
@@ -91,7 +132,7 @@ def read(
     record is given with or without ``.hea``.
 
     Args:
-        path: the file.
+        path: the file, or a URL (``https://``, ``s3://``, …) of one, which is fetched whole.
         annotations: whether to read annotations too.
         fs: sampling rate in Hz; short for ``options=ReadOptions(fs=fs)``.
         options: rate, unit, columns of a file that does not say them, or says them wrongly.
@@ -99,7 +140,12 @@ def read(
     Raises:
         FileNotFoundError: there is no such file, or another one that belongs to it is missing.
         FormatError: the file is of no known format, or broken.
+        OSError: a URL cannot be fetched.
     """
+    url = remote.url_of(path)
+    if url is not None:
+        with remote.fetched(url) as file:
+            return read(file, annotations=annotations, fs=fs, options=options)
     path = Path(path).absolute()
     options = _with_rate(options, fs)
     format = _format_of(path)
@@ -119,14 +165,18 @@ def open_reader(
     A file whose format cannot be read so is read whole, and then given out in blocks.
 
     Args:
-        path: the file.
+        path: the file, or a URL of one, which is fetched whole.
         fs: sampling rate in Hz; short for ``options=ReadOptions(fs=fs)``.
         options: rate, unit, columns of a file that does not say them, or says them wrongly.
 
     Raises:
         FileNotFoundError: there is no such file, or another one that belongs to it is missing.
         FormatError: the file is of no known format, or broken.
+        OSError: a URL cannot be fetched.
     """
+    url = remote.url_of(path)
+    if url is not None:
+        return remote.RemoteReader(url, lambda file: open_reader(file, fs=fs, options=options))
     path = Path(path).absolute()
     options = _with_rate(options, fs)
     format = _format_of(path)
@@ -150,7 +200,7 @@ def write(recording: Recording, path: str | os.PathLike[str]) -> None:
         FormatError: no format has this suffix, it is read only, or it cannot hold the recording.
         OSError: the files cannot be written.
     """
-    path = Path(path).absolute()
+    path = _local(path)
     _writable(path).write(recording, path)
 
 
@@ -164,7 +214,7 @@ def open_writer(header: Header, path: str | os.PathLike[str]) -> SignalWriter:
         FormatError: as :func:`write`; also, on exit, when other than ``header.samples`` came.
         OSError: the files cannot be written.
     """
-    path = Path(path).absolute()
+    path = _local(path)
     format = _writable(path)
     if isinstance(format, BlockWritable):
         return format.open_writer(header, path)
@@ -189,14 +239,21 @@ def _format_of(path: Path) -> Format:
     if by_suffix is not None:
         return by_suffix
     if path.exists():
-        raise FormatError(path, f"is of no known format; known are {_known()}")
+        raise FormatError(path, f"is of no known format; {_KNOWN}")
     raise FileNotFoundError(f"{path}: there is no such file")
+
+
+def _local(path: str | os.PathLike[str]) -> Path:
+    url = remote.url_of(path)
+    if url is not None:
+        raise FormatError(remote.shown(url), "is no place to write to; write a file and copy it")
+    return Path(path).absolute()
 
 
 def _writable(path: Path) -> Writable:
     format = _by_suffix(path)
     if format is None:
-        raise FormatError(path, f"no format has this suffix; known are {_known()}")
+        raise FormatError(path, f"no format has this suffix; {_KNOWN}")
     if not isinstance(format, Writable):
         others = ", ".join(f.NAME for f in FORMATS if isinstance(f, Writable))
         raise FormatError(path, f"{format.NAME} is for reading only; what can be written: {others}")
@@ -209,7 +266,3 @@ def _by_suffix(path: Path) -> Format | None:
         if any(name.endswith(suffix) if suffix else not path.suffix for suffix in format.SUFFIXES):
             return format
     return None
-
-
-def _known() -> str:
-    return "; ".join(f"{f.NAME}: {' '.join(s or '(none)' for s in f.SUFFIXES)}" for f in FORMATS)

@@ -23,6 +23,7 @@ __all__ = ["NAME", "SUFFIXES", "read", "recognises", "write"]
 
 NAME = "MATLAB"
 SUFFIXES: tuple[str, ...] = (".mat",)
+LIBRARY = "scipy"
 OPTIONS = frozenset({"array", "unit"})
 
 _MAGIC = b"MATLAB 5.0 MAT-file"
