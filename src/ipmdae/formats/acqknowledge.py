@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from bioread.biopac import Channel
     from bioread.reader import Reader
 
-__all__ = ["NAME", "SUFFIXES", "read", "recognises"]
+__all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises"]
 
 NAME = "AcqKnowledge"
 SUFFIXES: tuple[str, ...] = (".acq",)
+OPTIONS = frozenset({"unit"})
 LIBRARY = "bioread"
 
 _REVISIONS = range(30, 256)
@@ -78,11 +79,13 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         raise FormatError(path, f"the AcqKnowledge file is broken ({reason(error)})") from error
     data = reader.datafile
     signals = [_signal(channel) for channel in data.channels]
-    recording = from_signals(path, signals)
+    recording = from_signals(path, signals, options)
     if not annotations or not data.event_markers:
         return recording
     ratio = recording.fs / data.samples_per_second
-    return from_signals(path, signals, annotations=_marks(data.event_markers, ratio, recording))
+    return from_signals(
+        path, signals, options, annotations=_marks(data.event_markers, ratio, recording)
+    )
 
 
 def _revision(path: Path) -> int | None:

@@ -30,10 +30,11 @@ from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import Signal, from_signals
 from ipmdae.recording import Recording
 
-__all__ = ["NAME", "SUFFIXES", "read", "recognises", "write"]
+__all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises", "write"]
 
 NAME = "BIDS physio"
 SUFFIXES: tuple[str, ...] = ("_physio.tsv.gz", "_stim.tsv.gz")
+OPTIONS = frozenset({"unit"})
 
 RATE, START, COLUMNS = "SamplingFrequency", "StartTime", "Columns"
 _TABLES = (".tsv.gz", ".tsv")
@@ -87,6 +88,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
             Signal(name=name, unit=_unit(said, name), fs=fs, values=column)
             for name, column in zip(names, values.T, strict=True)
         ],
+        options,
         metadata={} if start is None else {START: f"{start:g}"},
     )
 

@@ -24,10 +24,11 @@ from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import Signal, from_signals
 from ipmdae.recording import Recording, Resolution
 
-__all__ = ["NAME", "SUFFIXES", "read", "recognises", "write"]
+__all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises", "write"]
 
 NAME = "FHIR Observation"
 SUFFIXES: tuple[str, ...] = (".json",)
+OPTIONS = frozenset({"unit"})
 
 _LEADS = {code: name for name, code in LEAD_CODES.items()}
 _PREFIX = re.compile(r"(MDC_ECG_(ELEC_POTL|LEAD)_|MDC_ECG_)", re.IGNORECASE)
@@ -71,6 +72,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     return from_signals(
         path,
         signals,
+        options,
         start=moment(found[0].get("effectiveDateTime") or found[0].get("effectiveInstant"))
         or moment(begun),
         comments=tuple(
@@ -159,9 +161,9 @@ def _values(
     tokens = np.array(stored.split())
     check_samples(path, len(tokens), 1)
     letters = {letter: tokens == letter for letter in "EUL"}
-    tokens[letters["E"] | letters["U"] | letters["L"]] = "nan"
+    unknown = letters["E"] | letters["U"] | letters["L"]
     try:
-        steps = tokens.astype(np.float64)
+        steps: NDArray[np.float64] = np.where(unknown, "nan", tokens).astype(np.float64)
     except ValueError as error:
         raise FormatError(path, f"the data of {name} are no numbers") from error
     values = zero + factor * steps

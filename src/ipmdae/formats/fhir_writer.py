@@ -119,7 +119,8 @@ def _digital(
         factor, origin = scale / how.gain, -how.baseline * scale / how.gain
         exact = (values - origin) / factor
         steps: NDArray[np.float64] = np.round(exact)
-        if np.nanmax(np.abs(exact - steps), initial=0.0) < _ON_GRID:
+        aside = np.abs(exact - steps)
+        if aside[np.isfinite(aside)].max(initial=0.0) < _ON_GRID:
             return origin, factor, steps
     return 0.0, _STEP, np.round(values / _STEP)
 

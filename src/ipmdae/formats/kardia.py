@@ -74,6 +74,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     return from_signals(
         path,
         signals,
+        DEFAULTS,
         start=moment(content.get("recordedAt")),
         comments=_comments(content),
         metadata=_metadata(content),

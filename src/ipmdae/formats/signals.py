@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ipmdae.formats.columns import unique
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.lead_names import assume_units, is_ecg
 from ipmdae.formats.limits import check_samples
+from ipmdae.formats.options import ReadOptions, warn_unit
 from ipmdae.passenger import Passenger
 from ipmdae.recording import Recording, Resolution, millivolts
 
@@ -47,7 +49,9 @@ def symbol(unit: str) -> str:
     return _SYMBOLS.get(unit.strip().lower(), unit.strip())
 
 
-def from_signals(path: Path, signals: Sequence[Signal], **known: Any) -> Recording:
+def from_signals(
+    path: Path, signals: Sequence[Signal], options: ReadOptions, **known: Any
+) -> Recording:
     """A recording whose leads are the signals that share a rate and a length.
 
     Of several such groups, that with signals called as leads of an ECG are is taken, else that of
@@ -56,6 +60,7 @@ def from_signals(path: Path, signals: Sequence[Signal], **known: Any) -> Recordi
     Args:
         path: the file, for messages.
         signals: all signals, in the order of the file.
+        options: ``unit`` is that of signals that state none; it overrules a stated one.
         known: further fields of :class:`~ipmdae.recording.Recording`.
 
     Raises:
@@ -69,9 +74,11 @@ def from_signals(path: Path, signals: Sequence[Signal], **known: Any) -> Recordi
     chosen = [i for i, s in enumerate(signals) if (s.fs, len(s.values)) == main]
     check_samples(path, main[1], len(chosen))
     leads = [names[i] for i in chosen]
-    units = assume_units(path, leads, [symbol(signals[i].unit) for i in chosen])
+    stated = [symbol(signals[i].unit) for i in chosen]
+    units = _units(path, leads, stated, options)
     columns = [
-        signals[i].values * (millivolts(unit) or 1.0) for i, unit in zip(chosen, units, strict=True)
+        signals[i].values * ((millivolts(unit) and options.scale) or millivolts(unit) or 1.0)
+        for i, unit in zip(chosen, units, strict=True)
     ]
     try:
         return Recording(
@@ -79,7 +86,7 @@ def from_signals(path: Path, signals: Sequence[Signal], **known: Any) -> Recordi
             fs=main[0],
             leads=tuple(leads),
             units=tuple("mV" if millivolts(unit) else unit for unit in units),
-            resolution=tuple(signals[i].resolution for i in chosen),
+            resolution=tuple(None if options.scale else signals[i].resolution for i in chosen),
             passengers=tuple(
                 _passenger(names[i], signal, i)
                 for i, signal in enumerate(signals)
@@ -89,6 +96,18 @@ def from_signals(path: Path, signals: Sequence[Signal], **known: Any) -> Recordi
         )
     except (ValueError, OverflowError) as error:
         raise FormatError(path, str(error)) from error
+
+
+def _units(
+    path: Path, leads: Sequence[str], stated: Sequence[str], options: ReadOptions
+) -> list[str]:
+    """The unit of each lead; assumed with a warning where neither file nor user states it."""
+    if not options.scale:
+        return assume_units(path, leads, stated)
+    warn_unit(path, stated, options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return assume_units(path, leads, stated)
 
 
 def _rank(group: tuple[float, int], signals: Sequence[Signal]) -> tuple[bool, int, int, int]:

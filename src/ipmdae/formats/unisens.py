@@ -27,10 +27,11 @@ from ipmdae.recording import Annotations, Recording, Resolution
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["NAME", "SUFFIXES", "read", "recognises"]
+__all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises"]
 
 NAME = "Unisens"
 SUFFIXES: tuple[str, ...] = (".xml",)
+OPTIONS = frozenset({"unit"})
 
 _ROOT = re.compile(rb"<([\w.-]+:)?unisens[\s>]")
 _TYPES = {"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4"}
@@ -69,9 +70,9 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         "comments": tuple(filter(None, [" ".join((root.get("comment") or "").split())])),
         "metadata": _metadata(root),
     }
-    recording = from_signals(path, signals, **known)
+    recording = from_signals(path, signals, options, **known)
     marks = _events(path, root, recording) if annotations else {}
-    return from_signals(path, signals, annotations=marks, **known) if marks else recording
+    return from_signals(path, signals, options, annotations=marks, **known) if marks else recording
 
 
 def _signals(path: Path, entry: Element) -> list[Signal]:

@@ -27,7 +27,7 @@ __all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises"]
 NAME = "XDF"
 SUFFIXES: tuple[str, ...] = (".xdf", ".xdfz", ".xdf.gz")
 LIBRARY = "pyxdf"
-OPTIONS = frozenset({"array"})
+OPTIONS = frozenset({"array", "unit"})
 
 _TYPES = ("ecg", "ekg", "exg", "biosignals", "eeg")
 """Types of streams that may hold an ECG, the likeliest first."""
@@ -83,7 +83,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     ]
     begun = float(main["time_stamps"][0])
     marks = _marks([loaded[number] for number in texts], begun, fs, samples)
-    return from_signals(path, signals, annotations=marks)
+    return from_signals(path, signals, options, annotations=marks)
 
 
 def _choose(path: Path, streams: list[StreamHeader], options: ReadOptions) -> StreamHeader:
