@@ -41,9 +41,9 @@ def acq(
     text = b"a cough\0"
     parts += [
         struct.pack("<ii", 8 + 12 + len(text), 1),
-        struct.pack("<ihhhh", 10, 0, 0, 0, len(text)),
+        struct.pack("<ihhhh", 10, 0, 0, 0, len(text) - 1),
     ]
-    journal = b"\x44\x33\x22\x11" + struct.pack("<hi", 0, 0)
+    journal = b"\x44\x33\x22\x11" + struct.pack("<hi", 0, 90) + bytes(90)
     return b"".join([*parts, text, journal])
 
 

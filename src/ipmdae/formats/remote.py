@@ -10,7 +10,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, NoReturn
@@ -34,6 +34,7 @@ _LIBRARIES |= {"hf": "huggingface_hub"} | dict.fromkeys(("abfs", "az", "adl"), "
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])(.*)", re.IGNORECASE | re.DOTALL)
 _STEP = 1 << 20
+_NOT_FOUND = 404
 _PATIENCE = 30
 """Seconds to wait for a server that sends nothing."""
 
@@ -111,10 +112,16 @@ def fetch(url: str, folder: Path) -> Path:
         import fsspec
     target = folder / name
     try:
-        with suppress(FileNotFoundError), _opened(fsspec, url, scheme) as source:
+        with _opened(fsspec, url, scheme) as source:
             _copy(url, source, target)
     except FormatError:
         raise
+    except FileNotFoundError as error:
+        # fsspec says so, too, of a server that cannot be reached or that refuses.
+        cause = error.__cause__
+        if cause is not None and getattr(cause, "status", None) != _NOT_FOUND:
+            _fail(url, cause)
+        raise FileNotFoundError(f"{shown(url)}: there is no such file") from error
     except ImportError as error:
         library = _LIBRARIES.get(scheme, f'"{PACKAGE}[remote]"')
         raise ModuleNotFoundError(
@@ -122,8 +129,6 @@ def fetch(url: str, folder: Path) -> Path:
         ) from error
     except Exception as error:
         _fail(url, error)
-    if not target.is_file():
-        raise FileNotFoundError(f"{shown(url)}: there is no such file")
     return target
 
 
@@ -149,7 +154,7 @@ def _copy(url: str, source: IO[bytes], target: Path) -> None:
             file.write(part)
 
 
-def _fail(url: str, error: Exception) -> NoReturn:
+def _fail(url: str, error: BaseException) -> NoReturn:
     said = reason(error).replace(url, shown(url))
     said = re.sub(r"\?[^\s'\")]+", "", said)
     raise OSError(f"{shown(url)}: cannot be fetched ({said})") from error
