@@ -168,8 +168,10 @@ def test_nothing_is_written_to_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_commands_take_urls(server: str, tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["info", f"{server}/x.csv", "--json"])
+    done = CliRunner().invoke(app, ["info", f"{server}/x.csv?key=secret"])
     assert done.exit_code == 0, done.output
+    assert f"{server}/x.csv: CSV/TSV, 2.4 s at 250 Hz" in done.output
+    assert "secret" not in done.output
     target = tmp_path / "out.csv"
     done = CliRunner().invoke(app, ["denoise", f"{server}/x.csv?a=1", "-o", str(target)])
     assert done.exit_code == 0, done.output

@@ -29,12 +29,14 @@ def info(
     Seconds that are missing, flat or saturated are counted lead by lead.
     """
     from ipmdae import formats
+    from ipmdae.commands.inputs import located
     from ipmdae.inspection.files import inspect
 
     options = read_options(fs, unit, columns, array, resample)
     described, failed = [], 0
     for file in files:
         try:
+            name, file = located(file)
             with (
                 err.status(f"reading {file.name}"),
                 formats.open_reader(file, options=options) as reader,
@@ -44,7 +46,7 @@ def info(
             complain("error", str(error))
             failed += 1
             continue
-        description = describe(file, found)
+        description = describe(file, found) | {"file": name}
         described.append(description)
         if not as_json:
             show(description)

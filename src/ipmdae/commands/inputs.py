@@ -69,6 +69,16 @@ def _suffix(path: Path, format: Format) -> str:
     return max((end for end in format.SUFFIXES if name.endswith(end)), key=len, default="")
 
 
+def located(file: Path) -> tuple[str, Path]:
+    """What a file is called, and where it lies; a URL is fetched, and called without its keys.
+
+    Raises:
+        OSError, ValueError: as :func:`ipmdae.formats.remote.fetch`.
+    """
+    url = remote.url_of(file)
+    return (str(file), file) if url is None else (remote.shown(url), remote.keep(url))
+
+
 def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
     """Find the recordings that a user names.
 

@@ -73,19 +73,19 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
             reader = bioread.reader.Reader.read_headers(file)
             _check(path, file, reader)
             reader._read_data(None)
-    except (FormatError, PermissionError):
+        data = reader.datafile
+        signals = [_signal(channel) for channel in data.channels]
+        recording = from_signals(path, signals, options)
+        if not annotations or not data.event_markers:
+            return recording
+        ratio = recording.fs / data.samples_per_second
+        return from_signals(
+            path, signals, options, annotations=_marks(data.event_markers, ratio, recording)
+        )
+    except (FormatError, PermissionError, Warning):
         raise
     except Exception as error:
         raise FormatError(path, f"the AcqKnowledge file is broken ({reason(error)})") from error
-    data = reader.datafile
-    signals = [_signal(channel) for channel in data.channels]
-    recording = from_signals(path, signals, options)
-    if not annotations or not data.event_markers:
-        return recording
-    ratio = recording.fs / data.samples_per_second
-    return from_signals(
-        path, signals, options, annotations=_marks(data.event_markers, ratio, recording)
-    )
 
 
 def _revision(path: Path) -> int | None:

@@ -106,7 +106,7 @@ class ClinicalFormat:
                     philips.check_expansion(path)
                 record: Any = FileParser.parse(path, auto_scale=False)
             recording = _recording(path, record, options)
-        except (FormatError, FileNotFoundError):
+        except (FormatError, FileNotFoundError, Warning):
             raise
         except ModuleNotFoundError as error:
             raise FormatError(path, f"cannot be read ({reason(error)})") from error
@@ -119,7 +119,11 @@ class ClinicalFormat:
 
 
 def _xml(root: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"<([\w.-]+:)?(%s)[\s>/]" % root, re.IGNORECASE)
+    """A mark of files of XML with an element ``root``, in any encoding of Unicode."""
+    return re.compile(
+        rb"\A[\xef\xbb\xbf\xfe\xff\s]*(?=<).*?<([\w.-]+:)?(%s)[\s>/]" % root,
+        re.IGNORECASE | re.DOTALL,
+    )
 
 
 _PHILIPS = "SierraXMLParser"

@@ -35,6 +35,7 @@ _PREFIX = re.compile(r"(MDC_ECG_(ELEC_POTL|LEAD)_|MDC_ECG_)", re.IGNORECASE)
 _AUGMENTED = re.compile(r"AV[RLF]", re.IGNORECASE)
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
 _MOST_DIMENSIONS = 256
+_PIECE = re.compile(r"\S+(?:\s+\S+){0,99999}")
 
 
 def recognises(path: Path) -> bool:
@@ -158,26 +159,34 @@ def _values(
     stored = data.get("data")
     if not isinstance(stored, str) or not stored.strip():
         raise FormatError(path, f"{name} has no data")
-    tokens = np.array(stored.split())
-    check_samples(path, len(tokens), 1)
-    letters = {letter: tokens == letter for letter in "EUL"}
-    unknown = letters["E"] | letters["U"] | letters["L"]
     try:
-        steps: NDArray[np.float64] = np.where(unknown, "nan", tokens).astype(np.float64)
+        steps, letters = _parsed(stored)
     except ValueError as error:
         raise FormatError(path, f"the data of {name} are no numbers") from error
+    check_samples(path, len(steps), 1)
     values = zero + factor * steps
     for letter, key in (("U", "upperLimit"), ("L", "lowerLimit")):
-        beyond = int(letters[letter].sum())
+        beyond = int((letters == letter).sum())
         if beyond:
             limit = _limit(number(data.get(key)), values, zero, factor, letter == "U")
-            values[letters[letter]] = limit
+            values[letters == letter] = limit
             said = "are missing" if np.isnan(limit) else "take its value"
             warnings.warn(
                 f"{path}: {beyond} samples of {name} beyond the {key} {said}", stacklevel=5
             )
     whole = bool((steps[np.isfinite(steps)] % 1 == 0).all())
     return values, whole
+
+
+def _parsed(stored: str) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """Numbers, NaN where a letter stands, and the letters, piece by piece to save memory."""
+    steps, letters = [], []
+    for piece in _PIECE.finditer(stored):
+        tokens = np.array(piece[0].split())
+        is_letter = np.isin(tokens, list("EUL"))
+        steps.append(np.where(is_letter, "nan", tokens).astype(np.float64))
+        letters.append(np.where(is_letter, tokens, "").astype("U1"))
+    return np.concatenate(steps), np.concatenate(letters)
 
 
 def _limit(

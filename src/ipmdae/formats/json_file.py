@@ -10,8 +10,8 @@ from typing import Any
 
 from ipmdae.formats.errors import FormatError, reason
 
-_LARGEST = 1 << 29
-"""Bytes of a file that is parsed; 512 MiB of text are an hour of 12 leads at 1 kHz."""
+_LARGEST = 1 << 27
+"""Bytes of a file that is parsed: 128 MiB, an hour of 12 leads at 500 Hz."""
 
 _BLANKS = b" \t\r\n"
 
@@ -28,17 +28,17 @@ def contains(path: Path, *keys: str) -> bool:
     return all(re.search(rb'"%s"\s*:' % re.escape(key.encode()), text) for key in keys)
 
 
-def load(path: Path) -> dict[str, Any]:
-    """The object in a file.
+def load(path: Path, largest: int = _LARGEST) -> dict[str, Any]:
+    """The object in a file of at most ``largest`` bytes.
 
     Raises:
         FileNotFoundError: there is no such file.
-        FormatError: it is larger than 512 MiB, malformed, or no object.
+        FormatError: it is larger, malformed, or no object.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
-    if path.stat().st_size > _LARGEST:
-        raise FormatError(path, f"is larger than the {_LARGEST >> 20} MiB that are read of JSON")
+    if path.stat().st_size > largest:
+        raise FormatError(path, f"is larger than the {largest >> 20} MiB that are read of JSON")
     try:
         value = json.loads(path.read_bytes().decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:

@@ -26,6 +26,9 @@ NAME = "Kardia"
 SUFFIXES: tuple[str, ...] = (".json",)
 OPTIONS = frozenset({"unit"})
 
+_LARGEST = 1 << 25
+"""Bytes of a file; 5 min of six leads are 4 MB."""
+
 _LEADS = {"leadI": "I", "leadII": "II", "leadIII": "III", "AVR": "aVR", "AVL": "aVL", "AVF": "aVF"}
 
 
@@ -48,7 +51,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         FileNotFoundError: there is no such file.
         FormatError: it is no Kardia recording, states no rate or resolution, or is broken.
     """
-    content = json_file.load(path)
+    content = json_file.load(path, _LARGEST)
     if "data12L" in content:
         raise FormatError(path, "is of Kardia 12L, whose resolution its files do not state")
     data = content.get("data")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.lead_names import is_ecg
-from ipmdae.formats.limits import check_samples
+from ipmdae.formats.limits import check_expansion, check_samples
 from ipmdae.formats.optional import needs, quiet
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import Signal, from_signals
@@ -72,6 +72,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     samples = places[-1][2] + places[-1][1] - places[-1][0]
     count = chosen.channels
     check_samples(path, samples, count)
+    check_expansion(path, path.stat().st_size, 8 * samples * count)
     signal = np.full((samples, count), np.nan)
     values = np.asarray(main["time_series"], np.float64)
     for first, stop, sample in places:
