@@ -5,7 +5,8 @@ that can be written has ``write(recording, path)`` too. ``open_reader(path)`` an
 ``open_writer(header, path)`` are for files larger than memory: a format without them is read and
 written whole. Readers raise :class:`FormatError` for a file that is there but broken. A format that
 applies reading options other than ``fs`` by itself names them in ``OPTIONS``; for the others
-:func:`~ipmdae.formats.options.overrule` does it.
+:func:`~ipmdae.formats.options.overrule` does it. One that needs a library beside the base
+installation names it in ``LIBRARY``.
 """
 
 from __future__ import annotations
