@@ -83,9 +83,7 @@ def main(arguments: list[str] | None = None) -> Path:
         model=entry["model"],
         protocol=args.protocol,
         protocol_settings=protocol_settings(args),
-        recipe=run.recipe_with(
-            args.recipe, args.max_epochs, args.batch_size, args.learning_rate
-        ),
+        recipe=run.recipe_with(args.recipe, args.max_epochs, args.batch_size, args.learning_rate),
         seed=args.seed,
         precision=args.precision,
         start_from=args.start_from,

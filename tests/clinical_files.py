@@ -118,4 +118,110 @@ def _section(number: int, body: bytes, reserved: bytes) -> bytes:
     return struct.pack("<H", binascii.crc_hqx(head + body, 0xFFFF)) + head + body
 
 
-FILES = {"ishne.ecg": ishne, "aecg.xml": aecg, "muse.xml": muse, "scp.scp": scp}
+def mortara(digital: Digital) -> bytes:
+    """Mortara ELI XML, the elements that carry a rhythm strip."""
+    leads = "".join(
+        f'<CHANNEL NAME="{name}" OFFSET="0" BITS="16" FORMAT="SIGNED" UNITS_PER_MV="200" '
+        f'DURATION="{len(column)}" SAMPLE_FREQ="500" ENCODING="BASE64" DATA="'
+        f'{base64.b64encode(column.astype("<i2").tobytes()).decode()}"/>'
+        for name, column in zip(("I", "II"), digital.T, strict=True)
+    )
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<ECG ACQUISITION_TIME="20200304050607"><SUBJECT LAST_NAME="Byron" FIRST_NAME="Ada" ID="P1"
+GENDER="Female" DOB="19801210"/><SOURCE MANUFACTURER="MORTARA" MODEL="ELI"/>{leads}</ECG>
+""".encode()
+
+
+def philips(digital: Digital, head: str = "") -> bytes:
+    """Philips Sierra XML 1.03 without compression; ``head`` stands before the root."""
+    data = base64.b64encode(digital.T.astype("<i2").tobytes()).decode()
+    count = digital.shape[1]
+    names = "I II III aVR aVL aVF V1 V2 V3 V4 V5 V6".split()[:count]
+    return f"""<?xml version="1.0" encoding="UTF-8"?>{head}
+<restingecgdata xmlns="http://www3.medical.philips.com">
+<documentinfo><documenttype>SierraECG</documenttype><documentversion>1.03</documentversion>
+</documentinfo><dataacquisition date="2020-03-04" time="05:06:07"><signalcharacteristics>
+<samplingrate>500</samplingrate><signalresolution>5</signalresolution>
+<acquisitiontype>STD-12</acquisitiontype><bitspersample>16</bitspersample>
+<signaloffset>0</signaloffset><signalsigned>True</signalsigned>
+<numberchannelsallocated>{count}</numberchannelsallocated>
+<numberchannelsvalid>{count}</numberchannelsvalid><leadset>STD-12</leadset>
+</signalcharacteristics></dataacquisition>
+<patient><generalpatientdata><patientid>P1</patientid></generalpatientdata></patient>
+<waveforms><parsedwaveforms dataencoding="Base64" durationperchannel="{len(digital) * 2}"
+numberofleads="{count}" leadlabels="{" ".join(names)}">{data}</parsedwaveforms></waveforms>
+</restingecgdata>""".encode()
+
+
+def mfer(digital: Digital) -> bytes:
+    """MFER (ISO 22077-1), little-endian, one frame of a block for each channel."""
+    samples, leads = digital.shape
+    data = digital.T.astype("<i2").tobytes()
+    names = b"".join(b"\x3f" + bytes((i, 3, 0x09, 1, i + 1)) for i in range(leads))
+    start = struct.pack("<HBBBBBHH", 2020, 3, 4, 5, 6, 7, 0, 0)
+    return (
+        b"\x40\x20"
+        + b"MFR Standard 12 leads ECG".ljust(32)
+        + b"\x01\x01\x01"
+        + b"\x82\x02P1"
+        + b"\x85"
+        + bytes((len(start),))
+        + start
+        + b"\x04\x04"
+        + struct.pack("<I", samples)
+        + b"\x05\x01"
+        + bytes((leads,))
+        + b"\x06\x01\x01"
+        + b"\x0a\x01\x00"
+        + b"\x0b\x04\x00\x00"
+        + struct.pack("<H", 500)
+        + b"\x0c\x04\x00\xfa"
+        + struct.pack("<H", 5)
+        + names
+        + b"\x1e\x84"
+        + struct.pack(">I", len(data))
+        + data
+        + b"\x80\x00"
+    )
+
+
+def edan(digital: Digital) -> tuple[bytes, bytes]:
+    """EDAN's ``patient.hea`` and ``ecgraw.dat``: three leads I, II and V1; no scale is stated."""
+    head = bytearray(3672)
+    head[4:12] = struct.pack("<II", 1583298367, 1583298367 + len(digital) // 500)
+    head[12], head[32:34], head[108:110] = 3, struct.pack("<h", 500), b"P1"
+    for i, name in enumerate((b"I", b"II", b"V1")):
+        head[1796 + 8 * i : 1796 + 8 * i + len(name)] = name
+    wide = np.column_stack([digital, digital[:, 0]]).astype(np.int32) + 16384
+    return bytes(head), wide.astype("<u2").tobytes()
+
+
+def xle(digital: Digital) -> bytes:
+    """XLE: text in swapped 16-bit words, then eight channels, of which two are filled."""
+    head = bytearray(0x40000)
+    for label, at, value in (
+        ("Given name", 2673, "Ada"),
+        ("Family name", 2712, "Byron"),
+        ("ID", 2761, "P1"),
+        ("Birth Date", 2793, ""),
+        ("Sex", 2840, "F"),
+        ("History", 2876, ""),
+        ("Comment", 2916, ""),
+    ):
+        text = f"{label}:{value}".encode()
+        head[at : at + len(text)] = text
+    head[0::2], head[1::2] = head[1::2], head[0::2]
+    wide = np.zeros((len(digital), 8), "<i2")
+    wide[:, :2] = digital
+    return bytes(head) + wide.tobytes()
+
+
+FILES = {
+    "ishne.ecg": ishne,
+    "aecg.xml": aecg,
+    "muse.xml": muse,
+    "scp.scp": scp,
+    "mortara.xml": mortara,
+    "philips.xml": philips,
+    "mfer.mwf": mfer,
+}

@@ -14,15 +14,18 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from clinical_files import FILES
+from clinical_files import FILES as CLINICAL
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from recorder_files import acq, xdf, xdf_marks, xdf_samples, xdf_stream
 
 from ipmdae import formats
 from ipmdae.formats import isolated
 from ipmdae.recording import Annotations, Recording, Resolution
 
 WRITTEN = ("x.edf", "x.bdf", "x.csv", "x.csv.gz", "x.npy", "x.npz", "x.mat", "x.parquet", "x.dcm")
+WRITTEN += ("x.json", "x.wav")
 LIBRARIES = {
     ".mat": "scipy",
     ".h5": "h5py",
@@ -31,8 +34,26 @@ LIBRARIES = {
     ".ecg": "ecgdatakit",
     ".xml": "ecgdatakit",
     ".scp": "ecgdatakit",
+    ".mwf": "ecgdatakit",
+    ".acq": "bioread",
+    ".xdf": "pyxdf",
 }
 
+
+def recorder_acq(digital: Digital) -> bytes:
+    return acq([("ECG", "mV", digital[:, 0], 1, 0.005), ("x", "V", digital[:9, 1], 2, 0.1)])
+
+
+def recorder_xdf(digital: Digital) -> bytes:
+    times = np.arange(len(digital)) / 250
+    head = xdf_stream(1, "ECG", "ECG", 2, 250)
+    marks = xdf_marks(2, "Events", [(0.01, "go")])
+    return xdf(head, xdf_samples(1, digital.astype(np.float32), times), marks)
+
+
+FILES = CLINICAL | {"x.acq": recorder_acq, "x.xdf": recorder_xdf}
+
+Digital = NDArray[np.int16]
 Change = Callable[[bytes], bytes]
 
 

@@ -14,6 +14,7 @@ from ipmdae.commands.benchmark_train import train
 from ipmdae.commands.compare import compare
 from ipmdae.commands.data import download, example
 from ipmdae.commands.denoise import denoise
+from ipmdae.commands.formats import formats
 from ipmdae.commands.info import info
 from ipmdae.commands.models import export, models
 from ipmdae.commands.plot import plot
@@ -67,6 +68,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     plot: "ipmdae plot example/118e06_excerpt -o strip.pdf --start 10 --seconds 5",
     compare: "ipmdae compare example/118e06_excerpt example/cleaned example/118e24_excerpt",
     stream: "ipmdae stream --fs 360 < noisy.csv > cleaned.csv",
+    formats: "ipmdae formats",
     models: "ipmdae models",
     export: "ipmdae export ipmdae-base --to onnx -o ipmdae-base.onnx",
     example: "ipmdae example && ls example",

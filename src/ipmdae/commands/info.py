@@ -42,6 +42,7 @@ def info(
     A long recording is measured from end to end, and cleaned in parts to see what there is to
     remove. Nothing is written.
     """
+    from ipmdae.commands.inputs import located
     from ipmdae.denoiser import Denoiser
 
     options = read_options(fs, unit, columns, array, resample)
@@ -49,8 +50,9 @@ def info(
     described, failed = [], 0
     for file in files:
         try:
+            name, file = located(file)
             with err.status(f"reading {plain(file.name)}"):
-                description = examine(file, options, method)
+                description = examine(file, options, method) | {"file": name}
         except Exception as error:  # whatever is wrong with one file, the others are looked at
             message = console.describe(error)
             complain("error", message if file.name in message else f"{file}: {message}")

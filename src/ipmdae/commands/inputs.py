@@ -7,9 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ipmdae.formats import FORMATS, Format
+from ipmdae.formats import FORMATS, Format, remote
 
 _WFDB = "WFDB"
+_UNISENS = "unisens.xml"
+_NOTES = (".txt", ".json", ".xml")
+"""Ends of names of files that folders hold for all kinds of reasons."""
+
 _MAGIC = ("*", "?", "[")
 _LONGEST_HEADER = 1 << 20  # bytes
 
@@ -65,12 +69,23 @@ def _suffix(path: Path, format: Format) -> str:
     return max((end for end in format.SUFFIXES if name.endswith(end)), key=len, default="")
 
 
+def located(file: Path) -> tuple[str, Path]:
+    """What a file is called, and where it lies; a URL is fetched, and called without its keys.
+
+    Raises:
+        OSError, ValueError: as :func:`ipmdae.formats.remote.fetch`.
+    """
+    url = remote.url_of(file)
+    return (str(file), file) if url is None else (remote.shown(url), remote.keep(url))
+
+
 def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
     """Find the recordings that a user names.
 
     Args:
-        texts: files, folders, which are searched through (but not for ``.txt``), and patterns for
-            either, such as ``"data/**/*.edf"``. A WFDB record is several files, and found once.
+        texts: files, URLs, which are fetched, folders, which are searched through, and patterns
+            for files or folders, such as ``"data/**/*.edf"``. In folders, text, JSON and XML count
+            only where their content is known. A WFDB record is several files, and found once.
         results: a folder of results, which is not searched.
 
     Raises:
@@ -80,9 +95,10 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
     folders = sum(Path(text).is_dir() for text in texts)
     others: list[Path] = []
     for text in texts:
-        path = Path(text)
+        url = remote.url_of(text)
+        path = Path(text) if url is None else remote.keep(url)
         searched = True
-        if not path.exists() and any(sign in text for sign in _MAGIC):
+        if url is None and not path.exists() and any(sign in text for sign in _MAGIC):
             found = _matches(text)
         elif path.is_dir():
             base = path.parent if folders > 1 else path
@@ -91,9 +107,11 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
             found, searched = iter([(path, path.parent)]), False
         inputs.several |= searched
         for file, base in found:
-            # Folders hold all kinds of notes, and R peaks that were written beside results.
-            is_note = path.is_dir() and file.name.lower().endswith((".txt", ".rpeaks.csv"))
-            recording = None if is_note else _recording(file, base)
+            in_folder = path.is_dir()
+            is_note = in_folder and file.suffix.lower() in _NOTES
+            # R peaks are written beside results.
+            is_result = in_folder and file.name.lower().endswith(".rpeaks.csv")
+            recording = None if is_result else _recording(file, base, by_content=is_note)
             if recording is not None:
                 inputs.found.append(recording)
             elif searched:
@@ -140,8 +158,10 @@ def _walk(
             yield from _walk(path, results, above)
 
 
-def _recording(file: Path, base: Path) -> Input | None:
+def _recording(file: Path, base: Path, by_content: bool = False) -> Input | None:
     """The recording that a file is, or that it is the header or the signal of."""
+    if by_content and not any(format.recognises(file) for format in FORMATS):
+        return None
     format = format_of(file)
     if format is None:
         return None
@@ -149,7 +169,7 @@ def _recording(file: Path, base: Path) -> Input | None:
         file = file.with_suffix("") if file.suffix in (".hea", ".dat") else file
         return Input(source=file, place=_below(file, base), suffix="")
     suffix = _suffix(file, format)
-    stem = file.with_name(file.name[: len(file.name) - len(suffix)])
+    stem = file.with_name(file.name[: len(file.name) - len(suffix)] or file.name)
     return Input(source=file, place=_below(stem, base), suffix=suffix or format.SUFFIXES[0])
 
 
@@ -165,7 +185,9 @@ def _is_part(file: Path) -> bool:
 def _join_records(inputs: Inputs, others: Iterable[Path]) -> None:
     """Keep each recording once, no segments whose whole is there; count the files of no kind."""
     found = {input.source.absolute(): input for input in reversed(inputs.found)}
-    named = {
+    described = {path.parent for path in found if path.name == _UNISENS}
+    parts = {path for path in found if path.parent in described and path.name != _UNISENS}
+    named = parts | {
         path.parent / name
         for path, input in found.items()
         if input.suffix == ""

@@ -5,7 +5,8 @@ that can be written has ``write(recording, path)`` too. ``open_reader(path)`` an
 ``open_writer(header, path)`` are for files larger than memory: a format without them is read and
 written whole. A file that is there but broken raises :class:`FormatError`, whatever a reader or a
 library below it raised. A format that applies reading options other than ``fs`` by itself names
-them in ``OPTIONS``; for the others :func:`~ipmdae.formats.options.overrule` does it.
+them in ``OPTIONS``; for the others :func:`~ipmdae.formats.options.overrule` does it. One that needs
+a library beside the base installation names it in ``LIBRARY``.
 """
 
 from __future__ import annotations
@@ -18,16 +19,24 @@ from typing import Protocol, runtime_checkable
 
 from ipmdae.files import checked
 from ipmdae.formats import (
+    acqknowledge,
+    bids,
     clinical,
     delimited,
     dicom,
     edf,
+    fhir,
     hdf5,
+    kardia,
     matlab,
     npz,
     parquet,
     read_back,
+    remote,
+    unisens,
+    wav,
     wfdb,
+    xdf,
 )
 from ipmdae.formats.blocks import (
     CheckedReader,
@@ -57,8 +66,13 @@ __all__ = [
 class Format(Protocol):
     """What a module must offer to be one of :data:`FORMATS`."""
 
-    NAME: str
-    SUFFIXES: tuple[str, ...]
+    @property
+    def NAME(self) -> str:  # noqa: N802
+        """What a user calls it."""
+
+    @property
+    def SUFFIXES(self) -> tuple[str, ...]:  # noqa: N802
+        """Ends of names by which it is known, the most usual first."""
 
     def recognises(self, path: Path) -> bool:
         """Whether the content of ``path`` is of this format; a missing file is of none."""
@@ -93,8 +107,28 @@ class BlockWritable(Writable, Protocol):
         """Open ``path``; see :func:`ipmdae.formats.open_writer`."""
 
 
-FORMATS: tuple[Format, ...] = (wfdb, edf, dicom, parquet, npz, matlab, hdf5, clinical, delimited)
+FORMATS: tuple[Format, ...] = (
+    *clinical.FORMATS,
+    wfdb,
+    edf,
+    dicom,
+    parquet,
+    npz,
+    matlab,
+    hdf5,
+    wav,
+    fhir,
+    kardia,
+    unisens,
+    acqknowledge,
+    xdf,
+    bids,
+    delimited,
+)
 """In the order in which they are asked whether they recognise a file."""
+
+
+_KNOWN = "the command `ipmdae formats` lists those that are known"
 
 
 def read(
@@ -110,7 +144,7 @@ def read(
     record is given with or without ``.hea``.
 
     Args:
-        path: the file.
+        path: the file, or a URL (``https://``, ``s3://``, …) of one, which is fetched whole.
         annotations: whether to read annotations too.
         fs: sampling rate in Hz; short for ``options=ReadOptions(fs=fs)``.
         options: rate, unit, columns of a file that does not say them, or says them wrongly.
@@ -118,7 +152,12 @@ def read(
     Raises:
         FileNotFoundError: there is no such file, or another one that belongs to it is missing.
         FormatError: the file is of no known format, or broken.
+        OSError: a URL cannot be fetched.
     """
+    url = remote.url_of(path)
+    if url is not None:
+        with remote.fetched(url) as file:
+            return read(file, annotations=annotations, fs=fs, options=options)
     path = Path(path).absolute()
     options = _with_rate(options, fs)
     with format_errors(path):
@@ -139,14 +178,18 @@ def open_reader(
     A file whose format cannot be read so is read whole, and then given out in blocks.
 
     Args:
-        path: the file.
+        path: the file, or a URL of one, which is fetched whole.
         fs: sampling rate in Hz; short for ``options=ReadOptions(fs=fs)``.
         options: rate, unit, columns of a file that does not say them, or says them wrongly.
 
     Raises:
         FileNotFoundError: there is no such file, or another one that belongs to it is missing.
         FormatError: the file is of no known format, or broken.
+        OSError: a URL cannot be fetched.
     """
+    url = remote.url_of(path)
+    if url is not None:
+        return remote.RemoteReader(url, lambda file: open_reader(file, fs=fs, options=options))
     path = Path(path).absolute()
     options = _with_rate(options, fs)
     with format_errors(path):
@@ -171,7 +214,7 @@ def write(recording: Recording, path: str | os.PathLike[str]) -> None:
         FormatError: no format has this suffix, it is read only, or it cannot hold the recording.
         OSError: the files cannot be written.
     """
-    path = Path(path).absolute()
+    path = _local(path)
     format = _writable(path)
     header = recording.header
     again = _reader_of(format, header, path.suffix)
@@ -189,7 +232,7 @@ def open_writer(header: Header, path: str | os.PathLike[str]) -> SignalWriter:
         FormatError: as :func:`write`; also, on exit, when other than ``header.samples`` came.
         OSError: the files cannot be written.
     """
-    path = Path(path).absolute()
+    path = _local(path)
     format = _writable(path)
     writer = (
         format.open_writer(header, path)
@@ -217,14 +260,21 @@ def _format_of(path: Path) -> Format:
     if by_suffix is not None:
         return by_suffix
     if path.exists():
-        raise FormatError(path, f"is of no known format; known are {_known()}")
+        raise FormatError(path, f"is of no known format; {_KNOWN}")
     raise FileNotFoundError(f"{path}: there is no such file")
+
+
+def _local(path: str | os.PathLike[str]) -> Path:
+    url = remote.url_of(path)
+    if url is not None:
+        raise FormatError(remote.shown(url), "is no place to write to; write a file and copy it")
+    return Path(path).absolute()
 
 
 def _writable(path: Path) -> Writable:
     format = _by_suffix(path)
     if format is None:
-        raise FormatError(path, f"no format has this suffix; known are {_known()}")
+        raise FormatError(path, f"no format has this suffix; {_KNOWN}")
     if not isinstance(format, Writable):
         others = ", ".join(f.NAME for f in FORMATS if isinstance(f, Writable))
         raise FormatError(path, f"{format.NAME} is for reading only; what can be written: {others}")
@@ -249,7 +299,3 @@ def _by_suffix(path: Path) -> Format | None:
         if any(name.endswith(suffix) if suffix else not path.suffix for suffix in format.SUFFIXES):
             return format
     return None
-
-
-def _known() -> str:
-    return "; ".join(f"{f.NAME}: {' '.join(s or '(none)' for s in f.SUFFIXES)}" for f in FORMATS)

@@ -1,30 +1,40 @@
-"""Formats of hospitals' devices, read by ecgdatakit: HL7 aECG, GE MUSE XML, SCP-ECG, ISHNE."""
+"""Formats of electrocardiographs and Holter recorders that ecgdatakit reads.
+
+HL7 aECG, GE MUSE XML, Philips Sierra XML, Mortara ELI XML, SCP-ECG, ISHNE, MFER, EDAN, XLE. (Its
+readers of DICOM, EDF and WFDB are not used, and Kardia's files need none.)
+"""
 
 from __future__ import annotations
 
 import re
 import warnings
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ipmdae.formats import fields
+from ipmdae.formats import fields, philips
 from ipmdae.formats.columns import unique
+from ipmdae.formats.companions import companion
 from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.lead_names import assume_units
+from ipmdae.formats.lead_names import NO_UNIT, is_ecg
 from ipmdae.formats.limits import check_samples
 from ipmdae.formats.optional import needs
-from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.options import DEFAULTS, ReadOptions, warn_unit
 from ipmdae.recording import Recording, Resolution, millivolts
 
-__all__ = ["NAME", "SUFFIXES", "read", "recognises"]
+__all__ = ["FORMATS", "ClinicalFormat"]
 
-NAME = "HL7 aECG, GE MUSE XML, SCP-ECG, ISHNE"
-SUFFIXES: tuple[str, ...] = (".xml", ".scp", ".ecg")
+LIBRARY = "ecgdatakit"
 
-_XML = re.compile(rb"<([\w.-]+:)?(AnnotatedECG|RestingECG|MuseInfo)\b", re.IGNORECASE)
+_HEAD = 4096
+"""Bytes from which a format is recognised, as many as ecgdatakit looks at."""
+
+_EDAN = "patient.hea", "ecgraw.dat"
+"""EDAN's header and signals, always of these names."""
 
 _NOT_SAID = ("auto_scale=False", "Sampling rate")
 """How ecgdatakit's warnings begin that do not apply: raw samples and the exact rate are used."""
@@ -33,57 +43,148 @@ _FAULT = -32768
 """ISHNE's value of a sample while the lead was off."""
 
 
-def recognises(path: Path) -> bool:
-    """Whether the beginning of the file is of one of these formats."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(4096)
-    return (
-        head.startswith(b"ISHNE1.0")
-        or head[16:22] == b"SCPECG"
-        or _XML.search(head.replace(b"\0", b"")) is not None
+@dataclass(frozen=True, kw_only=True)
+class ClinicalFormat:
+    """One of the formats, for reading only.
+
+    Attributes:
+        NAME, SUFFIXES, LIBRARY, OPTIONS: as every format has them.
+        parser: what ecgdatakit calls its reader.
+        mark: what the first bytes of such a file contain, without zero bytes.
+    """
+
+    NAME: str
+    SUFFIXES: tuple[str, ...]
+    parser: str
+    mark: re.Pattern[bytes]
+    LIBRARY: str = LIBRARY
+    OPTIONS: frozenset[str] = frozenset({"unit"})
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the beginning of the file is of this format."""
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+        if self.parser == _EDAN_PARSER and path.name.lower() == _EDAN[0]:
+            # A record of WFDB may be called so too; its header is text.
+            siblings = (other.name.lower() for other in path.parent.iterdir())
+            return b"\0" in head and _EDAN[1] in siblings
+        return self.mark.search(head.replace(b"\0", b"")) is not None
+
+    def read(
+        self, path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS
+    ) -> Recording:
+        """Read a file; the leads of the commonest rate and length, others left out with a warning.
+
+        Statements of the device's or a physician's reading become comments. The calibration pulse
+        of 1 mV in the last second of Philips' files is cut off, with a warning.
+
+        Args:
+            path: the file.
+            annotations: not used; these files mark no samples that are read.
+            options: ``unit`` is the size of a step, for a file that states none (EDAN never does).
+
+        Raises:
+            FileNotFoundError: there is no such file, or the signals of an EDAN header are missing.
+            FormatError: it is broken, of a kind that ecgdatakit does not read, or states no unit.
+            ModuleNotFoundError: ecgdatakit is not installed.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: there is no such file")
+        if path.name.lower() == _EDAN[0]:
+            companion(path, _EDAN[1])
+        with needs(LIBRARY, f"{self.NAME} files"):
+            from ecgdatakit import FileParser
+        try:
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                found = FileParser.detect_format(path)
+                if found is None or found["parser"] not in _PARSERS:
+                    raise FormatError(path, f"is none of {', '.join(f.NAME for f in FORMATS)}")
+                if found["parser"] == _PHILIPS:
+                    philips.check_expansion(path)
+                record: Any = FileParser.parse(path, auto_scale=False)
+            recording = _recording(path, record, options)
+        except (FormatError, FileNotFoundError, Warning):
+            raise
+        except ModuleNotFoundError as error:
+            raise FormatError(path, f"cannot be read ({reason(error)})") from error
+        except Exception as error:
+            raise FormatError(path, f"cannot be decoded ({reason(error)})") from error
+        for message in dict.fromkeys(" ".join(str(warning.message).split()) for warning in told):
+            if not message.startswith(_NOT_SAID):
+                warnings.warn(f"{path}: {message}", stacklevel=3)
+        return recording
+
+
+def _xml(root: bytes) -> re.Pattern[bytes]:
+    """A mark of files of XML with an element ``root``, in any encoding of Unicode."""
+    return re.compile(
+        rb"\A[\xef\xbb\xbf\xfe\xff\s]*(?=<).*?<([\w.-]+:)?(%s)[\s>/]" % root,
+        re.IGNORECASE | re.DOTALL,
     )
 
 
-def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
-    """Read a file; the leads of the commonest rate and length, the others left out with a warning.
+_PHILIPS = "SierraXMLParser"
+_EDAN_PARSER = "EDANARCHolterParser"
 
-    Statements of the device's or a physician's reading become comments. These formats are for
-    reading only.
+FORMATS: tuple[ClinicalFormat, ...] = (
+    ClinicalFormat(
+        NAME="HL7 aECG", SUFFIXES=(".xml",), parser="HL7aECGParser", mark=_xml(b"AnnotatedECG")
+    ),
+    ClinicalFormat(
+        NAME="GE MUSE XML",
+        SUFFIXES=(".xml",),
+        parser="GEMuseXMLParser",
+        mark=_xml(b"RestingECG|MuseInfo"),
+    ),
+    ClinicalFormat(
+        NAME="Philips Sierra XML",
+        SUFFIXES=(".xml",),
+        parser=_PHILIPS,
+        mark=_xml(b"restingecgdata"),
+    ),
+    ClinicalFormat(
+        NAME="Mortara ELI XML", SUFFIXES=(".xml",), parser="MortaraEL250Parser", mark=_xml(b"ECG")
+    ),
+    ClinicalFormat(
+        NAME="SCP-ECG",
+        SUFFIXES=(".scp",),
+        parser="SCPECGParser",
+        mark=re.compile(rb"\A.{0,24}SCPECG", re.DOTALL),
+    ),
+    ClinicalFormat(
+        NAME="ISHNE",
+        SUFFIXES=(".ecg",),
+        parser="ISHNEHolterParser",
+        mark=re.compile(rb"\AISHNE1\.0"),
+    ),
+    ClinicalFormat(
+        NAME="MFER",
+        SUFFIXES=(".mwf", ".mfer", ".mfr"),
+        parser="MFERParser",
+        mark=re.compile(rb"\A@.MFR ", re.DOTALL),
+    ),
+    ClinicalFormat(
+        NAME="EDAN Holter",
+        SUFFIXES=(".arc",),
+        parser=_EDAN_PARSER,
+        mark=re.compile(rb"\A.{1,4}##NEUTRAL HOLTER RECORDING##", re.DOTALL),
+    ),
+    ClinicalFormat(
+        NAME="XLE",
+        SUFFIXES=(".xle",),
+        parser="XLEParser",
+        mark=re.compile(rb"(?!)"),
+    ),
+)
+"""In the order in which they are asked."""
 
-    Args:
-        path: the file.
-        annotations: not used; these files mark no samples that are read.
-        options: see :class:`~ipmdae.formats.options.ReadOptions`.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        FormatError: it is broken, or of a kind that ecgdatakit does not read.
-        ModuleNotFoundError: ecgdatakit is not installed.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    with needs("ecgdatakit", "files of HL7 aECG, GE MUSE, SCP-ECG and ISHNE"):
-        from ecgdatakit import FileParser
-    try:
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            record: Any = FileParser.parse(path, auto_scale=False)
-        recording = _recording(path, record)
-    except (FormatError, FileNotFoundError):
-        raise
-    except ModuleNotFoundError as error:
-        raise FormatError(path, f"cannot be read ({reason(error)})") from error
-    except Exception as error:
-        raise FormatError(path, f"cannot be decoded ({reason(error)})") from error
-    for message in dict.fromkeys(" ".join(str(warning.message).split()) for warning in told):
-        if not message.startswith(_NOT_SAID):
-            warnings.warn(f"{path}: {message}", stacklevel=3)
-    return recording
+_PARSERS = frozenset(format.parser for format in FORMATS)
 
 
-def _recording(path: Path, record: Any) -> Recording:
+def _recording(path: Path, record: Any, options: ReadOptions) -> Recording:
     kinds = Counter((lead.sampling_rate, len(lead.samples)) for lead in record.leads)
     if not kinds:
         raise FormatError(path, "holds no leads")
@@ -94,9 +195,7 @@ def _recording(path: Path, record: Any) -> Recording:
         others = ", ".join(str(lead.label) for lead in record.leads if lead not in leads)
         warnings.warn(f"{path}: of another rate or length, left out: {others}", stacklevel=4)
     names = unique([str(lead.label) for lead in leads])
-    units = assume_units(
-        path, names, [str(lead.resolution_unit or lead.units or "") for lead in leads]
-    )
+    units = _units(path, names, leads, options)
     ishne = record.source_format == "ishne_holter"
     signal = np.empty((samples, len(leads)))
     for i, (lead, unit) in enumerate(zip(leads, units, strict=True)):
@@ -104,7 +203,10 @@ def _recording(path: Path, record: Any) -> Recording:
         if lead.is_raw:
             values = np.where(ishne & (values == _FAULT), np.nan, values)
             values = values * float(lead.resolution) + float(lead.offset)
-        signal[:, i] = values * (millivolts(unit) or 1.0)
+        known = millivolts(unit)
+        signal[:, i] = values * ((known and options.scale) or known or 1.0)
+    if record.source_format == "sierra_xml":
+        signal = _without_calibration(path, signal, float(rate))
     if np.isinf(signal).any():
         raise FormatError(path, "holds infinite values")
     bits = int(record.recording.acquisition.signal.bits_per_sample or 16)
@@ -116,11 +218,51 @@ def _recording(path: Path, record: Any) -> Recording:
         units=tuple("mV" if millivolts(unit) else unit for unit in units),
         start=start.replace(tzinfo=None) if start else None,
         resolution=tuple(
-            _resolution(lead, unit, bits) for lead, unit in zip(leads, units, strict=True)
+            None if options.scale else _resolution(lead, unit, bits)
+            for lead, unit in zip(leads, units, strict=True)
         ),
         comments=_comments(record),
         metadata=_metadata(record),
     )
+
+
+def _stated(lead: Any) -> str:
+    """The unit of a lead that the file states; empty where its samples are plain counts."""
+    return str(lead.resolution_unit or lead.units or "")
+
+
+def _units(path: Path, names: list[str], leads: list[Any], options: ReadOptions) -> list[str]:
+    """The unit of each lead; that of one without a unit is given, or it is no ECG.
+
+    Raises:
+        FormatError: nobody states the unit of what is, or may be, an ECG.
+    """
+    any_ecg = any(map(is_ecg, names))
+    bare = [
+        name
+        for name, lead in zip(names, leads, strict=True)
+        if not _stated(lead) and (is_ecg(name) or not any_ecg)
+    ]
+    if bare and not options.scale:
+        named = ", ".join(bare[:12])
+        raise FormatError(
+            path, f"states no unit of {named}; give the size of a step (--unit 2.5uV)"
+        )
+    if options.scale and len(bare) < len(leads):
+        warn_unit(path, [_stated(lead) for lead in leads], options)
+    return [
+        _stated(lead) or ("mV" if name in bare else NO_UNIT)
+        for name, lead in zip(names, leads, strict=True)
+    ]
+
+
+def _without_calibration(path: Path, signal: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
+    cut = philips.without_calibration(signal, fs)
+    if len(cut) < len(signal):
+        warnings.warn(
+            f"{path}: the calibration pulse of 1 mV in its last second is cut off", stacklevel=5
+        )
+    return cut
 
 
 def _rate(record: Any, rounded: float) -> float:
@@ -132,7 +274,7 @@ def _rate(record: Any, rounded: float) -> float:
 
 
 def _resolution(lead: Any, unit: str, bits: int) -> Resolution | None:
-    if not lead.is_raw or not lead.resolution:
+    if not lead.is_raw or not lead.resolution or not _stated(lead):
         return None
     gain = 1 / float(lead.resolution)
     return Resolution(gain=gain, baseline=round(-float(lead.offset) * gain), unit=unit, bits=bits)

@@ -32,6 +32,7 @@ __all__ = ["NAME", "SUFFIXES", "read", "recognises", "write"]
 
 NAME = "DICOM"
 SUFFIXES: tuple[str, ...] = (".dcm", ".dicom")
+LIBRARY = "pydicom"
 
 _TYPES = {(8, "SB"): "<i1", (8, "UB"): "<u1", (16, "SS"): "<i2", (16, "US"): "<u2"}
 _TYPES |= {(32, "SL"): "<i4", (32, "UL"): "<u4"}

@@ -23,6 +23,7 @@ __all__ = ["NAME", "OPTIONS", "SUFFIXES", "open_reader", "read", "recognises", "
 
 NAME = "MATLAB"
 SUFFIXES: tuple[str, ...] = (".mat",)
+LIBRARY = "scipy"
 OPTIONS = frozenset({"array", "unit"})
 
 _MAGIC = b"MATLAB 5.0 MAT-file"

@@ -1,10 +1,35 @@
-"""Libraries that only some formats need."""
+"""Libraries that only some formats need, and the extras that bring them."""
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
+
+PACKAGE = "ultralight-ipm-dae"
+
+EXTRAS = {
+    "bioread": "acqknowledge",
+    "ecgdatakit": "formats",
+    "fsspec": "remote",
+    "h5py": "formats",
+    "pyarrow": "formats",
+    "pydicom": "formats",
+    "pyxdf": "xdf",
+    "scipy": "formats",
+}
+"""The extra of this package that brings a library."""
+
+
+def is_installed(library: str) -> bool:
+    """Whether a library is there, without importing it."""
+    return importlib.util.find_spec(library) is not None
+
+
+def command(library: str) -> str:
+    """The command that installs a library with what belongs to it."""
+    return f'pip install "{PACKAGE}[{EXTRAS[library]}]"'
 
 
 @contextmanager
@@ -26,9 +51,21 @@ def require(library: str, what: str) -> None:
     Raises:
         ModuleNotFoundError: it is missing; the message names the extra.
     """
-    if find_spec(library) is None:
+    if not is_installed(library):
         raise _missing(library, what)
 
 
 def _missing(library: str, what: str) -> ModuleNotFoundError:
-    return ModuleNotFoundError(f'{what} need {library}: pip install "ultralight-ipm-dae[formats]"')
+    return ModuleNotFoundError(f"{what} need {library}: {command(library)}")
+
+
+@contextmanager
+def quiet(logger: str) -> Iterator[None]:
+    """Let a library's logger, of that name, print nothing within the block."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(level)

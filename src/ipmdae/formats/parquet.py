@@ -28,6 +28,7 @@ __all__ = ["NAME", "SUFFIXES", "open_reader", "open_writer", "read", "recognises
 
 NAME = "Parquet"
 SUFFIXES: tuple[str, ...] = (".parquet", ".pq")
+LIBRARY = "pyarrow"
 
 _MAGIC = b"PAR1"
 _GROUP = 1 << 18

@@ -1,0 +1,31 @@
+"""Files that belong to another file, found by a name that this other file may have chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ipmdae.formats.errors import FormatError
+
+
+def companion(path: Path, name: str) -> Path:
+    """The file ``name`` in the folder of ``path``.
+
+    Args:
+        path: the file that names the other.
+        name: a plain name, in any case.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        FormatError: the name, or what it links to, leads out of the folder.
+    """
+    if not name or name in (".", "..") or any(sign in name for sign in ("/", "\\", "\0")):
+        raise FormatError(path, f"names a file outside its folder ({name!r:.100})")
+    found = path.with_name(name)
+    if not found.is_file():
+        same = (p for p in path.parent.iterdir() if p.name.lower() == name.lower())
+        found = next(same, found)
+    if not found.is_file():
+        raise FileNotFoundError(f"{path}: {found.name}, which belongs to it, is not in its folder")
+    if found.resolve().parent != path.resolve().parent:
+        raise FormatError(path, f"{found.name}, which belongs to it, links out of its folder")
+    return found

@@ -1,0 +1,242 @@
+"""FHIR Observations of sampled data, as JSON: one component a lead (R4, R4B, R5).
+
+Specification: https://hl7.org/fhir/datatypes.html#SampledData. A value is
+``origin + factor * data``; ``E`` is a missing one, ``U`` and ``L`` lie beyond the limits.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.formats import fields, json_file
+from ipmdae.formats.errors import FormatError
+from ipmdae.formats.fhir_writer import LEAD_CODES, MDC, write
+from ipmdae.formats.json_file import moment, number, text
+from ipmdae.formats.limits import check_samples
+from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.signals import Signal, from_signals
+from ipmdae.recording import Recording, Resolution
+
+__all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises", "write"]
+
+NAME = "FHIR Observation"
+SUFFIXES: tuple[str, ...] = (".json",)
+OPTIONS = frozenset({"unit"})
+
+_LEADS = {code: name for name, code in LEAD_CODES.items()}
+_PREFIX = re.compile(r"(MDC_ECG_(ELEC_POTL|LEAD)_|MDC_ECG_)", re.IGNORECASE)
+_AUGMENTED = re.compile(r"AV[RLF]", re.IGNORECASE)
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
+_MOST_DIMENSIONS = 256
+_PIECE = re.compile(r"\S+(?:\s+\S+){0,99999}")
+
+
+def recognises(path: Path) -> bool:
+    """Whether it is a JSON object with the keys of a resource of sampled data."""
+    return json_file.contains(path, "resourceType", "valueSampledData")
+
+
+def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
+    """Read an Observation, or the first of a Bundle that has sampled data.
+
+    Samples beyond a limit take its value where it is stated, and are missing where not; a warning
+    tells how many there are. Notes become comments.
+
+    Args:
+        path: the file.
+        annotations: not used; no samples are marked.
+        options: see :class:`~ipmdae.formats.options.ReadOptions`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        FormatError: it is another resource, has no sampled data, or is broken.
+    """
+    resource = json_file.load(path)
+    if "resourceType" not in resource:
+        raise FormatError(path, "is JSON, but neither a FHIR resource nor a Kardia recording")
+    found = [r for r in _observations(resource) if _parts(r)]
+    if not found:
+        raise FormatError(path, "holds no Observation with SampledData")
+    if len(found) > 1:
+        warnings.warn(f"{path}: holds {len(found)} Observations; the first is read", stacklevel=3)
+    parts = _parts(found[0])
+    signals = [s for i, part in enumerate(parts) for s in _signals(path, i, part, options)]
+    period = found[0].get("effectivePeriod")
+    begun = period.get("start") if isinstance(period, dict) else None
+    return from_signals(
+        path,
+        signals,
+        options,
+        start=moment(found[0].get("effectiveDateTime") or found[0].get("effectiveInstant"))
+        or moment(begun),
+        comments=tuple(
+            text(note.get("text")) for note in _dicts(found[0].get("note")) if note.get("text")
+        ),
+        metadata=_metadata(found[0]),
+    )
+
+
+def _observations(resource: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The Observations in a resource: itself, those of a Bundle, those contained."""
+    if resource.get("resourceType") == "Observation":
+        yield resource
+    for entry in _dicts(resource.get("entry")):
+        if isinstance(entry.get("resource"), dict):
+            yield from _observations(entry["resource"])
+    for inner in _dicts(resource.get("contained")):
+        yield from _observations(inner)
+
+
+def _parts(observation: dict[str, Any]) -> list[dict[str, Any]]:
+    """The components with sampled data; the Observation itself if it has some."""
+    return [
+        part
+        for part in (observation, *_dicts(observation.get("component")))
+        if isinstance(part.get("valueSampledData"), dict)
+    ]
+
+
+def _signals(
+    path: Path, index: int, part: dict[str, Any], options: ReadOptions
+) -> Iterator[Signal]:
+    """The signals of a component: as many as it has dimensions, sample by sample."""
+    data = part["valueSampledData"]
+    name = _name(part.get("code")) or f"lead {index + 1}"
+    count = number(data.get("dimensions", 1))
+    if not count or count != int(count) or not 0 < count <= _MOST_DIMENSIONS:
+        raise FormatError(path, f"{name} has {data.get('dimensions')!r:.50} dimensions")
+    fs = _rate(path, name, data) or options.fs
+    if fs is None:
+        raise FormatError(path, f"states no period of {name}; give the rate (--fs)")
+    origin = data.get("origin") if isinstance(data.get("origin"), dict) else {}
+    zero, factor = number(origin.get("value", 0)), number(data.get("factor", 1))
+    if zero is None or not factor:
+        raise FormatError(path, f"the origin or factor of {name} is no number")
+    values, digital = _values(path, name, data, zero, factor)
+    if len(values) % int(count):
+        raise FormatError(path, f"{name} has {len(values)} values of {int(count)} dimensions")
+    unit = text(origin.get("code")) or text(origin.get("unit"))
+    how = Resolution(gain=1 / factor, baseline=round(-zero / factor), unit=unit or "mV")
+    for i in range(int(count)):
+        yield Signal(
+            name=name if count == 1 else f"{name} {i + 1}",
+            unit=unit,
+            fs=fs,
+            values=values[i :: int(count)],
+            resolution=how if digital and unit else None,
+        )
+
+
+def _rate(path: Path, name: str, data: dict[str, Any]) -> float | None:
+    """The rate in Hz, of ``period`` in ms (to R4B) or ``interval`` in its unit (R5)."""
+    period = number(data.get("period"))
+    interval = number(data.get("interval"))
+    seconds = None if period is None else period * 1e-3
+    if seconds is None and interval is not None:
+        unit = text(data.get("intervalUnit"))
+        if unit not in _SECONDS:
+            raise FormatError(path, f"the interval of {name} has the unit {unit!r:.50}")
+        seconds = interval * _SECONDS[unit]
+    if seconds is None:
+        return None
+    if not 1e-9 < seconds < 1e9:
+        raise FormatError(path, f"the period of {name} is {seconds:g} s")
+    # 1000 / (1000 / 360) is not 360 in floating point.
+    return float(f"{1 / seconds:.12g}")
+
+
+def _values(
+    path: Path, name: str, data: dict[str, Any], zero: float, factor: float
+) -> tuple[NDArray[np.float64], bool]:
+    """The values of ``data``, and whether all are whole steps."""
+    stored = data.get("data")
+    if not isinstance(stored, str) or not stored.strip():
+        raise FormatError(path, f"{name} has no data")
+    try:
+        steps, letters = _parsed(stored)
+    except ValueError as error:
+        raise FormatError(path, f"the data of {name} are no numbers") from error
+    check_samples(path, len(steps), 1)
+    values = zero + factor * steps
+    for letter, key in (("U", "upperLimit"), ("L", "lowerLimit")):
+        beyond = int((letters == letter).sum())
+        if beyond:
+            limit = _limit(number(data.get(key)), values, zero, factor, letter == "U")
+            values[letters == letter] = limit
+            said = "are missing" if np.isnan(limit) else "take its value"
+            warnings.warn(
+                f"{path}: {beyond} samples of {name} beyond the {key} {said}", stacklevel=5
+            )
+    whole = bool((steps[np.isfinite(steps)] % 1 == 0).all())
+    return values, whole
+
+
+def _parsed(stored: str) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """Numbers, NaN where a letter stands, and the letters, piece by piece to save memory."""
+    steps, letters = [], []
+    for piece in _PIECE.finditer(stored):
+        tokens = np.array(piece[0].split())
+        is_letter = np.isin(tokens, list("EUL"))
+        steps.append(np.where(is_letter, "nan", tokens).astype(np.float64))
+        letters.append(np.where(is_letter, tokens, "").astype("U1"))
+    return np.concatenate(steps), np.concatenate(letters)
+
+
+def _limit(
+    stated: float | None, values: NDArray[np.float64], zero: float, factor: float, upper: bool
+) -> float:
+    """The value of a limit; NaN if none is stated that the samples keep.
+
+    Files state it in the unit of the values or in that of the data: that counts which no sample
+    exceeds and which is nearest to them.
+    """
+    if stated is None:
+        return float("nan")
+    sign = 1 if upper else -1
+    known = values[np.isfinite(values)] * sign
+    extreme = known.max() if len(known) else -np.inf
+    candidates = [c * sign for c in (stated, zero + factor * stated) if c * sign >= extreme]
+    return min(candidates) * sign if candidates else float("nan")
+
+
+def _name(code: Any) -> str:
+    """What a lead is called: by its IEEE 11073-10101 code, else the text of the concept."""
+    if not isinstance(code, dict):
+        return ""
+    codings = _dicts(code.get("coding"))
+    for coding in codings:
+        if coding.get("system") == MDC and text(coding.get("code")) in _LEADS:
+            return _LEADS[text(coding.get("code"))]
+    named = [text(code.get("text")), *(text(c.get("display")) for c in codings)]
+    named += [text(coding.get("code")) for coding in codings]
+    name = next((_PREFIX.sub("", one) for one in named if one), "")
+    return f"a{name[1:].upper()}" if _AUGMENTED.fullmatch(name) else name
+
+
+def _metadata(observation: dict[str, Any]) -> dict[str, str]:
+    subject = observation.get("subject")
+    subject = subject if isinstance(subject, dict) else {}
+    identifier = subject.get("identifier")
+    patient = text(identifier.get("value")) if isinstance(identifier, dict) else ""
+    reference = text(subject.get("reference")).rpartition("/")[2]
+    device = observation.get("device")
+    performers = [text(p.get("display")) for p in _dicts(observation.get("performer"))]
+    known = {
+        fields.PATIENT_ID: patient or reference,
+        fields.PATIENT_NAME: text(subject.get("display")),
+        fields.DEVICE: text(device.get("display")) if isinstance(device, dict) else "",
+        fields.TECHNICIAN: ", ".join(filter(None, performers)),
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list; none where it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

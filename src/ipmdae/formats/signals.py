@@ -1,0 +1,132 @@
+"""Recordings from signals that a file stores one by one, in any unit and at several rates."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.formats.columns import unique
+from ipmdae.formats.errors import FormatError
+from ipmdae.formats.lead_names import assume_units, is_ecg
+from ipmdae.formats.limits import check_samples
+from ipmdae.formats.options import ReadOptions, warn_unit
+from ipmdae.passenger import Passenger
+from ipmdae.recording import Recording, Resolution, millivolts
+
+_SYMBOLS = {"volt": "V", "volts": "V", "millivolt": "mV", "millivolts": "mV"}
+_SYMBOLS |= {"microvolt": "uV", "microvolts": "uV", "nanovolt": "nV", "nanovolts": "nV"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Signal:
+    """One signal of a file.
+
+    Attributes:
+        name: what the file calls it; may be empty.
+        unit: of ``values``; empty where the file does not state it.
+        fs: sampling rate in Hz.
+        values: (time,) float64; NaN is a missing sample.
+        resolution: how it was digitised, if known.
+    """
+
+    name: str
+    unit: str
+    fs: float
+    values: NDArray[np.float64]
+    resolution: Resolution | None = None
+
+
+def symbol(unit: str) -> str:
+    """The symbol of a unit of voltage that is written out (``"microvolts"``), or the unit."""
+    return _SYMBOLS.get(unit.strip().lower(), unit.strip())
+
+
+def from_signals(
+    path: Path, signals: Sequence[Signal], options: ReadOptions, **known: Any
+) -> Recording:
+    """A recording whose leads are the signals that share a rate and a length.
+
+    Of several such groups, that with signals called as leads of an ECG are is taken, else that of
+    most voltages, then of most signals, then the longest; the other signals are passengers.
+
+    Args:
+        path: the file, for messages.
+        signals: all signals, in the order of the file.
+        options: ``unit`` is that of signals that state none; it overrules a stated one.
+        known: further fields of :class:`~ipmdae.recording.Recording`.
+
+    Raises:
+        FormatError: there are no samples, infinite ones, or fields that make no recording.
+    """
+    if not signals:
+        raise FormatError(path, "holds no signal")
+    names = unique([signal.name for signal in signals])
+    groups = Counter((signal.fs, len(signal.values)) for signal in signals)
+    main = max(groups, key=lambda group: _rank(group, signals))
+    chosen = [i for i, s in enumerate(signals) if (s.fs, len(s.values)) == main]
+    check_samples(path, main[1], len(chosen))
+    leads = [names[i] for i in chosen]
+    stated = [symbol(signals[i].unit) for i in chosen]
+    units = _units(path, leads, stated, options)
+    columns = [
+        signals[i].values * ((millivolts(unit) and options.scale) or millivolts(unit) or 1.0)
+        for i, unit in zip(chosen, units, strict=True)
+    ]
+    try:
+        return Recording(
+            signal=np.stack(columns, 1),
+            fs=main[0],
+            leads=tuple(leads),
+            units=tuple("mV" if millivolts(unit) else unit for unit in units),
+            resolution=tuple(None if options.scale else signals[i].resolution for i in chosen),
+            passengers=tuple(
+                _passenger(names[i], signal, i)
+                for i, signal in enumerate(signals)
+                if i not in chosen and len(signal.values)
+            ),
+            **known,
+        )
+    except (ValueError, OverflowError) as error:
+        raise FormatError(path, str(error)) from error
+
+
+def _units(
+    path: Path, leads: Sequence[str], stated: Sequence[str], options: ReadOptions
+) -> list[str]:
+    """The unit of each lead; assumed with a warning where neither file nor user states it."""
+    if not options.scale:
+        return assume_units(path, leads, stated)
+    warn_unit(path, stated, options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return assume_units(path, leads, stated)
+
+
+def _rank(group: tuple[float, int], signals: Sequence[Signal]) -> tuple[bool, int, int, int]:
+    inside = [s for s in signals if (s.fs, len(s.values)) == group]
+    voltages = [s for s in inside if millivolts(symbol(s.unit)) or not s.unit]
+    return any(is_ecg(s.name) for s in voltages), len(voltages), len(inside), group[1]
+
+
+def _passenger(name: str, signal: Signal, place: int) -> Passenger:
+    return Passenger(
+        name=name,
+        unit=signal.unit,
+        fs=signal.fs,
+        samples=len(signal.values),
+        place=place,
+        resolution=signal.resolution,
+        read=partial(_slice, signal.values),
+    )
+
+
+def _slice(values: NDArray[np.float64], first: int, stop: int) -> NDArray[np.float64]:
+    return values[first:stop]

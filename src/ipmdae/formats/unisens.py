@@ -1,0 +1,191 @@
+"""Unisens 2.0, a folder of signals that ``unisens.xml`` describes (movisens and others).
+
+Specification: https://github.com/Unisens. A value is ``(stored - baseline) * lsbValue``.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.formats import fields
+from ipmdae.formats.companions import companion
+from ipmdae.formats.errors import FormatError, reason
+from ipmdae.formats.json_file import moment, number
+from ipmdae.formats.lead_names import is_ecg
+from ipmdae.formats.limits import check_samples
+from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.plain_xml import parse
+from ipmdae.formats.signals import Signal, from_signals
+from ipmdae.recording import Annotations, Recording, Resolution
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+__all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises"]
+
+NAME = "Unisens"
+SUFFIXES: tuple[str, ...] = (".xml",)
+OPTIONS = frozenset({"unit"})
+
+_ROOT = re.compile(rb"<([\w.-]+:)?unisens[\s>]")
+_TYPES = {"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4"}
+_TYPES |= {"uint32": "u4", "float": "f4", "double": "f8"}
+_PATIENT = {"subjectid": fields.PATIENT_ID, "patientid": fields.PATIENT_ID, "personid": ""}
+_PATIENT |= {"gender": fields.SEX, "sex": fields.SEX, "age": fields.AGE}
+_PATIENT |= {"sensortype": fields.DEVICE}
+
+
+def recognises(path: Path) -> bool:
+    """Whether the file begins with the root of a Unisens description."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _ROOT.search(file.read(4096).replace(b"\0", b"")) is not None
+
+
+def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
+    """Read the signals of a description; those at other rates than the ECG's are passengers.
+
+    Entries of events become annotations; those of values (heart rate, steps) are not read.
+
+    Args:
+        path: ``unisens.xml``; its signals lie in the same folder.
+        annotations: whether to read entries of events.
+        options: see :class:`~ipmdae.formats.options.ReadOptions`.
+
+    Raises:
+        FileNotFoundError: there is no such file, or no file of a signal.
+        FormatError: it is broken, names files elsewhere, or has no signals.
+    """
+    root = parse(path)
+    signals = [signal for entry in root.iter("signalEntry") for signal in _signals(path, entry)]
+    known = {
+        "start": moment(root.get("timestampStart")),
+        "comments": tuple(filter(None, [" ".join((root.get("comment") or "").split())])),
+        "metadata": _metadata(root),
+    }
+    recording = from_signals(path, signals, options, **known)
+    marks = _events(path, root, recording) if annotations else {}
+    return from_signals(path, signals, options, annotations=marks, **known) if marks else recording
+
+
+def _signals(path: Path, entry: Element) -> list[Signal]:
+    """The channels of an entry."""
+    name = entry.get("id") or ""
+    fs = number(entry.get("sampleRate"))
+    step, zero = number(entry.get("lsbValue", "1")), number(entry.get("baseline", "0"))
+    if not fs or fs <= 0 or not step or zero is None:
+        raise FormatError(path, f"entry {name} states no rate, or a scale that is no number")
+    channels = [" ".join((c.get("name") or "").split()) for c in entry.iter("channel")]
+    if not channels:
+        raise FormatError(path, f"entry {name} has no channels")
+    file = companion(path, name)
+    stored = (
+        _from_binary(path, file, entry, len(channels))
+        if entry.find("binFileFormat") is not None
+        else _from_table(path, file, entry, len(channels))
+    )
+    unit = entry.get("unit") or ""
+    kind = (entry.get("contentClass") or "").strip().upper()
+    digital = unit and entry.get("dataType") not in ("float", "double")
+    how = Resolution(gain=1 / step, baseline=round(zero), unit=unit) if digital else None
+    return [
+        Signal(
+            name=_named(kind, channel),
+            unit=unit,
+            fs=fs,
+            values=(column - zero) * step,
+            resolution=how,
+        )
+        for channel, column in zip(channels, stored.T, strict=True)
+    ]
+
+
+def _named(kind: str, channel: str) -> str:
+    """What a channel is called; one of an ECG always as an ECG."""
+    if kind != "ECG" or is_ecg(channel):
+        return channel or kind.lower()
+    return f"ECG {channel}".strip()
+
+
+def _from_binary(path: Path, file: Path, entry: Element, channels: int) -> NDArray[np.float64]:
+    """Samples (time, channels), interleaved."""
+    kind = entry.get("dataType") or "int16"
+    if kind not in _TYPES:
+        raise FormatError(path, f"{file.name} has samples of the type {kind!r:.50}")
+    layout = entry.find("binFileFormat")
+    order = (layout.get("endianess") if layout is not None else None) or "LITTLE"
+    dtype = np.dtype(_TYPES[kind]).newbyteorder(">" if order.upper() == "BIG" else "<")
+    size = file.stat().st_size
+    if size % (dtype.itemsize * channels):
+        raise FormatError(path, f"{file.name} is cut off: its last sample is not whole")
+    check_samples(path, size // (dtype.itemsize * channels), channels)
+    return np.fromfile(file, dtype).reshape(-1, channels).astype(np.float64)
+
+
+def _from_table(path: Path, file: Path, entry: Element, channels: int) -> NDArray[np.float64]:
+    """Samples (time, channels), a row each."""
+    import pandas as pd
+
+    layout = entry.find("csvFileFormat")
+    separator = (layout.get("separator") if layout is not None else None) or ";"
+    decimal = (layout.get("decimalSeparator") if layout is not None else None) or "."
+    try:
+        table = pd.read_csv(
+            io.BytesIO(file.read_bytes()),
+            sep=re.escape(separator) if len(separator) > 1 else separator,
+            decimal=decimal,
+            header=None,
+            engine="c" if len(separator) == 1 else "python",
+        )
+        values = np.ascontiguousarray(table.to_numpy(np.float64))
+    except Exception as error:
+        raise FormatError(path, f"{file.name} is no table of numbers ({reason(error)})") from error
+    if values.shape[1] != channels:
+        raise FormatError(path, f"{file.name} has {values.shape[1]} columns, not {channels}")
+    return values
+
+
+def _events(path: Path, root: Element, recording: Recording) -> dict[str, Annotations]:
+    """Entries of events in tables: sample, type and comment in each row."""
+    marks: dict[str, Annotations] = {}
+    for entry in root.iter("eventEntry"):
+        layout = entry.find("csvFileFormat")
+        name, fs = entry.get("id") or "", number(entry.get("sampleRate"))
+        if layout is None or not fs or fs <= 0:
+            continue
+        lines = companion(path, name).read_text("utf-8", "replace").splitlines()
+        rows = [line.split(layout.get("separator") or ";") for line in lines if line.strip()]
+        if any(number(row[0]) is None for row in rows):
+            raise FormatError(path, f"{name} has an event whose sample is no number")
+        found = [(round(float(row[0]) * recording.fs / fs), row[1:]) for row in rows]
+        inside = [(at, words) for at, words in sorted(found) if 0 <= at < recording.samples]
+        if inside:
+            marks[Path(name).stem] = Annotations(
+                sample=np.array([at for at, _ in inside]),
+                symbol=tuple(_symbol(words) for _, words in inside),
+                note=tuple(" ".join(" ".join(words).split()) for _, words in inside),
+            )
+    return marks
+
+
+def _symbol(words: list[str]) -> str:
+    """A beat's type where it is one letter of PhysioNet's; a note else."""
+    kind = words[0].strip() if words else ""
+    return kind if len(kind) == 1 and kind.isalpha() else '"'
+
+
+def _metadata(root: Element) -> dict[str, str]:
+    known: dict[str, str] = {}
+    for attribute in root.iter("customAttribute"):
+        name = _PATIENT.get((attribute.get("key") or "").lower(), "")
+        value = " ".join((attribute.get("value") or "").split())
+        if name and value:
+            known[name] = value
+    return known

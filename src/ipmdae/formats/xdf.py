@@ -1,0 +1,219 @@
+"""XDF, the recordings of the lab streaming layer (``.xdf``, ``.xdfz``), read by pyxdf.
+
+Specification: https://github.com/sccn/xdf/wiki/Specifications.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.formats.errors import FormatError, reason
+from ipmdae.formats.lead_names import is_ecg
+from ipmdae.formats.limits import check_expansion, check_samples
+from ipmdae.formats.optional import needs, quiet
+from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.signals import Signal, from_signals
+from ipmdae.formats.xdf_chunks import StreamHeader, headers, is_xdf
+from ipmdae.recording import Annotations, Recording
+
+__all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises"]
+
+NAME = "XDF"
+SUFFIXES: tuple[str, ...] = (".xdf", ".xdfz", ".xdf.gz")
+LIBRARY = "pyxdf"
+OPTIONS = frozenset({"array", "unit"})
+
+_TYPES = ("ecg", "ekg", "exg", "biosignals", "eeg")
+"""Types of streams that may hold an ECG, the likeliest first."""
+
+_SAME_RATE = 0.005
+"""Share by which a measured rate differs from the stated one through drift of clocks alone."""
+
+_LONGEST_GAP = 86400.0
+"""Seconds between two parts of a stream."""
+
+
+def recognises(path: Path) -> bool:
+    """Whether the file begins as XDF does, compressed or not."""
+    return path.is_file() and is_xdf(path)
+
+
+def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
+    """Read the stream that holds an ECG; streams of text become annotations.
+
+    The stream is that of ``options.array``, else one called or typed as an ECG, else the longest
+    that has a rate. Clocks are synchronised and jitter is taken out by pyxdf; where a stream was
+    interrupted, or its clock was reset, the time between is missing (NaN).
+
+    Args:
+        path: the file.
+        annotations: whether to read streams of text.
+        options: ``array`` is the name of a stream; ``fs`` the rate of one without.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        FormatError: it is broken, cut off, or has no stream of samples.
+        ModuleNotFoundError: pyxdf is not installed.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    streams = headers(path)
+    chosen = _choose(path, streams, options)
+    texts = [stream.number for stream in streams if stream.text and annotations]
+    loaded = _load(path, [chosen.number, *texts])
+    main = loaded[chosen.number]
+    places, fs = _places(path, chosen, main, options)
+    samples = places[-1][2] + places[-1][1] - places[-1][0]
+    count = chosen.channels
+    check_samples(path, samples, count)
+    check_expansion(path, path.stat().st_size, 8 * samples * count)
+    signal = np.full((samples, count), np.nan)
+    values = np.asarray(main["time_series"], np.float64)
+    for first, stop, sample in places:
+        signal[sample : sample + stop - first] = values[first:stop]
+    labels = chosen.labels
+    signals = [
+        Signal(name=labels[i][0] or _numbered(chosen, i), unit=labels[i][1], fs=fs, values=column)
+        for i, column in enumerate(signal.T)
+    ]
+    begun = float(main["time_stamps"][0])
+    marks = _marks([loaded[number] for number in texts], begun, fs, samples)
+    return from_signals(path, signals, options, annotations=marks)
+
+
+def _choose(path: Path, streams: list[StreamHeader], options: ReadOptions) -> StreamHeader:
+    """The stream to read.
+
+    Raises:
+        FormatError: there is none of the name wanted, or none that can be an ECG.
+    """
+    numeric = [stream for stream in streams if not stream.text and stream.samples]
+    named = ", ".join(stream.name or str(stream.number) for stream in streams)[:200]
+    if options.array:
+        wanted = (options.array, options.array.lower())
+        for stream in numeric:
+            if stream.name in wanted or stream.name.lower() == wanted[1]:
+                return stream
+        raise FormatError(path, f"has no stream of samples {options.array}; there are {named}")
+    regular = [stream for stream in numeric if stream.fs > 0 or options.fs]
+    if not numeric:
+        what = f"only streams of text ({named})" if streams else "no streams"
+        raise FormatError(path, f"has no stream of samples, {what}")
+    if not regular:
+        raise FormatError(path, f"its streams of samples ({named}) have no rate; give it (--fs)")
+    best = max(regular, key=_likelihood)
+    if len(regular) > 1:
+        warnings.warn(
+            f"{path}: of the streams {named}, {best.name} is read; another one by --array",
+            stacklevel=4,
+        )
+    return best
+
+
+def _likelihood(stream: StreamHeader) -> tuple[bool, int, int]:
+    type_ = stream.type.lower()
+    ecg = is_ecg(stream.name) or any(is_ecg(label) for label, _ in stream.labels)
+    return ecg, -_TYPES.index(type_) if type_ in _TYPES else -len(_TYPES), stream.samples
+
+
+def _load(path: Path, numbers: list[int]) -> dict[int, dict[str, Any]]:
+    """What pyxdf reads of some streams, by their number."""
+    with needs(LIBRARY, "XDF files"):
+        import pyxdf
+    try:
+        with quiet("pyxdf.pyxdf"), np.errstate(all="ignore"):
+            loaded, _ = pyxdf.load_xdf(path, select_streams=sorted(set(numbers)))
+    except Exception as error:
+        raise FormatError(path, f"the XDF file is broken ({reason(error)})") from error
+    return {int(stream["info"]["stream_id"]): stream for stream in loaded}
+
+
+def _places(
+    path: Path, header: StreamHeader, stream: dict[str, Any], options: ReadOptions
+) -> tuple[list[tuple[int, int, int]], float]:
+    """Where the parts of a stream belong, and its rate in Hz.
+
+    Returns:
+        First index, index after the last, and first sample of each part.
+
+    Raises:
+        FormatError: times are no numbers, or a gap is longer than a day.
+    """
+    times = np.asarray(stream["time_stamps"], np.float64)
+    if len(times) != header.samples or not np.isfinite(times).all():
+        raise FormatError(path, f"the times of stream {header.name} are broken")
+    if header.fs <= 0:
+        return [(0, len(times), 0)], float(options.fs or 0)
+    fs = _rate(path, header, float(stream["info"]["effective_srate"]))
+    result: list[tuple[int, int, int]] = []
+    end = 0
+    for first, last in _parts(stream["info"]):
+        at = round((float(times[first]) - float(times[0])) * fs)
+        if at - end > _LONGEST_GAP * fs:
+            raise FormatError(path, f"stream {header.name} has a gap of {(at - end) / fs:g} s")
+        if result and at < end - 1:
+            warnings.warn(
+                f"{path}: the clock of stream {header.name} goes back; its parts are joined",
+                stacklevel=4,
+            )
+        at = max(at, end)
+        result.append((first, last + 1, at))
+        end = at + last + 1 - first
+    if len(result) > 1:
+        warnings.warn(
+            f"{path}: stream {header.name} was interrupted or its clock reset "
+            f"{len(result) - 1} times; what is between is missing",
+            stacklevel=4,
+        )
+    return result, fs
+
+
+def _parts(info: dict[str, Any]) -> Iterator[tuple[int, int]]:
+    """First and last index of the stretches without interruption or reset of the clock."""
+    segments, clocks = info["segments"], info["clock_segments"]
+    starts = sorted({first for first, _ in (*segments, *clocks)})
+    stop = max(last for _, last in segments)
+    for first, following in zip(starts, [*starts[1:], stop + 1], strict=True):
+        yield first, following - 1
+
+
+def _rate(path: Path, header: StreamHeader, measured: float) -> float:
+    if measured <= 0 or abs(measured - header.fs) <= _SAME_RATE * header.fs:
+        return header.fs
+    warnings.warn(
+        f"{path}: stream {header.name} states {header.fs:g} Hz, but its time stamps run at "
+        f"{measured:.6g} Hz, which is taken",
+        stacklevel=5,
+    )
+    return measured
+
+
+def _numbered(header: StreamHeader, index: int) -> str:
+    return f"{header.name or 'lead'} {index + 1}" if header.channels > 1 else header.name
+
+
+def _marks(
+    streams: list[dict[str, Any]], begun: float, fs: float, samples: int
+) -> dict[str, Annotations]:
+    """Streams of text as annotations, by the name of the stream."""
+    marks: dict[str, Annotations] = {}
+    for stream in streams:
+        times: NDArray[np.float64] = np.asarray(stream["time_stamps"], np.float64)
+        at = np.round((times - begun) * fs)
+        inside = np.flatnonzero((at >= 0) & (at < samples))
+        inside = inside[np.argsort(at[inside], kind="stable")]
+        if len(inside):
+            name = str(stream["info"]["name"][0] or stream["info"]["stream_id"])
+            notes = (" ".join(map(str, stream["time_series"][i])) for i in inside)
+            marks[name] = Annotations(
+                sample=at[inside].astype(np.int64),
+                symbol=('"',) * len(inside),
+                note=tuple(" ".join(note.split()) for note in notes),
+            )
+    return marks
