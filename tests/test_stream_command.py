@@ -88,6 +88,15 @@ def test_names_units_and_times_are_kept(noisy: NDArray[np.float64]) -> None:
     np.testing.assert_allclose(out[:, 1:] / [1000, 1], expected(noisy[:720]), atol=1e-4)
 
 
+def test_what_is_no_lead_is_passed_through(noisy: NDArray[np.float64]) -> None:
+    rows = (f"{i};{value:.6f};{i % 7},5;77" for i, value in enumerate(noisy[:720, 0]))
+    text = "sep=;\nsample;II (mV);acc_x;resp (l)\n" + "\n".join(rows)
+    lines = run(text, "--fs", 360).stdout.splitlines()
+    assert lines[0] == "sample,acc_x,resp (l),II (mV)"
+    assert [line.rsplit(",", 1)[0] for line in lines[1:4]] == ["0,0,5,77", "1,1,5,77", "2,2,5,77"]
+    assert len(lines) == 721
+
+
 def test_missing_values_stay_missing(noisy: NDArray[np.float64]) -> None:
     signal = noisy.copy()
     signal[1000:2000, 1] = np.nan
@@ -103,7 +112,9 @@ def test_missing_values_stay_missing(noisy: NDArray[np.float64]) -> None:
     [
         ("1,2\n", (), "give it, e.g. --fs 360"),
         ("", ("--fs", 360), "there is nothing to clean on stdin"),
-        ("II,resp (l)\n1,2\n", ("--fs", 360), "column resp (l) is no voltage: leave it out"),
+        ("II,V1 (adc)\n1,2\n", ("--fs", 360), "column V1 (adc) is no voltage: leave it out"),
+        ("acc_x,hr\n1,2\n", ("--fs", 360), "no column of the input is a lead"),
+        ("names,only\n", ("--fs", 360), "no line of the input is numbers: names,only"),
         ("1,2\n1\n", ("--fs", 360), "line 2 has 1 columns, the first 2"),
         ("II\n1\nx\n", ("--fs", 360), "line 3 of the input is not numbers: x"),
         ("1\ninf\n", ("--fs", 360), "line 2 of the input is not numbers: inf"),

@@ -30,11 +30,13 @@ def info(
     Seconds that are missing, flat or saturated are counted lead by lead.
     """
     from ipmdae import formats
+    from ipmdae.formats.delimited_text import members
     from ipmdae.inspection.files import inspect
 
     options = read_options(fs, unit, columns, array, resample)
     described, failed = [], 0
-    for file in files:
+    unpacked = [table for file in files for table in members(file) or [file]]
+    for file in unpacked:
         try:
             with (
                 err.status(f"reading {plain(file.name)}"),

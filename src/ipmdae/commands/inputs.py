@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ipmdae.formats import FORMATS, Format
+from ipmdae.formats.delimited_text import members
 
 _WFDB = "WFDB"
 _MAGIC = ("*", "?", "[")
@@ -90,7 +91,7 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
         else:
             found, searched = iter([(path, path.parent)]), False
         inputs.several |= searched
-        for file, base in found:
+        for file, base in _unpacked(found, inputs):
             # Folders hold all kinds of notes.
             is_note = path.is_dir() and file.suffix.lower() == ".txt"
             recording = None if is_note else _recording(file, base)
@@ -119,6 +120,18 @@ def _matches(pattern: str) -> Iterator[tuple[Path, Path]]:
     for match in matches:
         for file in _walk(match, None) if match.is_dir() else (match,):
             yield file, base
+
+
+def _unpacked(found: Iterable[tuple[Path, Path]], inputs: Inputs) -> Iterator[tuple[Path, Path]]:
+    """Files, and in the place of a zip archive of several tables these."""
+    for file, base in found:
+        tables = members(file)
+        if len(tables) < 2:
+            yield file, base
+            continue
+        inputs.several = True
+        for table in tables:
+            yield table, base
 
 
 def _walk(

@@ -47,7 +47,7 @@ class Spectrum:
         """RMS in mV of the hum at ``mains`` Hz in each lead; 0 where none stands out."""
         distance = np.abs(self.frequencies - mains)
         line, around = distance <= 0.5, (distance > 1) & (distance <= 5)
-        if mains + 1 > self.frequencies[-1]:
+        if mains + 1 > self.frequencies[-1] or not line.any():  # none is near in a short recording
             return np.zeros(self.density.shape[1])
         floor = np.median(self.density[around], axis=0)
         power = (self.density[line] - floor).sum(0) * self.frequencies[1]
