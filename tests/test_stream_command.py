@@ -93,6 +93,15 @@ def test_names_units_and_times_are_kept(noisy: NDArray[np.float64]) -> None:
     np.testing.assert_allclose(out[:, 1:] / [1000, 1], expected(noisy[:720]), atol=1e-4)
 
 
+def test_what_is_no_lead_is_passed_through(noisy: NDArray[np.float64]) -> None:
+    rows = (f"{i};{value:.6f};{i % 7},5;77" for i, value in enumerate(noisy[:720, 0]))
+    text = "sep=;\nsample;II (mV);acc_x;resp (l)\n" + "\n".join(rows)
+    lines = run(text, "--fs", 360).stdout.splitlines()
+    assert lines[0] == "sample,acc_x,resp (l),II (mV)"
+    assert [line.rsplit(",", 1)[0] for line in lines[1:4]] == ["0,0,5,77", "1,1,5,77", "2,2,5,77"]
+    assert len(lines) == 721
+
+
 def test_missing_values_stay_missing(noisy: NDArray[np.float64]) -> None:
     signal = noisy.copy()
     signal[1000:2000, 1] = np.nan
@@ -108,8 +117,9 @@ def test_missing_values_stay_missing(noisy: NDArray[np.float64]) -> None:
     [
         ("1,2\n", (), "give it, e.g. --fs 360"),
         ("", ("--fs", 360), "there is nothing to clean on stdin"),
-        ("II,resp (l)\n1,2\n", ("--fs", 360), "column resp (l) is not a voltage: leave it out"),
-        ("II\nx\ny\n", ("--fs", 360), "no line of the input is a sample; line 2 is not numbers: x"),
+        ("II,V1 (adc)\n1,2\n", ("--fs", 360), "column V1 (adc) is no voltage: leave it out"),
+        ("acc_x,hr\n1,2\n", ("--fs", 360), "no column of the input is a lead"),
+        ("names,only\n", ("--fs", 360), "no line of the input is numbers: names,only"),
         ("1\n", ("--fs", 10), "too low for an ECG"),
         ("1\n", ("--fs", 360, "--max-latency", 0.01), "too short"),
         ("x" * (1 << 21), ("--fs", 360), "the input has no lines"),
@@ -126,8 +136,8 @@ def test_what_cannot_be_is_refused(text: str, arguments: tuple[object, ...], mes
     ("bad", "complaint"),
     [
         ("1,x", "line 501 is not numbers: 1,x"),
-        ("1", "line 501 has 1 columns, others 2: 1"),
-        ("1,2,3", "line 501 has 3 columns, others 2: 1,2,3"),
+        ("1", "line 501 has 1 columns, the first 2: 1"),
+        ("1,2,3", "line 501 has 3 columns, the first 2: 1,2,3"),
         ("1,inf", "line 501 is not numbers: 1,inf"),
         ("\x1b[2J,1", "line 501 is not numbers: \\x1b[2J,1"),
     ],

@@ -38,7 +38,7 @@ COMPILE = [
 # Without zig's C++ library, whose part in this is wasm/runtime.cpp.
 LINK = ["-nostdlib++", "-mexec-model=reactor", "-s", "-Wl,--gc-sections"]
 SOURCES = ("kernels.cpp", "dispatch.cpp", "network.cpp", "scan.cpp", "wasm/runtime.cpp")
-BESIDE = ("ipmdae.mjs", "model.mjs", "signal.mjs", "index.html")
+BESIDE = ("ipmdae.mjs", "model.mjs", "signal.mjs", "table.mjs", "index.html")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -114,7 +114,7 @@ def idle(recording: Recording, lead: int) -> str:
 def reason(unit: str, spread: float) -> str:
     """Why a lead is not to be cleaned, by its unit and range; NaN is the range of no sample."""
     if unit != "mV":
-        return f"in {unit}"
+        return "no voltage" if unit == "NU" else f"in {unit}"
     if np.isnan(spread):
         return "without samples"
     return "flat" if spread <= MIN_SPREAD else ""

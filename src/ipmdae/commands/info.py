@@ -44,11 +44,13 @@ def info(
     """
     from ipmdae.commands.inputs import located
     from ipmdae.denoiser import Denoiser
+    from ipmdae.formats.delimited_text import members
 
     options = read_options(fs, unit, columns, array, resample)
     method = Denoiser()
     described, failed = [], 0
-    for file in files:
+    unpacked = [table for file in files for table in members(file) or [file]]
+    for file in unpacked:
         try:
             name, file = located(file)
             with err.status(f"reading {plain(file.name)}"):

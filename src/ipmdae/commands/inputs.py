@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ipmdae.formats import FORMATS, Format, remote
+from ipmdae.formats.delimited_text import members
 
 _WFDB = "WFDB"
 _UNISENS = "unisens.xml"
@@ -106,7 +107,7 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
         else:
             found, searched = iter([(path, path.parent)]), False
         inputs.several |= searched
-        for file, base in found:
+        for file, base in _unpacked(found, inputs):
             in_folder = path.is_dir()
             is_note = in_folder and file.suffix.lower() in _NOTES
             # R peaks are written beside results.
@@ -137,6 +138,18 @@ def _matches(pattern: str) -> Iterator[tuple[Path, Path]]:
     for match in matches:
         for file in _walk(match, None) if match.is_dir() else (match,):
             yield file, base
+
+
+def _unpacked(found: Iterable[tuple[Path, Path]], inputs: Inputs) -> Iterator[tuple[Path, Path]]:
+    """Files, and in the place of a zip archive of several tables these."""
+    for file, base in found:
+        tables = members(file)
+        if len(tables) < 2:
+            yield file, base
+            continue
+        inputs.several = True
+        for table in tables:
+            yield table, base
 
 
 def _walk(

@@ -266,5 +266,5 @@ def newest(recording: Path) -> float | None:
     """When the last of its files was changed; ``None`` if one is missing."""
     try:
         return max(file.stat().st_mtime for file in files_of(recording))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter within an archive
         return None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -15,19 +13,22 @@ from numpy.typing import NDArray
 
 from ipmdae.commands.interruption import CTRL_C
 from ipmdae.console import complain
+from ipmdae.formats.columns import unique
+from ipmdae.formats.delimited_layout import Layout, is_number, lay_out, split
+from ipmdae.formats.delimited_layout import number as number_in
 from ipmdae.recording import millivolts
 
 _READ = 1 << 16  # bytes at once at most; what has come is taken, however little it is
 _LONGEST_LINE = 1 << 20  # bytes
-_FIRST_LINES = 16  # by which the number of columns is found
-_TIMES = {"t", "time", "seconds", "timestamp", "timestamps", "sample", "index"}
+_LONGEST_HEAD = 1000  # lines
 
 _ANSWER = 5.0  # s to wait for a source
 _GAP = 0.5  # s between time stamps from which on samples are missing: clocks jitter
 _UNITS = {"microvolts": "uV", "microvolt": "uV", "millivolts": "mV", "volts": "V", "volt": "V"}
 
 Chunk = tuple[list[str], NDArray[np.float64]]
-"""Times, as text, where the source has a column of them; and samples (time, leads) in mV."""
+"""Cells that are passed through, as text, a line's together, if there are any; and samples (time,
+leads) in mV."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,82 +74,134 @@ class BadLines:
 
 @contextmanager
 def open_lines(source: BinaryIO, fs: float | None) -> Iterator[Live]:
-    """Lines of numbers, separated by commas, semicolons, tabs or spaces.
+    """Lines of numbers, laid out as text files are; see :mod:`ipmdae.formats.delimited_layout`.
 
-    They are mV where the headings say nothing else, such as ``II (uV)``. A line that has other
-    columns than most of the first lines, or holds other than numbers, counts as a missing sample:
-    serial ports lose bytes.
+    They are mV where the head or the headings say nothing else, such as ``II (uV)``. Columns that
+    are no leads (times, counters, accelerometers) are passed through as text. A line that has other
+    columns than the first, or other than numbers, counts as a missing sample: serial ports lose
+    bytes.
 
     Raises:
-        ValueError: the rate is not given, there is nothing, or a column is not a voltage.
+        ValueError: the rate is not given, there is nothing, or no column is a lead.
     """
+    batches = _batches(source)
+    texts: list[str] = []
+    layout = None
+    for texts in _growing(batches):
+        layout = _layout(texts)
+        if layout:
+            break
+    fs = fs or (layout.head.fs if layout else None)
     if fs is None:
         raise ValueError("lines of numbers have no rate: give it, e.g. --fs 360")
-    batches = _batches(source)
-    number, lines = next(((at, some) for at, some in batches if some), (0, []))
-    if not lines:
-        raise ValueError("there is nothing to clean on stdin")
-    separator = next((sign for sign in ";\t," if any(sign in line for line in lines[:2])), None)
-    columns = [text.strip().strip('"') for text in lines[0].split(separator)]
-    named = any(text and not _is_number(text, separator) for text in columns)
-    if not named:
-        columns = [""] * _width(lines, separator)
-    timed = named and columns[0].lower().split("(")[0].strip() in _TIMES
-    leads = columns[timed:] if named else [f"lead {i + 1}" for i in range(len(columns))]
-    scale = np.array([_millivolts(lead) for lead in leads])
-
-    bad = BadLines()
-
-    def parse(number: int, lines: list[str]) -> Iterator[Chunk]:
-        rows, times = [], []
-        for at, line in enumerate(lines, number + 1):
-            fields = line.split(separator)
-            row = [np.nan] * len(leads)
-            try:
-                if len(fields) != len(columns):
-                    raise ValueError(f"has {len(fields)} columns, others {len(columns)}")
-                row = [_number(text, separator) for text in fields[timed:]]
-                bad.good += 1
-            except ValueError as error:
-                known = str(error) if "columns" in str(error) else "is not numbers"
-                bad.add(f"line {at} {known}: {line[:80]}")
-            rows.append(row)
-            times += fields[:1] if timed else []
-        yield times, np.array(rows, np.float64).reshape(-1, len(leads)) * scale
+    if layout is None:
+        first = next(filter(None, texts), "")
+        raise ValueError(
+            f"no line of the input is numbers: {first[:80]}"
+            if first
+            else "there is nothing to clean on stdin"
+        )
+    rows = _Rows(layout)
 
     def chunks() -> Iterator[Chunk]:
-        yield from parse(number + named, lines[named:])
-        for at, some in batches:
-            yield from parse(at, some)
+        yield from rows.parsed(layout.first, texts[layout.first :])
+        number = len(texts)
+        for lines in batches:
+            yield from rows.parsed(number, lines)
+            number += len(lines)
 
     yield Live(
         fs=fs,
-        leads=tuple(leads),
-        header=tuple(columns) if named else (),
-        scale=scale,
+        leads=rows.names,
+        header=rows.header,
+        scale=rows.scale,
         chunks=chunks(),
-        bad=bad,
+        bad=rows.bad,
     )
 
 
-def _width(lines: list[str], separator: str | None) -> int:
-    """How many columns most of the first lines have; the first may have lost its beginning."""
-    widths = Counter(len(line.split(separator)) for line in lines[:_FIRST_LINES])
-    return widths.most_common(1)[0][0]
+def _growing(batches: Iterator[list[str]]) -> Iterator[list[str]]:
+    """All lines so far, after each batch."""
+    texts: list[str] = []
+    for lines in batches:
+        texts += lines
+        yield texts
+        if len(texts) > _LONGEST_HEAD:
+            raise ValueError(f"the first {_LONGEST_HEAD} lines of the input are no numbers")
 
 
-def _millivolts(heading: str) -> float:
-    """Millivolts in one of the unit of a column, by its heading."""
-    unit = re.search(r"[(\[]([^()\[\]]+)[)\]]$", heading)
-    known = millivolts(unit[1]) if unit else 1.0
-    if known is None:
-        raise ValueError(f"column {heading} is not a voltage: leave it out")
-    return known
+def _layout(texts: Sequence[str]) -> Layout | None:
+    """The layout of lines, once one of them is numbers."""
+    try:
+        return lay_out(texts, judged=False) if any(texts) else None
+    except ValueError:
+        return None
 
 
-def _batches(source: BinaryIO) -> Iterator[tuple[int, list[str]]]:
-    """Whole lines as they come, without empty ones, and how many came before them."""
-    number, rest = 0, b""
+class _Rows:
+    """Turns lines into samples, and what is passed through.
+
+    Attributes:
+        names: of the leads.
+        header: headings of the columns as they come out, where there are any.
+        scale: (leads,) millivolts in one of each lead's unit.
+        bad: lines that were not samples.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        columns = layout.columns
+        self._layout = layout
+        self.bad = BadLines()
+        self._leads = [i for i, column in enumerate(columns) if column.kind == "lead"]
+        self._passed = [i for i, column in enumerate(columns) if column.kind != "lead"]
+        if not self._leads:
+            raise ValueError("no column of the input is a lead")
+        headed = any(column.heading for column in columns)
+        order = [*self._passed, *self._leads]
+        self.header = tuple(columns[i].heading for i in order) if headed else ()
+        self.names = tuple(unique([columns[i].name for i in self._leads]))
+        units = [columns[i].unit or layout.head.unit or "mV" for i in self._leads]
+        self.scale = np.array([millivolts(unit) or np.nan for unit in units])
+        for i in np.array(self._leads)[np.isnan(self.scale)]:
+            raise ValueError(f"column {columns[i].heading} is no voltage: leave it out")
+
+    def parsed(self, number: int, lines: Sequence[str]) -> Iterator[Chunk]:
+        """What some lines hold; a broken line is a missing sample, and counted.
+
+        Args:
+            number: how many lines came before.
+            lines: the next ones; empty ones are left out.
+        """
+        rows, passed = [], []
+        for at, line in enumerate(lines, number + 1):
+            if not line:
+                continue
+            cells = split(line, self._layout.separator)
+            wrong = self._wrong(cells)
+            if wrong:
+                self.bad.add(f"line {at} {wrong}: {line[:80]}")
+                rows.append([np.nan] * len(self._leads))
+                cells = [""] * self._layout.width
+            else:
+                self.bad.good += 1
+                rows.append([number_in(cells[i], self._layout.decimal) for i in self._leads])
+            passed += [",".join(cells[i] for i in self._passed)] if self._passed else []
+        yield passed, np.array(rows, np.float64).reshape(-1, len(self._leads)) * self.scale
+
+    def _wrong(self, cells: Sequence[str]) -> str:
+        """Why cells are not samples; empty if they are."""
+        if len(cells) != self._layout.width:
+            return f"has {len(cells)} columns, the first {self._layout.width}"
+        decimal = self._layout.decimal
+        samples = [cells[i] for i in self._leads]
+        if all(is_number(c, decimal) and not np.isinf(number_in(c, decimal)) for c in samples):
+            return ""
+        return "is not numbers"
+
+
+def _batches(source: BinaryIO) -> Iterator[list[str]]:
+    """Whole lines as they come."""
+    rest = b""
     read = getattr(source, "read1", source.read)
     while True:
         with CTRL_C.welcome():
@@ -158,31 +211,12 @@ def _batches(source: BinaryIO) -> Iterator[tuple[int, list[str]]]:
         *lines, rest = (rest + data).split(b"\n")
         if len(rest) > _LONGEST_LINE:
             raise ValueError("the input has no lines: it must be text, a line for each sample")
-        yield number, _texts(lines)
-        number += len(lines)
-    yield number, _texts([rest])
+        yield _texts(lines)
+    yield _texts([rest] if rest else [])
 
 
 def _texts(lines: list[bytes]) -> list[str]:
-    texts = (line.decode("utf-8-sig", "replace").strip("\r ") for line in lines)
-    return [text for text in texts if text]
-
-
-def _number(text: str, separator: str | None) -> float:
-    """A value; NaN where it is missing. Where commas separate nothing, they are decimal."""
-    text = text.strip()
-    value = float(text if separator == "," else text.replace(",", ".")) if text else np.nan
-    if np.isinf(value):
-        raise ValueError("infinite")
-    return value
-
-
-def _is_number(text: str, separator: str | None) -> bool:
-    try:
-        _number(text, separator)
-    except ValueError:
-        return False
-    return True
+    return [line.decode("utf-8-sig", "replace").strip("\r ") for line in lines]
 
 
 @contextmanager

@@ -24,11 +24,11 @@ from ipmdae.files import replacing_together
 from ipmdae.formats import description, json_file
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.json_file import number, text
-from ipmdae.formats.lead_names import NO_UNIT, is_ecg
+from ipmdae.formats.lead_names import is_ecg
 from ipmdae.formats.limits import check_expansion
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import Signal, from_signals
-from ipmdae.recording import Recording
+from ipmdae.recording import NO_UNIT, Recording
 
 __all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises", "write"]
 

@@ -20,11 +20,11 @@ from ipmdae.formats import fields, philips
 from ipmdae.formats.columns import unique
 from ipmdae.formats.companions import companion
 from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.lead_names import NO_UNIT, is_ecg
+from ipmdae.formats.lead_names import is_ecg
 from ipmdae.formats.limits import check_samples
 from ipmdae.formats.optional import needs
 from ipmdae.formats.options import DEFAULTS, ReadOptions, warn_unit
-from ipmdae.recording import Recording, Resolution, millivolts
+from ipmdae.recording import NO_UNIT, Recording, Resolution, millivolts
 
 __all__ = ["FORMATS", "ClinicalFormat"]
 

@@ -1,81 +1,298 @@
-"""What the columns of a table are: times, leads in some unit, or something else."""
+"""Kinds of table columns: times, counters, leads, other measurements; by name, unit and shape."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.formats.errors import FormatError
+from ipmdae.formats.lead_names import is_ecg
 from ipmdae.recording import millivolts
 from ipmdae.text import unique
 
-__all__ = ["Column", "column", "heading", "unique"]
+__all__ = [
+    "Column",
+    "by_shape",
+    "column",
+    "columns_of",
+    "heading",
+    "is_counts",
+    "is_epoch",
+    "is_unit",
+    "plain_unit",
+    "select",
+    "unique",
+    "unquoted",
+]
 
-_TIME_NAMES = (
-    "time timestamp timestamps t seconds sec secs date datetime elapsed elapsedtime ms us ns "
-    "milliseconds microseconds zeit temps tiempo"
-).split()
-_INDEX_NAMES = ("", "index", "sample", "samples", "sample #", "sample number", "n", "#", "unnamed")
 _SECONDS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3}
-_SECONDS |= {"msec": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6, "microseconds": 1e-6}
-_SECONDS |= {"ns": 1e-9, "nanoseconds": 1e-9, "min": 60.0, "minutes": 60.0, "h": 3600.0}
+_SECONDS |= {"msec": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6}
+_SECONDS |= {"usec": 1e-6, "microseconds": 1e-6, "ns": 1e-9, "nsec": 1e-9, "nanoseconds": 1e-9}
+_SECONDS |= {"min": 60.0, "minutes": 60.0, "h": 3600.0}
+
+_TIME = set(
+    "time timestamp timestamps datetime date elapsed elapsedtime unixtime epoch clock zeit "
+    "zeitstempel uhrzeit temps horodatage tiempo hora fecha tempo tijd время 时间 時間 시간".split()
+)
+_TIME_ALONE = {"t", "ts", "s", "sec", "secs", "seconds", "ms", "us", "ns"}
+_TIME_ALONE |= {"milliseconds", "microseconds", "nanoseconds"}
+
+_COUNTER = set("index idx sample samples number no nr n # counter count seq nseq packet".split())
+_COUNTER |= set("package frame row unnamed level id".split())
+_PERHAPS_SAMPLES = {"sample", "samples", "n", ""}
+"""Names that a column of counts may have, and a column of values."""
+
+_NO_LEAD = set(
+    "acc accel accelerometer acceleration gyr gyro gyroscope mag magn magnetometer imu "
+    "hr heartrate bpm rr rri ibi hrv pulse temp temperature bat batt battery spo2 sao2 ppg pleth "
+    "eda gsr bvp skin marker markers event events trigger label annotation status quality contact "
+    "leadoff impedance resistance pressure humidity light steps speed altitude latitude longitude "
+    "gps button".split()
+)
+_SELDOM_LEAD = set("aux other analog digital resp respiration bp abp x y z flag flags".split())
+"""Names of columns that are no leads, unless an ECG is named too."""
+
+_COUNTS = {"counts", "count", "adc", "lsb", "adu", "raw"}
+"""Units of a converter's steps whose size is not known."""
+
+_NO_UNIT = {"", "-", "n/a", "none", "no_units", "no units", "nounits", "dimensionless", "nu"}
+_UNIT_WORDS = {"microvolts": "uV", "microvolt": "uV", "millivolts": "mV", "millivolt": "mV"}
+_UNIT_WORDS |= {"nanovolts": "nV", "volts": "V", "volt": "V"}
 
 _WITH_UNIT = re.compile(r"\s*(.*?)\s*(?:\(([^()]*)\)|\[([^\[\]]*)\])\s*")
 _SINCE = re.compile(r"(\w+) since (\d{4}-\d\d-\d\d[T ][\d:.]+)")
+_SUFFIXED = re.compile(r"(.*[^\s_-])[\s_-]+(\S+)")
+_WORD_ENDS = re.compile(r"[\s_\W]+|(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of numbers.
+    """A column of a table.
 
     Attributes:
-        name, unit: from its heading, the unit empty where it says none.
-        kind: ``"time"``, ``"index"`` (counts samples) or ``"lead"``.
-        seconds: of one unit of a time column.
+        heading: as it stands in the file.
+        name, unit: from the heading; the unit is empty where none is stated.
+        kind: ``"time"``, ``"index"`` (counts samples), ``"lead"``, ``"other"`` (a measurement that
+            is no ECG) or ``"empty"``.
+        seconds: in one unit of a time column, if that is stated.
         start: the date and time that a time column counts from.
+        scale, zero: millivolts in one step of a converter, and the step that stands for zero.
     """
 
+    heading: str
     name: str
     unit: str
     kind: str
-    seconds: float = 1.0
+    seconds: float | None = None
     start: datetime | None = None
+    scale: float | None = None
+    zero: float = 0.0
 
 
 def column(heading: str, unit: str = "") -> Column:
-    """What a heading says: ``II (mV)``, ``ECG [uV]``, ``time_ms``, ``seconds since 2024-…``.
+    """The column of a heading: ``II (mV)``, ``ECG [uV]``, ``time_ms``, ``seconds since 2024-…``.
 
     Args:
         heading: the text at the head of the column.
         unit: from a row of units, if there is one.
     """
-    heading, unit = heading.strip(), unit.strip().strip("'\"")
-    name = heading
-    found = _WITH_UNIT.fullmatch(heading)
-    if found:
-        name, unit = found[1], (found[2] or found[3] or "").strip()
-    if millivolts(unit):
-        return Column(name, unit, "lead")
-    words = re.sub(r"[\s_-]+", " ", name.lower()).strip()
-    stem, _, tail = words.rpartition(" ")
+    heading, unit = unquoted(heading), plain_unit(unit)
+    name, bracketed = heading, _WITH_UNIT.fullmatch(heading)
+    if bracketed:
+        name, unit = bracketed[1], plain_unit(bracketed[2] or bracketed[3] or "")
+    words = [word for word in _WORD_ENDS.split(name) if word]
+    known = {word.lower().rstrip("0123456789") or word for word in words}
     since = _SINCE.fullmatch(unit)
     if since and since[1] in _SECONDS:
-        return Column(name, since[1], "time", _SECONDS[since[1]], _date(since[2]))
-    if words in _INDEX_NAMES or words.startswith(("unnamed:", "index level")):
-        return Column(name, unit, "index")
-    if words in _TIME_NAMES or words.replace(" ", "") in _TIME_NAMES:
-        scale = _SECONDS.get(unit.lower()) or _SECONDS.get(words, 1.0)
-        return Column(name, unit, "time", scale)
-    if stem in _TIME_NAMES and tail in _SECONDS:
-        return Column(name, tail, "time", _SECONDS[tail])
-    if not found and not unit and millivolts(tail) and stem:
-        return Column(name[: -len(tail)].rstrip(" _-"), name[-len(tail) :], "lead")
-    return Column(name, unit, "lead")
+        return Column(heading, name, since[1], "time", _SECONDS[since[1]], _date(since[2]))
+    timed = known & _TIME or (len(words) == 1 and known <= _TIME_ALONE)
+    if timed and not millivolts(unit):
+        stated = [unit, *words[::-1]] if len(words) > 1 or unit else words
+        seconds = next((_SECONDS[u.lower()] for u in stated if u.lower() in _SECONDS), None)
+        return Column(heading, name, unit, "time", seconds)
+    if {word for word in known if not word.isdecimal()} <= _COUNTER and not millivolts(unit):
+        return Column(heading, name, unit, "index")
+    suffixed = _SUFFIXED.fullmatch(name)
+    if suffixed and not unit and millivolts(suffixed[2]):
+        name, unit = suffixed[1], suffixed[2]
+    if (
+        known & _NO_LEAD
+        or known >= {"heart", "rate"}
+        or (known & _SELDOM_LEAD and not is_ecg(name))
+    ):
+        return Column(heading, name, unit, "other")
+    stated_other = unit and not millivolts(unit) and not is_counts(unit)
+    return Column(heading, name, unit, "other" if stated_other else "lead")
+
+
+def columns_of(headings: Sequence[str], units: Sequence[str]) -> list[Column]:
+    """The columns of a row of headings, and of a row of units below it (``""`` for none).
+
+    In a table whose columns all state their unit in brackets, after ``time (s)``, as this package
+    writes them, names do not matter: a voltage is a lead whatever it is called.
+    """
+    found = [column(heading, unit) for heading, unit in zip(headings, units, strict=True)]
+    own = [_WITH_UNIT.fullmatch(heading) for heading in headings]
+    if not (all(own) and found and found[0].kind == "time" and found[0].name == "time"):
+        return found
+    result = found[:1]
+    for known, bracketed in zip(found[1:], own[1:], strict=True):
+        name, *units_in = bracketed.groups("") if bracketed else ("", "")
+        unit = "".join(units_in).strip()
+        kind = "lead" if millivolts(unit) or is_counts(unit) else "other"
+        if known.kind == "other" and unit == "V":
+            kind = "other"
+        result.append(Column(known.heading, name, plain_unit(unit), kind))
+    return result
+
+
+def is_counts(unit: str) -> bool:
+    """Whether a unit is the step of a converter, of unknown size."""
+    return unit.lower() in _COUNTS
+
+
+def plain_unit(text: str) -> str:
+    """A unit in the spelling of this package; empty for the words that say there is none."""
+    unit = unquoted(text)
+    return "" if unit.lower() in _NO_UNIT else _UNIT_WORDS.get(unit.lower(), unit)
+
+
+def is_unit(text: str) -> bool:
+    """Whether a cell of a row below the headings is a unit of a signal or a time."""
+    unit = text.strip().strip("'\"").lower()
+    return bool(
+        unit in _SECONDS
+        or unit in _COUNTS
+        or unit in _NO_UNIT
+        or unit in _UNIT_WORDS
+        or millivolts(unit)
+        or re.fullmatch(r"hh?:mm:ss.*|yyyy.*|m?g|m/\(?s\^?2\)?|bpm|%|k?ohms?|°?c|deg/s|dps", unit)
+    )
+
+
+def by_shape(columns: Sequence[Column], values: Sequence[NDArray[np.float64]]) -> list[Column]:
+    """Correct the kinds that headings give, or do not give, by what the columns hold.
+
+    Args:
+        columns: by their headings.
+        values: the first rows of each, NaN where a cell is no number.
+    """
+    axes = {"x", "y", "z"} <= {column.name.lower() for column in columns}
+    result = []
+    for i, (column, cells) in enumerate(zip(columns, values, strict=True)):
+        kind = column.kind
+        unnamed = column.name.lower() in _PERHAPS_SAMPLES
+        if (kind == "index" and _holds_values(column, cells)) or (
+            kind == "other" and column.name.lower() in ("x", "y", "z") and not axes
+        ):
+            kind = "lead"
+        elif kind == "lead" and not is_ecg(column.name) and not millivolts(column.unit):
+            if counts(cells):
+                kind = "index"
+            elif column.name and _is_flag(cells):
+                kind = "other"
+        first = i == 0 and len(columns) > 1 and not column.heading and _is_even(cells)
+        if kind == "lead" and unnamed and (first or is_epoch(cells)):
+            kind = "time"
+        result.append(column if kind == column.kind else dataclasses.replace(column, kind=kind))
+    return result
+
+
+def select(
+    path: Path, columns: Sequence[Column], numeric: Sequence[bool], wanted: Sequence[str] | None
+) -> list[int]:
+    """Which columns are read: those wanted, or else the leads and all that travels with them.
+
+    Args:
+        path: named in messages.
+        columns: all of them.
+        numeric: whether they hold numbers; others are left out with a warning.
+        wanted: headings, names, or numbers from 1.
+
+    Raises:
+        FormatError: a wanted column is not there or holds no numbers, or there is none to read.
+    """
+    if wanted is None:
+        kept = [i for i, column in enumerate(columns) if column.kind in ("lead", "other")]
+        words = [columns[i].name or f"column {i + 1}" for i in kept if not numeric[i]]
+        if words:
+            warnings.warn(
+                f"{path}: {', '.join(words[:12])} holds no numbers and is left out", stacklevel=5
+            )
+        found = [i for i in kept if numeric[i]]
+        if not found:
+            raise FormatError(path, "has no column of samples")
+        return found
+    found = []
+    for name in wanted:
+        same = [
+            i
+            for i, column in enumerate(columns)
+            if name.lower() in (column.heading.lower(), column.name.lower())
+        ]
+        if not same and name.isdecimal() and 0 < int(name) <= len(columns):
+            same = [int(name) - 1]
+        if not same:
+            known = ", ".join(c.heading or f"column {i + 1}" for i, c in enumerate(columns))
+            raise FormatError(path, f"has no column {name}; there are {known}"[:300])
+        if not numeric[same[0]]:
+            raise FormatError(path, f"holds no numbers in the column {name}")
+        found += same[:1]
+    return found
+
+
+def _holds_values(column: Column, cells: NDArray[np.float64]) -> bool:
+    """Whether a column that may count samples, by its heading, does not."""
+    told = len(cells) > 1 or not column.name
+    return told and column.name.lower() in _PERHAPS_SAMPLES and not counts(cells)
+
+
+def counts(cells: NDArray[np.float64]) -> bool:
+    """Whether a column counts up by one, perhaps beginning anew at times (0 to 255)."""
+    if len(cells) < 2 or not np.isfinite(cells).all():
+        return False
+    steps = np.diff(cells)
+    return bool((steps == 1).mean() > 0.95 and (cells == np.rint(cells)).all())
+
+
+def is_epoch(cells: NDArray[np.float64]) -> bool:
+    """Whether a column rises and holds s, ms, µs or ns since 1970 (2001 to 2100)."""
+    if len(cells) < 2 or not np.isfinite(cells).all() or (np.diff(cells) < 0).any():
+        return False
+    return any(1e9 < cells[0] * scale < 4.2e9 for scale in (1, 1e-3, 1e-6, 1e-9))
+
+
+def unquoted(text: str) -> str:
+    """Text without blanks and a pair of quotes around it."""
+    text = text.strip()
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1].strip() if quoted else text
 
 
 def heading(name: str, unit: str) -> str:
     """The inverse of :func:`column` for a lead."""
     return f"{name} ({unit})" if unit else name
+
+
+def _is_even(cells: NDArray[np.float64]) -> bool:
+    """Whether a column rises evenly, as times do."""
+    steps = np.diff(cells)
+    return bool(len(steps) > 1 and steps.min() > 0 and steps.max() < 3 * steps.min())
+
+
+def _is_flag(cells: NDArray[np.float64]) -> bool:
+    """Whether a column has no more than three whole values, one of them zero, as marks have."""
+    known = np.unique(cells[np.isfinite(cells)])
+    whole = len(known) and (known == np.rint(known)).all()
+    return bool(len(cells) >= 50 and 0 < len(known) <= 3 and whole and 0 in known)
 
 
 def _date(text: str) -> datetime | None:

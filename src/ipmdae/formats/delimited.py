@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,29 +14,42 @@ from numpy.typing import NDArray
 
 from ipmdae.formats import delimited_layout as layouts
 from ipmdae.formats.blocks import SignalReader, SignalWriter
-from ipmdae.formats.columns import Column, unique
-from ipmdae.formats.delimited_layout import Layout, open_bytes, sniff
-from ipmdae.formats.delimited_times import Stamps, quantum
+from ipmdae.formats.columns import select, unique
+from ipmdae.formats.delimited_text import is_archive, open_text, sniff, stored_size
+from ipmdae.formats.delimited_times import chosen
 from ipmdae.formats.delimited_writer import DelimitedWriter, write
 from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.lead_names import assume_units
 from ipmdae.formats.limits import check_expansion, check_samples
 from ipmdae.formats.options import DEFAULTS, ReadOptions
-from ipmdae.formats.times import Timeline
-from ipmdae.recording import Header, Recording, millivolts
+from ipmdae.formats.times import Timeline, placed, resampled
+from ipmdae.formats.units import units_of
+from ipmdae.recording import Header, Recording
 
 __all__ = ["NAME", "SUFFIXES", "open_reader", "open_writer", "read", "recognises", "write"]
 
 NAME = "CSV/TSV"
 SUFFIXES: tuple[str, ...] = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+OPTIONS = frozenset({"unit", "columns", "resample"})
+
+_MINUS = "\u2212".encode()
 
 _CHUNK = 1 << 23
 """Bytes that are parsed at once."""
 
 
 def recognises(path: Path) -> bool:
-    """Text has no mark of its own: the suffix decides."""
-    return False
+    """Whether it is a table in a zip archive, as Apple Health exports it, or text with a rate.
+
+    Other text has no mark of its own: the suffix decides.
+    """
+    if not path.name.lower().endswith(SUFFIXES) or not path.is_file():
+        return is_archive(path)
+    try:
+        layout, _, _ = sniff(path)
+    except (FormatError, OSError):
+        return False
+    timed = any(column.kind == "time" for column in layout.columns)
+    return bool(layout.head.fs or (timed and len(layout.rows) > 2))
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
@@ -47,15 +59,16 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
 
 
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
-    """Open a table; separator, decimal comma, headings and units are found out.
+    """Open a table; separator, decimal comma, head, headings, kinds and units are found out.
 
-    A time column (``time``, ``t``, ``timestamp``, ``ms``, …, in s unless it says otherwise, or
-    clock times, or dates) tells the rate; rows left out become missing samples. Without one, ``fs``
-    must be given. Units stand in headings, ``II (mV)`` or ``ecg_uV``, or in a second row of them.
-    Columns of other units are kept; those that hold no numbers are left out with a warning.
+    The rate is that of the head (``Sample Rate,512 Hz``), or the mean rate of a time column (in s,
+    ms, µs, ns, since 1970 or not, clock times, dates); rows left out become missing samples. Units
+    stand in the head, in headings, ``II (mV)`` or ``ecg_uV``, or in a row of their own. Columns
+    that are no leads (accelerometer, heart rate) are kept in their units; those that count samples,
+    tell the time, or hold no numbers are left out.
 
     Args:
-        path: the file.
+        path: the file, perhaps in a zip archive: ``export.zip/folder/ecg.csv``.
         options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
@@ -85,75 +98,98 @@ class DelimitedReader(SignalReader):
 
     def __init__(self, path: Path, options: ReadOptions = DEFAULTS) -> None:
         """Scan a table; see :func:`open_reader`."""
-        self._path, fs = path, options.fs
-        self._layout = layout = sniff(path)
-        self._leads, self._time = _parts(path, layout, fs)
-        if not self._leads:
-            raise FormatError(path, "has no column of samples")
+        self._path = path
+        self._layout, self._offset, self._encoding = sniff(path)
+        columns = self._layout.columns
+        numeric = [self._is_numeric(i) for i in range(len(columns))]
+        self._leads = select(path, columns, numeric, options.columns)
+        times = [
+            i
+            for i, column in enumerate(columns)
+            if column.kind == "time" and i not in self._leads
+            if numeric[i] or self._layout.stamps(i) != layouts.NUMBER
+        ]
+        self._stamps = chosen(self._layout, times)
         self._chunks: list[_Chunk] = []
-        self._start = layout.columns[self._time].start if self._time is not None else None
-        self._stream = open_bytes(path)
+        self._last: tuple[_Chunk, NDArray[np.float64]] | None = None
+        self._whole: NDArray[np.float64] | None = None
+        self._stream = open_text(path)
         try:
-            rate = self._scan(fs)
-            self.info = self._header(rate)
+            self.info = self._open(options)
         except BaseException:
             self._stream.close()
             raise
-        self._last: tuple[_Chunk, NDArray[np.float64]] | None = None
 
-    def _scan(self, fs: float | None) -> float:
-        """Count the rows, and find out rate and gaps if there is a time column."""
-        column = self._time
-        timeline = Timeline(self._path, quantum(self._layout, column))
-        rows, stamps = 0, Stamps(self._layout, column)
-        for offset, data in self._pieces():
-            first = self._leads[0][0]
-            table = self._parse(data, [column if column is not None else first], column is not None)
-            cells = table.iloc[:, 0]
-            if column is not None:
-                timeline.add(stamps.seconds(self._path, cells))
-            self._check_width(data, rows, len(cells))
-            if len(cells):
-                self._chunks.append(_Chunk(offset, len(data), rows, len(cells)))
-                rows += len(cells)
+    def _is_numeric(self, index: int) -> bool:
+        """Whether nearly all first cells are numbers; a stray word is an error later."""
+        cells = self._layout.cells(index)
+        numbers = sum(layouts.is_number(cell, self._layout.decimal) for cell in cells)
+        return numbers >= 0.9 * len(cells)
+
+    def _open(self, options: ReadOptions) -> Header:
+        columns = [self._layout.columns[i] for i in self._leads]
+        decimal = self._layout.decimal
+        values = [
+            np.array([layouts.number(cell, decimal) for cell in self._layout.cells(i)])
+            for i in self._leads
+        ]
+        head = self._layout.head
+        rows, timeline, times = self._scan(keep=options.resample)
         check_samples(self._path, rows, len(self._leads))
-        if column is None:
-            if fs is None:
-                raise FormatError(self._path, "says no sampling rate; give it (fs=, --fs)")
-            self._places, self._samples = [(0, rows, 0)], rows
-            return fs
-        self._start = self._start or stamps.start
-        rate = timeline.rate()
-        self._places, self._samples = timeline.places(rate)
-        check_samples(self._path, self._samples, len(self._leads), held=rows)
-        return rate
-
-    def _header(self, rate: float) -> Header:
-        columns = [column for _, column in self._leads]
-        names = unique([column.name for column in columns])
-        units = assume_units(self._path, names, [column.unit for column in columns])
-        self._scales = np.array([millivolts(unit) or 1.0 for unit in units])
+        self._units = units_of(self._path, columns, values, options, head.unit)
+        self._places = [(0, rows, 0)]
+        if options.resample and timeline and (timeline.is_uneven or options.fs):
+            signal = self.read(0, rows)
+            self._whole, rate = resampled(self._path, times, signal, options.fs)
+            samples = len(self._whole)
+        else:
+            rate, self._places, samples = placed(self._path, rows, timeline, options.fs, head.fs)
+        check_samples(self._path, samples, len(self._leads), held=rows)
+        names = [column.name for column in columns]
+        if head.lead and len(names) == 1 and not names[0]:
+            names = [head.lead]
         try:
             return Header(
-                samples=self._samples,
+                samples=samples,
                 fs=rate,
-                leads=tuple(names),
-                units=tuple("mV" if millivolts(unit) else unit for unit in units),
-                start=self._start,
-                comments=self._layout.comments,
+                leads=tuple(unique(names)),
+                units=self._units.names,
+                start=(self._stamps and self._stamps.start) or head.start,
+                comments=head.comments,
             )
         except ValueError as error:
             raise FormatError(self._path, str(error)) from error
 
+    def _scan(self, keep: bool) -> tuple[int, Timeline | None, NDArray[np.float64]]:
+        """Count the rows and gather their times, of which all are kept only if asked for."""
+        stamps = self._stamps if self._stamps and self._stamps.scale else None
+        timeline = Timeline(self._path, stamps.quantum, len(self._leads)) if stamps else None
+        rows, kept = 0, [np.zeros(0)]
+        for offset, data in self._pieces():
+            index = stamps.index if stamps else self._leads[0]
+            cells = self._parse(data, [index]).iloc[:, 0]
+            if stamps and timeline:
+                times = stamps.seconds(self._path, cells)
+                timeline.add(times)
+                kept += [times] if keep else []
+            self._check_width(data, rows, len(cells))
+            if len(cells):
+                self._chunks.append(_Chunk(offset, len(data), rows, len(cells)))
+                rows += len(cells)
+        return rows, timeline, np.concatenate(kept)
+
     def read(self, first: int, stop: int) -> NDArray[np.float64]:
         """See :meth:`SignalReader.read`."""
+        if self._whole is not None:
+            return self._whole[first:stop]
         out = np.full((stop - first, len(self._leads)), np.nan)
         for row, rows, sample in self._places:
             a, b = max(sample, first), min(sample + rows, stop)
             for low, values in self._rows(row + a - sample, row + b - sample) if b > a else ():
                 at = low - row + sample - first
                 out[at : at + len(values)] = values
-        out *= self._scales
+        out -= self._units.zero
+        out *= self._units.scale
         return out
 
     def __exit__(self, *_: object) -> None:
@@ -169,8 +205,7 @@ class DelimitedReader(SignalReader):
     def _values(self, chunk: _Chunk) -> NDArray[np.float64]:
         if self._last is None or self._last[0] is not chunk:
             self._stream.seek(chunk.offset)
-            data = self._stream.read(chunk.size)
-            table = self._parse(data, [index for index, _ in self._leads], False)
+            table = self._parse(self._stream.read(chunk.size), self._leads)
             values = np.ascontiguousarray(table.to_numpy(np.float64))
             if np.isinf(values).any() or len(values) != chunk.rows:
                 raise FormatError(self._path, "holds infinite values; leave missing cells empty")
@@ -179,7 +214,7 @@ class DelimitedReader(SignalReader):
 
     def _pieces(self) -> Iterator[tuple[int, bytes]]:
         """Whole lines of the data, with their first byte."""
-        stored, offset = self._path.stat().st_size, self._layout.offset
+        stored, offset = stored_size(self._path), self._offset
         rest = b""
         self._stream.seek(offset)
         while True:
@@ -204,36 +239,36 @@ class DelimitedReader(SignalReader):
     def _check_width(self, data: bytes, first: int, rows: int) -> None:
         """Refuse rows of more or fewer cells, which pandas would cut or fill up without a word."""
         mark = self._layout.separator
-        expected = rows * (len(self._layout.columns) - 1)
+        expected = rows * (self._layout.width - 1)
         if len(mark) == 1 and b'"' not in data and data.count(mark.encode()) != expected:
             raise FormatError(
                 self._path,
                 f"not all of the rows {first + 1} to {first + rows} have "
-                f"{len(self._layout.columns)} cells",
+                f"{self._layout.width} cells",
             )
 
     def _check_last(self, line: bytes) -> None:
-        cells = layouts.split(line.decode(self._layout.encoding, "replace"), self._layout.separator)
-        if len(cells) < len(self._layout.columns):
+        cells = layouts.split(line.decode(self._encoding, "replace"), self._layout.separator)
+        if len(cells) < self._layout.width:
             raise FormatError(
                 self._path, "is cut off in its last row; fetch it again, or delete that row"
             )
 
-    def _parse(self, data: bytes, columns: list[int], texts: bool) -> Any:
-        """Columns of rows as a DataFrame, of numbers unless stamps may be ``texts``."""
+    def _parse(self, data: bytes, columns: list[int]) -> Any:
+        """Columns of rows as a DataFrame, of numbers or of stamps that are texts."""
         import pandas as pd
 
         layout = self._layout
-        numeric = not texts or layout.stamps(columns[0]) == layouts.NUMBER
+        numeric = all(layout.stamps(index) == layouts.NUMBER for index in columns)
         try:
             table = pd.read_csv(
-                io.BytesIO(data),
+                io.BytesIO(data.replace(_MINUS, b"-") if _MINUS in data else data),
                 sep=layout.separator,
                 decimal=layout.decimal,
                 header=None,
                 usecols=columns,
                 dtype=np.float64 if numeric else str,
-                encoding=layout.encoding,
+                encoding=self._encoding,
                 encoding_errors="replace",
                 skipinitialspace=True,
                 na_values=["-", "nil"],
@@ -242,39 +277,3 @@ class DelimitedReader(SignalReader):
         except Exception as error:
             raise FormatError(self._path, f"is no table of numbers ({reason(error)})") from error
         return table[columns]
-
-
-def _parts(
-    path: Path, layout: Layout, fs: float | None
-) -> tuple[list[tuple[int, Column]], int | None]:
-    """The columns of samples, by index, and the index of the time column if there is one."""
-    leads, time, words = [], None, []
-    for i, column in enumerate(layout.columns):
-        cells = [row[i] for row in layout.rows if len(row) > i]
-        kind = layout.stamps(i)
-        if time is None and (column.kind == "time" or kind != layouts.NUMBER):
-            time = i
-        elif column.kind == "index" and layout.headed:
-            continue
-        elif not all(layouts.is_number(cell, layout.decimal) for cell in cells):
-            words.append(column.name or f"column {i + 1}")
-        elif i == 0 and not layout.headed and len(layout.columns) > 1 and _counts(cells, layout):
-            step = _value(cells[1], layout) - _value(cells[0], layout)
-            time = i if step < 1 and fs is None else None
-        else:
-            leads.append((i, column))
-    if words:
-        warnings.warn(f"{path}: {', '.join(words)} holds no numbers and is left out", stacklevel=6)
-    return leads, time
-
-
-def _counts(cells: list[str], layout: Layout) -> bool:
-    """Whether a column without a heading counts up evenly, as times and sample numbers do."""
-    if len(cells) < 3 or any(cell.lower() in layouts.EMPTY for cell in cells):
-        return False
-    steps = np.diff([_value(cell, layout) for cell in cells])
-    return bool(steps.min() > 0 and steps.max() < 3 * steps.min())
-
-
-def _value(cell: str, layout: Layout) -> float:
-    return float(cell.replace(layout.decimal, "."))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,64 +11,131 @@ from numpy.typing import NDArray
 
 from ipmdae.formats import delimited_layout as layouts
 from ipmdae.formats.delimited_layout import Layout
+from ipmdae.formats.dialects import local_time
 from ipmdae.formats.errors import FormatError, reason
+from ipmdae.formats.times import epoch, scale_of
+
+_DAY = 86_400.0
+_NUMBER = re.compile(r"[+-]?\d*(?:[.,](\d*))?(?:[eE]([+-]?\d+))?")
+_SECONDS = re.compile(r":\d\d[.,](\d+)")
 
 
 class Stamps:
-    """Turns the cells of a time column into s since the first of them."""
+    """A time column, whose cells it turns into s since the first of them.
 
-    def __init__(self, layout: Layout, index: int | None) -> None:
-        self._kind = layout.stamps(index) if index is not None else layouts.NUMBER
-        self._scale = layout.columns[index].seconds if index is not None else 1.0
+    Attributes:
+        index: of the column.
+        kind: of its cells, see :meth:`Layout.stamps`.
+        scale: seconds in one unit of its numbers; ``None`` if they count samples.
+        start: the date of the first stamp, where the column tells it.
+        quantum: how finely the stamps are rounded, in s.
+    """
+
+    def __init__(self, layout: Layout, index: int) -> None:
+        column, cells = layout.columns[index], layout.cells(index)
+        self.index, self.kind = index, layout.stamps(index)
+        self.scale: float | None = 1.0
+        self.start = column.start
+        decimals = max(map(_decimals, cells), default=0)
+        rounded = 0.0
+        if self.kind == layouts.NUMBER:
+            values = np.array([layouts.number(cell, layout.decimal) for cell in cells])
+            values = values[np.isfinite(values)]
+            self.scale = scale_of(values, column.seconds)
+            if len(values) and self.scale:
+                self.start = self.start or epoch(values[0], self.scale)
+                rounded = float(np.spacing(np.abs(values).max()))
+        elif self.kind == layouts.DATE and cells:
+            self.start = local_time(cells[0])
+        self.quantum = max(10.0 ** -min(max(decimals, 0), 15), rounded) * (self.scale or 1.0)
         self._first: float | None = None
-        self.start: datetime | None = None
+        self._clock = 0.0
+        self._days = 0
 
     def seconds(self, path: Path, cells: Any) -> NDArray[np.float64]:
-        """Times in s.
+        """Times in s since the first; NaN for a cell that holds none.
+
+        Args:
+            path: named in errors.
+            cells: the next ones, a pandas series of numbers or texts.
 
         Raises:
             FormatError: a cell is no time.
         """
-        import pandas as pd
-
         try:
-            if self._kind == layouts.DATE:
-                texts = cells.str.replace(",", ".", regex=False)
-                dates = pd.to_datetime(texts, format="ISO8601", utc=True)
-                times = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
-                times = times.to_numpy(np.float64)
-            elif self._kind == layouts.CLOCK:
+            if self.kind == layouts.DATE:
+                times = _dates(cells)
+            elif self.kind == layouts.CLOCK:
                 times = np.array([layouts.clock_seconds(cell) for cell in cells], np.float64)
+                days = self._days + np.cumsum(np.diff(times, prepend=self._clock) < -_DAY / 2)
+                if len(times):
+                    self._clock, self._days = float(times[-1]), int(days[-1])
+                times = times + _DAY * days
             else:
                 times = cells.to_numpy(np.float64)
         except Exception as error:
             raise FormatError(path, f"has a time that is none ({reason(error)})") from error
-        if self._first is None and len(times):
-            self._begin(float(times[0]))
-        scaled: NDArray[np.float64] = (times - (self._first or 0.0)) * self._scale
+        if self._first is None:
+            finite = times[np.isfinite(times)]
+            self._first = float(finite[0]) if len(finite) else None
+        scaled: NDArray[np.float64] = (times - (self._first or 0.0)) * (self.scale or 1.0)
         return scaled
 
-    def _begin(self, first: float) -> None:
-        self._first = first
-        if self._kind == layouts.NUMBER:
-            # Since 1970, in s, ms, µs or ns: nothing else is counted in such numbers.
-            power = next((p for p in (9, 6, 3, 0) if 1e8 * 10**p < first < 1e10 * 10**p), None)
-            if power is None:
-                return
-            self._scale = 10.0**-power
-            first *= self._scale
-        if self._kind != layouts.CLOCK:
-            zero = datetime(1970, 1, 1, tzinfo=timezone.utc)
-            self.start = (zero + timedelta(seconds=first)).replace(tzinfo=None)
+
+def chosen(layout: Layout, candidates: list[int]) -> Stamps | None:
+    """The time column that tells the rate best: rising, even, finely rounded.
+
+    A telephone's clock, for one, often has the same time for all samples of a packet. The start is
+    taken from another column where only that has a date.
+    """
+    judged = [
+        (*_faults(layout, stamps), stamps) for stamps in (Stamps(layout, i) for i in candidates)
+    ]
+    if not judged:
+        return None
+    *_, best = min(judged, key=lambda item: item[:3])
+    dated = sorted(judged, key=lambda item: item[3].kind != layouts.DATE)
+    best.start = next((s.start for *_, s in dated if s.start), None)
+    return best
 
 
-def quantum(layout: Layout, index: int | None) -> float:
-    """How finely times are rounded, in s, by the decimals that they have."""
-    if index is None:
-        return 0.0
-    cells = [row[index] for row in layout.rows if len(row) > index]
-    decimals = max(
-        (len(c.replace(",", ".").partition(".")[2].rstrip("Z]")) for c in cells), default=0
-    )
-    scale = layout.columns[index].seconds if layout.stamps(index) == layouts.NUMBER else 1.0
-    return float(10.0 ** -min(decimals, 15) * scale)
+def _faults(layout: Layout, stamps: Stamps) -> tuple[float, float, float]:
+    """How much speaks against a time column: stamps that don't rise, unevenness, rounding."""
+    import pandas as pd
+
+    cells = layout.cells(stamps.index)
+    if stamps.kind == layouts.NUMBER:
+        values = np.array([layouts.number(cell, layout.decimal) for cell in cells])
+        times = values * (stamps.scale or 1.0)
+    elif stamps.kind == layouts.DATE:
+        times = _dates(pd.Series(cells))
+    else:
+        times = np.array([layouts.clock_seconds(cell) for cell in cells])
+    steps = np.diff(times)
+    if not len(steps):
+        return 0.0, 0.0, 0.0
+    step = float(np.median(steps))
+    spread = float(np.median(np.abs(steps - step))) / step if step > 0 else 1.0
+    counts_samples = stamps.scale is None
+    return counts_samples + round(float((~(steps > 0)).mean()), 2), round(spread, 1), stamps.quantum
+
+
+def _dates(cells: Any) -> NDArray[np.float64]:
+    """Dates with times in s since 1970, in UTC where they have a time zone."""
+    import pandas as pd
+
+    texts = cells.str.strip().str.replace(",", ".", regex=False).str.replace("/", "-", regex=False)
+    texts = texts.str.replace(r"^(\d\d)\.(\d\d)\.(\d{4})", r"\3-\2-\1", regex=True)
+    texts = texts.str.replace(r" ?[A-Z]{3,4}$", "", regex=True)
+    dates = pd.to_datetime(texts, format="ISO8601", utc=True)
+    times = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+    return np.asarray(times, np.float64)
+
+
+def _decimals(cell: str) -> int:
+    """How many decimals a number has, or the seconds of a time."""
+    seconds = _SECONDS.search(cell)
+    number = _NUMBER.fullmatch(cell)
+    if seconds:
+        return len(seconds[1])
+    return len(number[1] or "") - int(number[2] or 0) if number else 0

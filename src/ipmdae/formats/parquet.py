@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from ipmdae.files import replacing
 from ipmdae.formats import description, isolated
 from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length
-from ipmdae.formats.columns import Column, column, heading, unique
+from ipmdae.formats.columns import Column, by_shape, column, heading, select, unique
 from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.lead_names import assume_units
 from ipmdae.formats.limits import check_expansion, check_samples
 from ipmdae.formats.optional import needs, require
 from ipmdae.formats.options import DEFAULTS, ReadOptions
-from ipmdae.formats.times import Timeline
-from ipmdae.recording import Header, Recording, millivolts
+from ipmdae.formats.times import Places, Timeline, epoch, placed, resampled, scale_of
+from ipmdae.formats.units import Units, units_of
+from ipmdae.recording import Header, Recording
 
 __all__ = ["NAME", "SUFFIXES", "open_reader", "open_writer", "read", "recognises", "write"]
 
@@ -30,7 +30,17 @@ NAME = "Parquet"
 SUFFIXES: tuple[str, ...] = (".parquet", ".pq")
 LIBRARY = "pyarrow"
 
+OPTIONS = frozenset({"unit", "columns", "resample"})
+
 _MAGIC = b"PAR1"
+_HEAD = 2000
+"""Rows by which columns are judged."""
+
+_DATES = "time"
+"""The column of dates in a table of ours."""
+
+_STEPS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+_SAME = Units((), np.ones(1), np.zeros(1))
 _GROUP = 1 << 18
 """Rows of a row group that is written."""
 
@@ -83,6 +93,8 @@ def open_writer(header: Header, path: Path) -> SignalWriter:
 def write(recording: Recording, path: Path) -> None:
     """Write columns ``time (s)`` and leads (mV, float64), and a description as file metadata.
 
+    Where the start is known, dates come last: pandas takes them for the index.
+
     Raises:
         OSError: the file cannot be written.
         ModuleNotFoundError: pyarrow is not installed.
@@ -105,7 +117,7 @@ class ParquetReader(SignalReader):
         except Exception as error:
             raise FormatError(path, f"the table is broken ({reason(error)})") from error
         try:
-            self._open(options.fs)
+            self._open(options)
         except BaseException as error:
             self._file.close()
             if isinstance(error, (FormatError, PermissionError)) or not isinstance(
@@ -114,7 +126,7 @@ class ParquetReader(SignalReader):
                 raise
             raise FormatError(path, f"the table is broken ({reason(error)})") from error
 
-    def _open(self, fs: float | None) -> None:
+    def _open(self, options: ReadOptions) -> None:
         meta, schema = self._file.metadata, self._file.schema_arrow
         groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
         check_expansion(
@@ -122,69 +134,114 @@ class ParquetReader(SignalReader):
         )
         self._rows = np.cumsum([0, *(group.num_rows for group in groups)])
         self._last: tuple[int, NDArray[np.float64]] | None = None
-        known = (schema.metadata or {}).get(description.KEY.encode())
-        if known is not None:
-            self._open_own(schema.names[1:], known)
+        self._whole: NDArray[np.float64] | None = None
+        rows = int(self._rows[-1])
+        if len(set(schema.names)) != len(schema.names):
+            raise FormatError(self._path, "has two columns of one name")
+        text = (schema.metadata or {}).get(description.KEY.encode())
+        known = None if text is None else description.from_json(text)
+        ours = None if options.columns or options.unit else known
+        columns, numeric, heads = self._kinds(schema)
+        leads = (
+            select(self._path, columns, numeric, options.columns)
+            if ours is None
+            else list(range(1, len(columns)))[: len(ours["leads"])]
+        )
+        self._columns = [schema.names[i] for i in leads]
+        check_samples(self._path, rows, len(leads))
+        check_expansion(self._path, self._path.stat().st_size, 8 * rows * (len(leads) + 1))
+        self._places: Places = [(0, rows, 0)]
+        if ours is not None:
+            self._units = _SAME
+            self.info = Header(samples=rows, **ours)
+            if len(self.info.leads) != len(leads):
+                raise FormatError(self._path, "its description is of another table")
             return
-        time, leads = _parts(self._path, schema)
-        if not leads:
-            raise FormatError(self._path, "has no column of numbers")
-        self._columns = [name for name, _ in leads]
-        check_samples(self._path, int(self._rows[-1]), len(leads))
-        size = 8 * int(self._rows[-1]) * (len(leads) + 1)
-        check_expansion(self._path, self._path.stat().st_size, size)
-        rate, self._places, samples = self._timeline(time, fs)
-        names = unique([column.name for _, column in leads])
-        units = assume_units(self._path, names, [column.unit for _, column in leads])
-        self._scales = np.array([millivolts(unit) or 1.0 for unit in units])
-        units = ["mV" if millivolts(unit) else unit for unit in units]
-        self.info = Header(samples=samples, fs=rate, leads=tuple(names), units=tuple(units))
+        chosen = [columns[i] for i in leads]
+        self._units = units_of(self._path, chosen, [heads[i] for i in leads], options)
+        time = next(
+            (i for i, column in enumerate(columns) if column.kind == "time" and i not in leads),
+            None,
+        )
+        start, timeline, times = None, None, np.zeros(0)
+        if time is not None:
+            start, timeline, times = self._times(schema.field(time), columns[time], len(leads))
+        if options.resample and timeline and (timeline.is_uneven or options.fs):
+            self._whole, rate = resampled(self._path, times, self.read(0, rows), options.fs)
+            samples = len(self._whole)
+        else:
+            rate, self._places, samples = placed(self._path, rows, timeline, options.fs, None)
+        check_samples(self._path, samples, len(leads), held=rows)
+        names = tuple(unique([column.name for column in chosen]))
+        self.info = Header(
+            samples=samples, fs=rate, leads=names, units=self._units.names, start=start
+        )
 
-    def _open_own(self, columns: list[str], known: bytes) -> None:
-        """A table of ours: a time, then the leads, by whatever name, and a description."""
-        rows = int(self._rows[-1])
-        check_samples(self._path, rows, len(columns))
-        check_expansion(self._path, self._path.stat().st_size, 8 * rows * (len(columns) + 1))
-        self._columns, self._places = columns, [(0, rows, 0)]
-        self._scales = np.ones(len(columns))
-        self.info = Header(samples=rows, **description.from_json(known))
-        if len(self.info.leads) != len(columns):
-            raise FormatError(self._path, "its description is of another table")
+    def _kinds(self, schema: Any) -> tuple[list[Column], list[bool], list[NDArray[np.float64]]]:
+        """The columns, whether they hold numbers, and the first values of each."""
+        import pyarrow.types as types
 
-    def _timeline(
-        self, time: tuple[str, Column] | None, fs: float | None
-    ) -> tuple[float, list[tuple[int, int, int]], int]:
-        """Rate, and where the rows belong, see :meth:`Timeline.places`."""
-        rows = int(self._rows[-1])
-        if time is None:
-            if fs is None:
-                raise FormatError(self._path, "says no sampling rate; give it (fs=, --fs)")
-            return fs, [(0, rows, 0)], rows
-        timeline = Timeline(self._path, 1e-9)
-        first: Any = None
-        for group in range(len(self._rows) - 1):
-            values = self._file.read_row_group(group, columns=[time[0]]).column(0).to_numpy()
-            first = values[0] if first is None and len(values) else first
-            steps = values - first
-            if steps.dtype.kind == "m":
-                seconds = steps / np.timedelta64(1, "s")
-            else:
-                seconds = steps.astype(np.float64) * time[1].seconds
-            timeline.add(seconds)
-        rate = timeline.rate()
-        places, samples = timeline.places(rate)
-        check_samples(self._path, samples, len(self._columns), held=rows)
-        return rate, places, samples
+        batch = next(self._file.iter_batches(batch_size=_HEAD), None)
+        columns, numeric, heads = [], [], []
+        for i, field in enumerate(schema):
+            found = column(field.name)
+            stamps = types.is_timestamp(field.type) or types.is_duration(field.type)
+            numeric.append(types.is_floating(field.type) or types.is_integer(field.type))
+            if stamps:
+                found = dataclasses.replace(found, kind="time")
+            elif found.kind == "time" and not numeric[-1]:
+                found = dataclasses.replace(found, kind="other")
+            columns.append(found)
+            values = batch.column(i).to_numpy(zero_copy_only=False) if batch else np.zeros(0)
+            heads.append(values.astype(np.float64) if numeric[-1] else np.zeros(0))
+        shaped = by_shape(columns, heads)
+        kept = [c if n else old for c, n, old in zip(shaped, numeric, columns, strict=True)]
+        return kept, numeric, heads
+
+    def _times(
+        self, field: Any, column: Column, leads: int
+    ) -> tuple[datetime | None, Timeline | None, NDArray[np.float64]]:
+        """The start and the times of a time column; no times if it counts samples."""
+        import pyarrow.types as types
+
+        columns = [
+            self._file.read_row_group(group, columns=[field.name]).column(0)
+            for group in range(len(self._rows) - 1)
+        ]
+        values = np.concatenate([column.to_numpy() for column in columns])
+        start = column.start
+        if types.is_timestamp(field.type) or types.is_duration(field.type):
+            if types.is_timestamp(field.type):
+                start = _local(values, field.type.tz)
+            values = values.astype(f"{values.dtype.kind}8[ns]")
+            times = (values - values[:1]) / np.timedelta64(1, "s")
+            quantum = 1.0 / _STEPS.get(field.type.unit, 1e9)
+        else:
+            first = values[:1]
+            scale = scale_of((values[:_HEAD] - first).astype(np.float64), column.seconds)
+            if scale is None:
+                return start, None, np.zeros(0)
+            start = start or epoch(float(first[0]), scale)
+            times = (values - first).astype(np.float64) * scale
+            whole = values.dtype.kind in "iu" or (values == np.rint(values)).all()
+            rounded = float(np.spacing(float(np.abs(values).max())))
+            quantum = scale * (1.0 if whole else max(rounded, 1e-9 / scale))
+        timeline = Timeline(self._path, quantum, leads)
+        timeline.add(times)
+        return start, timeline, times
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:
         """See :meth:`SignalReader.read`."""
+        if self._whole is not None:
+            return self._whole[first:stop]
         out = np.full((stop - first, len(self._columns)), np.nan)
         for row, rows, sample in self._places:
             a, b = max(sample, first), min(sample + rows, stop)
             for low, values in self._pieces(row + a - sample, row + b - sample) if b > a else ():
                 at = low - row + sample - first
                 out[at : at + len(values)] = values
-        out *= self._scales
+        out -= self._units.zero
+        out *= self._units.scale
         return out
 
     def __exit__(self, *_: object) -> None:
@@ -220,11 +277,12 @@ class ParquetWriter(SignalWriter):
         with needs("pyarrow", "Parquet files"):
             import pyarrow as pa
         description.warn_lost(path, header, "Parquet", lost={})
-        names = unique(
-            [heading(name, unit) for name, unit in zip(header.leads, header.units, strict=True)]
-        )
-        fields = [pa.field(name, pa.float64()) for name in ["time (s)", *names]]
+        names = unique(["time (s)", *map(heading, header.leads, header.units)])
+        fields = [(name, pa.float64()) for name in names]
         metadata = {description.KEY: description.to_json(header)}
+        if header.start:
+            fields.append((_DATES, pa.timestamp("ns")))
+            metadata["pandas"] = _index_metadata(names)
         self._schema = pa.schema(fields, metadata=metadata)
         self._header, self._path = header, path
         self._stack = ExitStack()
@@ -244,7 +302,10 @@ class ParquetWriter(SignalWriter):
         import pyarrow as pa
 
         time = (self._samples + np.arange(len(block))) / self._header.fs
-        columns = [time, *np.ascontiguousarray(np.asarray(block).T)]
+        columns: list[NDArray[Any]] = [time, *np.ascontiguousarray(np.asarray(block).T)]
+        if self._header.start:
+            start = np.datetime64(self._header.start.replace(tzinfo=None), "ns")
+            columns.append(start + np.rint(time * 1e9).astype("timedelta64[ns]"))
         arrays = [pa.array(values) for values in columns]
         self._file.write_table(pa.table(arrays, schema=self._schema), row_group_size=_GROUP)
         self._samples += len(block)
@@ -259,25 +320,22 @@ class ParquetWriter(SignalWriter):
         self._stack.__exit__(kind, *others)  # type: ignore[arg-type]
 
 
-def _parts(path: Path, schema: Any) -> tuple[tuple[str, Column] | None, list[tuple[str, Column]]]:
-    """The time column, and those of samples, by their names in the table."""
-    import pyarrow.types as types
+def _index_metadata(columns: list[str]) -> str:
+    """By what pandas knows which column is the index."""
+    import pandas as pd
+    import pyarrow as pa
 
-    time, leads, words = None, [], []
-    if len(set(schema.names)) != len(schema.names):
-        raise FormatError(path, "has two columns of one name")
-    for field in schema:
-        found = column(field.name)
-        stamps = types.is_timestamp(field.type) or types.is_duration(field.type)
-        number = types.is_floating(field.type) or types.is_integer(field.type)
-        if time is None and (stamps or (found.kind == "time" and number)):
-            time = field.name, found
-        elif found.kind == "index":
-            continue
-        elif number:
-            leads.append((field.name, found))
-        else:
-            words.append(field.name)
-    if words:
-        warnings.warn(f"{path}: {', '.join(words)} holds no numbers and is left out", stacklevel=5)
-    return time, leads
+    empty = pd.DataFrame(columns=columns, index=pd.DatetimeIndex([], name=_DATES), dtype=np.float64)
+    metadata = pa.Schema.from_pandas(empty).metadata
+    return str(metadata[b"pandas"], "utf-8")
+
+
+def _local(stamps: NDArray[Any], zone: str | None) -> datetime | None:
+    """The first of some dates as a clock in their time zone showed it."""
+    import pandas as pd
+
+    first = pd.Timestamp(stamps[0]) if len(stamps) else pd.NaT
+    if first is pd.NaT:
+        return None
+    local = first.tz_localize("UTC").tz_convert(zone).tz_localize(None) if zone else first
+    return local.to_pydatetime(warn=False)  # type: ignore[no-any-return]

@@ -6,7 +6,9 @@ roughly; a stretch without a gap tells it well.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,12 +17,57 @@ from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError
 
-_COMMON = (100, 125, 128, 200, 250, 256, 300, 360, 400, 500, 512, 600, 1000, 1024, 2000)
+_COMMON = (100, 125, 128, 130, 200, 250, 256, 300, 360, 400, 500, 512, 600, 1000, 1024, 2000)
 """Rates in Hz of common recorders, preferred where stamps are too coarse to tell."""
 
+_PLAUSIBLE = (8.0, 5000.0)
+"""Rates in Hz by which the unit of unlabelled stamps is found; less than a factor of 1000 apart."""
+
+_EPOCH = (1e9, 4.2e9)
+"""Seconds since 1970 that are taken for a date: 2001 to 2103."""
+
 _MAX_GAPS = 100_000
-_MAX_GAP = 30 * 86400.0
-"""Seconds that a gap may last."""
+_ALWAYS_MISSING = 1_000_000
+_MAX_MISSING = 20
+"""Missing samples that stamps may announce: so many of all leads, and so many times the rows."""
+
+_FEW = 0.01
+"""Share of stamps that may be wrong."""
+
+UNEVEN = "give the rate (fs=, --fs) to take the rows as even, or interpolate them (--resample)"
+
+
+def scale_of(stamps: NDArray[np.float64], stated: float | None) -> float | None:
+    """Seconds in one unit of a time column: as stated, or such that the rate makes sense.
+
+    Args:
+        stamps: the first of them.
+        stated: seconds in its unit, if the heading says it.
+
+    Returns:
+        ``None`` if the column counts samples instead of telling a time.
+    """
+    if stated is not None or len(stamps) < 2:
+        return stated or 1.0
+    steps = np.diff(stamps)
+    step = float(np.median(steps)) or float(stamps[-1] - stamps[0]) / len(steps)
+    if step == 1 and (steps == 1).mean() > 0.9:
+        return None
+    for scale in (1.0, 1e-3, 1e-6, 1e-9):
+        if step > 0 and _PLAUSIBLE[0] <= 1 / (step * scale) < _PLAUSIBLE[1]:
+            return scale
+    epochs = (scale for scale in (1.0, 1e-3, 1e-6, 1e-9) if epoch(stamps[0], scale))
+    return next(epochs, 1.0)
+
+
+def epoch(stamp: float, scale: float) -> datetime | None:
+    """The date of a stamp that counts from 1970, if it can be one."""
+    if not _EPOCH[0] < stamp * scale < _EPOCH[1]:
+        return None
+    # Whole seconds first: a float of s since 1970 holds no more than 0.1 µs.
+    whole = int(stamp * scale)
+    rest = round((stamp - whole / scale) * scale * 1e6)
+    return datetime(1970, 1, 1) + timedelta(seconds=whole, microseconds=rest)
 
 
 @dataclass
@@ -40,39 +87,87 @@ class Timeline:
     Attributes:
         path: named in errors.
         quantum: how finely the stamps are rounded, in s.
+        leads: how many samples a row has.
+        runs: rows without a gap between them.
+        wrong: how many stamps do not rise or are no numbers.
+        uneven: how many steps are too short.
     """
 
     path: Path
     quantum: float
+    leads: int = 1
     runs: list[Run] = field(default_factory=list)
+    wrong: int = 0
+    uneven: int = 0
     _step: float = 0.0
     _rows: int = 0
+    _steps: int = 0
+    _time: float = 0.0
+    _first_wrong: int = 0
 
     def add(self, times: NDArray[np.float64]) -> None:
         """Append stamps in s.
 
         Raises:
-            FormatError: they do not rise, are not numbers, or are so irregular that they have no
-                rate.
+            FormatError: there are too many gaps.
         """
         if not len(times):
             return
-        if not np.isfinite(times).all():
-            row = self._rows + int(np.flatnonzero(~np.isfinite(times))[0]) + 1
-            raise FormatError(self.path, f"the time of row {row} is no number")
-        last = self.runs[-1].end if self.runs else times[0]
-        steps = np.diff(times, prepend=last)
-        first = 1 if not self.runs else 0
-        if len(steps) > first and steps[first:].min() <= 0:
-            row = self._rows + first + int(np.argmax(steps[first:] <= 0)) + 1
-            raise FormatError(
-                self.path, f"the time does not rise at row {row}; sort the rows by time"
-            )
+        last = self.runs[-1].end if self.runs else -np.inf
+        before = np.fmax.accumulate(np.concatenate([[last], times]))[:-1]
+        good = times > before  # of NaN: False
+        if not self.wrong and not good.all():
+            self._first_wrong = self._rows + int(np.argmin(good)) + 1
+        self.wrong += int((~good).sum())
+        if not good.any():
+            if self.runs:
+                self.runs[-1].rows += len(times)
+                self._rows += len(times)
+            else:
+                self._begin(times)
+            return
+        self._append(self._mended(times, good, last), good)
+        if len(self.runs) > _MAX_GAPS:
+            raise FormatError(self.path, f"has more than {_MAX_GAPS} gaps in its time column")
+
+    def _begin(self, times: NDArray[np.float64]) -> None:
+        """Begin with stamps that tell nothing."""
+        self.runs.append(Run(0, len(times), 0.0, 0.0))
+        self._rows += len(times)
+
+    def _mended(
+        self, times: NDArray[np.float64], good: NDArray[np.bool_], last: float
+    ) -> NDArray[np.float64]:
+        """Stamps of which the wrong ones are interpolated."""
+        if good.all():
+            return times
+        at = np.arange(len(times), dtype=np.float64)
+        where, values = at[good], times[good]
+        if np.isfinite(last):
+            where, values = np.append(-1.0, where), np.append(last, values)
+        mended: NDArray[np.float64] = np.interp(at, where, values)
+        # Beyond the last good one there is nothing to interpolate to.
+        tail = len(times) - 1 - int(where[-1])
+        if tail:
+            mended[-tail:] += self._step * np.arange(1, tail + 1)
+        return mended
+
+    def _append(self, times: NDArray[np.float64], good: NDArray[np.bool_]) -> None:
+        first = 0 if self.runs else 1
+        steps = np.diff(times, prepend=self.runs[-1].end if self.runs else times[0])
         if not self._step and len(steps) > first:
             # The lower of two in the middle: a gap is longer than what is usual.
-            self._step = float(np.sort(steps[first:])[(len(steps) - first - 1) // 2])
-        self._check(steps[first:], self._rows + first)
-        breaks = np.flatnonzero(steps > self._longest) if self._step else np.zeros(0, int)
+            kept = np.sort(steps[first:][good[first:]])
+            self._step = float(kept[(len(kept) - 1) // 2]) if len(kept) else 0.0
+        longest = 1.5 * self._step + self.quantum
+        # A step beside a stamp that was interpolated tells nothing.
+        known = good & np.append(True, good[:-1])
+        short = (steps < 0.5 * self._step - self.quantum) & known
+        self.uneven += int(short[first:].sum())
+        breaks = np.flatnonzero(steps > longest) if self._step else np.zeros(0, int)
+        usual = known & ~short & (steps <= longest)
+        self._steps += int(usual[first:].sum())
+        self._time += float(steps[first:][usual[first:]].sum())
         if not self.runs:
             breaks = np.append(0, breaks)
         ends = [*breaks.tolist(), len(times)]
@@ -82,37 +177,46 @@ class Timeline:
         for a, b in pairwise(ends):
             self.runs.append(Run(self._rows + a, b - a, float(times[a]), float(times[b - 1])))
         self._rows += len(times)
-        if len(self.runs) > _MAX_GAPS:
-            raise FormatError(self.path, f"has more than {_MAX_GAPS} gaps in its time column")
 
     @property
-    def _longest(self) -> float:
-        """The longest step, in s, that is no gap."""
-        return 1.5 * self._step + self.quantum
+    def mean(self) -> float:
+        """Rows in a second between the first and the last stamp, in Hz; 0 where that is unknown."""
+        time = self.runs[-1].end - self.runs[0].begin if self.runs else 0.0
+        return (self._rows - 1) / time if time > 0 else 0.0
 
-    def _check(self, steps: NDArray[np.float64], row: int) -> None:
-        low = 0.5 * self._step - self.quantum
-        wrong = np.flatnonzero(steps < low)
-        if len(wrong):
-            at = int(wrong[0])
-            raise FormatError(
-                self.path,
-                f"its times are irregular: a step of {steps[at]:g} s at row {row + at + 1}, "
-                f"{self._step:g} s elsewhere; resample it to one rate first",
-            )
+    @property
+    def is_uneven(self) -> bool:
+        """Whether more than a handful of stamps are wrong or out of step."""
+        few = max(self._rows >= 20, _FEW * self._rows)
+        return self.wrong > few or self.uneven > few or not self._steps
 
     def rate(self) -> float:
         """The rate in Hz; a common one, or else a whole number, where the stamps allow it.
 
+        A handful of wrong stamps is told of in a warning.
+
         Raises:
-            FormatError: fewer than two rows follow one another.
+            FormatError: fewer than two rows follow one another, or the rows are not even.
         """
-        steps = sum(run.rows - 1 for run in self.runs)
-        time = sum(run.end - run.begin for run in self.runs)
-        if steps < 1 or time <= 0:
+        if self._rows < 2:
             raise FormatError(self.path, "has too few rows to tell its rate; give it (fs=, --fs)")
-        fs = steps / time
-        doubt = fs * (self.quantum * len(self.runs) / time + 1e-9)
+        if self.is_uneven:
+            mean = f" ({self.mean:.4g} rows a second)" if self.mean else ""
+            what = (
+                f"{self.wrong} of {self._rows} are missing or do not rise, the first in row "
+                f"{self._first_wrong}"
+                if self.wrong > self.uneven
+                else f"{self.uneven} of {self._rows} steps are less than half of the usual one"
+            )
+            raise FormatError(self.path, f"its times are uneven: {what}{mean}; {UNEVEN}")
+        if self.wrong or self.uneven:
+            warnings.warn(
+                f"{self.path}: {self.wrong + self.uneven} of {self._rows} time stamps are doubled "
+                "or out of step; the rows are taken as even",
+                stacklevel=5,
+            )
+        fs = self._steps / self._time
+        doubt = fs * (self.quantum * len(self.runs) / self._time + 1e-9)
         nearest = min(_COMMON, key=lambda rate: abs(rate - fs))
         for whole in (nearest, round(fs)):
             if whole and abs(fs - whole) <= max(doubt, fs * 1e-7):
@@ -126,19 +230,159 @@ class Timeline:
             First row, number of rows and first sample of each run; and samples in all.
 
         Raises:
-            FormatError: runs overlap at this rate, or a gap is absurdly long.
+            FormatError: runs overlap at this rate, or the gaps are much longer than what is there.
         """
         result: list[tuple[int, int, int]] = []
-        stop = 0
+        stop = missing = 0
+        slack = 2 + self.wrong + self.uneven
         for run in self.runs:
             first = round((run.begin - self.runs[0].begin) * fs)
-            if first < stop - 1:
-                raise FormatError(self.path, f"its times are irregular around row {run.row + 1}")
-            first = max(first, stop)
-            if first - stop > _MAX_GAP * fs:
+            if first < stop - slack:
                 raise FormatError(
-                    self.path, f"has a gap of {(first - stop) / fs:g} s before row {run.row + 1}"
+                    self.path, f"its times are uneven around row {run.row + 1}; {UNEVEN}"
                 )
+            first = max(first, stop)
+            missing += first - stop
+            check_missing(self.path, missing, self._rows, self.leads, fs)
             result.append((run.row, run.rows, first))
             stop = first + run.rows
         return result, stop
+
+
+Places = list[tuple[int, int, int]]
+"""First row, number of rows and first sample of each run."""
+
+
+def placed(
+    path: Path, rows: int, timeline: Timeline | None, wished: float | None, stated: float | None
+) -> tuple[float, Places, int]:
+    """The rate of a table, and where its rows belong.
+
+    Args:
+        path: named in messages.
+        rows: how many there are.
+        timeline: of a time column.
+        wished: the rate that the user states in Hz; it overrules all others.
+        stated: the rate that the head of the table states.
+
+    Returns:
+        The rate in Hz, the places (see :meth:`Timeline.places`), and the samples in all.
+
+    Raises:
+        FormatError: there is no rate, or the times are uneven and nothing else tells the rate.
+    """
+    fs = wished or stated
+    even = [(0, rows, 0)]
+    if timeline is None:
+        if fs is None:
+            raise FormatError(path, "says no sampling rate; give it (fs=, --fs)")
+        _warn_overruled(path, wished, stated)
+        return fs, even, rows
+    try:
+        rate = timeline.rate()
+        places, samples = timeline.places(rate)
+    except FormatError as error:
+        if fs is None:
+            raise
+        if wished and timeline.is_uneven:
+            warnings.warn(
+                f"{error}; taken as even at {fs:g} Hz".replace(f"; {UNEVEN}", ""), stacklevel=5
+            )
+        return fs, even, rows
+    if fs is None:
+        return rate, places, samples
+    _warn_overruled(path, wished, stated or rate)
+    if abs(fs - rate) > (1e-3 if wished else 1e-2) * rate:
+        if not wished:
+            warnings.warn(
+                f"{path}: states {fs:g} Hz, but its times say {rate:g} Hz; the statement is "
+                "believed, --fs overrules it",
+                stacklevel=5,
+            )
+        return fs, even, rows
+    return (fs, places, samples) if len(places) == 1 else (rate, places, samples)
+
+
+def _warn_overruled(path: Path, wished: float | None, said: float | None) -> None:
+    if wished and said and abs(wished - said) > 1e-3 * said:
+        warnings.warn(f"{path}: says {said:g} Hz; fs={wished:g} overrules it", stacklevel=6)
+
+
+def check_missing(path: Path, missing: int, rows: int, leads: int, fs: float) -> None:
+    """Refuse a table whose gaps are out of proportion to what it holds.
+
+    Raises:
+        FormatError: with the numbers.
+    """
+    if missing > _ALWAYS_MISSING // leads + _MAX_MISSING * rows:
+        raise FormatError(
+            path,
+            f"has {rows / fs:.4g} s of signal and gaps of {missing / fs:.4g} s; "
+            "split the file where a gap is, or take the rows as even (fs=, --fs)",
+        )
+
+
+def resampled(
+    path: Path, times: NDArray[np.float64], signal: NDArray[np.float64], fs: float | None
+) -> tuple[NDArray[np.float64], float]:
+    """Put unevenly sampled rows on an even grid by monotone cubic interpolation.
+
+    Rows whose time does not rise are left out; what lies between rows that are more than five
+    usual steps apart is missing. The interpolant is that of Fritsch and Butland (1984), which does
+    not overshoot.
+
+    Args:
+        path: named in errors.
+        times: (rows,) in s.
+        signal: (rows, leads); NaN is a missing sample.
+        fs: rate in Hz of the grid; by default the mean rate, without gaps.
+
+    Returns:
+        The signal (time, leads) and its rate.
+
+    Raises:
+        FormatError: there are too few rows, or the gaps are much longer than what is there.
+    """
+    kept = times > np.fmax.accumulate(np.append(-np.inf, times))[:-1]
+    if kept.sum() < 3:
+        raise FormatError(path, "has too few rows with rising times to resample")
+    times, signal = times[kept], signal[kept]
+    steps = np.diff(times)
+    near = steps <= 5 * np.median(steps)
+    mean = float(near.sum() / steps[near].sum())
+    rate = fs or (float(round(mean)) if abs(mean - round(mean)) < 1e-3 * mean else mean)
+    samples = int((times[-1] - times[0]) * rate * (1 + 1e-12)) + 1
+    check_missing(path, max(samples - len(times), 0), len(times), signal.shape[1], rate)
+    grid = times[0] + np.arange(samples) / rate
+    out = np.full((samples, signal.shape[1]), np.nan)
+    for lead in range(signal.shape[1]):
+        known = ~np.isnan(signal[:, lead])
+        if known.sum() > 2:
+            out[:, lead] = _interpolated(times[known], signal[known, lead], grid, 5 / mean)
+    return out, rate
+
+
+def _interpolated(
+    x: NDArray[np.float64], y: NDArray[np.float64], grid: NDArray[np.float64], longest: float
+) -> NDArray[np.float64]:
+    """A monotone cubic interpolant of points; NaN where they are more than ``longest`` apart."""
+    h = np.diff(x)
+    slope = np.diff(y) / h
+    left, right = slope[:-1], slope[1:]
+    a, b = 2 * h[1:] + h[:-1], h[1:] + 2 * h[:-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inner = np.where(left * right > 0, (a + b) / (a / left + b / right), 0.0)
+    tangent = np.concatenate([[slope[0]], inner, [slope[-1]]])
+    i = np.clip(np.searchsorted(x, grid, "right") - 1, 0, len(h) - 1)
+    t = np.clip((grid - x[i]) / h[i], 0, 1)
+    values = (
+        (1 + 2 * t) * (1 - t) ** 2 * y[i]
+        + t * (1 - t) ** 2 * h[i] * tangent[i]
+        + t**2 * (3 - 2 * t) * y[i + 1]
+        + t**2 * (t - 1) * h[i] * tangent[i + 1]
+    )
+    outside = (grid < x[0]) | (grid > x[-1])
+    result: NDArray[np.float64] = np.where(
+        (h[i] > longest) & (t > 0) & (t < 1) | outside, np.nan, values
+    )
+    return result

@@ -1,0 +1,180 @@
+"""The text of a table: expanded, out of an archive, in one encoding; and its beginning."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zipfile
+import zlib
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from ipmdae.formats.delimited_layout import Layout, lay_out
+from ipmdae.formats.errors import FormatError, reason
+from ipmdae.formats.limits import check_expansion
+
+BytesFile = IO[bytes] | gzip.GzipFile
+
+HEAD = 1 << 16
+"""Bytes of a file that are looked at."""
+
+_TABLES = (".csv", ".tsv", ".txt")
+_ECG_FOLDER = "electrocardiograms/"
+"""Where the archive of Apple Health has its ECGs, among tables and files of all kinds."""
+
+
+def members(path: Path) -> list[Path]:
+    """The tables in a zip archive, as paths that lead into it; none if it is no such archive.
+
+    ``export.zip`` holds ``export.zip/apple_health_export/electrocardiograms/ecg_2026-03-14.csv``.
+    """
+    try:
+        if not path.is_file() or not zipfile.is_zipfile(path):
+            return []
+        with zipfile.ZipFile(path) as archive:
+            names = [n for n in archive.namelist() if n.lower().endswith(_TABLES)]
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return []
+    ecgs = [name for name in names if _ECG_FOLDER in name]
+    return [path / name for name in sorted(ecgs or names) if ".." not in Path(name).parts]
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a path is that of a zip archive of tables, or leads into one."""
+    return bool(members(path)) or _archive_of(path) is not None
+
+
+def _archive_of(path: Path) -> Path | None:
+    """The archive that a path leads into."""
+    if path.exists():
+        return None
+    return next((p for p in path.parents if p.is_file() and zipfile.is_zipfile(p)), None)
+
+
+def open_text(path: Path) -> BytesFile:
+    """The bytes of a table, expanded, in an encoding in which lines end in ``\\n``.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        FormatError: it is a broken archive, or one of several tables.
+    """
+    stream = _expanded(path)
+    try:
+        start = stream.read(HEAD)
+        stream.seek(0)
+        encoding = _wide(start)
+        if encoding is None and (b"\n" in start or b"\r" not in start):
+            return stream
+        return _transcoded(stream, encoding or "latin-1")
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        stream.close()
+        if isinstance(error, PermissionError):
+            raise
+        raise FormatError(path, f"cannot be expanded ({reason(error)})") from error
+    except BaseException:
+        stream.close()
+        raise
+
+
+def stored_size(path: Path) -> int:
+    """Bytes of a file, or of the archive that its path leads into."""
+    return (_archive_of(path) or path).stat().st_size
+
+
+def sniff(path: Path) -> tuple[Layout, int, str]:
+    """Look at the beginning of a file.
+
+    Returns:
+        The layout of the table, the first byte of its data, and the encoding.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        FormatError: it is no text table of numbers.
+    """
+    with open_text(path) as file:
+        head = file.read(HEAD)
+        complete = not file.read(1)
+    if b"\0" in head:
+        raise FormatError(path, "is no text")
+    lines = head.split(b"\n")
+    if not complete and len(lines) > 1:
+        lines.pop()
+    encoding = _narrow(b"\n".join(lines))
+    texts = [line.decode(encoding).lstrip("\ufeff").strip("\r") for line in lines]
+    name = path.name.lower().removesuffix(".gz")
+    try:
+        layout = lay_out(texts, path.name[: len(name) - len(Path(name).suffix)])
+    except ValueError as error:
+        raise FormatError(path, str(error)) from error
+    skipped = [i for i in range(layout.first, len(texts)) if texts[i].strip()]
+    first = skipped[layout.head.skip] if layout.head.skip else layout.first
+    return layout, sum(len(line) + 1 for line in lines[:first]), encoding
+
+
+def _expanded(path: Path) -> BytesFile:
+    archive = _archive_of(path)
+    if archive is not None:
+        return _member(path, archive, path.relative_to(archive).as_posix())
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic[:2] == b"\x1f\x8b":
+        return gzip.open(path, "rb")
+    tables = members(path) if magic == b"PK\x03\x04" else []
+    if len(tables) > 1:
+        raise FormatError(path, f"holds {len(tables)} tables; name one of them: {tables[0]}")
+    if tables:
+        return _member(path, path, tables[0].relative_to(path).as_posix())
+    return path.open("rb")
+
+
+def _member(path: Path, archive: Path, name: str) -> IO[bytes]:
+    """A file in a zip archive."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            entry = opened.getinfo(name)
+            check_expansion(path, entry.compress_size, entry.file_size)
+            return opened.open(entry)
+    except KeyError as error:
+        raise FileNotFoundError(f"{path}: there is no such file in {archive}") from error
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(path, f"cannot be expanded ({reason(error)})") from error
+
+
+def _transcoded(stream: BytesFile, encoding: str) -> IO[bytes]:
+    """A copy in UTF-8 with ends of lines that are ``\\n``, in a file without a name."""
+    copy = TemporaryFile()  # noqa: SIM115
+    try:
+        with io.TextIOWrapper(stream, encoding, "replace", newline=None) as reader:
+            while text := reader.read(1 << 20):
+                copy.write(text.encode("utf-8", "replace"))
+    except BaseException:
+        copy.close()
+        raise
+    copy.seek(0)
+    return copy
+
+
+def _wide(head: bytes) -> str | None:
+    """The encoding of text in UTF-16, which has a mark at its beginning or zeros in between."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    half = len(head) // 2
+    if half > 3 and head[1::2].count(0) > 0.9 * half and not head[::2].count(0):
+        return "utf-16-le"
+    if half > 3 and head[::2].count(0) > 0.9 * half and not head[1::2].count(0):
+        return "utf-16-be"
+    return None
+
+
+def _narrow(head: bytes) -> str:
+    try:
+        head.decode("utf-8")
+        return "utf-8"
+    except UnicodeDecodeError:
+        return "latin-1"

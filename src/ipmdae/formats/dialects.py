@@ -1,0 +1,333 @@
+"""Heads of text tables: rate, unit, lead and start above the data, and the layouts of vendors."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.formats.columns import Column, column, is_epoch, plain_unit
+from ipmdae.recording import millivolts
+
+_HERTZ = "|".join(
+    "hz herc hert гц герц χερτζ 赫 ヘルツ 헤르츠 הרץ هرتز เฮิร हर्ट sps samples/s".split()
+)
+_RATE = re.compile(rf"(\d+(?:[.,]\d+)?)\s*(k?)(?:{_HERTZ}).*", re.IGNORECASE)
+_RATE_KEY = re.compile(
+    r"sampl\w*[\s_-]*(rate|freq\w*|ing)|^(fs|sr|srate|rate|frequency)$|abtast|messrate|taux|échantill"
+    r"|frec\w* de muestreo|frequenza|taxa de amostragem|частота|采样|取樣|サンプリング|샘플링",
+    re.IGNORECASE,
+)
+_INTERVAL_KEY = re.compile(r"sampl\w*[\s_-]*(interval|period)|^interval$", re.IGNORECASE)
+_NUMBER = re.compile(r"(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)", re.IGNORECASE)
+_DATE = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)")
+_LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])")
+_PERSONAL = re.compile(
+    r"name|nom\b|nome|nombre|nachname|vorname|patient|subject|birth|geburt|geboren|naissance"
+    r"|nacimiento|nascita|nascimento|dob\b|age\b|alter\b|sex\b|gender|geschlecht|address|e-?mail|phone"
+    r"|имя|рожд|姓名|名前|氏名|生年|出生|生日|이름|생년",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What stands above a table, or is known of the layout of its vendor.
+
+    Attributes:
+        device: the vendor's name where the layout is known.
+        fs: rate in Hz, if stated.
+        unit: of the leads whose headings state none.
+        lead: name of the only lead.
+        start: when the recording began.
+        comments: the lines, without personal ones.
+        columns: of a table without headings, where the layout says what they are.
+        skip: rows at the beginning of the data that are no samples.
+    """
+
+    device: str = ""
+    fs: float | None = None
+    unit: str = ""
+    lead: str = ""
+    start: datetime | None = None
+    comments: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    skip: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """The beginning of a table, as the recognisers of layouts look at it.
+
+    Attributes:
+        above: the lines above the data, empty ones left out.
+        headed: whether the last of them are headings of the columns.
+        separator: of the cells.
+        values: (rows, columns) numbers of the first rows, NaN where a cell is none.
+        stem: name of the file without suffixes.
+    """
+
+    above: Sequence[str]
+    headed: bool
+    separator: str
+    values: NDArray[np.float64]
+    stem: str
+
+
+def head(sample: Sample) -> Head:
+    """The head of a table: by the layout of a vendor, or else line by line."""
+    return next((found for known in DIALECTS if (found := known(sample))), None) or _lines(sample)
+
+
+def local_time(text: str) -> datetime | None:
+    """A date with a time as it stands, whatever its time zone: ``2026-03-14 09:15:00 -0400``."""
+    found = _DATE.search(re.sub(r"\b(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", text))
+    try:
+        year, month, day, clock = found.groups() if found else ("", "", "", "")
+        whole, _, decimals = clock.replace(",", ".").partition(".")
+        return datetime.fromisoformat(f"{year}-{month}-{day}T{whole}").replace(
+            microsecond=int(f"{decimals:0<6}"[:6])
+        )
+    except ValueError:
+        return None
+
+
+def _pair(line: str) -> tuple[str, str]:
+    """Key and value of a line such as ``Sample Rate,512 Hz`` or ``%Sample Rate = 250 Hz``."""
+    text = unicodedata.normalize("NFKC", line.strip().lstrip("#%").strip())
+    found = re.match(r"\"?([^,;:=\t\"]{1,60})\"?\s*[,;:=\t]\s*(.*)", text)
+    if not found:
+        return "", text
+    value = found[2]
+    if value.startswith('"'):
+        value = next(csv.reader([value]), [""])[0]
+    return found[1].strip("' "), value.strip(" ;,\t'\"")
+
+
+def _lines(sample: Sample) -> Head:
+    """A head of lines with a key and a value each, in any order."""
+    fs, unit, start, comments = None, "", None, []
+    for line in sample.above:
+        key, value = _pair(line)
+        fs = fs or _rate(key, value)
+        if millivolts(plain_unit(value)) and re.search(
+            r"unit|einheit|unid|unit[àé]|单位|単位", key, re.I
+        ):
+            unit = unit or plain_unit(value)
+        if not _PERSONAL.search(key):
+            start = start or (local_time(value) if key else None)
+            comments.append(line.strip().lstrip("#%").strip())
+    return Head(fs=fs, unit=unit, start=start, comments=tuple(filter(None, comments)))
+
+
+def _rate(key: str, value: str) -> float | None:
+    """A rate in Hz that a line states, if it does."""
+    stated = _RATE.fullmatch(value)
+    number = _NUMBER.match(value)
+    if stated:
+        rate = _float(stated[1]) * (1000 if stated[2] else 1)
+    elif number and _INTERVAL_KEY.search(key):
+        unit = number[2].lower() or ("ms" if "ms" in key else "s")
+        seconds = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6}.get(unit, 0.0)
+        rate = 1 / (seconds * _float(number[1])) if seconds * _float(number[1]) else 0.0
+    elif number and _RATE_KEY.search(key) and not number[2]:
+        rate = _float(number[1]) * (1000 if "khz" in key.lower() else 1)
+    else:
+        return None
+    return rate if 0 < rate <= 1e6 else None
+
+
+def _float(text: str) -> float:
+    return float(text.replace(",", "."))
+
+
+def _apple_watch(sample: Sample) -> Head | None:
+    """An ECG of Apple Health: nine lines of two cells, in the language of the phone.
+
+    Name, date of birth, date, classification, symptoms, software, device, rate; after an empty line
+    the lead and the unit. The order is the same in all languages.
+    """
+    pairs = [_pair(line) for line in sample.above]
+    device = next((i for i, (_, value) in enumerate(pairs) if re.match(r"Watch\d+,\d+", value)), 0)
+    if device < 3 or len(pairs) < device + 2 or sample.values.shape[1] > 2:
+        return None
+    number = _NUMBER.match(pairs[device + 1][1])
+    after = [value for _, value in pairs[device + 2 :]]
+    unit = next((plain_unit(value) for value in after if millivolts(plain_unit(value))), "uV")
+    lead = next((found[1] for value in after if (found := _LEAD.search(value))), "")
+    dated = next((i for i in range(device) if local_time(pairs[i][1])), 2)
+    return Head(
+        device="Apple Watch",
+        fs=_float(number[1]) if number else None,
+        unit=unit,
+        lead=lead or "I",
+        start=local_time(pairs[dated][1]),
+        comments=tuple(f"{key}: {value}" for key, value in pairs[dated + 1 : device + 1] if value),
+    )
+
+
+def _openbci(sample: Sample) -> Head | None:
+    """A text file of OpenBCI's GUI, whose older versions write no headings."""
+    if not any(line.startswith("%OpenBCI") for line in sample.above):
+        return None
+    generic = _lines(sample)
+    columns: tuple[Column, ...] = ()
+    count = next(
+        (int(value) for key, value in map(_pair, sample.above)
+         if key.lower() == "number of channels" and value.isdecimal()),
+        0,
+    )  # fmt: skip
+    if not sample.headed and 0 < count < sample.values.shape[1]:
+        columns = _numbered(sample, {"index": [0], "lead": range(1, count + 1)}, "EXG Channel")
+    return Head(
+        device="OpenBCI", fs=generic.fs, unit="uV", start=generic.start,
+        comments=generic.comments, columns=columns,
+    )  # fmt: skip
+
+
+_BRAINFLOW: dict[int, dict[str, tuple[float, int]]] = {
+    24: {"Cyton": (250.0, 8)},
+    32: {"Cyton Daisy": (125.0, 16), "Synthetic": (250.0, 16)},
+    15: {"Ganglion": (200.0, 4)},
+}
+"""Rate in Hz and number of channels of BrainFlow's boards, by the rows of their data."""
+
+
+def _brainflow(sample: Sample) -> Head | None:
+    """A file that BrainFlow writes: tabs, no headings; counter, channels, ..., time, marker."""
+    boards = _BRAINFLOW.get(sample.values.shape[1])
+    if not boards or sample.headed or sample.above or sample.separator != "\t":
+        return None
+    stamps = sample.values[:, -2]
+    if not is_epoch(stamps) or not 1e9 < stamps[0] < 4.2e9:
+        return None
+    span = stamps[-1] - stamps[0]
+    mean = (len(stamps) - 1) / span if span > 0 else 0.0
+    name, (fs, channels) = min(boards.items(), key=lambda board: abs(board[1][0] - mean))
+    kinds = {"index": [0], "lead": range(1, channels + 1), "time": [len(sample.values[0]) - 2]}
+    return Head(
+        device=f"BrainFlow ({name})",
+        fs=fs if len(stamps) < 50 or abs(mean - fs) < 0.1 * fs else None,
+        unit="uV",
+        columns=_numbered(sample, kinds, "EXG Channel"),
+    )
+
+
+def _numbered(sample: Sample, kinds: dict[str, Sequence[int]], name: str) -> tuple[Column, ...]:
+    """Columns of a table without headings, of which some are known."""
+    of = {index: kind for kind, indices in kinds.items() for index in indices}
+    leads = list(kinds["lead"])
+    columns = []
+    for i in range(sample.values.shape[1]):
+        kind = of.get(i, "other")
+        title = f"{name} {leads.index(i)}" if i in leads else f"column {i + 1}"
+        columns.append(Column(title, title, "", kind))
+    return tuple(columns)
+
+
+_SUPPLY = {"bitalino": (3.3, 1100.0), "biosignalsplux": (3.0, 1019.0)}
+"""Volts of the converter's range, and gain of the ECG sensor, of PLUX's devices."""
+
+
+def _opensignals(sample: Sample) -> Head | None:
+    """A file of OpenSignals: a line of JSON describes devices, columns, sensors and resolutions."""
+    if not any("OpenSignals" in line for line in sample.above[:2]):
+        return None
+    described = next((line for line in sample.above if line.lstrip("# ").startswith("{")), "")
+    try:
+        devices: list[dict[str, Any]] = list(json.loads(described.lstrip("# ")).values())
+        rate = float(devices[0]["sampling rate"])
+        columns = [column for device in devices for column in _plux_columns(device)]
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return None
+    first = devices[0]
+    stamp = f"{first.get('date', '')} {str(first.get('time', '')).split('.')[0]}"
+    known = sample.values[np.isfinite(sample.values)]
+    if (known != np.rint(known)).any():  # the converted file, in the sensors' own units
+        columns = [Column(c.heading, c.name, "mV" if c.scale else "", c.kind) for c in columns]
+    width = sample.values.shape[1]
+    columns += [Column("", "", "", "empty")] * (width - len(columns))
+    return Head(
+        device=f"OpenSignals ({first.get('device', '')})",
+        fs=rate,
+        start=local_time(re.sub(r"(?<=[ :-])(\d)(?!\d)", r"0\1", stamp)),
+        comments=tuple(
+            f"{key}: {first[key]}" for key in ("device", "firmware version") if key in first
+        ),
+        columns=tuple(columns[:width]),
+    )
+
+
+def _plux_columns(device: dict[str, Any]) -> list[Column]:
+    """The columns of a device of PLUX, the steps of its ECG sensors in mV."""
+    family = next(
+        (v for k, v in _SUPPLY.items() if str(device.get("device", "")).startswith(k)), None
+    )
+    labels = [str(label) for label in device["label"]]
+    columns = []
+    for heading in map(str, device["column"]):
+        if heading not in labels:
+            kind = "index" if column(heading).kind == "index" else "other"
+            columns.append(Column(heading, heading, "", kind))
+            continue
+        place = labels.index(heading)
+        sensor, bits = str(device["sensor"][place]), int(device["resolution"][place])
+        ecg = sensor.upper().startswith("ECG")
+        name = f"{sensor} {heading}"
+        if ecg and family:
+            volts, gain = family
+            steps = 2.0**bits
+            columns.append(
+                Column(heading, name, "", "lead", scale=1000 * volts / gain / steps, zero=steps / 2)
+            )
+        else:
+            unit = "counts" if ecg or sensor.upper() in ("RAW", "CUSTOM") else ""
+            columns.append(Column(heading, name, unit, "lead" if unit else "other"))
+    return columns
+
+
+def _empatica(sample: Sample) -> Head | None:
+    """A file of Empatica's E4: the start (s since 1970) and the rate in the first two rows."""
+    values = sample.values
+    if sample.above or len(values) < 3:
+        return None
+    start, rate = values[0], values[1]
+    if not ((start > 1e9) & (start < 4.2e9)).all() or not (np.ptp(start) == 0 == np.ptp(rate)):
+        return None
+    if not 0 < rate[0] <= 5000 or np.nanmax(np.abs(values[2:])) > 1e8:
+        return None
+    names = (
+        [sample.stem] if len(start) == 1 else [f"{sample.stem} {i + 1}" for i in range(len(start))]
+    )
+    return Head(
+        device="Empatica",
+        fs=float(rate[0]),
+        start=datetime(1970, 1, 1) + _seconds(float(start[0])),
+        columns=tuple(column(name) for name in names),
+        skip=2,
+    )
+
+
+def _seconds(seconds: float) -> Any:
+    from datetime import timedelta
+
+    return timedelta(seconds=seconds)
+
+
+DIALECTS: tuple[Callable[[Sample], Head | None], ...] = (
+    _apple_watch,
+    _openbci,
+    _opensignals,
+    _brainflow,
+    _empatica,
+)
+"""Recognisers of vendors' layouts, in the order in which they are tried; headings and lines with a
+rate or a unit, as Polar's, Movesense's and Shimmer's files have them, need none."""

@@ -1,0 +1,251 @@
+"""Rates, starts and gaps from the time columns of tables, and unevenly sampled rows."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from ipmdae import ReadOptions, formats
+from ipmdae.formats import FormatError
+from ipmdae.formats.times import resampled
+from ipmdae.recording import Recording
+
+START = datetime(2026, 11, 27, 10)
+EPOCH = round((START - datetime(1970, 1, 1)).total_seconds())
+
+
+def read(tmp_path: Path, stamps: list[str], head: str = "time", **options: object) -> Recording:
+    rows = "".join(f"{stamp},{i % 11}\n" for i, stamp in enumerate(stamps))
+    (tmp_path / "x.csv").write_text(f"{head},II (mV)\n{rows}")
+    return formats.read(tmp_path / "x.csv", options=ReadOptions(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fs", [130, 125, 128, 200, 360, 512])
+@pytest.mark.parametrize("power", [3, 6, 9])
+@pytest.mark.parametrize("zero", [0, EPOCH])
+@pytest.mark.parametrize("head", ["timestamp", "Timestamp [{}]", "{}"])
+def test_whole_stamps_in_parts_of_a_second(
+    tmp_path: Path, fs: int, power: int, zero: int, head: str
+) -> None:
+    unit = {3: "ms", 6: "us", 9: "ns"}[power]
+    stamps = [f"{zero * 10**power + round(i * 10**power / fs)}" for i in range(1000)]
+    r = read(tmp_path, stamps, head.format(unit))
+    assert (r.fs, r.samples) == (fs, 1000)
+    assert r.start == (START if zero else None)
+
+
+@given(
+    fs=st.floats(60, 1000),
+    decimals=st.integers(2, 6),
+    rows=st.integers(300, 1500),
+    zero=st.sampled_from([0.0, 12.34, 1e9 + 5e8]),
+)
+def test_the_rate_is_the_mean_within_what_rounding_allows(
+    fs: float, decimals: int, rows: int, zero: float
+) -> None:
+    if 10.0**-decimals > 0.4 / fs:
+        decimals = 3
+    stamps = [f"{zero + i / fs:.{decimals}f}" for i in range(rows)]
+    with TemporaryDirectory() as folder:
+        r = read(Path(folder), stamps)
+    doubt = fs * (10.0**-decimals + 5e-7 * (zero > 1e6)) / (rows / fs) + 1e-6 * fs
+    assert abs(r.fs - fs) <= 2 * doubt
+    assert r.samples == rows
+
+
+def test_a_rate_near_a_common_one_is_not_changed(tmp_path: Path) -> None:
+    assert read(tmp_path, [f"{i / 129.6:.4f}" for i in range(5000)]).fs == pytest.approx(129.6)
+    assert read(tmp_path, [f"{i / 251:.3f}" for i in range(5000)]).fs == 251
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "%Y-%m-%dT%H:%M:%S.%f",
+        "%Y-%m-%d %H:%M:%S.%f",
+        "%Y/%m/%d %H:%M:%S.%f",
+        "%d.%m.%Y %H:%M:%S.%f",
+        "%Y-%m-%dT%H:%M:%S.%fZ",
+        "%Y-%m-%d %H:%M:%S.%f+02:00",
+        "%Y-%m-%d %H:%M:%S.%f -0400",
+        "%Y-%m-%d %H:%M:%S.%f UTC",
+    ],
+)
+def test_dates_begin_where_the_clock_of_the_recorder_stood(tmp_path: Path, form: str) -> None:
+    stamps = [(START + timedelta(seconds=i / 200)).strftime(form) for i in range(300)]
+    r = read(tmp_path, stamps)
+    assert (r.fs, r.samples, r.start) == (200, 300, START)
+
+
+def test_clocks_pass_midnight(tmp_path: Path) -> None:
+    at = [
+        timedelta(hours=23, minutes=59, seconds=59) + timedelta(seconds=i / 200) for i in range(600)
+    ]
+    stamps = [f"{(datetime(2000, 1, 1) + t):%H:%M:%S.%f}" for t in at]
+    r = read(tmp_path, stamps)
+    assert (r.fs, r.samples) == (200, 600)
+
+
+def test_a_column_that_counts_samples_tells_no_rate(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="says no sampling rate"):
+        read(tmp_path, [str(i) for i in range(100)])
+    assert read(tmp_path, [str(i) for i in range(100)], fs=250).fs == 250
+
+
+def doubled(rows: int = 1000, fs: float = 130) -> list[str]:
+    stamps = [f"{i / fs:.6f}" for i in range(rows)]
+    stamps[500] = stamps[499]
+    return stamps
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_doubled_stamp_is_passed_over_with_a_warning(tmp_path: Path, twice: bool) -> None:
+    stamps = doubled()
+    if twice:  # the whole row
+        stamps = [*stamps[:500], *(f"{(i - 1) / 130:.6f}" for i in range(500, 1001))]
+    with pytest.warns(UserWarning, match="1 of 100. time stamps are doubled or out of step"):
+        r = read(tmp_path, stamps)
+    assert (r.fs, r.samples) == (130, len(stamps))
+    assert_array_equal(r.signal[:, 0], np.arange(len(stamps)) % 11)
+
+
+def test_few_wrong_stamps_among_many(tmp_path: Path) -> None:
+    stamps = [f"{i / 250:.3f}" for i in range(3000)]
+    stamps[100], stamps[200], stamps[2999] = "", "0.1", "nan"
+    with pytest.warns(UserWarning, match="3 of 3000 time stamps"):
+        r = read(tmp_path, stamps)
+    assert (r.fs, r.samples) == (250, 3000)
+    stamps[300:400] = ["0"] * 100
+    with pytest.raises(FormatError, match=r"103 of 3000 are missing or do not rise, .* row 101"):
+        read(tmp_path, stamps)
+
+
+def jittered(rows: int = 2000, fs: float = 130) -> NDArray[np.float64]:
+    noise = np.random.default_rng(0).normal(0, 0.003, rows)
+    return np.arange(rows) / fs + noise
+
+
+def test_uneven_stamps_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    stamps = [f"{t:.6f}" for t in jittered()]
+    with pytest.raises(FormatError, match=r"its times are uneven: .*give the rate .*--resample"):
+        read(tmp_path, stamps)
+    with pytest.warns(UserWarning, match=r"uneven: .* taken as even at 130 Hz"):
+        r = read(tmp_path, stamps, fs=130)
+    assert (r.fs, r.samples) == (130, 2000)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_uneven_rows_are_put_on_an_even_grid(tmp_path: Path, suffix: str) -> None:
+    pd = pytest.importorskip("pandas")
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    t = np.sort(jittered())
+    t[1000:] += 2.0
+    frame = pd.DataFrame({"time": t, "II (mV)": np.sin(2 * np.pi * 3 * t)})
+    path = tmp_path / f"x.{suffix}"
+    frame.to_csv(path, index=False) if suffix == "csv" else frame.to_parquet(path, index=False)
+    r = formats.read(path, options=ReadOptions(resample=True))
+    assert r.fs == 130
+    assert abs(r.samples - 2260) <= 1
+    at = t[0] + np.arange(r.samples) / 130
+    gap = (at > t[999]) & (at < t[1000])
+    assert_array_equal(np.isnan(r.signal[:, 0]), gap)
+    assert_allclose(r.signal[~gap, 0], np.sin(2 * np.pi * 3 * at)[~gap], atol=0.02)
+    assert formats.read(path, options=ReadOptions(resample=True, fs=250)).fs == 250
+
+
+def test_the_interpolant_is_the_known_one() -> None:
+    interpolate = pytest.importorskip("scipy.interpolate")
+    rng = np.random.default_rng(1)
+    t = np.cumsum(rng.uniform(0.5, 1.5, 300)) / 200
+    x = rng.normal(size=(300, 2))
+    out, fs = resampled(Path("x"), t, x, 170.0)
+    at = t[0] + np.arange(len(out)) / fs
+    inside = (at >= t[1]) & (at <= t[-2])  # the ends are extrapolated otherwise
+    known = interpolate.PchipInterpolator(t, x)(at)
+    assert_allclose(out[inside], known[inside], atol=1e-9)
+
+
+def test_even_rows_stay_as_they_are(tmp_path: Path) -> None:
+    r = read(tmp_path, [f"{i / 250:.3f}" for i in range(500)], resample=True)
+    assert_array_equal(r.signal[:, 0], np.arange(500) % 11)
+
+
+@pytest.mark.parametrize("resample", [False, True])
+def test_few_bytes_announce_few_samples(tmp_path: Path, resample: bool) -> None:
+    stamps = ["0", "0.001", "0.002", "2000000", "2000000.001"]
+    with pytest.raises(FormatError, match=r"has 0.005 s of signal and gaps of 2e\+06 s; split"):
+        read(tmp_path, stamps, resample=resample, fs=1000 if resample else None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert read(tmp_path, stamps, fs=1000).samples == 5
+
+
+def test_gaps_of_hours_are_kept(tmp_path: Path) -> None:
+    stamps = [f"{i / 100 + 3600 * (i >= 500):.2f}" for i in range(1000)]
+    r = read(tmp_path, stamps)
+    assert r.samples == 361_000
+    assert np.isfinite(r.signal).sum() == 1000
+
+
+def test_thousands_of_columns_of_one_name(tmp_path: Path) -> None:
+    names = ["time", *["a"] * 3000]
+    rows = ["".join(f",{i}.5" for i in range(3000))] * 3
+    text = "\n".join([",".join(names), *(f"{k / 250}{row}" for k, row in enumerate(rows))])
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.warns(UserWarning, match="says no unit"):
+        r = formats.read(tmp_path / "x.csv")
+    assert (len(set(r.leads)), r.leads[2999]) == (3000, "a 3000")
+
+
+def test_the_head_is_believed_where_times_are_uneven_or_disagree(tmp_path: Path) -> None:
+    rows = "".join(f"{t:.6f},{i % 7}\n" for i, t in enumerate(jittered()))
+    (tmp_path / "x.csv").write_text("Sample Rate: 130 Hz\ntime,II (mV)\n" + rows)
+    assert formats.read(tmp_path / "x.csv").fs == 130
+    rows = "".join(f"{i / 125:.3f},{i % 7}\n" for i in range(500))
+    (tmp_path / "x.csv").write_text("Sample Rate: 250 Hz\ntime,II (mV)\n" + rows)
+    with pytest.warns(UserWarning, match="states 250 Hz, but its times say 125 Hz"):
+        assert formats.read(tmp_path / "x.csv").fs == 250
+    with pytest.warns(UserWarning, match="says 250 Hz; fs=125 overrules it"):
+        assert formats.read(tmp_path / "x.csv", fs=125).fs == 125
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+@pytest.mark.parametrize("name", [None, "when"])
+def test_an_index_of_dates_is_kept_by_parquet(
+    tmp_path: Path, zone: str | None, name: str | None
+) -> None:
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    index = pd.date_range(
+        START, periods=2600, freq=pd.Timedelta(seconds=1) / 130, tz=zone, name=name
+    )
+    values = np.arange(2600) % 13 / 10.0
+    pd.DataFrame({"ecg (mV)": values}, index=index).to_parquet(tmp_path / "x.parquet")
+    r = formats.read(tmp_path / "x.parquet")
+    assert (r.fs, r.leads, r.start, r.samples) == (130, ("ecg",), START, 2600)
+    formats.write(r, tmp_path / "y.parquet")
+    back = pd.read_parquet(tmp_path / "y.parquet")
+    assert abs(back.index - index.tz_localize(None)).max() <= pd.Timedelta(10, "us")
+    assert_array_equal(back["ecg (mV)"], values)
+    assert formats.read(tmp_path / "y.parquet").start == START
+
+
+@pytest.mark.parametrize("power", [3, 6, 9])
+def test_parquet_counts_from_1970(tmp_path: Path, power: int) -> None:
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    stamps = [EPOCH * 10**power + round(i * 10**power / 130) for i in range(1300)]
+    frame = pd.DataFrame({"timestamp": stamps, "ecg (uV)": np.arange(1300) % 500, "hr": 70})
+    frame.to_parquet(tmp_path / "x.parquet", index=False)
+    r = formats.read(tmp_path / "x.parquet")
+    assert (r.fs, r.start, r.leads, r.units) == (130, START, ("ecg", "hr"), ("mV", "bpm"))
