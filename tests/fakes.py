@@ -14,6 +14,7 @@ from ipmdae.architecture import Architecture
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile
 from ipmdae.recording import Recording
+from ipmdae.safeguards import Safeguards, safeguards
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -56,9 +57,12 @@ class Fakes:
         leads: int = 1,
         uncertainty: bool = False,
         max_latency: float | None = None,
+        limits: Safeguards | None = None,
     ) -> Denoiser:
         """A denoiser."""
-        return Denoiser(self.model(run, leads, uncertainty), max_latency=max_latency)
+        # What the engine gives comes out as it is, unless a test is about the guard.
+        limits = limits or safeguards("beats", unreadable="network")
+        return Denoiser(self.model(run, leads, uncertainty), max_latency=max_latency, limits=limits)
 
 
 def ecg(fs: float, samples: int, leads: int = 1) -> np.ndarray:

@@ -78,4 +78,4 @@ def test_a_network_turns_nothing_upside_down() -> None:
     x = ecg(30)
     plain, inverted = (ipmdae.denoise(sign * x, FS) for sign in (1, -1))
     for lead in range(2):
-        assert np.corrcoef(plain[:, lead], -inverted[:, lead])[0, 1] > 0.8
+        assert np.corrcoef(plain[:, lead], -inverted[:, lead])[0, 1] > 0.75
