@@ -211,7 +211,7 @@ def test_download_tells_of_errors_in_one_line(mirror: Mirror) -> None:
     assert "bw.hea: the server answers 404 Not Found" in refused(
         run("download", "nstdb", "--base-url", mirror.url)
     )
-    assert "unknown database 'mitdb'" in refused(run("download", "mitdb"))
+    assert "unknown database 'svdb'" in refused(run("download", "svdb"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")

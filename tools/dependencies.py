@@ -82,7 +82,7 @@ def licence(installed: Distribution) -> str:
     """The licence of an installed package: an SPDX expression, or what its metadata call it."""
     metadata = installed.metadata
     name = canonicalize_name(metadata["Name"])
-    told = metadata.get("License-Expression") or metadata.get("License") or ""
+    told = str(metadata.json.get("license_expression") or metadata.json.get("license") or "")
     if name in _LICENCES:
         return _LICENCES[name]
     if told and len(told) <= _LONG and "\n" not in told.strip() and told != "UNKNOWN":

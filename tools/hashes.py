@@ -81,7 +81,7 @@ def hashed(versions: dict[str, str], found: dict[str, Any]) -> str:
     Raises:
         ValueError: the report has other versions, or tells no SHA-256 of a file.
     """
-    digests = {}
+    digests: dict[str, Any] = {}
     for item in found["install"]:
         name = canonicalize_name(item["metadata"]["name"])
         sha256 = item["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256")

@@ -46,6 +46,9 @@ def recording() -> Recording:
     )
 
 
+_TESTS = Path(__file__).resolve().parents[2] / "tests"
+
+
 def written(*names: str) -> list[Files]:
     """What the formats of these names write."""
     return [_written(name) for name in names]
@@ -57,7 +60,7 @@ def _written(name: str) -> Files:
         warnings.simplefilter("ignore")
         formats.write(recording(), Path(folder, name))
         files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
-    order = sorted(files, key=lambda file: not file.endswith(".hea"))
+    order = sorted(files, key=lambda file: (file != name, not file.endswith(".hea"), file))
     return {file: _constant(files[file]) for file in order}
 
 
@@ -196,15 +199,66 @@ def parquet() -> list[Files]:
 
 def devices() -> dict[str, Callable[[], list[Files]]]:
     """Formats of hospitals' devices: those that the tests write byte by byte."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
-    from clinical_files import FILES
+    sys.path.insert(0, str(_TESTS))
+    from clinical_files import FILES, edan, xle
 
     digital = (SIGNAL * 200).astype(np.int16)
 
     def made(name: str) -> Callable[[], list[Files]]:
         return lambda: [{f"x{Path(name).suffix}": FILES[name](digital)}]
 
-    return {Path(name).stem: made(name) for name in FILES}
+    def holter() -> list[Files]:
+        head, data = edan(digital)
+        return [{"patient.hea": head, "ecgraw.dat": data}]
+
+    others = {"edan": holter, "xle": lambda: [{"x.xle": xle(digital)}]}
+    return {Path(name).stem: made(name) for name in FILES} | others
+
+
+def acqknowledge() -> list[Files]:
+    """An AcqKnowledge file of two channels."""
+    sys.path.insert(0, str(_TESTS))
+    from recorder_files import acq
+
+    digital = (SIGNAL[:, 0] * 200).astype(np.int16)
+    return [{"x.acq": acq([("ECG", "mV", digital, 1, 0.005), ("Resp", "l", digital[::2], 2, 1.0)])}]
+
+
+def unisens() -> list[Files]:
+    """A Unisens description and its signal."""
+    sys.path.insert(0, str(_TESTS))
+    from recorder_files import unisens as described
+
+    entry = (
+        '<signalEntry id="ecg.bin" adcResolution="16" baseline="0" contentClass="ECG" '
+        'dataType="int16" lsbValue="0.005" sampleRate="250" unit="mV">'
+        '<binFileFormat endianess="LITTLE"/><channel name="I"/></signalEntry>'
+    )
+    data = (SIGNAL[:, 0] * 200).astype("<i2").tobytes()
+    return [{"unisens.xml": described(entry).encode(), "ecg.bin": data}]
+
+
+def streams() -> list[Files]:
+    """An XDF file with a signal and a stream of marks."""
+    sys.path.insert(0, str(_TESTS))
+    from recorder_files import xdf, xdf_marks, xdf_samples, xdf_stream
+
+    values = SIGNAL[:, :1].astype(np.float32)
+    times = 10 + np.arange(len(values)) / 250
+    content = xdf(
+        xdf_stream(1, "Amp", "ECG", 1, 250),
+        xdf_samples(1, values, times),
+        xdf_marks(2, "marks", [(10.1, "a")]),
+    )
+    return [{"x.xdf": content}]
+
+
+def json_files() -> list[Files]:
+    """A Kardia recording and a FHIR Observation."""
+    block = {"frequency": 300, "mainsFrequency": 50, "amplitudeResolution": 500}
+    samples = {"leadI": (SIGNAL[:, 0] * 200).astype(int).tolist()}
+    kardia = {"recordedAt": "2026-03-14T09:15:00Z", "data": {"raw": block | {"samples": samples}}}
+    return [{"x.json": json.dumps(kardia).encode()}, *written("x.json")]
 
 
 def model() -> list[Files]:

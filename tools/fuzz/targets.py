@@ -76,6 +76,12 @@ def targets() -> list[Target]:
         "matlab-7.3": (seeds.matlab_7_3, "h5py"),
         "hdf5": (lambda: seeds.hdf5("x.h5"), "h5py"),
         "parquet": (lambda: seeds.parquet() + seeds.written("x.parquet"), "pyarrow"),
+        "json": (seeds.json_files, "numpy"),
+        "wav": (lambda: seeds.written("x.wav"), "numpy"),
+        "bids": (lambda: seeds.written("x_physio.tsv.gz"), "pandas"),
+        "unisens": (seeds.unisens, "numpy"),
+        "acqknowledge": (seeds.acqknowledge, "bioread"),
+        "xdf": (seeds.streams, "pyxdf"),
         "dicom": (lambda: seeds.written("x.dcm"), "pydicom"),
         **{name: (make, "ecgdatakit") for name, make in seeds.devices().items()},
     }

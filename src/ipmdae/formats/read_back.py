@@ -57,37 +57,41 @@ def check(header: Header, path: Path, aside: Path, open: Open) -> None:
     except (ValueError, OSError) as error:
         told = reason(error).replace(str(aside), path.name)
         raise FormatError(path, f"not written, as it could not be read again ({told})") from error
-    different = _difference(header, found, path.suffix.lower())
+    different = _difference(header, found, path.name.lower())
     if different:
         raise FormatError(path, f"not written, as {different}")
 
 
-def _difference(header: Header, found: Header, suffix: str) -> str:
+def _difference(header: Header, found: Header, name: str) -> str:
     """The first thing that comes back otherwise, in words; empty if nothing does."""
     if found.samples != header.samples or len(found.leads) != len(header.leads):
         return (
             f"{header.samples} samples of {len(header.leads)} leads would come back as "
             f"{found.samples} of {len(found.leads)}"
         )
-    if suffix == ".npy":
+    if name.endswith(".npy"):
         return ""
     pairs: list[tuple[str, object, object]] = [
         ("the rate in Hz", f"{header.fs:.6g}", f"{found.fs:.6g}"),
         *(("the lead", *pair) for pair in zip(header.leads, found.leads, strict=True)),
         *(("the unit", *pair) for pair in zip(header.units, found.units, strict=True)),
-        ("the start", header.start and header.start.replace(tzinfo=None), found.start),
     ]
-    if not suffix.endswith(_TABLES):
-        known = {name: header.metadata.get(name) for name in fields.PATIENT}
+    if not name.endswith(_WITHOUT_DATES):
+        pairs.append(("the start", header.start and header.start.replace(tzinfo=None), found.start))
+    if not name.endswith(_WITHOUT_MARKS):
+        known = {key: header.metadata.get(key) for key in fields.PATIENT}
         pairs += [(f"the {k}", v, found.metadata.get(k)) for k, v in known.items() if v]
         pairs.append(("the annotators", _annotators(header), _annotators(found)))
-    for name, before, after in pairs:
+    for what, before, after in pairs:
         if before != after:
-            return f"{name} {before} would come back as {after}"
+            return f"{what} {before} would come back as {after}"
     return ""
 
 
-_TABLES = (".csv", ".tsv", ".txt", ".gz")
+_WITHOUT_DATES = ("_physio.tsv.gz", "_stim.tsv.gz")
+"""Formats that hold no date, by the standard: data sets of BIDS are anonymous."""
+
+_WITHOUT_MARKS = (".csv", ".tsv", ".txt", ".gz", ".json")
 """Formats that hold neither patients nor annotations, and say so when they lose them."""
 
 
