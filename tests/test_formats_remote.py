@@ -114,7 +114,9 @@ def test_messages_name_the_url(memory: str) -> None:
     with pytest.raises(FormatError, match=r"^memory://ward/bad\.csv: ") as caught:
         formats.read(f"{memory}/bad.csv")
     assert "/tmp" not in str(caught.value)
-    system.pipe("/ward/unit.csv", b"time,II\n" + b"".join(b"%d,1\n" % i for i in range(9)))
+    system.pipe(
+        "/ward/unit.csv", b"time (s),II\n" + b"".join(b"%.3f,1\n" % (i / 250) for i in range(9))
+    )
     with pytest.warns(UserWarning, match=r"^memory://ward/unit\.csv: "):
         formats.read(f"{memory}/unit.csv")
 

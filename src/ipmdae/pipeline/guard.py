@@ -199,11 +199,16 @@ def _rise(frequency: NDArray[np.float64], low: float, high: float) -> NDArray[np
 
 
 def _size(y: Array, fs: float) -> Array:
-    """Height of the QRS complex in each row, (rows, 1): median of the seconds' ranges."""
+    """Height of the QRS complex in each row, (rows, 1): median of the seconds' ranges.
+
+    Seconds without a beat, as where an electrode is off, do not count.
+    """
     second = min(round(fs), y.shape[1])
-    seconds = y[:, : y.shape[1] // second * second].reshape(len(y), -1, second)
-    size: Array = np.median(np.ptp(seconds, axis=2), axis=1, keepdims=True)
-    return size
+    ranges = np.ptp(y[:, : y.shape[1] // second * second].reshape(len(y), -1, second), axis=2)
+    beats = np.sort(np.where(ranges > _SMALLEST, ranges, np.inf), axis=1)
+    count = np.maximum(np.isfinite(beats).sum(axis=1, keepdims=True), 1)
+    size: Array = np.take_along_axis(beats, (count - 1) // 2, axis=1)
+    return np.where(np.isfinite(size), size, np.float32(_SMALLEST))
 
 
 class _Grid:
