@@ -50,7 +50,8 @@ ipmdae benchmark run --protocol clinical --jobs 2
 Measures, of signals less their own mean over the 20 s: SNR by AC power, its improvement, root mean
 squared error, PRD 100 √(Σe² / Σx²), SSD Σe², MAD max |e|, cosine similarity (correlation). Each
 cell is the mean of the records' means and its 95 % interval: the 14 records are drawn again 10,000
-times. Differences are on the same signals. `clinic.csv` and `clinical.csv` hold all the numbers.
+times. Differences are on the same signals. `clinic.csv`, and `clinical.csv`
+where clinical measures were run, hold all the numbers.
 
 **The "clean" signals are real recordings with some baseline wander and noise of their own.** A
 method that removes it is charged for it, at 5 and 10 dB most of all; the measures above 0.5 Hz
