@@ -159,7 +159,8 @@ def mfer(digital: Digital) -> bytes:
     data = digital.T.astype("<i2").tobytes()
     names = b"".join(b"\x3f" + bytes((i, 3, 0x09, 1, i + 1)) for i in range(leads))
     start = struct.pack("<HBBBBBHH", 2020, 3, 4, 5, 6, 7, 0, 0)
-    return (
+    content: bytes = (
+    return content
         b"\x40\x20"
         + b"MFR Standard 12 leads ECG".ljust(32)
         + b"\x01\x01\x01"

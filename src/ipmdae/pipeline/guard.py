@@ -115,7 +115,7 @@ def guard(noisy: Array, cleaned: Array, sd: Array | None, fs: float, limits: Saf
     quiet = _gain(middle, height, grid, limits.guard)
     gain = grid.expanded(_gain(sharp, height, grid, limits.guard * _SHARP))
     given = grid.expanded(quiet) * middle + gain * sharp
-    periodic, altered = _periodic(middle + sharp - given, size, fs)
+    periodic, altered = _periodic(middle + sharp - given, size, fs, limits.guard)
     signal = y + given + periodic
     doubt = np.zeros_like(y)
     if sd is not None:
@@ -262,11 +262,11 @@ def _average(values: NDArray[Any], reach: int) -> Array:
     return average
 
 
-def _periodic(fast: Array, size: Array, fs: float) -> tuple[Array, Array]:
+def _periodic(fast: Array, size: Array, fs: float, limit: float) -> tuple[Array, Array]:
     """The periodic part of what is removed (rows, time) where it dominates, and where that is."""
     time = fast.shape[1]
     none = np.zeros_like(fast)
-    if time < 4 * fs:
+    if time < 4 * fs or limit == 0:
         return none, none.copy()
     frequency = np.fft.rfftfreq(time, 1 / fs)
     power = np.square(np.abs(np.fft.rfft(fast * np.hanning(time).astype(np.float32))))

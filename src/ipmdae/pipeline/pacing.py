@@ -51,9 +51,11 @@ def spikes(x: Array, fs: float, least: float | None = None) -> NDArray[np.intp]:
         return np.empty(0, np.intp)
     near = x[k : len(x) - 3 * k], x[3 * k : len(x) - k]
     base = (near[0] + near[1]) / 2
-    size = np.nan_to_num(np.abs(x[2 * k : len(x) - 2 * k] - base))
+    size = np.abs(x[2 * k : len(x) - 2 * k] - base)
     if least is None:
-        least = max(_LEAST, _ABOVE * float(np.median(size)))
+        known = size[np.isfinite(size)]
+        least = max(_LEAST, _ABOVE * float(np.median(known)) if len(known) else np.inf)
+    size = np.nan_to_num(size)
     with np.errstate(invalid="ignore"):
         found = (size > least) & (np.abs(near[0] - near[1]) < _FLAT * size)
         for far in (x[: len(x) - 4 * k], x[4 * k :]):
