@@ -160,7 +160,6 @@ def mfer(digital: Digital) -> bytes:
     names = b"".join(b"\x3f" + bytes((i, 3, 0x09, 1, i + 1)) for i in range(leads))
     start = struct.pack("<HBBBBBHH", 2020, 3, 4, 5, 6, 7, 0, 0)
     content: bytes = (
-    return content
         b"\x40\x20"
         + b"MFR Standard 12 leads ECG".ljust(32)
         + b"\x01\x01\x01"
@@ -184,6 +183,7 @@ def mfer(digital: Digital) -> bytes:
         + data
         + b"\x80\x00"
     )
+    return content
 
 
 def edan(digital: Digital) -> tuple[bytes, bytes]:
