@@ -128,6 +128,7 @@ class WindowedNetwork:
         guarded = self._guarded(windows, signal, sd)
         # Where the network gives no finite number the input stays, and is not trusted.
         np.copyto(guarded.doubt, _FAILED, where=lost)
+        np.copyto(guarded.gain, 1, where=lost)
         parts = [guarded.signal, guarded.gain, sd, guarded.doubt, guarded.altered]
         return np.concatenate(parts, axis=2)
 
