@@ -84,7 +84,7 @@ def assert_same(before: Recording, again: Recording, name: str) -> None:
     if name.endswith(TABLES):
         return
     for key in fields.PATIENT:
-        assert again.metadata.get(key) == (before.metadata.get(key) or None)
+        assert (again.metadata.get(key) or None) == (before.metadata.get(key) or None)
     assert {name for name, marks in again.annotations.items() if len(marks)} == set(
         before.annotations
     )
