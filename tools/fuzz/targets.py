@@ -32,7 +32,7 @@ OPTIONS = (
 )
 """Of which each input is read by one; a rate lets files through that lost theirs."""
 
-ISOLATED = ("matlab-7.3", "hdf5", "parquet")
+ISOLATED = ("matlab-7.3", "hdf5", "parquet", "xdf")
 
 _LONGEST_MESSAGE = 1200
 
@@ -66,7 +66,6 @@ class Target(NamedTuple):
 
 def targets() -> list[Target]:
     """All that can be fuzzed on this machine."""
-    # Not XDF: of a broken file pyxdf may ask for more memory than the file holds.
     recordings = {
         "csv": (lambda: seeds.tables() + seeds.written("x.csv", "x.csv.gz"), "pandas"),
         "wfdb": (lambda: seeds.written("x.hea"), "wfdb"),
@@ -82,6 +81,7 @@ def targets() -> list[Target]:
         "bids": (lambda: seeds.written("x_physio.tsv.gz"), "pandas"),
         "unisens": (seeds.unisens, "numpy"),
         "acqknowledge": (seeds.acqknowledge, "bioread"),
+        "xdf": (seeds.streams, "pyxdf"),
         "dicom": (lambda: seeds.written("x.dcm"), "pydicom"),
         **{name: (make, "ecgdatakit") for name, make in seeds.devices().items()},
     }

@@ -5,6 +5,7 @@ Specification: https://github.com/sccn/xdf/wiki/Specifications.
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.formats import isolated
+from ipmdae.formats.blocks import SignalReader, WholeReader
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.lead_names import is_ecg
 from ipmdae.formats.limits import check_expansion, check_samples
-from ipmdae.formats.optional import needs, quiet
+from ipmdae.formats.optional import needs, quiet, require
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import Signal, from_signals
 from ipmdae.formats.xdf_chunks import StreamHeader, headers, is_xdf
 from ipmdae.recording import Annotations, Recording
-
-__all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises"]
 
 NAME = "XDF"
 SUFFIXES: tuple[str, ...] = (".xdf", ".xdfz", ".xdf.gz")
@@ -45,15 +46,22 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
-    """Read the stream that holds an ECG; streams of text become annotations.
+    """Read the stream that holds an ECG whole; see :func:`open_reader`."""
+    with open_reader(path, options=options) as reader:
+        info = reader.info if annotations else dataclasses.replace(reader.info, annotations={})
+        return Recording.from_header(info, reader.read(0, info.samples))
+
+
+def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
+    """Open the stream that holds an ECG; streams of text become annotations.
 
     The stream is that of ``options.array``, else one called or typed as an ECG, else the longest
     that has a rate. Clocks are synchronised and jitter is taken out by pyxdf; where a stream was
-    interrupted, or its clock was reset, the time between is missing (NaN).
+    interrupted, or its clock was reset, the time between is missing (NaN). pyxdf runs in a child
+    process: of a broken file it may ask for more memory than the file holds.
 
     Args:
         path: the file.
-        annotations: whether to read streams of text.
         options: ``array`` is the name of a stream; ``fs`` the rate of one without.
 
     Raises:
@@ -63,9 +71,15 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
+    require(LIBRARY, "XDF files")
+    return isolated.open_reader(path, options, __name__)
+
+
+def open_here(path: Path, options: ReadOptions) -> SignalReader:
+    """Open the stream in this process; see :func:`open_reader`."""
     streams = headers(path)
     chosen = _choose(path, streams, options)
-    texts = [stream.number for stream in streams if stream.text and annotations]
+    texts = [stream.number for stream in streams if stream.text]
     loaded = _load(path, [chosen.number, *texts])
     main = loaded[chosen.number]
     places, fs = _places(path, chosen, main, options)
@@ -84,7 +98,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     ]
     begun = float(main["time_stamps"][0])
     marks = _marks([loaded[number] for number in texts], begun, fs, samples)
-    return from_signals(path, signals, options, annotations=marks)
+    return WholeReader(from_signals(path, signals, options, annotations=marks))
 
 
 def _choose(path: Path, streams: list[StreamHeader], options: ReadOptions) -> StreamHeader:

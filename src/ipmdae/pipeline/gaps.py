@@ -51,13 +51,17 @@ class GapFiller(Generic[Float]):
         return self._give(self._rows, np.isnan(self._rows), len(self._rows))
 
     def _give(self, rows: NDArray[Float], absent: NDArray[np.bool_], ready: int) -> NDArray[Float]:
-        filled = rows[:ready]
         if absent.any():
             filled = rows.copy()
             for lead in np.flatnonzero(absent.any(axis=0)):
                 self._fill(filled[:, lead], absent[:, lead], self._last[lead])
+            # What another lead's gap holds back stays filled up to the lead's last known sample:
+            # a line that began again in its middle would be rounded otherwise.
+            ended = np.logical_or.accumulate(~absent[::-1])[::-1]
+            self._rows = np.where(ended, filled, rows)[ready:]
             filled = filled[:ready]
-        self._rows = rows[ready:]
+        else:
+            filled, self._rows = rows[:ready], rows[ready:]
         if ready:
             self._last = filled[-1].copy()
         return filled

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.engine import Engine
-from ipmdae.pipeline.guard import Guarded, guard
+from ipmdae.pipeline.guard import guard
 from ipmdae.pipeline.tail import Tail
 from ipmdae.pipeline.window import MIN_SPREAD, Framing, OverlapAdd, cut, robust_scale
 from ipmdae.safeguards import Safeguards
@@ -31,7 +31,7 @@ class WindowedNetwork:
 
     Attributes:
         columns: channels that come out, for each lead in turn: the cleaned leads; the share of what
-            was removed above 0.7 Hz that the guard gave back; and, of a network with uncertainty,
+            was removed above 15 Hz that the guard gave back; and, of a network with uncertainty,
             the standard deviation of the error, the doubt and whether the rhythm was altered
             (:class:`ipmdae.pipeline.guard.Guarded`).
     """
@@ -120,31 +120,17 @@ class WindowedNetwork:
             )
         np.copyto(signal, windows, where=flat | lost)
         if not sd.shape[2]:
-            guarded = self._guarded(windows, signal, None)
+            guarded = guard(windows, signal, None, self._fs, self._limits)
             return np.concatenate([guarded.signal, guarded.gain], axis=2)
         sd *= scale
         lost |= ~np.isfinite(sd)
         np.copyto(sd, 0, where=flat | lost)
-        guarded = self._guarded(windows, signal, sd)
+        guarded = guard(windows, signal, sd, self._fs, self._limits)
         # Where the network gives no finite number the input stays, and is not trusted.
         np.copyto(guarded.doubt, _FAILED, where=lost)
         np.copyto(guarded.gain, 1, where=lost)
         parts = [guarded.signal, guarded.gain, sd, guarded.doubt, guarded.altered]
         return np.concatenate(parts, axis=2)
-
-    def _guarded(self, noisy: Signal, cleaned: Signal, sd: Signal | None) -> Guarded:
-        """Guard each window by itself: together, their Fourier transforms round differently."""
-        one_by_one = [
-            guard(
-                noisy[i : i + 1],
-                cleaned[i : i + 1],
-                None if sd is None else sd[i : i + 1],
-                self._fs,
-                self._limits,
-            )
-            for i in range(len(noisy))
-        ]
-        return Guarded(*(np.concatenate(parts) for parts in zip(*one_by_one, strict=True)))
 
     def _run(self, scaled: Signal, active: NDArray[np.bool_]) -> Signal:
         """What the network gives for windows (batch, time, leads): (batch, time, outputs).
