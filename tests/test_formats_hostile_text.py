@@ -137,6 +137,9 @@ def test_no_name_is_refused_where_texts_have_room(tmp_path: Path, suffix: str) -
 )
 @example(leads=["I"], units=["mV"] * 3, patient={"sex": "female"}, day=None, note="", symbol='"')
 @example(
+    leads=["I"], units=["mV"] * 3, patient={"patient id": "0¨0"}, day=None, note="", symbol="N"
+)
+@example(
     leads=["I"], units=["mV"] * 3, patient={"patient name": "A_B  C"}, day=None, note="", symbol="N"
 )
 @settings(

@@ -271,6 +271,12 @@ def test_unisens_names_no_file_elsewhere(tmp_path: Path, name: str) -> None:
         formats.read(path)
 
 
+def test_unisens_names_no_file_whose_name_is_too_long(tmp_path: Path) -> None:
+    path = write_unisens(tmp_path, entries=BINARY.replace("ecg.bin", f"{'n' * 300}.bin"))
+    with pytest.raises(FormatError, match="with a name of 304 bytes"):
+        formats.read(path)
+
+
 def test_unisens_links_to_no_file_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "secret.bin").write_bytes(bytes(8))
     (tmp_path / "in").mkdir()

@@ -110,6 +110,15 @@ def test_links_out_of_the_folder_are_not_followed(folder: Path, link: str) -> No
         formats.read(folder / "x")
 
 
+@pytest.mark.parametrize(
+    "text", [f"x 1 250 10\n{'n' * 300}.dat 16 200/mV\n", f"x/1 1 250 10\n{'n' * 300} 10\n"]
+)
+def test_names_too_long_for_a_file_are_refused(folder: Path, text: str) -> None:
+    (folder / "x.hea").write_text(text)
+    with pytest.raises(FormatError, match="with a name of 304 bytes"):
+        formats.read(folder / "x")
+
+
 @posix
 def test_links_within_the_folder_are_followed(folder: Path) -> None:
     (folder / "x.dat").rename(folder / "y.dat")

@@ -67,26 +67,3 @@ def test_pieces_come_from_the_signal_turned_or_mirrored_or_neither() -> None:
         assert set(np.abs(piece)) <= set(range(1, 31))
         assert np.all(np.abs(np.diff(piece)) == 1)
     assert len(seen) == 4
-
-
-def test_segment_pieces_come_from_one_segment_each_and_reach_all_of_them() -> None:
-    segments = [
-        np.arange(a, b, dtype=np.float32)[:, None] for a, b in ((1, 6), (100, 103), (50, 52))
-    ]
-    rng = np.random.default_rng(0)
-    firsts = set()
-    for _ in range(300):
-        piece = mixing.draw_segment_pieces([segments, segments[:1]], 3, rng)
-        assert piece.shape == (2, 3, 1)
-        values = np.sort(np.abs(piece[0, :, 0]))
-        np.testing.assert_array_equal(np.diff(values), 1)
-        firsts.add(float(values[0]))
-    assert firsts == {1, 2, 3, 100}
-
-
-def test_segment_pieces_longer_than_every_segment_are_refused() -> None:
-    segment = np.zeros((9, 2), np.float32)
-    with pytest.raises(ValueError, match="noise of 9 samples is shorter than a piece of 10"):
-        mixing.draw_segment_pieces([[segment]], 10, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="noise of 0 samples"):
-        mixing.draw_segment_pieces([[]], 10, np.random.default_rng(0))

@@ -140,7 +140,7 @@ class Streamer:
     def latency(self) -> float:
         """Seconds until a sample comes out: sample t is there when all before t + latency are fed.
 
-        A missing lead may add up to 2 s.
+        A missing lead may add up to 2 s, pacing spikes 12 ms (four samples at low rates).
         """
         return self._denoiser.latency(self._fs)
 

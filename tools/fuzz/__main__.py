@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ipmdae.formats import isolated
+from ipmdae.termination import script
 from tools.fuzz.mutations import Files
 from tools.fuzz.targets import Target, targets, wasm_folder
 from tools.fuzz.workers import Finding, Report, Worker, input_of, limit_memory
@@ -234,4 +235,6 @@ def again(folder: Path, known: dict[str, Target]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with script():
+        status = main()
+    sys.exit(status)

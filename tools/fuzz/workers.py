@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ipmdae.formats import isolated
+from ipmdae.termination import end_with_parent
 from tools.fuzz.mutations import Files, mutated
 from tools.fuzz.targets import MemoryPromiseError, Target
 
@@ -159,6 +160,7 @@ def _work(
 ) -> None:
     """Read inputs until the parent ends."""
     os.setsid()  # Ctrl-C is the parent's
+    end_with_parent()
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     faulthandler.disable()
     warnings.simplefilter("ignore")

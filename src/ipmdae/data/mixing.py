@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -74,34 +73,3 @@ def draw_pieces(signal: Array, length: int, rng: np.random.Generator) -> Array:
         step = rng.choice((1, -1))
         pieces[kind] = signal[kind, start : start + length][::step] * rng.choice((1, -1))
     return pieces
-
-
-def draw_segment_pieces(
-    kinds: Sequence[Sequence[Array]], length: int, rng: np.random.Generator
-) -> Array:
-    """One piece of each kind of noise from a random place of its segments, turned and mirrored.
-
-    Args:
-        kinds: for each kind its segments, (time, channels) each; every place at which a piece fits
-            into one segment is as likely as any other.
-
-    Returns:
-        (kinds, length, channels), with a random sign and direction for each kind.
-
-    Raises:
-        ValueError: no segment of a kind is as long as a piece.
-    """
-    return np.stack([_draw_piece(segments, length, rng) for segments in kinds])
-
-
-def _draw_piece(segments: Sequence[Array], length: int, rng: np.random.Generator) -> Array:
-    places = np.cumsum([max(len(segment) - length + 1, 0) for segment in segments])
-    if not len(places) or places[-1] == 0:
-        longest = max((len(segment) for segment in segments), default=0)
-        raise ValueError(f"noise of {longest} samples is shorter than a piece of {length}")
-    place = int(rng.integers(places[-1]))
-    number = int(np.searchsorted(places, place, side="right"))
-    start = place - int(places[number - 1] if number else 0)
-    piece = segments[number][start : start + length][:: rng.choice((1, -1))]
-    turned: Array = piece * np.float32(rng.choice((1, -1)))
-    return turned

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -47,6 +48,13 @@ class SignalWriter(AbstractContextManager["SignalWriter"], Protocol):
 
     def write(self, block: NDArray[np.float64]) -> None:
         """Append samples (time, leads), in mV; NaN is a missing sample."""
+
+
+def read_whole(reader: SignalReader, *, annotations: bool = True) -> Recording:
+    """The recording of an open reader, which is closed."""
+    with reader:
+        info = reader.info if annotations else dataclasses.replace(reader.info, annotations={})
+        return Recording.from_header(info, reader.read(0, info.samples))
 
 
 class WholeReader(SignalReader):

@@ -90,7 +90,8 @@ def _subfields(words: list[str], names: tuple[str, ...], note: str) -> dict[str,
 
 
 def _subfield(text: str) -> str:
-    return "_".join(text.split()) or "X"
+    # In ASCII first: some signs become blanks there.
+    return "_".join(plain(text, SIZE).split()) or "X"
 
 
 def _edf(day: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +53,7 @@ def format_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     except RecursionError as error:
         raise FormatError(path, "is nested too deeply") from error
     except OSError as error:
-        if error.filename is not None and error.errno != errno.ENAMETOOLONG:
+        if error.filename is not None:
             raise
         raise FormatError(path, f"cannot be read ({reason(error)})") from error
     except Exception as error:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 from ipmdae.formats import isolated
 from ipmdae.formats.arrays import from_arrays
-from ipmdae.formats.blocks import SignalReader, WholeReader
+from ipmdae.formats.blocks import SignalReader, WholeReader, read_whole
 from ipmdae.formats.optional import require
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Recording
@@ -33,9 +32,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read a file whole; see :func:`open_reader`."""
-    with open_reader(path, options=options) as reader:
-        info = reader.info if annotations else dataclasses.replace(reader.info, annotations={})
-        return Recording.from_header(info, reader.read(0, info.samples))
+    return read_whole(open_reader(path, options=options), annotations=annotations)
 
 
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from ipmdae.files import replacing
 from ipmdae.formats import description, hdf5, isolated, matlab_elements, wfdb
 from ipmdae.formats.arrays import from_arrays
-from ipmdae.formats.blocks import SignalReader, WholeReader
+from ipmdae.formats.blocks import SignalReader, WholeReader, read_whole
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.optional import needs
 from ipmdae.formats.options import DEFAULTS, ReadOptions
@@ -57,9 +56,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         FormatError: no signal or rate is in it, or it is broken.
         ModuleNotFoundError: h5py, for version 7.3, is not installed.
     """
-    with open_reader(path, options=options) as reader:
-        info = reader.info if annotations else dataclasses.replace(reader.info, annotations={})
-        return Recording.from_header(info, reader.read(0, info.samples))
+    return read_whole(open_reader(path, options=options), annotations=annotations)
 
 
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:

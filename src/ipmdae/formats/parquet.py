@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ipmdae.files import replacing
 from ipmdae.formats import description, isolated
-from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length
+from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length, read_whole
 from ipmdae.formats.columns import Column, by_shape, column, heading, select, unique
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.limits import check_expansion, check_samples
@@ -55,9 +55,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read a table whole; see :func:`open_reader`."""
-    with open_reader(path, options=options) as reader:
-        info = reader.info if annotations else dataclasses.replace(reader.info, annotations={})
-        return Recording.from_header(info, reader.read(0, info.samples))
+    return read_whole(open_reader(path, options=options), annotations=annotations)
 
 
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ipmdae.files import replacing
 from ipmdae.formats import description
-from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length
+from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length, read_whole
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.limits import check_samples
 from ipmdae.formats.options import DEFAULTS, ReadOptions
@@ -84,9 +84,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read a file whole; see :func:`open_reader`."""
-    with open_reader(path, options=options) as reader:
-        info = reader.info if annotations else replace(reader.info, annotations={})
-        return Recording.from_header(info, reader.read(0, info.samples))
+    return read_whole(open_reader(path, options=options), annotations=annotations)
 
 
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:

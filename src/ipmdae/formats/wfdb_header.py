@@ -12,6 +12,7 @@ from typing import Any
 
 import wfdb  # type: ignore[import-untyped]
 
+from ipmdae.formats.companions import check_name
 from ipmdae.formats.description import metadata_in
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.fields import PATIENT, TIME_OF_DAY
@@ -93,8 +94,9 @@ def beside(header: Path, name: str) -> Path:
 
     Raises:
         FormatError: it is elsewhere than in the folder of the header or below it, or a link to
-            such a place.
+            such a place, or its name is too long.
     """
+    check_name(header, name)
     path = header.parent / name
     folder = os.path.realpath(header.parent)
     if not Path(os.path.realpath(path)).is_relative_to(folder):

@@ -5,7 +5,6 @@ Specification: https://github.com/sccn/xdf/wiki/Specifications.
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats import isolated
-from ipmdae.formats.blocks import SignalReader, WholeReader
+from ipmdae.formats.blocks import SignalReader, WholeReader, read_whole
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.lead_names import is_ecg
 from ipmdae.formats.limits import check_expansion, check_samples
@@ -47,9 +46,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read the stream that holds an ECG whole; see :func:`open_reader`."""
-    with open_reader(path, options=options) as reader:
-        info = reader.info if annotations else dataclasses.replace(reader.info, annotations={})
-        return Recording.from_header(info, reader.read(0, info.samples))
+    return read_whole(open_reader(path, options=options), annotations=annotations)
 
 
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:

@@ -129,7 +129,7 @@ class Pipeline:
         leads = self._leads
         if self._up == self._down:
             return values
-        # Where nothing above 0.7 Hz was removed, what lies above the network's band stays: the
+        # Where nothing above 15 Hz was removed, what lies above the network's band stays: the
         # signal goes back as its difference from the share of the input that was given back.
         first = self._narrowed.first
         narrow = self._narrowed.rows(first, first + len(values))
@@ -145,10 +145,7 @@ class Pipeline:
             return np.empty((0, self._network.columns), np.float32)
         first, stop = self._given, self._given + len(back)
         self._given = stop
-        place = np.arange(first, stop)
-        nearest = np.minimum(
-            (2 * place * self._up + self._down) // (2 * self._down), self._slow.stop - 1
-        )
+        nearest = _nearest(first, stop, self._up, self._down, self._slow.stop)
         slow = self._slow.rows(self._slow.first, self._slow.stop)[nearest - self._slow.first]
         filled = self._filled.rows(first, stop)
         self._filled.drop(stop)
@@ -157,17 +154,22 @@ class Pipeline:
 
     def _clean(self, x: Signal) -> Signal:
         """Run samples (time, leads) at the network's rate through it."""
-        place = np.arange(self._passed, self._passed + len(x))
-        self._passed += len(x)
+        first, self._passed = self._passed, self._passed + len(x)
         # The sample nearest in time tells whether one is missing.
-        nearest = (2 * place * self._down + self._up) // (2 * self._up)
-        nearest = np.minimum(nearest, self._absent.stop - 1)
+        nearest = _nearest(first, self._passed, self._down, self._up, self._absent.stop)
         known = self._absent.rows(self._absent.first, self._absent.stop)
         absent = known[nearest - self._absent.first]
         self._absent.drop(int(nearest[-1]) if len(x) else 0)
         if self._up != self._down:
             self._narrowed.append(x)
         return self._network.feed(x, absent)
+
+
+def _nearest(first: int, stop: int, up: int, down: int, known: int) -> NDArray[np.int64]:
+    """Samples nearest in time to ``first`` … ``stop`` of a signal, in another of up / down its rate
+    of which so many are ``known``."""
+    place = np.arange(first, stop)
+    return np.minimum((2 * place * up + down) // (2 * down), known - 1)
 
 
 def latency(framing: Framing, net_fs: float, fs: float) -> float:

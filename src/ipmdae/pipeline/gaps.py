@@ -51,6 +51,8 @@ class GapFiller(Generic[Float]):
         return self._give(self._rows, np.isnan(self._rows), len(self._rows))
 
     def _give(self, rows: NDArray[Float], absent: NDArray[np.bool_], ready: int) -> NDArray[Float]:
+        filled = rows
+        self._rows = rows[ready:]
         if absent.any():
             filled = rows.copy()
             for lead in np.flatnonzero(absent.any(axis=0)):
@@ -58,13 +60,10 @@ class GapFiller(Generic[Float]):
             # What another lead's gap holds back stays filled up to the lead's last known sample:
             # a line that began again in its middle would be rounded otherwise.
             ended = np.logical_or.accumulate(~absent[::-1])[::-1]
-            self._rows = np.where(ended, filled, rows)[ready:]
-            filled = filled[:ready]
-        else:
-            filled, self._rows = rows[:ready], rows[ready:]
+            self._rows = np.where(ended[ready:], filled[ready:], rows[ready:])
         if ready:
-            self._last = filled[-1].copy()
-        return filled
+            self._last = filled[ready - 1].copy()
+        return filled[:ready]
 
     def _fill(self, lead: NDArray[Float], absent: NDArray[np.bool_], last: Float) -> None:
         """Fill the gaps of a lead (time,) in place; ``last`` came before, NaN at the beginning."""

@@ -60,6 +60,8 @@ def spikes(x: Array, fs: float, least: float | None = None) -> NDArray[np.intp]:
         found = (size > least) & (np.abs(near[0] - near[1]) < _FLAT * size)
         for far in (x[: len(x) - 4 * k], x[4 * k :]):
             found &= np.abs(far - base) < 1.5 * _FLAT * size
+    if not found.any():
+        return np.empty(0, np.intp)
     size = np.where(found, size, 0)
     around = np.lib.stride_tricks.sliding_window_view(np.pad(size, k), 2 * k + 1)
     highest = found & (around.argmax(axis=1) == k)

@@ -1,10 +1,10 @@
 """P3 "clinic": the network sees a noisy lead alone, in mV, and gives it back clean in mV.
 
 Windows of one lead of the QT Database, with the recording's constant offset taken off and no
-other filter, so that the ST segment is a target as it is. Noise of all kinds, alone and mixed,
-from the first 15 min of both channels, of which validation keeps the last sixth to itself; the test
-has the last 15 min. SNR by AC power. Records are divided by patient. Test records (those of P2) and
-test noise are read by the evaluation alone, so that neither picks a checkpoint.
+other filter, so that the ST segment is a target as it is. Noise of all kinds, alone and mixed, from
+the training, validation and test minutes of both channels (:data:`ipmdae.data.nstdb.INTERVALS`).
+SNR by AC power. Records are divided by patient. Test records (those of P2) and test noise are read
+by the evaluation alone, so that neither picks a checkpoint.
 
 What the network is given is scaled by the noisy window itself, exactly as in use
 (:func:`ipmdae.pipeline.window.robust_scale`); the target is the clean window, less its own median,
@@ -69,7 +69,7 @@ class Clinic:
         snr_range: lowest and highest SNR of a noisy window in dB.
         clean_share: share of windows to which no noise is added.
         augment: train on selected targets, with all that may happen to a recording.
-        projected: with ``augment``, train on leads between those recorded, too.
+        projected: with ``augment``, train on random lead projections, too.
         rhythms: share of the training windows with a synthetic rhythm; 0 for none.
         mitdb_folder, cinc2017_folder: further databases to train on, if any.
         ecgnext_folder: recordings of motion, which becomes a further kind of noise, if any.
