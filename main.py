@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ipmdae.data.checksums import digest
+from ipmdae.checksums import digest
 from ipmdae.engine import find_model
+from ipmdae.lab.training import flags, run
+from ipmdae.lab.training.recipe import RECIPES
 from ipmdae.termination import script
-from ipmdae.training import flags, run
-from ipmdae.training.recipe import RECIPES
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -10,12 +10,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from ipmdae.evaluation import network as evaluation
 from ipmdae.files import replacing
-from ipmdae.nn import checkpoints
-from ipmdae.protocols import Pairs, TrainingProtocol
+from ipmdae.lab.evaluation import network as evaluation
+from ipmdae.lab.nn import checkpoints
+from ipmdae.lab.protocols import Pairs, TrainingProtocol
+from ipmdae.lab.training import flags, run
 from ipmdae.termination import script
-from ipmdae.training import flags, run
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -131,7 +131,7 @@ def _candidates(
     import torch
 
     from ipmdae.engine import open_engine
-    from ipmdae.nn.checkpoints import from_model_file
+    from ipmdae.lab.nn.checkpoints import from_model_file
 
     found: dict[str, Callable[[Array], Array]] = {}
     for name in available():

@@ -67,7 +67,7 @@ def measure(settings: Settings) -> Results:
 
 
 def _ours() -> Scan:
-    from ipmdae.nn.scan import selective_scan
+    from ipmdae.lab.nn.scan import selective_scan
 
     return partial(selective_scan, backend="native")
 

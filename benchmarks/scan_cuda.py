@@ -47,7 +47,7 @@ def measure(settings: Settings) -> Results:
 
 def _candidates() -> tuple[dict[str, Scan], dict[str, str]]:
     from benchmarks import scan_peers
-    from ipmdae.nn.scan import selective_scan
+    from ipmdae.lab.nn.scan import selective_scan
 
     found: dict[str, Scan] = {
         _OURS: partial(selective_scan, backend="triton"),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.part import UnavailableError
-from ipmdae.nn.scan import selective_scan
+from ipmdae.lab.nn.scan import selective_scan
 
 Scan = Callable[..., Tensor]
 Array = NDArray[np.float32]

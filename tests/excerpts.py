@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ipmdae.data import nstdb, qtdb
+from ipmdae.lab.data import nstdb, qtdb
 
 DATASETS = Path(__file__).parent / "data" / "datasets"
 QTDB, NSTDB = DATASETS / qtdb.FOLDER, DATASETS / nstdb.FOLDER

@@ -12,9 +12,9 @@ from excerpts import NSTDB, QTDB
 from numpy.typing import NDArray
 
 from ipmdae import formats
-from ipmdae.data import cudb, ecgnext, mitdb, nstdb, qtdb
-from ipmdae.evaluation.hearts.leads import Lead
-from ipmdae.evaluation.hearts.method import Cleaned, MethodUnderTest
+from ipmdae.lab.data import cudb, ecgnext, mitdb, nstdb, qtdb
+from ipmdae.lab.evaluation.hearts.leads import Lead
+from ipmdae.lab.evaluation.hearts.method import Cleaned, MethodUnderTest
 from ipmdae.recording import Annotations, Recording
 
 Array = NDArray[np.float64]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ipmdae.nn.scan import selective_scan
+from ipmdae.lab.nn.scan import selective_scan
 
 
 def inputs(batch: int, length: int, d: int, n: int, dtype: torch.dtype) -> list[Tensor]:

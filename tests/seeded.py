@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ipmdae.evaluation.benchmark import Result
-from ipmdae.evaluation.given import Network, Training
-from ipmdae.training.summary import Summary
+from ipmdae.lab.evaluation.benchmark import Result
+from ipmdae.lab.evaluation.given import Network, Training
+from ipmdae.lab.training.summary import Summary
 
 
 def seeded(

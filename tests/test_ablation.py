@@ -11,13 +11,14 @@ import torch
 from excerpts import DATASETS
 from torch import Tensor, nn
 
-from ipmdae.nn import registry
-from ipmdae.nn.mf_ipm import MFIPM
-from ipmdae.protocols import Pair
-from ipmdae.rivals.networks.complexity import measure
-from ipmdae.training import ablation, variants
-from ipmdae.training.ablation import SCORE_FILE, Study, compare, score
-from ipmdae.training.variants import BASE, VARIANTS, ForwardOnly, Variant
+from ipmdae.lab.evaluation import ablation
+from ipmdae.lab.evaluation.ablation import SCORE_FILE, Study, compare, score
+from ipmdae.lab.networks import registry
+from ipmdae.lab.networks.complexity import measure
+from ipmdae.lab.nn.mf_ipm import MFIPM
+from ipmdae.lab.protocols import Pair
+from ipmdae.lab.training import variants
+from ipmdae.lab.training.variants import BASE, VARIANTS, ForwardOnly, Variant
 from tools import ablation as command
 
 MODEL = "ipmdae-nano"

@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from ipmdae.data import augment
-from ipmdae.data.augment import Augmentation
+from ipmdae.lab.data import augment
+from ipmdae.lab.data.augment import Augmentation
 
 FS = 250.0
 NEVER = Augmentation(**{f.name: 0.0 for f in fields(Augmentation) if f.name != "fs"}, fs=FS)

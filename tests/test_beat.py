@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ipmdae.evaluation.network import multiply_accumulates
-from ipmdae.nn import registry
-from ipmdae.nn.beat import BeatIPMDAE
+from ipmdae.lab.evaluation.network import multiply_accumulates
+from ipmdae.lab.networks import registry
+from ipmdae.lab.networks.ipmdae_beat import BeatIPMDAE
 
 
 def beats(count: int) -> tuple[Tensor, Tensor]:

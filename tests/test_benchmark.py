@@ -11,13 +11,13 @@ import pytest
 from excerpts import DATASETS
 from typer.testing import CliRunner, Result
 
-from ipmdae import cli, rivals
+from ipmdae import classical, cli
 from ipmdae.commands import benchmark as command
-from ipmdae.commands.benchmark import processes
-from ipmdae.evaluation import benchmark
-from ipmdae.evaluation.deepfilter import report, scoring
-from ipmdae.evaluation.deepfilter.scoring import DeepFilterBenchmark
-from ipmdae.protocols.deepfilter import DeepFilter
+from ipmdae.lab.commands.benchmark import processes
+from ipmdae.lab.evaluation import benchmark, rivals
+from ipmdae.lab.evaluation.deepfilter import report, scoring
+from ipmdae.lab.evaluation.deepfilter.scoring import DeepFilterBenchmark
+from ipmdae.lab.protocols.deepfilter import DeepFilter
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 
@@ -39,7 +39,7 @@ def result(method: str, beats: int | None = 20) -> benchmark.Result:
 class Diverging:
     """Gives what is no number for every beat with much noise."""
 
-    def denoise(self, x: rivals.Signal, fs: float) -> rivals.Signal:
+    def denoise(self, x: classical.Signal, fs: float) -> classical.Signal:
         return x * (np.inf if np.ptp(x) > 3 else 1)
 
 
@@ -172,7 +172,7 @@ def test_a_method_that_fails_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(rivals._MODULES, "fir", "not_there")
+    monkeypatch.setitem(classical._MODULES, "fir", "not_there")
     monkeypatch.setattr(command, "write_report", lambda *folders: None)
     outcome = run("run", "--datasets", DATASETS, "--methods", "fir,none", "--part", 5)
     assert "could not be run: fir (method fir needs" in refused(outcome)

@@ -9,7 +9,7 @@ import pytest
 from networks import TINY, random_tensors
 
 from ipmdae.engine.numpy_network import NumpyNetwork
-from ipmdae.evaluation import calibration
+from ipmdae.lab.evaluation import calibration
 
 STATING = replace(TINY, uncertainty=True)
 

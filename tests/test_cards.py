@@ -17,14 +17,14 @@ from excerpts import DATASETS, FULL, QTDB, needs_full
 from typer.testing import CliRunner
 
 from ipmdae import cards, cli
-from ipmdae.data import splits
-from ipmdae.data.download import DatasetNotFoundError
 from ipmdae.engine import ModelFile, model_names, model_path, write_model
-from ipmdae.evaluation import benchmark, subjects
-from ipmdae.evaluation import card as evaluated
-from ipmdae.evaluation.clinic import scoring
-from ipmdae.evaluation.clinic.scoring import ClinicBenchmark
-from ipmdae.protocols.clinic_test import CLEAN, CONDITIONS, FS, PIECES
+from ipmdae.lab.data import splits
+from ipmdae.lab.data.download import DatasetNotFoundError
+from ipmdae.lab.evaluation import benchmark, subjects
+from ipmdae.lab.evaluation import card as evaluated
+from ipmdae.lab.evaluation.clinic import scoring
+from ipmdae.lab.evaluation.clinic.scoring import ClinicBenchmark
+from ipmdae.lab.protocols.clinic_test import CLEAN, CONDITIONS, FS, PIECES
 from tools import write_cards
 
 TOLERANCE = 0.02  # dB

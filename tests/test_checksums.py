@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipmdae.data import checksums
+from ipmdae import checksums
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,16 @@ from excerpts import DATASETS
 from scipy.stats import pearsonr
 from typer.testing import CliRunner, Result
 
-from ipmdae import cli, rivals
-from ipmdae.commands.benchmark import processes
+from ipmdae import classical, cli
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, find_model, write_model
-from ipmdae.evaluation import benchmark, subjects
-from ipmdae.evaluation.clinic import report, scores, scoring
-from ipmdae.evaluation.clinic.scores import ALL, Case
-from ipmdae.evaluation.clinic.scoring import ClinicBenchmark
-from ipmdae.evaluation.intervals import Interval
-from ipmdae.protocols.clinic_test import CLEAN, CONDITIONS, FS
+from ipmdae.lab.commands.benchmark import processes
+from ipmdae.lab.evaluation import benchmark, rivals, subjects
+from ipmdae.lab.evaluation.clinic import report, scores, scoring
+from ipmdae.lab.evaluation.clinic.scores import ALL, Case
+from ipmdae.lab.evaluation.clinic.scoring import ClinicBenchmark
+from ipmdae.lab.evaluation.intervals import Interval
+from ipmdae.lab.protocols.clinic_test import CLEAN, CONDITIONS, FS
 
 pytestmark = pytest.mark.filterwarnings("ignore:13 of the 14 test records:UserWarning")
 
@@ -50,7 +50,7 @@ def refused(outcome: Result) -> str:
 class Diverging:
     """Gives what is no number where there is much noise."""
 
-    def denoise(self, x: rivals.Signal, fs: float) -> rivals.Signal:
+    def denoise(self, x: classical.Signal, fs: float) -> classical.Signal:
         return x * (np.inf if x.std() > 0.1 else 1)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from excerpts import NSTDB, QTDB
 
-from ipmdae.data import qtdb
-from ipmdae.protocols import clinic_test
-from ipmdae.protocols.clinic_test import CONDITIONS, FS, KINDS, PIECES, SNRS, ClinicTest, Piece
+from ipmdae.lab.data import qtdb
+from ipmdae.lab.protocols import clinic_test
+from ipmdae.lab.protocols.clinic_test import CONDITIONS, FS, KINDS, PIECES, SNRS, ClinicTest, Piece
 
 pytestmark = pytest.mark.filterwarnings("ignore:13 of the 14 test records:UserWarning")
 

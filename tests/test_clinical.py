@@ -15,13 +15,13 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 from typer.testing import CliRunner
 
-from ipmdae import cli, formats, rivals
-from ipmdae.evaluation import benchmark, subjects
-from ipmdae.evaluation.clinical import detectors, invention, peaks, report, waves
-from ipmdae.evaluation.clinical.rows import Row
-from ipmdae.evaluation.clinical.scoring import ClinicalBenchmark
-from ipmdae.evaluation.subjects import Subject
-from ipmdae.protocols.clinic_test import CLEAN
+from ipmdae import classical, cli, formats
+from ipmdae.lab.evaluation import benchmark, rivals, subjects
+from ipmdae.lab.evaluation.clinical import detectors, invention, peaks, report, waves
+from ipmdae.lab.evaluation.clinical.rows import Row
+from ipmdae.lab.evaluation.clinical.scoring import ClinicalBenchmark
+from ipmdae.lab.evaluation.subjects import Subject
+from ipmdae.lab.protocols.clinic_test import CLEAN
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:13 of the 14 test records:UserWarning"),
@@ -35,7 +35,7 @@ SAMPLES = st.lists(st.integers(0, 300), max_size=15, unique=True).map(sorted)
 class Silent:
     """Gives no signal at all."""
 
-    def denoise(self, x: rivals.Signal, fs: float) -> rivals.Signal:
+    def denoise(self, x: classical.Signal, fs: float) -> classical.Signal:
         return np.full_like(x, np.nan)
 
 
@@ -155,7 +155,7 @@ def test_noise_alone_is_searched_for_beats_and_flags_need_a_network_that_tells()
 class Flat:
     """Gives a flat line."""
 
-    def denoise(self, x: rivals.Signal, fs: float) -> rivals.Signal:
+    def denoise(self, x: classical.Signal, fs: float) -> classical.Signal:
         return np.zeros_like(x)
 
 

@@ -141,9 +141,9 @@ def test_unknown_names_are_refused_with_those_that_exist(workplace: Path) -> Non
 def test_reference_protocol_on_the_full_databases() -> None:
     from excerpts import FULL
 
-    from ipmdae.data import nstdb, qtdb
-    from ipmdae.evaluation.metrics import snr
-    from ipmdae.protocols.reference import Reference
+    from ipmdae.lab.data import nstdb, qtdb
+    from ipmdae.lab.evaluation.metrics import snr
+    from ipmdae.lab.protocols.reference import Reference
 
     assert FULL is not None
     protocol = Reference(qtdb_folder=FULL / qtdb.FOLDER, nstdb_folder=FULL / nstdb.FOLDER)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipmdae import formats
-from ipmdae.data import nstdb, qtdb
-from ipmdae.data.download import DatasetNotFoundError
+from ipmdae.lab.data import nstdb, qtdb
+from ipmdae.lab.data.download import DatasetNotFoundError
 
 
 def test_records_are_sorted() -> None:

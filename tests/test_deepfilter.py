@@ -10,12 +10,11 @@ import pytest
 from excerpts import FULL, NSTDB, QTDB, needs_full
 from scipy.signal import resample_poly
 
-from ipmdae import rivals
-from ipmdae.data import nstdb, qtdb, splits
-from ipmdae.data.download import DatasetNotFoundError
-from ipmdae.evaluation import metrics
-from ipmdae.protocols import deepfilter
-from ipmdae.protocols.deepfilter import DeepFilter
+from ipmdae.lab.data import nstdb, qtdb, splits
+from ipmdae.lab.data.download import DatasetNotFoundError
+from ipmdae.lab.evaluation import metrics, rivals
+from ipmdae.lab.protocols import deepfilter
+from ipmdae.lab.protocols.deepfilter import DeepFilter
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 RNG = np.random.default_rng(0)

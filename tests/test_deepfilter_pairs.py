@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from excerpts import NSTDB, QTDB
 
-from ipmdae import protocols
-from ipmdae.data import qtdb, splits
-from ipmdae.protocols.deepfilter import VERSIONS, WINDOW, DeepFilter, Version
-from ipmdae.protocols.deepfilter_pairs import DeepFilterTraining, FreshPairs
+from ipmdae.lab import protocols
+from ipmdae.lab.data import qtdb, splits
+from ipmdae.lab.protocols.deepfilter import VERSIONS, WINDOW, DeepFilter, Version
+from ipmdae.lab.protocols.deepfilter_pairs import DeepFilterTraining, FreshPairs
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 

@@ -15,9 +15,9 @@ import pytest
 from mirror import Answer, Mirror
 
 from ipmdae import temporaries
-from ipmdae.data import download as downloading
-from ipmdae.data.checksums import is_whole, parse
-from ipmdae.data.download import (
+from ipmdae.checksums import is_whole, parse
+from ipmdae.lab.data import download as downloading
+from ipmdae.lab.data.download import (
     DATASETS,
     Dataset,
     DatasetNotFoundError,
@@ -25,7 +25,7 @@ from ipmdae.data.download import (
     Summary,
     download,
 )
-from ipmdae.data.transfer import Retry
+from ipmdae.lab.data.transfer import Retry
 
 FOLDER = "mit-bih-noise-stress-test-database-1.0.0"
 RETRY = Retry(attempts=3, pause=0.0, timeout=5.0)
@@ -284,7 +284,7 @@ def test_several_processes_fetch_the_same_database(mirror: Mirror, tmp_path: Pat
     mirror.publish()
     code = (
         "import sys\n"
-        "from ipmdae.data.download import download\n"
+        "from ipmdae.lab.data.download import download\n"
         "download(['nstdb'], sys.argv[1], base_url=sys.argv[2])\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path), mirror.url]

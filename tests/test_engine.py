@@ -21,7 +21,7 @@ from ipmdae.engine import (
 )
 from ipmdae.engine.native import NativeNetwork
 from ipmdae.engine.numpy_network import NumpyNetwork, bidirectional_mamba, channel_attention, part
-from ipmdae.nn.reference_names import from_reference, infer_architecture
+from ipmdae.lab.nn.reference_names import from_reference, infer_architecture
 
 
 def windows(batch, length, leads=1, seed=0):
@@ -245,5 +245,7 @@ def test_every_model_that_ships_runs():
 
 
 def test_engines_need_no_torch():
-    code = "import sys, ipmdae.engine, ipmdae.nn.reference_names; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, ipmdae.engine, ipmdae.lab.nn.reference_names; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,11 +8,11 @@ from math import inf, isnan, nan
 import numpy as np
 import pytest
 
-from ipmdae.evaluation import given
-from ipmdae.evaluation.benchmark import Result
-from ipmdae.evaluation.given import Counts, Network, Training
-from ipmdae.evaluation.tables import count
-from ipmdae.training.summary import Summary, late_fall
+from ipmdae.lab.evaluation import given
+from ipmdae.lab.evaluation.benchmark import Result
+from ipmdae.lab.evaluation.given import Counts, Network, Training
+from ipmdae.lab.evaluation.tables import count
+from ipmdae.lab.training.summary import Summary, late_fall
 
 TRAINING = Summary(
     method="drnn",

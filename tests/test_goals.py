@@ -10,15 +10,15 @@ from seeded import seeded
 
 from ipmdae.cards import NOT_MEASURED
 from ipmdae.engine import model_names
-from ipmdae.evaluation import benchmark, subjects
-from ipmdae.evaluation.clinic.scoring import COVERED, SPECTRA
-from ipmdae.evaluation.clinical.waves import QT, ST
-from ipmdae.evaluation.given import Network
-from ipmdae.evaluation.goals import beats, leads, report, robust, safety
-from ipmdae.evaluation.goals.goal import Goal, from_interval
-from ipmdae.evaluation.intervals import NOWHERE, Interval
-from ipmdae.evaluation.robustness.conditions import CONDITIONS as CHANGES
-from ipmdae.protocols.clinic_test import CLEAN, CONDITIONS
+from ipmdae.lab.evaluation import benchmark, subjects
+from ipmdae.lab.evaluation.clinic.scoring import COVERED, SPECTRA
+from ipmdae.lab.evaluation.clinical.waves import QT, ST
+from ipmdae.lab.evaluation.given import Network
+from ipmdae.lab.evaluation.goals import beats, leads, report, robust, safety
+from ipmdae.lab.evaluation.goals.goal import Goal, from_interval
+from ipmdae.lab.evaluation.intervals import NOWHERE, Interval
+from ipmdae.lab.evaluation.robustness.conditions import CONDITIONS as CHANGES
+from ipmdae.lab.protocols.clinic_test import CLEAN, CONDITIONS
 from tools import goals
 
 MODEL = "ipmdae-small"

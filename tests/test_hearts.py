@@ -15,9 +15,9 @@ from scipy.signal import butter, find_peaks, sosfiltfilt, welch
 from typer.testing import CliRunner
 
 from ipmdae import cli
-from ipmdae.evaluation import benchmark
-from ipmdae.evaluation.goals.goal import Goal
-from ipmdae.evaluation.hearts import (
+from ipmdae.lab.evaluation import benchmark
+from ipmdae.lab.evaluation.goals.goal import Goal
+from ipmdae.lab.evaluation.hearts import (
     arrhythmia,
     components,
     gains,
@@ -34,9 +34,9 @@ from ipmdae.evaluation.hearts import (
     scoring,
     signals,
 )
-from ipmdae.evaluation.hearts.components import COMPONENTS, FAST
-from ipmdae.evaluation.hearts.method import MethodUnderTest
-from ipmdae.evaluation.hearts.scoring import HeartsBenchmark
+from ipmdae.lab.evaluation.hearts.components import COMPONENTS, FAST
+from ipmdae.lab.evaluation.hearts.method import MethodUnderTest
+from ipmdae.lab.evaluation.hearts.scoring import HeartsBenchmark
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*units of part:UserWarning")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap as scipy_bootstrap
 
-from ipmdae.evaluation.intervals import bootstrap, paired_difference
+from ipmdae.lab.evaluation.intervals import bootstrap, paired_difference
 
 RNG = np.random.default_rng(0)
 EFFECTS = RNG.standard_normal(14)

@@ -13,9 +13,10 @@ from networks import TINY, random_tensors, reference_io, reference_tensors
 from ipmdae.architecture import Architecture
 from ipmdae.engine.numpy_network import NumpyNetwork
 from ipmdae.engine.shapes import expected_shapes
-from ipmdae.nn import checkpoints, registry
-from ipmdae.nn.ipm_dae import UltralightIPMDAE
-from ipmdae.nn.mf_ipm import average_pool, upsample
+from ipmdae.lab.networks import registry
+from ipmdae.lab.nn import checkpoints
+from ipmdae.lab.nn.ipm_dae import UltralightIPMDAE
+from ipmdae.lab.nn.mf_ipm import average_pool, upsample
 
 
 @pytest.mark.parametrize("case", ["a", "b", "c"])

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from ipmdae.training import losses
+from ipmdae.lab.training import losses
 
 
 def clean(windows: int = 3) -> torch.Tensor:

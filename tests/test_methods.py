@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ipmdae import denoiser, examples, formats, methods, rivals
+from ipmdae import classical, denoiser, examples, formats, methods
 from ipmdae.cleaning import denoise_file
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, write_model
@@ -19,7 +19,7 @@ from ipmdae.pipeline.survey import Leads
 from ipmdae.recording import Recording
 
 FS = 360.0
-classical = [name for name in rivals.names() if name not in (*rivals.LEARNERS, "deepfade")]  # slow
+QUICK = [name for name in classical.quick() if name not in classical.LEARNERS]  # slow
 
 
 def noisy(seconds: float = 10) -> Recording:
@@ -42,13 +42,13 @@ class Fake:
 def test_names_are_networks_and_classical_methods_that_need_no_fitting() -> None:
     assert method_names()[0] == "ipmdae-base"
     assert {"none", "iir", "wavelet", "neurokit"} <= set(method_names())
-    assert not set(rivals.LEARNERS) & set(method_names())
-    assert set(rivals.LEARNERS) == {
-        name for name in rivals.names() if isinstance(rivals.get(name), rivals.Learner)
+    assert not set(classical.LEARNERS) & set(method_names())
+    assert set(classical.LEARNERS) == {
+        name for name in classical.names() if isinstance(classical.get(name), classical.Learner)
     }
 
 
-@pytest.mark.parametrize("name", classical)
+@pytest.mark.parametrize("name", QUICK)
 @pytest.mark.parametrize("fs", [128, 250, 360, 1000])
 def test_every_classical_method_gives_the_guarantees(name: str, fs: float) -> None:
     x = resample(noisy().signal, FS, fs) + np.array([0, 700])
@@ -123,10 +123,10 @@ def test_rates_that_a_method_cannot_take_are_told() -> None:
 def test_a_fitted_learner_can_be_wrapped() -> None:
     r = noisy(30)
     windows = r.signal[:10_240, 0].reshape(-1, 512)
-    with pytest.raises(ValueError, match=r"must be fitted .*rivals\.get\('wiener'\)"):
+    with pytest.raises(ValueError, match=r"must be fitted .*classical\.get\('wiener'\)"):
         open_method("wiener")
-    rival = rivals.get("wiener")
-    assert isinstance(rival, rivals.Learner)
+    rival = classical.get("wiener")
+    assert isinstance(rival, classical.Learner)
     rival.fit(windows, 0.5 * windows, FS)
     cleaned = Classical("wiener", rival).clean(r.excerpt(5, 10)).recording
     assert np.isfinite(cleaned.signal).all()
@@ -216,6 +216,6 @@ def test_methods_are_given_by_name_path_model_or_open(
 
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(rivals._MODULES, "iir", "not_there")
+    monkeypatch.setitem(classical._MODULES, "iir", "not_there")
     with pytest.raises(ModuleNotFoundError, match=r"ultralight-ipm-dae\[benchmark\]"):
         open_method("iir")

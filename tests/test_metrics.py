@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import chebyshev, cosine, sqeuclidean
 from scipy.stats import pearsonr
 
-from ipmdae.evaluation import metrics
+from ipmdae.lab.evaluation import metrics
 
 RNG = np.random.default_rng(0)
 CLEAN = RNG.standard_normal((4, 300, 2)) + 3

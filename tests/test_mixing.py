@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipmdae.data import mixing
+from ipmdae.lab.data import mixing
 
 
 def windows(shape: tuple[int, ...], seed: int = 0, offset: float = 0.0) -> mixing.Array:

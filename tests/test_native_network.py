@@ -22,7 +22,7 @@ from ipmdae.architecture import Architecture
 from ipmdae.engine import native as native_engine
 from ipmdae.engine.native import NativeNetwork
 from ipmdae.engine.numpy_network import NumpyNetwork
-from ipmdae.nn.reference_names import from_reference, infer_architecture
+from ipmdae.lab.nn.reference_names import from_reference, infer_architecture
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="the native library is not built")
 

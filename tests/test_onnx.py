@@ -18,7 +18,7 @@ from networks import TINY, model_of, reference_io, reference_tensors
 from ipmdae.architecture import Architecture
 from ipmdae.engine import ModelFile, Preprocessing, open_engine
 from ipmdae.engine.numpy_network import NumpyNetwork
-from ipmdae.nn.reference_names import from_reference, infer_architecture
+from ipmdae.lab.nn.reference_names import from_reference, infer_architecture
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

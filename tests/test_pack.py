@@ -12,9 +12,9 @@ from excerpts import DATASETS, NSTDB, QTDB
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipmdae.data.download import BENCHMARKS, DatasetNotFoundError
-from ipmdae.data.download import DATASETS as DATABASES
-from ipmdae.data.pack import differences, pack, signal_file, unpack
+from ipmdae.lab.data.download import BENCHMARKS, DatasetNotFoundError
+from ipmdae.lab.data.download import DATASETS as DATABASES
+from ipmdae.lab.data.pack import differences, pack, signal_file, unpack
 from tools import pack_data
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from excerpts import NSTDB, QTDB
 
-from ipmdae.data import nstdb
-from ipmdae.data.augment import Augmentation
-from ipmdae.data.download import DatasetNotFoundError
-from ipmdae.evaluation.metrics import snr
-from ipmdae.protocols import open_protocol, stack
-from ipmdae.protocols.clinic import Clinic
-from ipmdae.protocols.reference import Reference, scale_to_unit_range
+from ipmdae.lab.data import nstdb
+from ipmdae.lab.data.augment import Augmentation
+from ipmdae.lab.data.download import DatasetNotFoundError
+from ipmdae.lab.evaluation.metrics import snr
+from ipmdae.lab.protocols import open_protocol, stack
+from ipmdae.lab.protocols.clinic import Clinic
+from ipmdae.lab.protocols.reference import Reference, scale_to_unit_range
 
 NOTHING_ELSE = {f.name: 0.0 for f in fields(Augmentation) if f.name not in ("fs", "projection")}
 

@@ -15,15 +15,15 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
-from ipmdae import rivals
 from ipmdae.cli import app
-from ipmdae.nn import registry
+from ipmdae.lab.evaluation import rivals
+from ipmdae.lab.evaluation.trained_network import TrainedNetwork
+from ipmdae.lab.networks import registry
+from ipmdae.lab.networks.base import LeadNetwork
+from ipmdae.lab.training import queue, run, summary
+from ipmdae.lab.training.callbacks import callbacks
+from ipmdae.lab.training.queue import Budget, Job
 from ipmdae.pipeline.window import robust_scale
-from ipmdae.rivals.networks.base import LeadNetwork
-from ipmdae.rivals.trained import TrainedNetwork
-from ipmdae.training import queue, run, summary
-from ipmdae.training.callbacks import callbacks
-from ipmdae.training.queue import Budget, Job
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning"),

@@ -12,9 +12,9 @@ from excerpts import DATASETS
 from typer.testing import CliRunner
 
 from ipmdae import cli
-from ipmdae.evaluation import benchmark
-from ipmdae.evaluation.reference import report, scoring
-from ipmdae.evaluation.reference.scoring import COMMON, ReferenceBenchmark
+from ipmdae.lab.evaluation import benchmark
+from ipmdae.lab.evaluation.reference import report, scoring
+from ipmdae.lab.evaluation.reference.scoring import COMMON, ReferenceBenchmark
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 

@@ -9,7 +9,7 @@ import pytest
 from networks import TINY, random_tensors, reference_tensors
 
 from ipmdae.architecture import Architecture
-from ipmdae.nn.reference_names import (
+from ipmdae.lab.nn.reference_names import (
     from_reference,
     infer_architecture,
     reference_shapes,

@@ -11,11 +11,11 @@ from excerpts import DATASETS, FULL, NSTDB, needs_full
 
 import main as train
 from ipmdae import examples, formats
-from ipmdae.data import nstdb
-from ipmdae.data.download import DatasetNotFoundError
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, model_names, model_path, read_model
-from ipmdae.evaluation.noise_stress import improvement, stretches
+from ipmdae.lab.data import nstdb
+from ipmdae.lab.data.download import DatasetNotFoundError
+from ipmdae.lab.evaluation.noise_stress import improvement, stretches
 from ipmdae.safeguards import safeguards
 from tools import noise_stress, release_model, report_training
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ipmdae import formats
-from ipmdae.data import nstdb, repetitions
+from ipmdae.lab.data import nstdb, repetitions
 from ipmdae.recording import Recording, Resolution
 from tools import nstdb_loop
 

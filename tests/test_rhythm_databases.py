@@ -9,8 +9,8 @@ import pytest
 from scipy.io import savemat
 
 from ipmdae import formats
-from ipmdae.data import cinc2017, cudb, ecgnext, mitdb
-from ipmdae.data.download import DatasetNotFoundError
+from ipmdae.lab.data import cinc2017, cudb, ecgnext, mitdb
+from ipmdae.lab.data.download import DatasetNotFoundError
 from ipmdae.recording import Annotations, Recording
 from tools import convert_ecgnext
 

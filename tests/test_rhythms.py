@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ipmdae.data import motion
-from ipmdae.data.rhythms import RHYTHMS, Rhythms, ecg_size
+from ipmdae.lab.data import motion
+from ipmdae.lab.data.rhythms import RHYTHMS, Rhythms, ecg_size
 
 FS = 250.0
 T = np.arange(5000) / FS

@@ -12,13 +12,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ipmdae.architecture import Architecture
 from ipmdae.engine import complexity as by_architecture
-from ipmdae.nn import registry
-from ipmdae.nn.ipm_dae import UltralightIPMDAE
-from ipmdae.rivals import networks
-from ipmdae.rivals.networks.base import LeadNetwork
-from ipmdae.rivals.networks.complexity import measure
-from ipmdae.rivals.networks.descod import DeScoD
-from ipmdae.rivals.networks.tcdae import spectral_correlation
+from ipmdae.lab import networks
+from ipmdae.lab.networks import registry
+from ipmdae.lab.networks.base import LeadNetwork
+from ipmdae.lab.networks.complexity import measure
+from ipmdae.lab.networks.descod import DeScoD
+from ipmdae.lab.networks.tcdae import spectral_correlation
+from ipmdae.lab.nn.ipm_dae import UltralightIPMDAE
 
 ALL = [*networks.NAMES]
 

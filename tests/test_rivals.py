@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import butter, filtfilt, firwin, freqz, sosfiltfilt
 
-from ipmdae import examples, formats, rivals
+from ipmdae import classical, examples, formats
+from ipmdae.classical.filters import _kaiser_kernels, zero_phase, zero_phase_kernel
 from ipmdae.pipeline.resample import resample
-from ipmdae.rivals.filters import _kaiser_kernels, zero_phase, zero_phase_kernel
 
 FS = 360.0
 RNG = np.random.default_rng(0)
@@ -30,27 +30,27 @@ _PACKAGES = {
 
 here = [
     name
-    for name in rivals.names()
+    for name in classical.names()
     if util.find_spec(_PACKAGES.get(name.split("-")[0], "scipy")) is not None
 ]
 
 
-def fitted(name: str, length: int = 512) -> rivals.Rival:
+def fitted(name: str, length: int = 512) -> classical.LeadMethod:
     """A rival, fitted on windows of an ECG with wander where it learns."""
-    rival = rivals.get(name)
-    if isinstance(rival, rivals.Learner):
+    rival = classical.get(name)
+    if isinstance(rival, classical.Learner):
         clean = ecg()[: len(ecg()) // length * length].reshape(-1, length)
         rival.fit(clean + wander(clean.size).reshape(clean.shape), clean, FS)
     return rival
 
 
-def ecg() -> rivals.Signal:
+def ecg() -> classical.Signal:
     """A minute of a nearly clean lead."""
     signal = formats.read(examples.path("118e24_excerpt"), annotations=False).signal[:, 0]
     return np.asarray(signal - np.median(signal))
 
 
-def wander(samples: int) -> rivals.Signal:
+def wander(samples: int) -> classical.Signal:
     """Two slow waves of 2 mV in all."""
     time = np.arange(samples) / FS
     return np.sin(2 * np.pi * 0.11 * time) + np.sin(2 * np.pi * 0.23 * time + 1)
@@ -79,7 +79,7 @@ def test_every_rival_gives_a_finite_signal_of_the_same_shape_and_keeps_its_input
 )
 def test_what_removes_baseline_takes_wander_off_a_recording_and_leaves_the_ecg(name: str) -> None:
     clean = ecg()
-    cleaned = rivals.get(name).denoise(clean + wander(len(clean)), FS)
+    cleaned = classical.get(name).denoise(clean + wander(len(clean)), FS)
     inner = slice(1000, -1000)
     assert np.corrcoef(cleaned[inner], clean[inner])[0, 1] > 0.8
     before = np.mean(wander(len(clean))[inner] ** 2)
@@ -87,7 +87,7 @@ def test_what_removes_baseline_takes_wander_off_a_recording_and_leaves_the_ecg(n
 
 
 def test_none_changes_nothing() -> None:
-    np.testing.assert_array_equal(rivals.get("none").denoise(ecg(), FS), ecg())
+    np.testing.assert_array_equal(classical.get("none").denoise(ecg(), FS), ecg())
 
 
 @pytest.mark.parametrize("samples", [2000, 7001])
@@ -111,7 +111,7 @@ def test_fir_extends_a_beat_as_the_published_script_does() -> None:
     taps = firwin(2009, 0.67, window=("kaiser", 0.0), pass_zero="highpass", fs=FS)
     held = np.concatenate([x[::-1], x, np.full(3 * 2009 - 512, x[-1])])
     high = filtfilt(taps, 1.0, held)[512:1024]
-    ours = rivals.get("fir").denoise(x, FS)
+    ours = classical.get("fir").denoise(x, FS)
     np.testing.assert_allclose(ours, high, atol=0.05 * np.ptp(x))
 
 
@@ -120,7 +120,7 @@ def test_butterworth_bandwidths(fs: float) -> None:
     """A wave passes at the middle and is halved twice over (both ways) at the edges."""
     time = np.arange(round(60 * fs)) / fs
     for name, low, high in (("butterworth-0.05-150", 0.05, 150), ("butterworth-0.5-40", 0.5, 40)):
-        rival = rivals.get(name)
+        rival = classical.get(name)
         for frequency, expected in ((low, 0.5), (10.0, 1.0), (high, 0.5)):
             if frequency >= fs / 2:
                 continue
@@ -133,14 +133,14 @@ def test_median_takes_off_what_changes_slowly_and_keeps_a_narrow_peak() -> None:
     peak = np.zeros(2000)
     peak[1000:1020] = 1
     ramp = np.linspace(0, 3, 2000)
-    cleaned = rivals.get("median").denoise(peak + ramp, FS)
+    cleaned = classical.get("median").denoise(peak + ramp, FS)
     np.testing.assert_allclose(cleaned, peak, atol=0.05)
 
 
 def test_wavelet_does_not_depend_on_where_the_beat_lies() -> None:
     pytest.importorskip("pywt")
     noisy = ecg() + wander(len(ecg())) + 0.05 * RNG.standard_normal(len(ecg()))
-    rival = rivals.get("wavelet")
+    rival = classical.get("wavelet")
     moved = rival.denoise(noisy[37:], FS)
     np.testing.assert_allclose(rival.denoise(noisy, FS)[5037:-5000], moved[5000:-5000], atol=0.05)
 
@@ -149,13 +149,13 @@ def test_wavelet_does_not_depend_on_where_the_beat_lies() -> None:
 def test_what_smooths_takes_white_noise_off(name: str) -> None:
     clean = np.sin(2 * np.pi * 5 * np.arange(3600) / FS)
     noisy = clean + 0.2 * RNG.standard_normal(3600)
-    error = np.std(rivals.get(name).denoise(noisy, FS) - clean)
+    error = np.std(classical.get(name).denoise(noisy, FS) - clean)
     assert error < 0.6 * np.std(noisy - clean)
 
 
 @pytest.mark.parametrize("name", sorted(set(here) & {"tv", "nlm", "emd", "kalman"}))
 def test_a_constant_is_kept_or_is_baseline(name: str) -> None:
-    cleaned = rivals.get(name).denoise(np.ones(600), FS)
+    cleaned = classical.get(name).denoise(np.ones(600), FS)
     np.testing.assert_allclose(cleaned, 1 if name in {"tv", "nlm"} else 0, atol=1e-9)
 
 
@@ -171,7 +171,7 @@ def test_any_length_rate_and_scale_gives_a_finite_signal_of_the_same_shape(
     name: str, fs: float, begin: int, length: int, gain: float
 ) -> None:
     x = gain * (ecg() + wander(len(ecg())))[begin : begin + length]
-    cleaned = rivals.get(name).denoise(x, fs)
+    cleaned = classical.get(name).denoise(x, fs)
     assert cleaned.shape == x.shape
     assert np.isfinite(cleaned).all()
 
@@ -180,9 +180,9 @@ def test_any_length_rate_and_scale_gives_a_finite_signal_of_the_same_shape(
 @pytest.mark.parametrize("fs", [128, 1000])
 def test_other_rates_give_nearly_the_same(name: str, fs: float) -> None:
     noisy = (ecg() + wander(len(ecg())))[:5400]
-    there = rivals.get(name).denoise(resample(noisy[:, None], FS, fs)[:, 0].astype(float), fs)
+    there = classical.get(name).denoise(resample(noisy[:, None], FS, fs)[:, 0].astype(float), fs)
     back = resample(there[:, None], fs, FS, len(noisy))[:, 0]
-    ours = rivals.get(name).denoise(noisy, FS)
+    ours = classical.get(name).denoise(noisy, FS)
     assert np.corrcoef(back, ours)[0, 1] > 0.9
 
 
@@ -192,9 +192,9 @@ def test_missing_samples_stay_missing_or_are_refused(name: str) -> None:
     x[100:110] = np.nan
     if name == "emd":
         with pytest.raises(ValueError, match="without missing samples"):
-            rivals.get(name).denoise(x, FS)
+            classical.get(name).denoise(x, FS)
     else:
-        assert np.isnan(rivals.get(name).denoise(x, FS))[100:110].all()
+        assert np.isnan(classical.get(name).denoise(x, FS))[100:110].all()
 
 
 @pytest.mark.parametrize("fs", [60.0, 360.0, 4000.0])
@@ -203,7 +203,7 @@ def test_kalman_is_a_butterworth_both_ways_but_at_the_ends(fs: float) -> None:
     x = RNG.standard_normal(round(20 * fs)).cumsum() / np.sqrt(fs)
     edge = butter(2, 0.5, "highpass", output="sos", fs=fs)
     inner = slice(round(5 * fs), round(-5 * fs))
-    rival = rivals.get("kalman")
+    rival = classical.get("kalman")
     np.testing.assert_allclose(rival.denoise(x, fs)[inner], sosfiltfilt(edge, x)[inner], atol=0.01)
     line = np.linspace(-3, 5, 700)
     np.testing.assert_allclose(rival.denoise(line, fs), 0, atol=1e-6)
@@ -211,7 +211,7 @@ def test_kalman_is_a_butterworth_both_ways_but_at_the_ends(fs: float) -> None:
 
 def test_emd_keeps_what_exceeds_the_threshold_from_zero_to_zero() -> None:
     pytest.importorskip("PyEMD")
-    from ipmdae.rivals.empirical_modes import _keeps
+    from ipmdae.classical.empirical_modes import _keeps
 
     mode = np.array([0.1, 0.2, -1.0, -3.0, -0.5, 0.5, 2.0, 0.1, -0.1])
     kept = _keeps(mode, np.array([2, 5, 8]), 2.0)
@@ -223,7 +223,7 @@ def test_nlm_does_what_scikit_image_does_to_an_image_of_one_row() -> None:
     restoration = pytest.importorskip("skimage.restoration")
     clean = ecg()[:720]
     noisy = clean + 0.1 * RNG.standard_normal(720)
-    ours = rivals.get("nlm").denoise(noisy, FS)
+    ours = classical.get("nlm").denoise(noisy, FS)
     theirs = restoration.denoise_nl_means(
         noisy[np.newaxis], 21, 720, h=np.sqrt(2) * 0.6 * 0.1, fast_mode=False, preserve_range=True
     )
@@ -236,9 +236,9 @@ def test_deepfade_takes_wander_off_an_upright_lead(qtdb_folder: Path) -> None:
     pytest.importorskip("ecgdatakit")
     recording = formats.read(qtdb_folder / "sel100", annotations=False)
     clean = recording.signal[:2500, 0] - np.median(recording.signal[:2500, 0])
-    cleaned = rivals.get("deepfade").denoise(clean + wander(2500), recording.fs)
+    cleaned = classical.get("deepfade").denoise(clean + wander(2500), recording.fs)
     assert np.corrcoef(cleaned, clean)[0, 1] > 0.8
-    short = rivals.get("deepfade").denoise(clean[:99], recording.fs)
+    short = classical.get("deepfade").denoise(clean[:99], recording.fs)
     assert short.shape == (99,)
     assert np.isfinite(short).all()
 
@@ -246,8 +246,8 @@ def test_deepfade_takes_wander_off_an_upright_lead(qtdb_folder: Path) -> None:
 def test_lmmse_finds_a_linear_relation_exactly() -> None:
     clean = RNG.standard_normal((500, 8))
     noisy = clean @ RNG.standard_normal((8, 8)) + 3
-    rival = rivals.get("lmmse")
-    assert isinstance(rival, rivals.Learner)
+    rival = classical.get("lmmse")
+    assert isinstance(rival, classical.Learner)
     rival.fit(noisy, clean, FS)
     np.testing.assert_allclose(rival.denoise(noisy[0], FS), clean[0], atol=1e-4)
 
@@ -256,8 +256,8 @@ def test_wiener_of_white_signal_and_noise_is_a_gain() -> None:
     """With equal powers S / (S + N) is a half at all frequencies."""
     clean = RNG.standard_normal((4000, 32))
     noisy = clean + RNG.standard_normal((4000, 32))
-    rival = rivals.get("wiener")
-    assert isinstance(rival, rivals.Learner)
+    rival = classical.get("wiener")
+    assert isinstance(rival, classical.Learner)
     rival.fit(noisy, clean, FS)
     np.testing.assert_allclose(rival.denoise(noisy[0], FS), noisy[0] / 2, atol=0.2)
 
@@ -273,7 +273,7 @@ def test_wiener_beats_no_filter_on_what_it_was_fitted_on() -> None:
 @pytest.mark.parametrize("name", ["wiener", "lmmse"])
 def test_learners_say_what_is_wrong(name: str) -> None:
     with pytest.raises(RuntimeError, match="must be fitted"):
-        rivals.get(name).denoise(ecg()[:512], FS)
+        classical.get(name).denoise(ecg()[:512], FS)
     with pytest.raises(ValueError, match=r"fitted .*250 Hz"):
         fitted(name).denoise(ecg()[:512], 250)
 
@@ -285,17 +285,17 @@ def test_lmmse_refuses_another_length() -> None:
 
 def test_unknown_rival_is_refused_with_those_that_exist() -> None:
     with pytest.raises(ValueError, match=r"unknown method 'nothing'; there are: none, fir, iir"):
-        rivals.get("nothing")
+        classical.get("nothing")
 
 
 def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(rivals._MODULES, "none", "not_there")
+    monkeypatch.setitem(classical._MODULES, "none", "not_there")
     with pytest.raises(ModuleNotFoundError, match=r"ultralight-ipm-dae\[benchmark\]"):
-        rivals.get("none")
+        classical.get("none")
 
 
 def test_a_missing_torch_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "ipmdae.rivals.deepfade", raising=False)
+    monkeypatch.delitem(sys.modules, "ipmdae.classical.deepfade", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ModuleNotFoundError, match=r"ultralight-ipm-dae\[train\]"):
-        rivals.get("deepfade")
+        classical.get("deepfade")

@@ -10,12 +10,12 @@ import pytest
 from excerpts import DATASETS
 from typer.testing import CliRunner
 
-from ipmdae import cli, rivals
-from ipmdae.evaluation import benchmark, subjects
-from ipmdae.evaluation.robustness import conditions, report, scoring
-from ipmdae.evaluation.robustness.conditions import AS_IT_IS, CONDITIONS, Case
-from ipmdae.evaluation.robustness.scoring import RobustnessBenchmark
-from ipmdae.protocols.clinic_test import FS, Piece
+from ipmdae import classical, cli
+from ipmdae.lab.evaluation import benchmark, rivals, subjects
+from ipmdae.lab.evaluation.robustness import conditions, report, scoring
+from ipmdae.lab.evaluation.robustness.conditions import AS_IT_IS, CONDITIONS, Case
+from ipmdae.lab.evaluation.robustness.scoring import RobustnessBenchmark
+from ipmdae.lab.protocols.clinic_test import FS, Piece
 
 pytestmark = pytest.mark.filterwarnings("ignore:13 of the 14 test records:UserWarning")
 
@@ -48,7 +48,7 @@ def snr(clean: np.ndarray, other: np.ndarray) -> float:
 class OnlyAt250:
     """Filters nothing, and refuses every other rate."""
 
-    def denoise(self, x: rivals.Signal, fs: float) -> rivals.Signal:
+    def denoise(self, x: classical.Signal, fs: float) -> classical.Signal:
         if fs != FS:
             raise ValueError("this rate is not supported")
         return x

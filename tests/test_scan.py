@@ -14,8 +14,8 @@ from scans import assert_agrees_with_float64, inputs
 from torch import Tensor
 
 from ipmdae import native
-from ipmdae.nn import scan as scan_module
-from ipmdae.nn.scan import selective_scan
+from ipmdae.lab.nn import scan as scan_module
+from ipmdae.lab.nn.scan import selective_scan
 
 needs_native = pytest.mark.skipif(not native.available(), reason="the native library is not built")
 
@@ -108,7 +108,7 @@ def test_native_backend_refuses_float64() -> None:
 def without_triton(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """triton cannot be imported, and nothing has tried yet."""
     monkeypatch.setitem(sys.modules, "triton", None)
-    monkeypatch.delitem(sys.modules, "ipmdae.nn.scan_triton", raising=False)
+    monkeypatch.delitem(sys.modules, "ipmdae.lab.nn.scan_triton", raising=False)
     scan_module._triton_scan.cache_clear()
     yield
     scan_module._triton_scan.cache_clear()

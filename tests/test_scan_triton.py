@@ -12,10 +12,10 @@ import pytest
 import torch
 from scans import assert_agrees_with_float64, inputs
 
-from ipmdae.nn.scan import selective_scan
+from ipmdae.lab.nn.scan import selective_scan
 
 triton = pytest.importorskip("triton")
-scan_triton = pytest.importorskip("ipmdae.nn.scan_triton")
+scan_triton = pytest.importorskip("ipmdae.lab.nn.scan_triton")
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"

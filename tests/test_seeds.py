@@ -13,11 +13,11 @@ from trainings import finish
 from typer.testing import CliRunner, Result
 
 from ipmdae import cli
-from ipmdae.evaluation import benchmark, seeds, trained
-from ipmdae.evaluation.deepfilter import report, scoring
-from ipmdae.evaluation.deepfilter.scoring import DeepFilterBenchmark
-from ipmdae.rivals.trained import TrainedNetwork
-from ipmdae.training import queue
+from ipmdae.lab.evaluation import benchmark, seeds, trained
+from ipmdae.lab.evaluation.deepfilter import report, scoring
+from ipmdae.lab.evaluation.deepfilter.scoring import DeepFilterBenchmark
+from ipmdae.lab.evaluation.trained_network import TrainedNetwork
+from ipmdae.lab.training import queue
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 

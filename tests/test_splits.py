@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipmdae.data import cinc2017, mitdb, qtdb, splits
+from ipmdae.lab.data import cinc2017, mitdb, qtdb, splits
 
 ORDERS = splits.names("reference")
 

@@ -11,16 +11,16 @@ from excerpts import DATASETS
 from trainings import finish
 from typer.testing import CliRunner, Result
 
-from ipmdae import cli, rivals
-from ipmdae.commands.benchmark import processes
-from ipmdae.evaluation import benchmark, subjects, trained
-from ipmdae.evaluation.clinic.scoring import ClinicBenchmark
-from ipmdae.evaluation.clinical.scoring import ClinicalBenchmark
-from ipmdae.evaluation.deepfilter import report, scoring
-from ipmdae.evaluation.deepfilter.scoring import DeepFilterBenchmark
-from ipmdae.evaluation.reference.scoring import ReferenceBenchmark
-from ipmdae.rivals.trained import TrainedNetwork
-from ipmdae.training import run
+from ipmdae import cli
+from ipmdae.lab.commands.benchmark import processes
+from ipmdae.lab.evaluation import benchmark, rivals, subjects, trained
+from ipmdae.lab.evaluation.clinic.scoring import ClinicBenchmark
+from ipmdae.lab.evaluation.clinical.scoring import ClinicalBenchmark
+from ipmdae.lab.evaluation.deepfilter import report, scoring
+from ipmdae.lab.evaluation.deepfilter.scoring import DeepFilterBenchmark
+from ipmdae.lab.evaluation.reference.scoring import ReferenceBenchmark
+from ipmdae.lab.evaluation.trained_network import TrainedNetwork
+from ipmdae.lab.training import run
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning"),

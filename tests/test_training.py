@@ -18,13 +18,14 @@ from excerpts import DATASETS, NSTDB, QTDB
 from networks import TINY
 
 from ipmdae.engine import find_model, read_model
-from ipmdae.nn import checkpoints, registry
-from ipmdae.nn.ipm_dae import UltralightIPMDAE
-from ipmdae.protocols.reference import Reference
-from ipmdae.training import recipe as recipes
-from ipmdae.training import run
-from ipmdae.training.loaders import EpochSampler, loader
-from ipmdae.training.module import DenoisingModule, learning_rate_factor
+from ipmdae.lab.networks import registry
+from ipmdae.lab.nn import checkpoints
+from ipmdae.lab.nn.ipm_dae import UltralightIPMDAE
+from ipmdae.lab.protocols.reference import Reference
+from ipmdae.lab.training import recipe as recipes
+from ipmdae.lab.training import run
+from ipmdae.lab.training.loaders import EpochSampler, loader
+from ipmdae.lab.training.module import DenoisingModule, learning_rate_factor
 
 ROOT = Path(__file__).parents[1]
 

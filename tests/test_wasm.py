@@ -19,7 +19,7 @@ from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, Preprocessing, find_model, read_model, write_model
 from ipmdae.engine.model_file import metadata_of
 from ipmdae.engine.numpy_network import NumpyNetwork
-from ipmdae.nn.reference_names import from_reference, infer_architecture
+from ipmdae.lab.nn.reference_names import from_reference, infer_architecture
 from ipmdae.recording import Recording
 from ipmdae.safeguards import safeguards
 from tools.build_wasm import build_wasm

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from excerpts import DATASETS
 
-from ipmdae.nn import registry
-from ipmdae.training import queue, run
-from ipmdae.training.callbacks import CURVES
-from ipmdae.training.queue import Budget
-from ipmdae.training.summary import Summary, has_converged, write_summary
+from ipmdae.lab.networks import registry
+from ipmdae.lab.training import queue, run
+from ipmdae.lab.training.callbacks import CURVES
+from ipmdae.lab.training.queue import Budget
+from ipmdae.lab.training.summary import Summary, has_converged, write_summary
 
 
 def finish(

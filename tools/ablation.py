@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from ipmdae.console import out, warnings_in_one_line
-from ipmdae.data import qtdb
-from ipmdae.evaluation.tables import number, table
 from ipmdae.files import replacing
-from ipmdae.protocols.clinic import Clinic
-from ipmdae.rivals.networks.complexity import measure
-from ipmdae.training import flags, run, variants
-from ipmdae.training.ablation import Comparison, Score, Study, compare
-from ipmdae.training.variants import BASE, VARIANTS, Variant
+from ipmdae.lab.data import qtdb
+from ipmdae.lab.evaluation.ablation import Comparison, Score, Study, compare
+from ipmdae.lab.evaluation.tables import number, table
+from ipmdae.lab.networks.complexity import measure
+from ipmdae.lab.protocols.clinic import Clinic
+from ipmdae.lab.training import flags, run, variants
+from ipmdae.lab.training.variants import BASE, VARIANTS, Variant
 from tools import show
 
 _COLUMNS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ipmdae.data import ecgnext
+from ipmdae.lab.data import ecgnext
 from tools import show
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ipmdae.evaluation.goals import report
+from ipmdae.lab.evaluation.goals import report
 from tools import show
 
 

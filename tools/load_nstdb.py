@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ipmdae import figures, formats
-from ipmdae.data import mixing, nstdb, qtdb
+from ipmdae.lab.data import mixing, nstdb, qtdb
 from tools import show
 
 _WINDOW_SECONDS = 5

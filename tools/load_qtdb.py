@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ipmdae import figures
-from ipmdae.data import qtdb, splits
+from ipmdae.lab.data import qtdb, splits
 from ipmdae.recording import Recording
 from tools import show
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ipmdae.data import nstdb
 from ipmdae.denoiser import DEFAULT_MODEL, Denoiser
-from ipmdae.evaluation.noise_stress import Improvement, improvement
 from ipmdae.files import replacing
+from ipmdae.lab.data import nstdb
+from ipmdae.lab.evaluation.noise_stress import Improvement, improvement
 from ipmdae.safeguards import safeguards
 from tools import show
 

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ipmdae.data import nstdb, repetitions
-from ipmdae.data.repetitions import Repetition
 from ipmdae.figures import save
 from ipmdae.files import replacing
+from ipmdae.lab.data import nstdb, repetitions
+from ipmdae.lab.data.repetitions import Repetition
 from tools import show
 
 _COLUMNS = ("noise", "from (s)", "to (s)", "repeats", "lag (s)", "r", "difference / noise (steps)")
@@ -180,7 +180,7 @@ Made by `{command}`.
 
 ## How to divide it
 
-`ipmdae.data.nstdb.Noise.segments` gives training, validation and test stretches (`INTERVALS`)
+`ipmdae.lab.data.nstdb.Noise.segments` gives training, validation and test stretches (`INTERVALS`)
 that share no noise, repetitions included: of bw and em from the stretches that hold each noise for
 the first time, of ma thirds. The last column of the first table counts the seconds that two of the
 parts share.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ipmdae.data.pack import pack, unpack
+from ipmdae.lab.data.pack import pack, unpack
 from tools import show
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from ipmdae import __version__
 from ipmdae.engine import ModelFile, Preprocessing, open_engine, write_model
-from ipmdae.evaluation import calibration
-from ipmdae.nn import checkpoints, registry
-from ipmdae.protocols.clinic import Clinic
-from ipmdae.training import flags, run
+from ipmdae.lab.evaluation import calibration
+from ipmdae.lab.networks import registry
+from ipmdae.lab.nn import checkpoints
+from ipmdae.lab.protocols.clinic import Clinic
+from ipmdae.lab.training import flags, run
 from tools import show
 from tools.provenance import WEIGHTS, commit_now
 

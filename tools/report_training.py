@@ -13,8 +13,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from ipmdae.files import replacing
-from ipmdae.training import flags, run
-from ipmdae.training.callbacks import CURVES
+from ipmdae.lab.training import flags, run
+from ipmdae.lab.training.callbacks import CURVES
 from tools import show
 
 #: Best validation loss in the logs of the paper's public implementation, two runs of 600 epochs.

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ipmdae.data.checksums import digest
+from ipmdae.checksums import digest
 from ipmdae.files import replacing
 from tools import show
 from tools.dependencies import NAME, Package, direct, needed

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from ipmdae.cards import Card, described, write_card
-from ipmdae.evaluation import card as evaluated
+from ipmdae.lab.evaluation import card as evaluated
 from tools import show
 from tools.provenance import WEIGHTS, commit_of
 

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ipmdae.data.checksums import digest
+from ipmdae.checksums import digest
 from ipmdae.engine import ModelFile, read_model
 from ipmdae.engine.complexity import multiply_accumulates
 from ipmdae.engine.model_file import card_path

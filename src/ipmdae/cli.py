@@ -9,17 +9,18 @@ import typer
 from typer.core import TyperGroup
 
 from ipmdae import __version__
-from ipmdae.commands.benchmark import benchmark
-from ipmdae.commands.benchmark_train import train
 from ipmdae.commands.compare import compare
-from ipmdae.commands.data import download, example
 from ipmdae.commands.denoise import denoise
+from ipmdae.commands.example import example
 from ipmdae.commands.formats import formats
 from ipmdae.commands.info import info
 from ipmdae.commands.models import export, models
 from ipmdae.commands.plot import plot
 from ipmdae.commands.stream import stream
 from ipmdae.console import complain, debugging, describe, out, warnings_at_once
+from ipmdae.lab.commands.benchmark import benchmark
+from ipmdae.lab.commands.download import download
+from ipmdae.lab.commands.train import train
 from ipmdae.termination import exit_code, terminations
 
 DEBUG = "--debug"

@@ -1,7 +1,7 @@
 """Methods: everything that cleans a recording, had by name and called alike.
 
 A method is a network (:class:`~ipmdae.denoiser.Denoiser`) or one of the classical methods of
-:mod:`ipmdae.rivals`, wrapped by :class:`Classical` so that it gives the same guarantees.
+:mod:`ipmdae.classical`, wrapped by :class:`Classical` so that it gives the same guarantees.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import rivals
+from ipmdae import classical
 from ipmdae.cleaned import Cleaned, check_rate, check_strength, finish, idle
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, find_model, model_names
@@ -80,12 +80,12 @@ def method_names() -> list[str]:
 
     Classical methods that must be fitted first are not among them; see :class:`Classical`.
     """
-    return [*model_names(), *(name for name in rivals.names() if name not in rivals.LEARNERS)]
+    return [*model_names(), *(name for name in classical.names() if name not in classical.LEARNERS)]
 
 
 def extra_of(method: str) -> str:
     """The extra of this package that a method needs; empty where it needs none."""
-    return rivals.extra_of(method)
+    return classical.extra_of(method)
 
 
 def listed() -> str:
@@ -148,13 +148,13 @@ def _open(
         return method
     if isinstance(method, ModelFile):
         return Denoiser(method, backend=backend, limits=limits)
-    if method in rivals.LEARNERS:
+    if method in classical.LEARNERS:
         raise ValueError(
             f"method {method} must be fitted on pairs of noisy and clean windows first: fit "
-            f"ipmdae.rivals.get({method!r}) and wrap it by ipmdae.methods.Classical"
+            f"ipmdae.classical.get({method!r}) and wrap it by ipmdae.methods.Classical"
         )
-    if method in rivals.names():
-        return Classical(str(method), rivals.get(str(method)))
+    if method in classical.names():
+        return Classical(str(method), classical.get(str(method)))
     try:
         path = find_model(method)
     except ValueError:
@@ -175,8 +175,8 @@ class Classical:
         name: what it is called.
     """
 
-    def __init__(self, name: str, rival: rivals.Rival) -> None:
-        """Wrap a rival: one of :func:`ipmdae.rivals.get`, fitted where it learns, or your own.
+    def __init__(self, name: str, rival: classical.LeadMethod) -> None:
+        """Wrap a rival: one of :func:`ipmdae.classical.get`, fitted where it learns, or your own.
 
         Args:
             name: what to call it.
@@ -213,7 +213,8 @@ class Classical:
         def windows() -> Iterator[NDArray[np.float64]]:
             for first in starts(len(x), window, overlap):
                 piece = cut(x, np.array([first]), window)[0, :, 0]
-                yield rivals.with_margins(lambda y: self._run(y, fs), piece, margin)[None, :, None]
+                cleaned = classical.with_margins(lambda y: self._run(y, fs), piece, margin)
+                yield cleaned[None, :, None]
 
         return blend(windows(), len(x), window, overlap)[:, 0]
 

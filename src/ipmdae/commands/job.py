@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ipmdae import formats, rivals
+from ipmdae import classical, formats
 from ipmdae.cleaning import denoise_file
 from ipmdae.commands.peaks import write_peaks
 from ipmdae.console import describe, warnings_into
@@ -82,7 +82,9 @@ class Settings:
 
     def card(self) -> Mapping[str, Any] | None:
         """The card of the model, if the method is one."""
-        return None if self.method in rivals.names() else read_model(find_model(self.method)).card
+        if self.method in classical.names():
+            return None
+        return read_model(find_model(self.method)).card
 
     def words(self) -> dict[str, str]:
         """The settings as a report tells them."""

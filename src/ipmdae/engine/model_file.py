@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ipmdae.architecture import Architecture
-from ipmdae.data.checksums import digest
+from ipmdae.checksums import digest
 from ipmdae.engine.shapes import check_shapes, expected_shapes
 from ipmdae.files import replacing
 

@@ -1,0 +1,136 @@
+"""Classical denoising methods: each cleans one lead, and all are called alike.
+
+:func:`get` makes a method by name, which cleans with ``method.denoise(x, fs)``: x (time,) in mV,
+result of the same shape. A :class:`Learner` must be fitted on training pairs first. Packages of the
+extra ``benchmark`` are imported when a method that needs them is asked for. ``deepfade`` is a
+published network that comes with its weights, and needs the extra ``train`` as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Signal = NDArray[np.float64]
+
+
+class LeadMethod(Protocol):
+    """A method that cleans one lead."""
+
+    def denoise(self, x: Signal, fs: float) -> Signal:
+        """Clean a signal.
+
+        Args:
+            x: (time,) in mV.
+            fs: sampling rate in Hz.
+
+        Returns:
+            The cleaned signal, (time,) in mV.
+        """
+        ...
+
+
+@runtime_checkable
+class Learner(LeadMethod, Protocol):
+    """A method that must be fitted before it cleans; RuntimeError when it is not.
+
+    Attributes:
+        fresh_noise: whether it wants noise of its own for each window, where a protocol's noise
+            repeats.
+    """
+
+    @property
+    def fresh_noise(self) -> bool: ...
+
+    def fit(self, noisy: Signal, clean: Signal, fs: float) -> None:
+        """Learn from pairs of windows, both (windows, time) in mV at ``fs`` Hz."""
+        ...
+
+
+#: The module of each method; it holds ``METHODS``, which makes them by name.
+_MODULES = {
+    "none": "identity",
+    "fir": "filters",
+    "iir": "filters",
+    "butterworth-0.05-150": "filters",
+    "butterworth-0.5-40": "filters",
+    "median": "median",
+    "wavelet": "wavelet",
+    "emd": "empirical_modes",
+    "kalman": "kalman",
+    "nlm": "non_local_means",
+    "tv": "total_variation",
+    "neurokit": "neurokit",
+    "neurokit-biosppy": "neurokit",
+    "neurokit-pantompkins1985": "neurokit",
+    "neurokit-hamilton2002": "neurokit",
+    "neurokit-elgendi2010": "neurokit",
+    "neurokit-engzeemod2012": "neurokit",
+    "neurokit-vg": "neurokit",
+    "neurokit-templateconvolution": "neurokit",
+    "deepfade": "deepfade",
+    "wiener": "wiener",
+    "lmmse": "wiener",
+    "lmmse-fresh": "wiener",
+}
+
+SLOW = ("deepfade",)
+"""The names of those that take seconds for a beat: benchmarks run them where they are named."""
+
+LEARNERS = ("wiener", "lmmse", "lmmse-fresh")
+"""The names of the methods that must be fitted."""
+
+_EXTRA = frozenset(
+    ["empirical_modes", "kalman", "neurokit", "non_local_means", "total_variation", "wavelet"]
+)
+"""Modules that import a package of the extra ``benchmark``."""
+
+
+def names() -> list[str]:
+    """The names of all classical methods."""
+    return list(_MODULES)
+
+
+def extra_of(name: str) -> str:
+    """The extra of this package that a method needs; empty where it needs none."""
+    module = _MODULES.get(name)
+    return "benchmark,train" if module == "deepfade" else "benchmark" if module in _EXTRA else ""
+
+
+def quick() -> list[str]:
+    """The names of those fast enough for a whole benchmark."""
+    return [name for name in _MODULES if name not in SLOW]
+
+
+def get(name: str) -> LeadMethod:
+    """A new method of this name.
+
+    Raises:
+        ValueError: there is no such method.
+        ModuleNotFoundError: a package that it needs is not installed.
+    """
+    if name not in _MODULES:
+        raise ValueError(f"unknown method {name!r}; there are: {', '.join(_MODULES)}")
+    try:
+        module = import_module(f"{__name__}.{_MODULES[name]}")
+    except ModuleNotFoundError as error:
+        extra = "train" if error.name == "torch" else "benchmark"
+        raise ModuleNotFoundError(
+            f"method {name} needs {error.name}: pip install 'ultralight-ipm-dae[{extra}]'"
+        ) from error
+    methods: Mapping[str, Callable[[], LeadMethod]] = module.METHODS
+    return methods[name]()
+
+
+def with_margins(clean: Callable[[Signal], Signal], x: Signal, margin: int) -> Signal:
+    """Apply ``clean`` to a signal (time,) that goes on at both ends, and cut the margins off.
+
+    The signal is turned about its end points (odd reflection), as often as needed, which goes on
+    with its level and its trend. A filter with a memory of seconds has none of its own on a single
+    beat.
+    """
+    return clean(np.pad(x, margin, "reflect", reflect_type="odd"))[margin : margin + len(x)]

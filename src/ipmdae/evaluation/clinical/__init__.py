@@ -1,5 +1,0 @@
-"""What cleaning does to what is read off an ECG: beats, waves, the ST level; and to no ECG at all.
-
-Each room measures one thing and gives :class:`ipmdae.evaluation.clinical.rows.Row`; the detectors
-and the delineator are those of well-kept packages, with their own settings.
-"""

@@ -1,0 +1,1 @@
+"""Commands of the laboratory: downloads, benchmarks and their training runs."""

@@ -1,0 +1,67 @@
+"""The MIT-BIH Arrhythmia Database: 48 two-lead recordings of 30 min at 360 Hz, beats annotated.
+
+Moody and Mark, "The impact of the MIT-BIH Arrhythmia Database", IEEE Engineering in Medicine and
+Biology 20 (3), 2001; PhysioNet version 1.0.0. 15 of its recordings are excerpted in the QT
+Database (``sel100`` is of ``100``), and 118 and 119 are the noise stress test's. The lists in
+``splits/mitdb`` say which may train: ``train``; ``development``, never trained on, on which the
+behaviour on arrhythmias is measured while networks are developed; ``reserved``, which are neither,
+and why.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae import formats
+from ipmdae.lab.data.download import DATASETS, DatasetNotFoundError
+from ipmdae.recording import Recording
+
+FOLDER = DATASETS["mitdb"].folder
+FS = 360.0
+
+#: Symbols of annotations that mark a beat.
+BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
+
+#: Recordings of one patient.
+PATIENT_MATES = (("201", "202"),)
+
+#: Recordings of which the QT Database has an excerpt, there called ``sel`` and the number.
+IN_QTDB = tuple("100 102 103 104 114 116 117 123 213 221 223 230 231 232 233".split())
+
+
+def record_names(folder: Path) -> list[str]:
+    """The names of all recordings in ``folder``, sorted.
+
+    Raises:
+        DatasetNotFoundError: there is no such folder, or no recording in it.
+    """
+    names = sorted(path.stem for path in folder.glob("[12][0-9][0-9].hea"))
+    if not names:
+        raise DatasetNotFoundError("mitdb", folder)
+    return names
+
+
+def read(folder: Path, name: str) -> Recording:
+    """One recording in mV; ``annotations["atr"]`` holds its beats and rhythms where they are there.
+
+    Raises:
+        DatasetNotFoundError: it is not in ``folder``.
+    """
+    if not (folder / f"{name}.hea").is_file():
+        raise DatasetNotFoundError("mitdb", folder)
+    return formats.read(folder / name)
+
+
+def patient(name: str) -> str:
+    """The patient of a recording, named by the first of that patient's recordings."""
+    return next((mates[0] for mates in PATIENT_MATES if name in mates), name)
+
+
+def r_peaks(recording: Recording) -> NDArray[np.intp]:
+    """Samples of the beats of a recording that :func:`read` returned."""
+    marks = recording.annotations["atr"]
+    beats = [at for at, symbol in zip(marks.sample, marks.symbol, strict=True) if symbol in BEATS]
+    return np.array(beats, np.intp)

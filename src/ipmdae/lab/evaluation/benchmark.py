@@ -1,0 +1,219 @@
+"""What all benchmarks share: a method's result on the items of a test, its file, its workers.
+
+A result is one file a method. It holds everything that tables and figures need, so that they can
+be made again without the databases and without the method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.files import replacing
+from ipmdae.lab.evaluation.given import Network
+
+Array = NDArray[np.float64]
+Labels = dict[str, NDArray[Any]]
+
+_GROUPS = ("labels", "values", "examples")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Scores of one method, one entry an item: whatever the test gives a number for.
+
+    Attributes:
+        method: its name.
+        version: SHA-256 of a network's weights; empty for a method that has none.
+        network: what a network costs and was given; ``None`` for others.
+        total: how large the test is, in units of the benchmark (beats, pieces, …).
+        done: how much of it was done; less where only a part was asked for.
+        diverged: on how much of that the method gave no finite signal.
+        item: which numbers of the test these are, int64, rising.
+        record: name of the record of each item.
+        labels: what each item is (noise factor, kind of noise, …), (items,) each.
+        values: the scores by the name of the measure, (items,) each; NaN where there is none.
+        examples: signals for figures, as the benchmark likes them.
+    """
+
+    method: str
+    version: str = ""
+    network: Network | None = None
+    total: int
+    done: int
+    diverged: int
+    item: NDArray[np.int64]
+    record: NDArray[np.str_]
+    labels: Labels
+    values: dict[str, Array]
+    examples: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    def title(self, unit: str) -> str:
+        """The method, and what a reader must know of its row: that it is of several seeds, that
+        its training came to no end, that it diverged, or that it is of a part."""
+        remarks = []
+        if self.network and len(self.network.seeds) > 1:
+            remarks.append(f"mean over {len(self.network.seeds)} seeds")
+        if self.network and self.network.remark:
+            remarks.append(self.network.remark)
+        if self.diverged:
+            remarks.append(f"diverged on {self.diverged:,} {unit}")
+        if self.done < self.total:
+            remarks.append(f"{self.done:,} of {self.total:,} {unit}")
+        return f"`{self.method}`" + (f" ({'; '.join(remarks)})" if remarks else "")
+
+
+class Mapper(Protocol):
+    """``map``, or that of a pool of processes: results in the order of the items."""
+
+    def __call__(
+        self, function: Callable[[Any], Any], items: Iterable[Any], /
+    ) -> Iterator[Any]: ...
+
+
+class Benchmark(Protocol):
+    """A test that methods can be put to.
+
+    Attributes:
+        unit: what it counts, e.g. ``"beats"``.
+    """
+
+    unit: str
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods that are run where none are named."""
+        ...
+
+    def version(self, method: str) -> str:
+        """What of a method could change: :attr:`Result.version`.
+
+        Raises:
+            ValueError: there is no such method; the message lists those there are.
+        """
+        ...
+
+    def size(self, part: int | None) -> int:
+        """How many beats, pieces, … ``part`` is of it."""
+        ...
+
+    def run(
+        self,
+        method: str,
+        *,
+        part: int | None = None,
+        mapper: Mapper = map,
+        done: Callable[[int], None] = lambda count: None,
+    ) -> Result:
+        """Score a method; the number of processes behind ``mapper`` changes nothing.
+
+        Args:
+            method: its name or, where the benchmark takes networks, a model file or
+                ``name@seed``.
+            part: how much of the test, evenly spread over it; by default all.
+            done: called with the number of beats, pieces, … whenever some more are done.
+        """
+        ...
+
+    def summary(self, result: Result) -> str:
+        """The result in a few words."""
+        ...
+
+
+def label(method: str) -> str:
+    """What a method is called in results.
+
+    Its name; of a model file that of the file without the suffix; of the folder of a training run
+    its last two parts, e.g. ``"Ultralight_IPM_DAE-version_0"``.
+    """
+    if method.endswith(".safetensors"):
+        return Path(method).stem
+    return "-".join(Path(method).parts[-2:])
+
+
+def save(result: Result, path: Path) -> None:
+    """Write a result; the file appears when it is complete."""
+    arrays: dict[str, Any] = {
+        name: value for name, value in vars(result).items() if name not in (*_GROUPS, "network")
+    }
+    if result.network is not None:
+        arrays["network"] = result.network.to_json()
+    for group in _GROUPS:
+        arrays |= {f"{group}.{name}": value for name, value in getattr(result, group).items()}
+    with replacing(path) as aside:
+        np.savez_compressed(aside, **arrays)
+
+
+def load(path: Path) -> Result:
+    """Read a result that :func:`save` wrote.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no such file.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            groups: dict[str, dict[str, Any]] = {
+                group: {
+                    name.removeprefix(f"{group}."): stored[name]
+                    for name in stored.files
+                    if name.startswith(f"{group}.")
+                }
+                for group in _GROUPS
+            }
+            return Result(
+                method=str(stored["method"]),
+                version=str(stored["version"]),
+                network=(
+                    Network.from_json(str(stored["network"])) if "network" in stored.files else None
+                ),
+                total=int(stored["total"]),
+                done=int(stored["done"]),
+                diverged=int(stored["diverged"]),
+                item=stored["item"],
+                record=stored["record"],
+                **groups,
+            )
+    except (KeyError, ValueError, BadZipFile) as error:
+        raise ValueError(f"{path} is no stored result ({error}); run it with --force") from error
+
+
+def load_all(folder: Path, order: Sequence[str]) -> list[Result]:
+    """All results in ``folder``: first those of ``order``, then others by their names."""
+    stored = sorted(path.stem for path in folder.glob("*.npz"))
+    known = [name for name in order if name in stored]
+    names = [*known, *(name for name in stored if name not in known)]
+    return [load(folder / f"{name}.npz") for name in names]
+
+
+def anchor_of(results: Sequence[Result], wanted: str | None, default: str) -> Result | None:
+    """The result that the others are compared with; none where the default is not usable.
+
+    Raises:
+        ValueError: the method ``wanted`` has no result, or one that is not a number.
+    """
+    usable = {result.method: result for result in results if not result.diverged}
+    if wanted is not None and wanted not in usable:
+        raise ValueError(f"no result of {wanted!r} to compare with; there are: {', '.join(usable)}")
+    return usable.get(wanted or default)
+
+
+def in_common(ours: Result, theirs: Result) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where each of two results holds the items that both have."""
+    _, first, second = np.intersect1d(ours.item, theirs.item, return_indices=True)
+    return first, second
+
+
+def spread(total: int, wanted: int | None) -> NDArray[np.int64]:
+    """Indices of ``wanted`` of ``total`` items, evenly spread."""
+    count = total if wanted is None else min(wanted, total)
+    return np.rint(np.linspace(0, total - 1, count)).astype(np.int64)

@@ -1,0 +1,64 @@
+"""The benchmarks by name; each is imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from ipmdae.lab.evaluation.benchmark import Benchmark
+
+#: For each benchmark the module and class that score, and the module that reports.
+_ROOMS = {
+    "deepfilter": ("deepfilter.scoring.DeepFilterBenchmark", "deepfilter.report"),
+    "clinic": ("clinic.scoring.ClinicBenchmark", "clinic.report"),
+    "clinical": ("clinical.scoring.ClinicalBenchmark", "clinic.report"),
+    "robustness": ("robustness.scoring.RobustnessBenchmark", "robustness.report"),
+    "hearts": ("hearts.scoring.HeartsBenchmark", "hearts.report"),
+    "reference": ("reference.scoring.ReferenceBenchmark", "reference.report"),
+}
+
+NAMES = tuple(_ROOMS)
+"""The names of all benchmarks."""
+
+WITH_SEEDS = ("deepfilter",)
+"""The names of those that tell the seeds of a network apart."""
+
+
+class Reporter(Protocol):
+    """What writes the page of a benchmark from stored results; benchmarks may share a page."""
+
+    def write(self, results: Path, output: Path, *, against: str | None) -> list[Path]:
+        """Write tables and figures.
+
+        Args:
+            results: folder with a folder of stored results for each benchmark.
+            output: folder of the page; figures go to ``figures`` below it.
+            against: the method that the others are compared with; each page has its default.
+
+        Returns:
+            The paths that were written; none where nothing is stored.
+
+        Raises:
+            ValueError: nothing is stored of the method ``against``.
+        """
+        ...
+
+
+def open_benchmark(name: str, datasets: Path, runs: Path) -> Benchmark:
+    """The benchmark ``name`` on the databases below ``datasets``, for the training runs in
+    ``runs``."""
+    module, _, kind = _ROOMS[name][0].rpartition(".")
+    made: Callable[[Path, Path], Benchmark] = getattr(_room(module), kind)
+    return made(datasets, runs)
+
+
+def open_reporter(name: str) -> Reporter:
+    """What writes the page of the benchmark ``name``."""
+    reporter: Reporter = _room(_ROOMS[name][1])
+    return reporter
+
+
+def _room(module: str) -> Any:
+    return import_module(f"ipmdae.lab.evaluation.{module}")

@@ -1,0 +1,85 @@
+"""Whether a stated uncertainty is true: how much of the error lies within its band, and setting it.
+
+A network states, for each sample, the standard deviation of its error. What a user reads from it is
+the band of 95 %: 1.96 deviations to both sides. The error has heavier tails than a Gaussian, and it
+is larger for patients that training did not have, so the deviation is scaled once, on validation
+data. Its patients are few and unlike one another; what is to hold for the next one is the upper end
+of the factor's interval over them (cluster bootstrap, :mod:`ipmdae.lab.evaluation.intervals`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.architecture import Architecture
+from ipmdae.engine import Engine
+from ipmdae.lab.protocols import Pairs, stack
+
+Array = NDArray[np.float32]
+
+BAND = 1.96
+"""Half the width of the 95 % band, in standard deviations."""
+
+
+_RESAMPLES = 4000
+_BINS = np.geomspace(1e-2, 1e2, 4001)
+"""Of ratios: steps of 0.23 %."""
+
+
+def ratios(engine: Engine, pairs: Pairs, batch: int = 64) -> Array:
+    """|error| in stated standard deviations, of all samples of all pairs, (pairs, samples).
+
+    Raises:
+        ValueError: the network states no uncertainty.
+    """
+    leads = engine.architecture.leads
+    if not engine.architecture.uncertainty:
+        raise ValueError("this network states no uncertainty")
+    found = []
+    for start in range(0, len(pairs), batch):
+        noisy, clean = stack(pairs, range(start, min(start + batch, len(pairs))))
+        output = engine.run(noisy)
+        error = np.abs(output[..., :leads] - clean)
+        found.append((error * np.exp(-output[..., leads:])).reshape(len(error), -1))
+    return np.concatenate(found)
+
+
+def coverage(ratios: Array) -> float:
+    """Share of the samples whose error lies within the stated band of 95 %."""
+    return float(np.mean(ratios <= BAND))
+
+
+def factor(ratios: Array, records: NDArray[np.intp]) -> float:
+    """What the stated deviations are to be multiplied by, so that the band holds 95 %.
+
+    Args:
+        ratios: see :func:`ratios`, (pairs, samples).
+        records: which record each pair is of, (pairs,).
+
+    Returns:
+        The upper end of the 95 % interval over records; of a single record its own factor.
+    """
+    names = np.unique(records)
+    inside = np.clip(ratios, _BINS[1], _BINS[-2])
+    counts = np.stack([np.histogram(inside[records == name], _BINS)[0] for name in names])
+    share = np.full(len(names), 1 / len(names))
+    drawn = np.random.default_rng(0).multinomial(len(names), share, size=_RESAMPLES) @ counts
+    held = drawn.cumsum(axis=1) >= 0.95 * drawn.sum(axis=1, keepdims=True)
+    quantiles = _BINS[1 + held.argmax(axis=1)]
+    return float(np.percentile(quantiles, 97.5) / BAND)
+
+
+def scaled(
+    tensors: Mapping[str, Array], architecture: Architecture, factor: float
+) -> dict[str, Array]:
+    """The network's tensors, with all stated deviations multiplied by ``factor``.
+
+    A deviation is given as its logarithm: the factor goes into the bias of the last layer.
+    """
+    name = f"decoder.{len(architecture.channels) - 1}.bias"
+    bias = tensors[name].copy()
+    bias[architecture.leads :] += np.float32(np.log(factor))
+    return {**tensors, name: bias}

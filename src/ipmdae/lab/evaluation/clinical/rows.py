@@ -1,0 +1,32 @@
+"""A clinical measurement: one number, and what it is of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.lab.evaluation.benchmark import Array, Result
+
+
+class Row(NamedTuple):
+    """One number; every method gives the same rows in the same order.
+
+    Attributes:
+        measure: what was measured, e.g. ``"QRS onset"``.
+        condition: under which noise, e.g. ``"em 5"`` (dB).
+        record: of which record.
+        value: NaN where nothing was found.
+    """
+
+    measure: str
+    condition: str
+    record: str
+    value: float
+
+
+def select(result: Result, measure: str, condition: str) -> tuple[Array, NDArray[np.str_]]:
+    """The values of a measure under a condition, and the record of each, (values,) both."""
+    chosen = (result.labels["measure"] == measure) & (result.labels["condition"] == condition)
+    return result.values["value"][chosen], result.record[chosen]

@@ -1,0 +1,105 @@
+"""All clinical measures of a method as one result."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ipmdae.lab.data import nstdb
+from ipmdae.lab.evaluation.benchmark import Result, spread
+from ipmdae.lab.evaluation.clinical import invention, peaks, waves
+from ipmdae.lab.evaluation.subject_benchmark import Scores, SubjectBenchmark
+from ipmdae.lab.evaluation.subjects import Subject
+from ipmdae.lab.protocols.clinic_test import all_records
+
+
+class Task(NamedTuple):
+    """Something to measure.
+
+    Attributes:
+        number: which of the whole test, whatever of that is there.
+        room: a name of :data:`_ROOMS`.
+        name: of a record or of a kind of noise.
+    """
+
+    number: int
+    room: str
+    name: str
+
+
+_ROOMS = {"peaks": peaks.rows, "waves": waves.rows, "invention": invention.rows}
+
+_ALWAYS = (*peaks.MEASURES, waves.ST, invention.LEFT)
+"""Measures that have a number wherever the cleaned signal is finite."""
+
+_ROWS = 1_000_000
+"""More than a recording has: items are numbered by recording, then by row."""
+
+
+@dataclass(frozen=True)
+class ClinicalBenchmark(SubjectBenchmark[Task]):
+    """Beats, waves, ST levels and noise alone; an item is a number, whatever it is of."""
+
+    unit = "recordings"
+
+    def size(self, part: int | None) -> int:
+        """Recordings of both databases, and kinds of noise."""
+        return len(self.units(part))
+
+    def units(self, part: int | None) -> list[Task]:
+        """What is measured, room by room."""
+        tasks: list[Task] = []
+        for room in _ROOMS:
+            listed = [task for task in self._listed if task.room == room]
+            tasks += [listed[i] for i in spread(len(listed), part)]
+        return tasks
+
+    def scorer(self, subject: Subject) -> Callable[[Task], Scores]:
+        """What measures a recording."""
+        return partial(_measure, subject, self.datasets)
+
+    def summary(self, result: Result) -> str:
+        """The delineator's error at the end of the T wave, and its misses, with noise at 5 dB."""
+        chosen = (result.labels["measure"] == "T offset") & (result.labels["condition"] == "em 5")
+        errors = result.values["value"][chosen]
+        missed = float(np.isnan(errors).mean())
+        return f"T offset with em at 5 dB: {np.nanstd(errors):.0f} ms sd, {missed:.0%} missed"
+
+    @cached_property
+    def _listed(self) -> list[Task]:
+        """What there is to measure that is in the folders."""
+        folder = self.test.nstdb_folder
+        present = {*peaks.present(folder), *self.test.records, *nstdb.KINDS}
+        if missing := [name for name in peaks.RECORDS if name not in present]:
+            warnings.warn(
+                f"{len(missing)} of the {len(peaks.RECORDS)} records 118e* and 119e* are not in "
+                f"{folder}: this is not the whole test",
+                stacklevel=2,
+            )
+        tasks = [
+            *(("peaks", name) for name in peaks.RECORDS),
+            *(("waves", name) for name in all_records()),
+            *(("invention", kind) for kind in nstdb.KINDS),
+        ]
+        return [Task(i, *task) for i, task in enumerate(tasks) if task[1] in present]
+
+
+def _measure(subject: Subject, datasets: Path, task: Task) -> Scores:
+    """All numbers of one recording."""
+    rows = _ROOMS[task.room](subject, datasets, task.name)
+    return Scores(
+        item=task.number * _ROWS + np.arange(len(rows)),
+        record=np.array([row.record for row in rows], np.str_),
+        labels={
+            "measure": np.array([row.measure for row in rows], np.str_),
+            "condition": np.array([row.condition for row in rows], np.str_),
+        },
+        values={"value": np.array([row.value for row in rows], np.float64)},
+        diverged=any(np.isnan(row.value) for row in rows if row.measure in _ALWAYS),
+    )

@@ -1,0 +1,30 @@
+"""Goals of rhythms and waves: nothing of the heart is hidden, distorted or invented unsaid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ipmdae.engine import model_names
+from ipmdae.lab.evaluation.goals.goal import goal_table
+from ipmdae.lab.evaluation.goals.stored import find
+from ipmdae.lab.evaluation.hearts.goals import judged
+from ipmdae.lab.evaluation.hearts.method import RAW
+from ipmdae.lab.evaluation.hearts.report import FOLDER, REFERENCE
+
+_TEXT = """\
+## Rhythms and waves
+
+Components of other rhythms in real leads, real arrhythmia, ST, R peaks, limb leads, test signals,
+pauses and labelled motion ([hearts.md](hearts.md)). "Flagged" is what the model itself calls not
+readable.
+"""
+
+
+def sections(results: Path) -> list[str]:
+    """The goals of all models that ship with what was measured, in Markdown."""
+    raw, reference = (find(results, FOLDER, method) for method in (RAW, REFERENCE))
+    told = [_TEXT]
+    for name in model_names():
+        goals = judged(find(results, FOLDER, name), raw, reference)
+        told += [f"### `{name}`\n", goal_table(goals)]
+    return told

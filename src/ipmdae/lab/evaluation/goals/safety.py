@@ -1,0 +1,115 @@
+"""Goals of all shipped models: do no harm, invent nothing, know how sure they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ipmdae.lab.data import nstdb
+from ipmdae.lab.data.nstdb import TITLES
+from ipmdae.lab.evaluation import headline
+from ipmdae.lab.evaluation.benchmark import Result
+from ipmdae.lab.evaluation.clinical.waves import DELINEATED, LEVELLED
+from ipmdae.lab.evaluation.goals.goal import Goal, from_interval, goal_table
+from ipmdae.lab.evaluation.goals.stored import find
+from ipmdae.lab.evaluation.intervals import NOWHERE
+from ipmdae.lab.protocols.clinic_test import CLEAN
+
+_KEPT, _KEPT_AIM, _CHANGED = 20.0, 30.0, 1.0  # dB, dB, %
+_ST = 0.02  # mV
+_BEATS = 5.0  # a minute
+_BAND, _WITHIN = 95.0, 2.0  # %
+
+_TEXT = """\
+Leads to which no noise was added must come back as they were; ST levels (60 ms after the expert's
+end of QRS; median of a record, mean over records) and QT intervals (of beats whose ends are found
+before and after) must not get worse; noise alone must not turn into beats, or be flagged as
+unreadable; the stated 95 % band must hold 95 % of the samples ([clinic.md](clinic.md)).
+"""
+
+
+def sections(name: str, results: Path) -> list[str]:
+    """The goals of one model with what was measured, in Markdown."""
+    clinic = find(results, "clinic", name)
+    clinical, none = (find(results, "clinical", method) for method in (name, "none"))
+    goals = [*harm(clinic), *st(clinical), *qt(clinical, none), *invention(clinical)]
+    return [f"### `{name}`\n", goal_table([*goals, coverage(clinic)])]
+
+
+def introduction() -> str:
+    """What is wanted of each model, in words."""
+    return f"## Do no harm, invent nothing, know how sure\n\n{_TEXT}"
+
+
+def harm(clinic: Result | None) -> list[Goal]:
+    """What is done to a clean lead."""
+    kept, changed = (
+        NOWHERE if clinic is None else of(clinic) for of in (headline.kept, headline.changed)
+    )
+    told = "SNR of a clean lead to itself (dB)"
+    return [
+        from_interval(told, _KEPT, kept, at_most=False, digits=1),
+        from_interval(f"{told}, aim", _KEPT_AIM, kept, at_most=False, digits=1),
+        from_interval("changed AC power of a clean lead (%)", _CHANGED, changed),
+    ]
+
+
+def st(clinical: Result | None) -> list[Goal]:
+    """Error of the ST level, with noise at an SNR of 5 dB and without."""
+    return [
+        Goal(
+            name=f"ST level error, {_named(condition)} (mV)",
+            bound=_ST,
+            value=np.nan if clinical is None else headline.st_error(clinical, condition),
+            digits=3,
+        )
+        for condition in LEVELLED
+    ]
+
+
+def qt(clinical: Result | None, none: Result | None) -> list[Goal]:
+    """Error of the QT interval, less that before cleaning."""
+    return [
+        from_interval(
+            f"QT error after less before, {_named(condition)} (ms)",
+            0,
+            NOWHERE
+            if clinical is None or none is None
+            else headline.qt_error_over(clinical, none, condition),
+            digits=1,
+        )
+        for condition in DELINEATED
+    ]
+
+
+def invention(clinical: Result | None) -> list[Goal]:
+    """Beats in noise alone, of the detector that finds more: outside of flagged seconds, where the
+    model flags any."""
+    goals = []
+    for kind in nstdb.KINDS:
+        name, found, told = f"beats a minute in {TITLES[kind]} alone, not flagged", np.nan, ""
+        if clinical is not None:
+            every = headline.beats_in_noise(clinical, kind, trusted=False)
+            trusted = headline.beats_in_noise(clinical, kind, trusted=True)
+            found = every if np.isnan(trusted) else trusted
+            told = f"{found:.1f} (in all {every:.1f})"
+        goals.append(Goal(name=name, bound=_BEATS, value=found, strict=True, digits=1, told=told))
+    return goals
+
+
+def coverage(clinic: Result | None) -> Goal:
+    """How far the share of samples within the stated band is from 95 %."""
+    covered = NOWHERE if clinic is None else headline.covered(clinic)
+    return Goal(
+        name="samples within the stated 95 % band: distance to 95 (%)",
+        bound=_WITHIN,
+        value=abs(covered.mean - _BAND),
+        told=f"{abs(covered.mean - _BAND):.1f} (within: {covered.mean:.1f})",
+        digits=1,
+    )
+
+
+def _named(condition: str) -> str:
+    kind, _, snr = condition.partition(" ")
+    return "no noise added" if condition == CLEAN else f"{TITLES[kind]} at {snr} dB"

@@ -1,0 +1,128 @@
+"""The few numbers that sum a method up, from its stored results: for model cards and goals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.lab.evaluation.benchmark import Array, Result, in_common, load
+from ipmdae.lab.evaluation.clinic import scores
+from ipmdae.lab.evaluation.clinic.scoring import BANDS, COVERED
+from ipmdae.lab.evaluation.clinical import waves
+from ipmdae.lab.evaluation.clinical.detectors import DETECTORS
+from ipmdae.lab.evaluation.clinical.rows import select
+from ipmdae.lab.evaluation.intervals import NOWHERE, Interval, over_records
+from ipmdae.lab.protocols.clinic_test import CLEAN
+
+
+def find(results: Path, protocol: str, method: str, version: str = "") -> Result | None:
+    """The stored result of a method, if there is one.
+
+    Args:
+        results: folder with a folder of stored results for each benchmark.
+        protocol: name of the benchmark.
+        method: as the result is called.
+        version: SHA-256 of the weights that it must be of, where that is known.
+
+    Raises:
+        ValueError: it is of other weights or of a part of the test, or the method diverged, so that
+            it sums up nothing; the message tells what to run.
+    """
+    path = results / protocol / f"{method}.npz"
+    if not path.is_file():
+        return None
+    result = load(path)
+    again = f"run: ipmdae benchmark run --protocol {protocol} --methods {method}"
+    if version and result.version != version:
+        raise ValueError(
+            f"{path} is of other weights ({result.version[:12]}) than {method} has "
+            f"({version[:12]}); {again}"
+        )
+    if result.done < result.total:
+        raise ValueError(f"{path} is of {result.done} of {result.total} items; {again}")
+    if result.diverged:
+        raise ValueError(f"{path}: {method} diverged; mend it, then {again} --force")
+    return result
+
+
+def gain(result: Result, kind: str | None = None, snr: float | None = None) -> Interval:
+    """Improvement of the SNR in dB under a kind of noise at an SNR, or under all."""
+    chosen = _noisy(result, kind, snr)
+    return over_records(result.values["snr_improvement"][chosen], result.record[chosen])
+
+
+def gain_over(
+    result: Result, other: Result, kind: str | None = None, snr: float | None = None
+) -> Interval:
+    """By how many dB it improves the SNR more than another method on the same signals."""
+    ours, theirs = in_common(result, other)
+    name = "snr_improvement"
+    apart: Array = result.values[name][ours] - other.values[name][theirs]
+    chosen = _noisy(result, kind, snr)[ours]
+    return over_records(apart[chosen], result.record[ours][chosen])
+
+
+def gain_by_record(result: Result) -> dict[str, float]:
+    """Mean improvement of the SNR of each record under all noise, dB."""
+    noisy = _noisy(result, None, None)
+    gains, records = result.values["snr_improvement"][noisy], result.record[noisy]
+    return {str(name): float(gains[records == name].mean()) for name in np.unique(records)}
+
+
+def kept(result: Result) -> Interval:
+    """SNR in dB of a lead to itself to which no noise was added."""
+    clean = result.labels["kind"] == CLEAN
+    return over_records(result.values["snr"][clean], result.record[clean])
+
+
+def changed(result: Result) -> Interval:
+    """Changed share in % of the AC power of a lead to which no noise was added."""
+    return over_records(*scores.changed(result, BANDS))
+
+
+def covered(result: Result) -> Interval:
+    """Share in % of the samples within the stated band of 95 %, over all conditions."""
+    if COVERED not in result.values:
+        return NOWHERE
+    return over_records(100 * result.values[COVERED], result.record)
+
+
+def st_error(result: Result, condition: str) -> float:
+    """Error of the ST level in mV: median of each record, mean over records."""
+    errors, records = select(result, waves.ST, condition)
+    medians = [np.median(np.abs(errors[records == name])) for name in np.unique(records)]
+    return float(np.mean(medians)) if medians else np.nan
+
+
+def qt_error(result: Result, condition: str) -> Interval:
+    """Absolute error of the QT interval in ms of the beats whose ends were found."""
+    errors, records = select(result, waves.QT, condition)
+    return over_records(np.abs(errors), records)
+
+
+def qt_error_over(result: Result, other: Result, condition: str) -> Interval:
+    """By how many ms it is larger than that of another method, in beats that both found."""
+    (ours, records), (theirs, _) = (select(r, waves.QT, condition) for r in (result, other))
+    return over_records(np.abs(ours) - np.abs(theirs), records)
+
+
+def beats_in_noise(result: Result, kind: str, *, trusted: bool) -> float:
+    """Beats a minute in noise alone, of the detector that finds more.
+
+    Args:
+        result: of benchmark clinical.
+        kind: of noise.
+        trusted: count only outside of the seconds that are flagged; NaN of a method without flags.
+    """
+    which = "trusted" if trusted else "beats"
+    found = [select(result, f"{detector} {which}", kind)[0] for detector in DETECTORS]
+    return float(max(np.mean(values) if len(values) else np.nan for values in found))
+
+
+def _noisy(result: Result, kind: str | None, snr: float | None) -> NDArray[np.bool_]:
+    chosen: NDArray[np.bool_] = result.labels["kind"] != CLEAN
+    if kind is not None:
+        chosen = result.labels["kind"] == kind
+    return chosen if snr is None else chosen & (result.labels["snr_in"] == snr)

@@ -1,0 +1,167 @@
+"""Real arrhythmia, nothing added: beats, atrial fibrillation and flutter, ventricular fibrillation.
+
+Records of the MIT-BIH Arrhythmia Database that no network is trained on, and record cu01 of the CU
+Ventricular Tachyarrhythmia Database. Heights of beats are compared with those before cleaning;
+waves between beats and fibrillation with what a Butterworth band-pass of 0.5 to 40 Hz leaves, since
+the recording has wander of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfiltfilt
+
+from ipmdae.lab.data import cudb, mitdb
+from ipmdae.lab.evaluation.benchmark import Array
+from ipmdae.lab.evaluation.clinical.detectors import BEATS, Samples
+from ipmdae.lab.evaluation.hearts.leads import beats_of, heights
+from ipmdae.lab.evaluation.hearts.method import Cleaned, MethodUnderTest
+from ipmdae.lab.evaluation.hearts.rows import Row
+from ipmdae.recording import Recording
+
+FIBRILLATING = "cu01"
+
+BEATS_OF, LOST, HEIGHT = "beats", "beats lost", "height kept"
+BETWEEN, FIBRILLATION = "power between beats", "VF height"
+RHYTHMS = {"(AFIB": "atrial fibrillation", "(AFL": "atrial flutter"}
+AS_RECORDED = "as recorded"
+REFERENCE = MethodUnderTest("butterworth-0.5-40")
+
+LOST_BELOW = 0.7
+"""A beat is lost that keeps less of its height."""
+
+_BANDS = {"(AFIB": (4.0, 9.0), "(AFL": (3.3, 15.0)}  # Hz
+_SEGMENT = {"(AFIB": 10.0, "(AFL": 5.0}  # s
+_AFTER, _BEFORE = 0.30, 0.10  # s behind and ahead of a beat's mark that are not between beats
+_SHORTEST = 1.0  # s of a segment that must lie between beats
+_PIECE = 2.0  # s of ventricular fibrillation
+
+
+def rows(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
+    """Beats lost and waves between beats in both leads of a record."""
+    recording = mitdb.read(datasets / mitdb.FOLDER, record)
+    cleaned = method.clean(recording.signal, recording.fs)
+    reference = REFERENCE.clean(recording.signal, recording.fs)
+    found: list[Row] = []
+    for lead in range(recording.signal.shape[1]):
+        ours, theirs = (
+            Cleaned(part.signal[:, lead], part.readable[:, lead]) for part in (cleaned, reference)
+        )
+        name = f"{record} {lead}"
+        found += _beats(name, recording, recording.signal[:, lead], ours)
+        for rhythm in RHYTHMS:
+            for segment in segments(recording, rhythm):
+                found += _between(name, recording, rhythm, segment, ours, theirs)
+    return found
+
+
+def ratios(recording: Recording, signal: Array, cleaned: Array) -> tuple[Samples, Array]:
+    """The beats of a recording, and the share of its height that each keeps in a lead (time,)."""
+    beats = beats_of(recording)
+    before, after = (heights(x, beats, recording.fs) for x in (signal, cleaned))
+    known = np.isfinite(before) & np.isfinite(after) & (before > 0)
+    return beats[known], after[known] / before[known]
+
+
+def segments(recording: Recording, rhythm: str) -> Iterator[slice]:
+    """Segments of a rhythm, from its annotation to that of the next."""
+    marks = recording.annotations["atr"]
+    changes = [i for i, symbol in enumerate(marks.symbol) if symbol == "+"]
+    starts = [int(marks.sample[i]) for i in changes]
+    ends = [*starts[1:], recording.samples]
+    length = round(_SEGMENT[rhythm] * recording.fs)
+    for i, start, end in zip(changes, starts, ends, strict=True):
+        if marks.note[i].rstrip("\0") == rhythm:
+            for first in range(start, end - length + 1, length):
+                yield slice(first, first + length)
+
+
+def between_beats(recording: Recording, part: slice) -> NDArray[np.bool_]:
+    """Which samples of a part of a recording lie between beats, (time,)."""
+    clear = np.ones(part.stop - part.start, np.bool_)
+    for beat in beats_of(recording) - part.start:
+        first = max(beat - round(_BEFORE * recording.fs), 0)
+        clear[first : max(beat + round(_AFTER * recording.fs), 0)] = False
+    return clear
+
+
+def fibrillation(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
+    """The height of each piece of ventricular fibrillation, relative to the Butterworth's."""
+    recording = cudb.read(datasets / cudb.FOLDER, record)
+    cleaned = method.clean(recording.signal[:, 0], recording.fs)
+    reference = REFERENCE.clean(recording.signal[:, 0], recording.fs)
+    found = []
+    for part in fibrillating(recording):
+        ours, theirs = (_height(x.signal[part]) for x in (cleaned, reference))
+        readable = float(cleaned.readable[part].mean())
+        kept = ours / theirs
+        trusted = kept if readable > 0.5 else np.nan
+        found.append(
+            Row(FIBRILLATION, "ventricular fibrillation", AS_RECORDED, f"{record} 0",
+                kept, trusted, readable)
+        )  # fmt: skip
+    return found
+
+
+def fibrillating(recording: Recording) -> Iterator[slice]:
+    """Pieces of 2 s of the episodes of ventricular fibrillation."""
+    length = round(_PIECE * recording.fs)
+    for start, stop in cudb.fibrillation(recording):
+        begin, end = round(start * recording.fs), round(stop * recording.fs)
+        for first in range(begin, end - length + 1, length):
+            yield slice(first, first + length)
+
+
+def _beats(name: str, recording: Recording, signal: Array, cleaned: Cleaned) -> Iterator[Row]:
+    """For each type of beat how many there are, how many are lost, and the median height kept."""
+    beats, kept = ratios(recording, signal, cleaned.signal)
+    marks = recording.annotations["atr"]
+    types = dict(zip(marks.sample.tolist(), marks.symbol, strict=True))
+    symbols = np.array([types[beat] for beat in beats.tolist()])
+    readable = cleaned.readable[beats]
+    for kind in sorted(BEATS):
+        of = symbols == kind
+        if not of.any():
+            continue
+        clear = of & readable
+        share = float(readable[of].mean())
+        lost = kept < LOST_BELOW
+        counts = float(of.sum()), float(clear.sum())
+        yield Row(BEATS_OF, kind, AS_RECORDED, name, *counts, share)
+        yield Row(LOST, kind, AS_RECORDED, name, float(lost[of].sum()), float(lost[clear].sum()),
+                  share)  # fmt: skip
+        trusted = float(np.median(kept[clear])) if clear.any() else np.nan
+        yield Row(HEIGHT, kind, AS_RECORDED, name, float(np.median(kept[of])), trusted, share)
+
+
+def _between(
+    name: str, recording: Recording, rhythm: str, part: slice, ours: Cleaned, theirs: Cleaned
+) -> Iterator[Row]:
+    """Power of the band of atrial waves between beats, relative to the Butterworth's."""
+    clear = between_beats(recording, part)
+    if clear.sum() < _SHORTEST * recording.fs:
+        return
+    powers = [
+        float(np.mean(band(x.signal[part], rhythm, recording.fs)[clear] ** 2))
+        for x in (ours, theirs)
+    ]
+    readable = float(ours.readable[part].mean())
+    kept = powers[0] / powers[1] if powers[1] > 0 else np.nan
+    trusted = kept if readable > 0.5 else np.nan
+    yield Row(BETWEEN, RHYTHMS[rhythm], AS_RECORDED, name, kept, trusted, readable)
+
+
+def band(x: Array, rhythm: str, fs: float) -> Array:
+    """The band of a rhythm's atrial waves of a signal (time,)."""
+    sections = butter(2, _BANDS[rhythm], "bandpass", fs=fs, output="sos")
+    passed: Array = sosfiltfilt(sections, x)
+    return passed
+
+
+def _height(x: Array) -> float:
+    low, high = np.percentile(x, (1, 99))
+    return float(high - low)

@@ -1,0 +1,149 @@
+"""A method under test: a method by name, with options, called as a user calls it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae import arrays, checksums
+from ipmdae.denoiser import DEFAULT_MODEL
+from ipmdae.engine import model_names, model_path
+from ipmdae.lab.evaluation.benchmark import Array
+from ipmdae.methods import method_names, open_method
+from ipmdae.safeguards import DEFAULT_MODE, MODES
+
+_OPTIONS = re.compile(r"(?P<method>.+?)(?P<options>(?:\+\w+=[^+]+)*)")
+_NOT_OPTIONS = ("x", "fs", "method", "leads", "return_details")
+
+RAW, CLASSICAL = "none", ("iir", "butterworth-0.5-40", "neurokit")
+"""The input as it is, and the filters that networks are compared with."""
+
+
+class Cleaned(NamedTuple):
+    """A cleaned signal in mV and where it can be read, both in the shape of the input."""
+
+    signal: Array
+    readable: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class MethodUnderTest:
+    """A method and the options of :func:`ipmdae.denoise` it is used with.
+
+    Attributes:
+        spec: ``method`` or ``method+option=value+...``, e.g. ``"ipmdae-base+mode=gentle"``.
+    """
+
+    spec: str
+
+    @property
+    def method(self) -> str:
+        """The name of the method, or a model file."""
+        return self._parts[0]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options by name."""
+        return dict(_option(part) for part in self._parts[1].split("+") if part)
+
+    def check(self) -> None:
+        """Check that the method and its options exist.
+
+        Raises:
+            ValueError: no such method or option.
+            FileNotFoundError: no such model file.
+            ModuleNotFoundError: the method needs an extra that is not installed.
+        """
+        open_method(self.method)
+        known = options()
+        for name in self.options:
+            if name not in known:
+                raise ValueError(
+                    f"{self.spec}: ipmdae.denoise has no option {name!r}; it has: "
+                    f"{', '.join(known)}"
+                )
+
+    @cached_property
+    def version(self) -> str:
+        """SHA-256 of a network's file, empty for a classical method."""
+        if self.method in model_names():
+            return checksums.digest(model_path(self.method))
+        return "" if self.method in method_names() else checksums.digest(Path(self.method))
+
+    def clean(self, x: Array, fs: float, leads: Sequence[str] = ()) -> Cleaned:
+        """Clean a signal.
+
+        What the method leaves blank where it cannot be read comes as a straight line; elsewhere
+        what is no number stays so.
+
+        Args:
+            x: (time,) or (time, leads) in mV.
+            fs: sampling rate in Hz.
+            leads: names of the leads where they matter.
+        """
+        given: Any = x
+        if leads:
+            import pandas
+
+            given = pandas.DataFrame(x, columns=list(leads))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            details = arrays.denoise(
+                given, fs, method=self.method, return_details=True, **self.options
+            )
+        signal, readable = np.asarray(details.cleaned, np.float64), details.readable
+        return Cleaned(_without_blanks(signal, readable), readable)
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        found = _OPTIONS.fullmatch(self.spec)
+        if found is None:
+            raise ValueError("a method has no name")
+        return found["method"], found["options"]
+
+
+def _without_blanks(signal: Array, readable: NDArray[np.bool_]) -> Array:
+    """The signal with a line through what a method leaves blank since it cannot be read."""
+    blank = np.isnan(signal) & ~readable
+    if not blank.any():
+        return signal
+    columns = signal.reshape(len(signal), -1).copy()
+    for lead, gone in zip(columns.T, blank.reshape(columns.shape).T, strict=True):
+        known = np.flatnonzero(~gone)
+        level = np.interp(np.arange(len(lead)), known, lead[known]) if len(known) else 0.0
+        lead[:] = np.where(gone, level, lead)
+    filled: Array = columns.reshape(signal.shape)
+    return filled
+
+
+def options() -> list[str]:
+    """The options of :func:`ipmdae.denoise` that a method can be used with."""
+    return [
+        name for name in inspect.signature(arrays.denoise).parameters if name not in _NOT_OPTIONS
+    ]
+
+
+def default_methods() -> list[str]:
+    """The input, classical filters, the models that ship, other modes of the default."""
+    modes = [f"{DEFAULT_MODEL}+mode={mode}" for mode in MODES if mode != DEFAULT_MODE]
+    return [RAW, *CLASSICAL, *model_names(), *modes]
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """An option's name and value: a number or a truth value where it reads as one."""
+    name, _, value = text.partition("=")
+    if value.lower() in ("true", "false"):
+        return name, value.lower() == "true"
+    try:
+        return name, float(value)
+    except ValueError:
+        return name, value

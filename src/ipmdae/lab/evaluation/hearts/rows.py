@@ -1,0 +1,65 @@
+"""A measurement: one number of one case, over all of it and over what is called readable."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.lab.evaluation.benchmark import Array, Result
+
+Field = Literal["value", "trusted", "readable"]
+
+FIELDS: tuple[Field, ...] = ("value", "trusted", "readable")
+
+
+class Row(NamedTuple):
+    """One measurement; every method gives the same rows in the same order.
+
+    Attributes:
+        measure: what was measured, e.g. ``"gain"``.
+        case: of what, e.g. ``"f waves"``.
+        condition: under which noise, e.g. ``"bw 5"`` (dB).
+        record: record and lead, e.g. ``"sel123 0"``.
+        value: over all samples; NaN where there is none.
+        trusted: over those that are called readable; NaN where too few are.
+        readable: share of the samples (or of the case's energy) that is called readable.
+    """
+
+    measure: str
+    case: str
+    condition: str
+    record: str
+    value: float
+    trusted: float = np.nan
+    readable: float = np.nan
+
+
+def select(
+    result: Result,
+    measure: str,
+    case: str | None = None,
+    condition: str | None = None,
+    field: Field = "value",
+) -> Array:
+    """The numbers of a measure, of one case and condition or of all, (rows,)."""
+    return result.values[field][chosen(result, measure, case, condition)]
+
+
+def chosen(
+    result: Result, measure: str, case: str | None = None, condition: str | None = None
+) -> NDArray[np.bool_]:
+    """Which rows are of a measure, a case and a condition, (rows,)."""
+    wanted = {"measure": measure, "case": case, "condition": condition}
+    found = np.ones(len(result), np.bool_)
+    for label, value in wanted.items():
+        if value is not None:
+            found &= result.labels[label] == value
+    return found
+
+
+def cases(result: Result, measure: str, label: str = "case") -> list[str]:
+    """The cases (or conditions) of a measure in the order they were measured in."""
+    values = result.labels[label][result.labels["measure"] == measure]
+    return list(dict.fromkeys(str(value) for value in values))

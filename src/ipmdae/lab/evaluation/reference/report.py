@@ -1,0 +1,132 @@
+"""The page of protocol P1, made from stored results alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae import classical
+from ipmdae.files import replacing
+from ipmdae.lab.evaluation import given, rivals
+from ipmdae.lab.evaluation.benchmark import Result, anchor_of, in_common, load_all
+from ipmdae.lab.evaluation.intervals import NOWHERE, Interval, over_records
+from ipmdae.lab.evaluation.reference.scoring import COMMON, INDEPENDENT
+from ipmdae.lab.evaluation.tables import estimate, table
+
+_UNIT = "windows"
+_ANCHOR = "none"
+_NAMES = {"snr": "SNR (dB)", "rmse": "RMSE", "cosine": "CosSim", "prd": "PRD (%)"}
+
+_INTRODUCTION = """\
+# Protocol reference: the paper's own test
+
+Protocol P1 of this project, that of the paper's public implementation, for a comparison with it
+alone: both leads of the QT Database in windows of 5 s, each scaled to [0, 1] by the clean signal;
+bw, em and ma with equal weight at 0 dB, whose powers include the mean; the last 14 records of the
+sorted list, test noise from channel 1 of the last 15 min. Made by
+
+```
+pip install ".[benchmark,train]"
+ipmdae download qtdb nstdb --to datasets
+ipmdae benchmark run --protocol reference
+```
+
+and again, from what that stored, by `ipmdae benchmark report --protocol reference`. Each cell is
+the mean of the records' means and its 95 % interval under drawing the records again.
+
+The checkpoint of a network is the one that was best on these very windows, which is how the
+protocol is published. Networks go by their name, or by the folder of their run where the paper's
+commands trained them; the recipe is in its `run.json`. Networks of others clean both leads by the
+same weights, one by one, and cannot subtract a lead from the other. Classical methods clean lead by
+lead, too, and were made for millivolts.
+"""
+
+_LEAK = """\
+## What the common noise is worth
+
+As published, both leads have the same noise, and a network may subtract one lead from the other.
+Here the second lead has noise of its own instead, at the same SNR; all else is the same. SNR
+without DC; the difference is on the same windows. It is what a network trained on common noise has
+learned from it; what a network would reach that was trained on independent noise is not told here.
+"""
+
+
+def write(results: Path, output: Path, *, against: str | None = None) -> list[Path]:
+    """Write ``reference.md``; see :class:`ipmdae.lab.evaluation.benchmarks.Reporter`.
+
+    Raises:
+        ValueError: nothing is stored of the method ``against``.
+    """
+    stored = load_all(results / "reference", [*classical.names(), *rivals.NETWORKS])
+    if not stored:
+        return []
+    path = output / "reference.md"
+    with replacing(path) as aside:
+        aside.write_text(markdown(stored, anchor_of(stored, against, _ANCHOR)), encoding="utf-8")
+    return [path]
+
+
+def markdown(results: Sequence[Result], anchor: Result | None) -> str:
+    """All tables as Markdown, with differences to ``anchor`` where there is one."""
+    sections = [
+        _INTRODUCTION,
+        "## By the public implementation's formulas\n\nThe mean of the windows counts as signal.\n",
+        _means(results, ""),
+        "## Without the mean\n",
+        _means(results, "_centred"),
+    ]
+    if anchor is not None and len(results) > 1:
+        sections += [f"Differences to `{anchor.method}`:\n", _differences(results, anchor)]
+    sections += [_LEAK, _leak(results), given.section(results, "window of two leads")]
+    return "\n".join(section for section in sections if section)
+
+
+def _means(results: Sequence[Result], variant: str) -> str:
+    rows = [
+        [
+            result.title(_UNIT),
+            *(
+                estimate(_mean(result, result.values[f"{name}{variant}"], COMMON))
+                for name in _NAMES
+            ),
+        ]
+        for result in results
+    ]
+    return table(["method", *_NAMES.values()], rows)
+
+
+def _differences(results: Sequence[Result], anchor: Result) -> str:
+    rows = []
+    for result in (result for result in results if result is not anchor):
+        ours, theirs = in_common(result, anchor)
+        cells = []
+        for name in _NAMES:
+            apart = np.full(len(result), np.nan)
+            values, others = (r.values[f"{name}_centred"] for r in (result, anchor))
+            apart[ours] = values[ours] - others[theirs]
+            cells.append(estimate(_mean(result, apart, COMMON)))
+        rows.append([result.title(_UNIT), *cells])
+    return table(["method", *_NAMES.values()], rows)
+
+
+def _leak(results: Sequence[Result]) -> str:
+    rows = []
+    for result in results:
+        snr = result.values["snr_centred"]
+        common, independent = (result.labels["noise"] == noise for noise in (COMMON, INDEPENDENT))
+        worth = np.full(len(result), np.nan)
+        worth[common] = snr[common] - snr[independent]
+        cells = (_mean(result, snr, COMMON), _mean(result, snr, INDEPENDENT))
+        rows.append([result.title(_UNIT), *map(estimate, (*cells, _mean(result, worth, COMMON)))])
+    return table(["method", "common noise (dB)", "independent noise (dB)", "difference"], rows)
+
+
+def _mean(result: Result, values: NDArray[np.float64], noise: str) -> Interval:
+    """NaN of a method that diverged: the rest of its windows would flatter it."""
+    if result.diverged:
+        return NOWHERE
+    chosen = result.labels["noise"] == noise
+    return over_records(values[chosen], result.record[chosen])

@@ -1,0 +1,53 @@
+"""A plain U-Net in one dimension: what any other network must be better than.
+
+O. Ronneberger, P. Fischer, T. Brox, "U-Net: convolutional networks for biomedical image
+segmentation", 2015, on signals: two convolutions a level, pooling by 2, transposed convolutions
+back, levels joined by concatenation. Its widths are ours, so there is no published count.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from ipmdae.lab.networks.base import LeadNetwork
+
+_WIDTHS = (16, 32, 64, 128)
+_TAPS = 9
+
+
+class UNet(LeadNetwork):
+    """Trained by the squared error."""
+
+    multiple = 2 ** (len(_WIDTHS) - 1)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.ModuleList(_level(*widths) for widths in pairwise((1, *_WIDTHS)))
+        self.pool = nn.MaxPool1d(2)
+        upwards = list(pairwise(_WIDTHS[::-1]))
+        self.up = nn.ModuleList(
+            nn.ConvTranspose1d(deep, width, 2, stride=2) for deep, width in upwards
+        )
+        self.joined = nn.ModuleList(_level(2 * width, width) for _, width in upwards)
+        self.last = nn.Conv1d(_WIDTHS[0], 1, 1)
+
+    def clean(self, noisy: Tensor) -> Tensor:
+        levels = [self.down[0](noisy)]
+        for level in list(self.down)[1:]:
+            levels.append(level(self.pool(levels[-1])))
+        x = levels.pop()
+        for up, joined in zip(self.up, self.joined, strict=True):
+            x = joined(torch.cat([levels.pop(), up(x)], dim=1))
+        cleaned: Tensor = self.last(x)
+        return cleaned
+
+
+def _level(inputs: int, outputs: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width in (inputs, outputs):
+        layers.append(nn.Conv1d(width, outputs, _TAPS, padding=_TAPS // 2))
+        layers += [nn.BatchNorm1d(outputs), nn.ReLU()]
+    return nn.Sequential(*layers)

@@ -1,0 +1,78 @@
+"""Protocols: what a denoiser is trained and tested on, one module each.
+
+A protocol turns the two databases into pairs of windows (noisy, clean). Training, validation and
+evaluation all draw their pairs here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class Pairs(Protocol):
+    """Pairs of windows (noisy, clean), each (time, leads), float32.
+
+    What is drawn depends on the index, the epoch and the source's seed alone, so that neither the
+    number of workers nor a restart changes a digit.
+    """
+
+    def __len__(self) -> int: ...
+
+    def draw(self, index: int, epoch: int = 0) -> Pair:
+        """The pair number ``index`` as it is in ``epoch``."""
+        ...
+
+
+def stack(pairs: Pairs, indices: Sequence[int] | None = None) -> Pair:
+    """All pairs (or those of ``indices``) of epoch 0 as two arrays (windows, time, leads)."""
+    drawn = [pairs.draw(index) for index in (indices or range(len(pairs)))]
+    noisy, clean = zip(*drawn, strict=True)
+    return np.stack(noisy), np.stack(clean)
+
+
+class TrainingProtocol(Protocol):
+    """What the training loop needs of a protocol."""
+
+    fs: float
+    leads: int
+
+    @property
+    def window(self) -> int:
+        """Samples of a window."""
+        ...
+
+    @property
+    def records(self) -> tuple[list[str], list[str]]:
+        """Names of the training and of the validation records."""
+        ...
+
+    def training(self, *, fresh: bool) -> Pairs:
+        """Pairs to train on, drawn once or anew in each epoch."""
+        ...
+
+    def validation(self) -> Pairs:
+        """Pairs to validate on, always the same."""
+        ...
+
+
+def open_protocol(name: str, **settings: Any) -> TrainingProtocol:
+    """The protocol ``name`` with its settings.
+
+    Raises:
+        ValueError: there is no such protocol.
+    """
+    from ipmdae.lab.protocols.clinic import Clinic
+    from ipmdae.lab.protocols.deepfilter_pairs import DeepFilterTraining
+    from ipmdae.lab.protocols.reference import Reference
+
+    protocols = (Reference, Clinic, DeepFilterTraining)
+    known: dict[str, Callable[..., TrainingProtocol]] = {p.name: p for p in protocols}
+    if name not in known:
+        raise ValueError(f"unknown protocol {name!r}; there are: {', '.join(known)}")
+    return known[name](**settings)

@@ -1,0 +1,184 @@
+"""The test of protocol P3 "clinic": pieces of recordings in mV, with noise held out of training.
+
+The 14 test records, lead by lead, the recording's constant offset taken off and nothing else. Of
+each lead ten pieces of 30 s, evenly spread over the record; to each the three kinds of noise of the
+noise records' test minutes (:data:`ipmdae.lab.data.nstdb.INTERVALS`), alone and all three mixed
+with equal power, at -5, 0, 5 and 10 dB by AC power over the piece, and no noise at all. A method
+sees the noisy piece alone. The middle 20 s are what is scored, so that no method is judged by the
+ends of a piece.
+
+Noise comes from places evenly spread over both channels, no two of them the same; they are dealt
+out at random, once and for all. What the two leads of a record have at the same time comes from
+places far apart, so that it is independent; the four levels of a piece are of the same noise.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.lab.data import mixing, nstdb, qtdb, splits
+
+Array = NDArray[np.float64]
+
+FS = qtdb.FS
+SNRS = (-5, 0, 5, 10)
+MIXTURE = "mixture"
+KINDS = (*nstdb.KINDS, MIXTURE)
+CLEAN = "clean"
+PIECES = 10
+LENGTH, SCORED = 30.0, (5.0, 25.0)  # s
+
+CONDITIONS = ((CLEAN, np.inf), *((kind, float(snr)) for kind in KINDS for snr in SNRS))
+"""Kind of noise and SNR in dB of each signal of a piece."""
+
+_LEADS = 2
+_SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Piece:
+    """A piece of a lead, and the noise that is added to it.
+
+    Attributes:
+        number: which of all the pieces of the test, whichever of them are there.
+        record: name of the record.
+        lead: its number, 0 or 1.
+        clean: (time,) in mV.
+        noise: of each of the three kinds, (3, time), any scale.
+    """
+
+    number: int
+    record: str
+    lead: int
+    clean: Array
+    noise: Array
+
+    def noisy(self) -> Array:
+        """The piece under each of :data:`CONDITIONS`, (conditions, time) in mV."""
+        by_kind = dict(zip(nstdb.KINDS, self.noise, strict=True))
+        deviation = self.noise.std(axis=1, keepdims=True)
+        by_kind[MIXTURE] = (self.noise / deviation).sum(axis=0)
+        return np.stack(
+            [
+                self.clean if kind == CLEAN else add_noise(self.clean, by_kind[kind], snr)
+                for kind, snr in CONDITIONS
+            ]
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClinicTest:
+    """The test; records and noise are read when first asked for.
+
+    Attributes:
+        qtdb_folder: folder of the QT Database's records.
+        nstdb_folder: folder of the noise database's records.
+    """
+
+    qtdb_folder: Path
+    nstdb_folder: Path
+
+    @cached_property
+    def records(self) -> list[str]:
+        """Names of the test records that are in the folder.
+
+        Raises:
+            DatasetNotFoundError: there is no QT Database in the folder.
+            ValueError: none of the test records is in it.
+        """
+        listed, present = all_records(), set(qtdb.record_names(self.qtdb_folder))
+        records = [name for name in listed if name in present]
+        if not records:
+            raise ValueError(f"{self.qtdb_folder} has no test record of protocol clinic")
+        if len(records) < len(listed):
+            warnings.warn(
+                f"{len(listed) - len(records)} of the {len(listed)} test records are not in "
+                f"{self.qtdb_folder}: this is not the whole test",
+                stacklevel=2,
+            )
+        return records
+
+    def __len__(self) -> int:
+        """How many pieces there are."""
+        return len(self.records) * _LEADS * PIECES
+
+    def pieces(self, chosen: NDArray[np.int64]) -> Iterator[Piece]:
+        """Pieces, record by record and lead by lead.
+
+        Args:
+            chosen: which of the ten pieces of each lead.
+        """
+        listed, length = all_records(), round(LENGTH * FS)
+        for record in self.records:
+            signal = qtdb.read_centred(self.qtdb_folder, record).astype(np.float64)
+            starts = np.rint(np.linspace(0, len(signal) - length, PIECES)).astype(int)
+            for lead in range(_LEADS):
+                for at in chosen:
+                    place = listed.index(record) * PIECES + int(at)
+                    yield Piece(
+                        number=(listed.index(record) * _LEADS + lead) * PIECES + int(at),
+                        record=record,
+                        lead=lead,
+                        clean=signal[starts[at] : starts[at] + length, lead],
+                        noise=self._noise_at(place, lead, length),
+                    )
+
+    @cached_property
+    def noise(self) -> list[Array]:
+        """The noise to test with, (time, channels) of each kind, z-scored."""
+        return held_out_noise(self.nstdb_folder)
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        """For each kind the places that lead 0 of each piece has, (kinds, pieces)."""
+        count = len(all_records()) * PIECES
+        rngs = [np.random.default_rng((_SEED, kind)) for kind in range(len(nstdb.KINDS))]
+        return np.stack([rng.permutation(count) for rng in rngs])
+
+    def _noise_at(self, place: int, lead: int, length: int) -> Array:
+        """What is added to a piece, (kinds, time); the leads take turns in which half it lies."""
+        count = self._order.shape[1]
+        places = self._order[:, place] + count * ((lead + place) % 2)
+        return np.stack(
+            [
+                piece_of(self.noise[kind], int(at), _LEADS * count, length)
+                for kind, at in enumerate(places)
+            ]
+        )
+
+
+def held_out_noise(nstdb_folder: Path) -> list[Array]:
+    """The test minutes of each kind of noise, joined, (time, channels) at 250 Hz, z-scored."""
+    segments = nstdb.load(nstdb_folder, FS).segments("test")
+    return [np.concatenate(segments[kind]).astype(np.float64) for kind in nstdb.KINDS]
+
+
+def all_records() -> list[str]:
+    """The names of the 14 test records."""
+    return splits.load("clinic", "test")
+
+
+def piece_of(noise: Array, place: int, places: int, length: int) -> Array:
+    """One of ``places`` pieces evenly spread over noise (time, channels), channels in turns.
+
+    Raises:
+        ValueError: the noise is shorter than a piece.
+    """
+    if len(noise) < length:
+        raise ValueError(f"noise of {len(noise)} samples is shorter than a piece of {length}")
+    start = round(place * (len(noise) - length) / max(places - 1, 1))
+    return noise[start : start + length, place % noise.shape[1]]
+
+
+def add_noise(clean: Array, noise: Array, snr: float) -> Array:
+    """Add noise to a lead, both (time,), at ``snr`` dB of AC power."""
+    signals = (clean[:, np.newaxis], noise[:, np.newaxis])
+    mixed = mixing.mix(*signals, snr, of="ac", per_lead=True)  # type: ignore[arg-type]
+    return mixed[:, 0].astype(np.float64)

@@ -1,0 +1,208 @@
+"""Pairs of protocol P2 "deepfilter" to train networks on: one model for each version of the noise.
+
+The published protocol has no validation set; works that use it hold back random training beats,
+whose neighbours and whose pieces of noise then train. Here whole patients of the training records
+validate, with noise that neither trains nor tests this version: the first half of the other
+channel. The rest trains with the published noise, piece by piece, or with fresh noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.lab.data import splits
+from ipmdae.lab.data.augment import POLARITIES
+from ipmdae.lab.protocols import Pair, Pairs
+from ipmdae.lab.protocols.deepfilter import (
+    FACTORS,
+    FS,
+    PADDING,
+    WINDOW,
+    Beats,
+    DeepFilter,
+    Version,
+    add_noise,
+)
+
+Array = NDArray[np.float64]
+
+_LEAST = 0.05  # mV, peak to peak: less is no beat to train on
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepFilterTraining:
+    """The training side of the protocol; beats and noise are read when first asked for.
+
+    Attributes:
+        qtdb_folder: folder of the QT Database's records.
+        nstdb_folder: folder of the noise database's records.
+        version: of the noise, 1 or 2.
+        seed: of fresh noise.
+    """
+
+    qtdb_folder: Path | str
+    nstdb_folder: Path | str
+    version: Version = 1
+    seed: int = 0
+
+    name = "deepfilter"
+    fs = FS
+    leads = 1
+    window = WINDOW
+
+    def __post_init__(self) -> None:
+        if self.version not in (1, 2):
+            raise ValueError(f"the noise has versions 1 and 2, not {self.version}")
+
+    @cached_property
+    def records(self) -> tuple[list[str], list[str]]:
+        """Names of the training and of the validation records that are in the folder.
+
+        Raises:
+            DatasetNotFoundError: there is no QT Database in the folder.
+            ValueError: the folder has no record for one of the sides.
+        """
+        held_back = set(splits.load(self.name, "validation"))
+        present = self._published.records["train"]
+        training = [name for name in present if name not in held_back]
+        validation = [name for name in present if name in held_back]
+        if not training or not validation:
+            raise ValueError(
+                f"{self.qtdb_folder} has {len(training)} training and {len(validation)} "
+                f"validation records of protocol {self.name}; both must be there"
+            )
+        return training, validation
+
+    def training(self, *, fresh: bool) -> Pairs:
+        """Training pairs with the published noise and factors, or with others in each epoch."""
+        if not fresh:
+            return self._published_pairs(0, self.version)
+        return FreshPairs(
+            clean=self._beats.clean,
+            other_lead=self._published.beats("train", 1).clean,
+            number=self._numbers(0),
+            noise=self._published.noise("train", self.version),
+            seed=self.seed,
+        )
+
+    def validation(self) -> Pairs:
+        """Validation pairs: other patients, other noise, the published factors."""
+        return self._published_pairs(1, 2 if self.version == 1 else 1)
+
+    def _published_pairs(self, side: int, noise: Version) -> PublishedPairs:
+        return PublishedPairs(
+            clean=self._beats.clean,
+            factor=self._published.factors["train"],
+            number=self._numbers(side),
+            noise=self._published.noise("train", noise),
+        )
+
+    def _numbers(self, side: int) -> NDArray[np.intp]:
+        """Which of the published training beats are of the records of a side."""
+        return np.flatnonzero(np.isin(self._beats.record, self.records[side]))
+
+    @cached_property
+    def _beats(self) -> Beats:
+        return self._published.beats("train")
+
+    @cached_property
+    def _published(self) -> DeepFilter:
+        return DeepFilter(qtdb_folder=self.qtdb_folder, nstdb_folder=self.nstdb_folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedPairs:
+    """Beats with their published piece of noise, (512, 1) each, in mV; the same in each epoch.
+
+    Attributes:
+        clean: all published training beats, (beats, 512) in mV.
+        factor: published noise factor of each of them.
+        number: which of them these pairs are of; it tells the piece of noise, too.
+        noise: (time,), of any scale.
+    """
+
+    clean: Array
+    factor: Array
+    number: NDArray[np.intp]
+    noise: Array
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def draw(self, index: int, epoch: int = 0) -> Pair:
+        beat = self.number[index]
+        start = beat % (len(self.noise) // WINDOW) * WINDOW
+        return _pair(self.clean[beat], self.noise[start : start + WINDOW], self.factor[beat])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreshPairs:
+    """Beats with wander, (512, 1) each, in mV, that are drawn anew in each epoch.
+
+    Drawn are the noise (place, direction, sign, mixture, factor) and the looks of the beat
+    (projection, polarity, tempo).
+
+    Attributes:
+        clean: all published training beats, (beats, 512) in mV.
+        other_lead: the same beats in the record's other lead.
+        number: which of them these pairs are of.
+        noise: (time,), of any scale.
+        seed: of what is drawn.
+    """
+
+    clean: Array
+    other_lead: Array
+    number: NDArray[np.intp]
+    noise: Array
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def draw(self, index: int, epoch: int = 0) -> Pair:
+        rng = np.random.default_rng((self.seed, epoch, index))
+        noise, factor = self._mixture(rng), rng.integers(*FACTORS) / 100
+        return _pair(self._turned(int(self.number[index]), rng), noise, factor)
+
+    def _turned(self, beat: int, rng: np.random.Generator) -> Array:
+        """A beat as another lead, another heart rate would show it, (512,).
+
+        Half of the times of either polarity, else as the two leads' plane shows it from a random
+        angle: patients are few, and so are the shapes of their beats. Half of the beats are
+        stretched by up to a third, as far as the window holds them.
+        """
+        drawn: Array = rng.choice(POLARITIES) * self.clean[beat]
+        if rng.random() < 0.5:
+            angle = rng.uniform(0, 2 * np.pi)
+            mixed = np.cos(angle) * self.clean[beat] + np.sin(angle) * self.other_lead[beat]
+            drawn = mixed if np.ptp(mixed) > _LEAST else drawn
+        if rng.random() < 0.5:
+            length = WINDOW - PADDING - int(np.argmax(drawn[::-1] != 0))
+            tempo = max(np.exp(rng.uniform(-0.3, 0.3)), length / (WINDOW - PADDING))
+            position = np.arange(WINDOW - PADDING) * tempo
+            beat_alone = np.append(drawn[PADDING:], 0)
+            drawn[PADDING:] = np.interp(position, np.arange(len(beat_alone)), beat_alone)
+        return drawn
+
+    def _mixture(self, rng: np.random.Generator) -> Array:
+        """A piece from a random place, half of the times with a share of another one, (512,)."""
+        share = rng.random() if rng.random() < 0.5 else 0.0
+        return (1 - share) * self._piece(rng) + share * self._piece(rng)
+
+    def _piece(self, rng: np.random.Generator) -> Array:
+        """Of either sign and direction, with a peak-to-peak value of one."""
+        start = int(rng.integers(len(self.noise) - WINDOW + 1))
+        piece = self.noise[start : start + WINDOW][:: rng.choice((1, -1))]
+        turned: Array = piece * (rng.choice((1.0, -1.0)) / np.ptp(piece))
+        return turned
+
+
+def _pair(clean: Array, noise: Array, factor: float) -> Pair:
+    """A beat with noise and without, both given as (512,)."""
+    noisy = add_noise(clean[np.newaxis], noise[np.newaxis], np.array([factor]))
+    return noisy.T.astype(np.float32), clean[:, np.newaxis].astype(np.float32)

@@ -1,0 +1,272 @@
+"""A queue of training runs: every method on a protocol, by one loop and with one budget.
+
+What is finished is skipped and what was killed goes on, so that the same command can be given until
+all is done. A run lies in ``results/<protocol>/<method>/version_<n>``; protocol deepfilter asks for
+a model for each version of its noise, in ``results/deepfilter/<method>/noise-<v>/version_<n>``. A
+finished run holds ``training.json``: what it was given, and how far it came.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from ipmdae.lab.data import nstdb, qtdb
+from ipmdae.lab.networks import registry
+from ipmdae.lab.networks.base import LeadNetwork
+from ipmdae.lab.training import run
+from ipmdae.lab.training.callbacks import CURVES
+from ipmdae.lab.training.recipe import RIVAL, Recipe
+from ipmdae.lab.training.run import Machine, Settings
+from ipmdae.lab.training.summary import (
+    SUMMARY_FILE,
+    Summary,
+    has_converged,
+    read_summary,
+    write_summary,
+)
+
+#: For each protocol the settings of the models that it asks for, by their folders, and whether its
+#: noise is drawn anew in each epoch where nothing else is asked for.
+_PROTOCOLS: dict[str, tuple[dict[str, dict[str, Any]], bool]] = {
+    "deepfilter": ({"noise-1": {"version": 1}, "noise-2": {"version": 2}}, False),
+    "clinic": ({"": {}}, True),
+    "reference": ({"": {}}, False),
+}
+
+PROTOCOLS = tuple(_PROTOCOLS)
+"""The names of the protocols that can be trained on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What every method is given.
+
+    Attributes:
+        epochs: passes over the training windows.
+        seed: of the weights, of the order of the windows and of what is drawn.
+        fresh_noise: whether noise is drawn anew in each epoch; by default as the protocol has it.
+        batch_size: windows a step.
+        recipe: how to train in all else.
+    """
+
+    epochs: int = RIVAL.epochs
+    seed: int = 0
+    fresh_noise: bool | None = None
+    batch_size: int = RIVAL.batch_size
+    recipe: Recipe = RIVAL
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the queue.
+
+    Attributes:
+        name: the method, and the folder of the model where a protocol asks for several.
+        settings: of the run.
+        log_dir: folder of the versions of the run.
+        build: makes the network, where it is not the registry's; no part of what tells runs apart.
+    """
+
+    name: str
+    settings: Settings
+    log_dir: Path
+    build: run.Build | None = None
+
+
+def plan(
+    protocol: str, methods: Sequence[str], budget: Budget, datasets: Path, results: Path
+) -> list[Job]:
+    """The runs that train these methods on a protocol.
+
+    Raises:
+        ValueError: there is no such protocol or method; the message lists those there are.
+    """
+    if protocol not in _PROTOCOLS:
+        raise ValueError(f"unknown protocol {protocol!r}; there are: {', '.join(PROTOCOLS)}")
+    for method in methods:
+        if method not in registry.names():
+            raise ValueError(
+                f"unknown network {method!r}; there are: {', '.join(registry.names())}"
+            )
+    return [
+        Job(
+            name=f"{method} {model}".strip(),
+            settings=_settings(protocol, method, own, budget, datasets),
+            log_dir=log_dir(results, protocol, method, model),
+        )
+        for method in methods
+        for model, own in _PROTOCOLS[protocol][0].items()
+    ]
+
+
+def _settings(
+    protocol: str, method: str, own: dict[str, Any], budget: Budget, datasets: Path
+) -> Settings:
+    fresh = _PROTOCOLS[protocol][1] if budget.fresh_noise is None else budget.fresh_noise
+    return Settings(
+        model=method,
+        protocol=protocol,
+        protocol_settings={
+            "qtdb_folder": str(datasets / qtdb.FOLDER),
+            "nstdb_folder": str(datasets / nstdb.FOLDER),
+            "seed": budget.seed,
+            **own,
+        },
+        recipe=replace(
+            budget.recipe, epochs=budget.epochs, batch_size=budget.batch_size, fresh_noise=fresh
+        ),
+        seed=budget.seed,
+    )
+
+
+def log_dir(results: Path, protocol: str, method: str, model: str = "") -> Path:
+    """Where the versions of a run lie; ``model`` is e.g. ``noise-1`` of protocol deepfilter."""
+    return results / protocol / method / model
+
+
+def work(job: Job, machine: Machine) -> tuple[Summary, bool]:
+    """Bring a run to its end: do nothing, go on, or begin.
+
+    Returns:
+        What came of it, and whether anything was left to do.
+    """
+    version, finished = _version_of(job)
+    if finished is not None:
+        return finished, False
+    folder = run.train(job.settings, job.log_dir, machine, resume=version, build=job.build)
+    summary = _summarise(job, folder, machine)
+    write_summary(folder, summary)
+    return summary, True
+
+
+def finished_folder(job: Job) -> Path:
+    """The folder of the finished run of this job.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    for folder in _of_job(job):
+        if (folder / SUMMARY_FILE).is_file():
+            return folder
+    raise FileNotFoundError(f"{job.name} is not trained yet: nothing finished in {job.log_dir}")
+
+
+def _version_of(job: Job) -> tuple[int | None, Summary | None]:
+    """The run of this job that there is already: its number if it can go on, its summary if not."""
+    for folder in _of_job(job):
+        if (folder / SUMMARY_FILE).is_file():
+            return None, read_summary(folder)
+        if (folder / run.LAST_CHECKPOINT).is_file():
+            return int(folder.name.removeprefix("version_")), None
+    return None, None
+
+
+def _of_job(job: Job) -> Iterator[Path]:
+    """The folders of this job's runs, the newest first."""
+    for folder in _versions(job.log_dir):
+        settings = folder / run.SETTINGS_FILE
+        if settings.is_file() and _same(run.read_settings(folder), job.settings):
+            yield folder
+
+
+def _same(one: Settings, other: Settings) -> bool:
+    """Whether two runs come to the same, wherever the databases lie."""
+
+    def content(settings: Settings) -> dict[str, Any]:
+        given = settings.protocol_settings.items()
+        own = {key: value for key, value in given if not key.endswith("_folder")}
+        return asdict(settings) | {"protocol_settings": own}
+
+    return content(one) == content(other)
+
+
+def _versions(log_dir: Path) -> Iterator[Path]:
+    """The folders of all versions, the newest first."""
+    numbers = (path.name.removeprefix("version_") for path in log_dir.glob("version_*"))
+    for number in sorted((int(n) for n in numbers if n.isdigit()), reverse=True):
+        yield log_dir / f"version_{number}"
+
+
+def finished_run(
+    results: Path, protocol: str, method: str, model: str = "", seed: int | None = None
+) -> Path:
+    """The newest finished run of a method with a seed, whatever its budget.
+
+    Args:
+        model: which, where the protocol asks for several.
+        seed: by default the lowest one of which all models of the method are finished, so that
+            they never are of different seeds.
+
+    Raises:
+        FileNotFoundError: there is none; the message tells what makes one.
+    """
+    there = seeds(results, protocol, method)
+    train = f"ipmdae benchmark train --protocol {protocol} --methods {method}"
+    if not there:
+        raise FileNotFoundError(
+            f"{method} is not trained on protocol {protocol} yet (no seed is finished in "
+            f"{log_dir(results, protocol, method)}): {train}"
+        )
+    wanted = there[0] if seed is None else seed
+    if wanted not in there:
+        raise FileNotFoundError(
+            f"{method} is trained on protocol {protocol} with seed {', '.join(map(str, there))}, "
+            f"not with {seed}: {train} --seed {seed}"
+        )
+    return _by_seed(log_dir(results, protocol, method, model))[wanted]
+
+
+def seeds(results: Path, protocol: str, method: str) -> list[int]:
+    """The seeds of which all models of a method are finished, rising."""
+    models = _PROTOCOLS[protocol][0]
+    finished = [set(_by_seed(log_dir(results, protocol, method, model))) for model in models]
+    return sorted(set.intersection(*finished))
+
+
+def _by_seed(log_dir: Path) -> dict[int, Path]:
+    """The newest finished run of each seed."""
+    found: dict[int, Path] = {}
+    for folder in _versions(log_dir):
+        if (folder / SUMMARY_FILE).is_file():
+            found.setdefault(read_summary(folder).seed, folder)
+    return found
+
+
+def read_curves(folder: Path) -> list[dict[str, float]]:
+    """The losses, the rate and the seconds of each epoch of the run in ``folder``."""
+    with (folder / "results" / f"{CURVES}.csv").open(encoding="utf-8") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _summarise(job: Job, folder: Path, machine: Machine) -> Summary:
+    settings, recipe = job.settings, job.settings.recipe
+    rows = read_curves(folder)
+    losses = [row["valid_loss"] for row in rows]
+    finite = [loss for loss in losses if isfinite(loss)]
+    windows = json.loads((folder / run.SETTINGS_FILE).read_text(encoding="utf-8"))["windows"]
+    if recipe.steps is not None:
+        windows = min(windows, recipe.steps * recipe.batch_size)
+    network = (job.build or registry.build)(settings.model, settings.open_protocol().leads)
+    return Summary(
+        method=settings.model,
+        protocol=settings.protocol,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        epochs=len(rows),
+        windows_seen=len(rows) * windows,
+        batch_size=recipe.batch_size,
+        fresh_noise=recipe.fresh_noise,
+        seed=settings.seed,
+        loss="own" if isinstance(network, LeadNetwork) else recipe.loss,
+        seconds=round(sum(row["seconds"] for row in rows), 1),
+        accelerator=machine.accelerator,
+        best_valid_loss=min(finite) if finite else None,
+        best_epoch=losses.index(min(finite)) + 1 if finite else None,
+        converged=has_converged(losses),
+        diverged=not isfinite(losses[-1]),
+    )

@@ -1,0 +1,274 @@
+"""A training run: from its settings to ``results/<model>/version_<n>``."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from torch import nn
+
+from ipmdae import __version__
+from ipmdae.engine import find_model, read_model
+from ipmdae.files import replacing
+from ipmdae.lab import protocols
+from ipmdae.lab.networks import registry
+from ipmdae.lab.nn import checkpoints
+from ipmdae.lab.protocols import TrainingProtocol
+from ipmdae.lab.training import recipe as recipes
+from ipmdae.lab.training.callbacks import callbacks
+from ipmdae.lab.training.loaders import loader
+from ipmdae.lab.training.module import DenoisingModule
+from ipmdae.lab.training.recipe import Recipe
+from ipmdae.termination import end_with_parent
+
+Build = Callable[[str, int], nn.Module]
+"""Makes the fresh network of a name, for a number of leads."""
+
+SETTINGS_FILE = "run.json"
+LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that decides the result of a run, stored beside it.
+
+    Attributes:
+        model: name in :mod:`ipmdae.lab.networks.registry`.
+        protocol: name in :mod:`ipmdae.lab.protocols`, and its own settings.
+        protocol_settings: arguments of the protocol, folders included.
+        recipe: how to train.
+        seed: of the weights and of the order of the windows (the protocol has its own).
+        precision: of Lightning's trainer, such as ``32-true`` or ``bf16-mixed``.
+        start_from: name or path of a model whose weights the network starts with, if not fresh.
+        start_sha256: digest of that model's file.
+    """
+
+    model: str
+    protocol: str
+    protocol_settings: dict[str, Any]
+    recipe: Recipe
+    seed: int = 0
+    precision: str = "32-true"
+    start_from: str | None = None
+    start_sha256: str | None = None
+
+    def open_protocol(self) -> TrainingProtocol:
+        """The protocol with its settings."""
+        return protocols.open_protocol(self.protocol, **self.protocol_settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What the run uses of the machine; it does not decide the result on one device."""
+
+    accelerator: str
+    devices: int | list[int]
+    workers: int
+
+
+def machine(gpu: int | None, devices: int, workers: int) -> Machine:
+    """The GPU number ``gpu`` (or ``devices`` of them) where there is one, else the CPU."""
+    if gpu is None or not torch.cuda.is_available():
+        return Machine(accelerator="cpu", devices=devices, workers=workers)
+    chosen: int | list[int] = devices if devices > 1 else [gpu]
+    return Machine(accelerator="gpu", devices=chosen, workers=workers)
+
+
+def train(
+    settings: Settings,
+    log_dir: Path,
+    machine: Machine,
+    resume: int | None = None,
+    build: Build | None = None,
+) -> Path:
+    """Train and return the folder of the run.
+
+    Args:
+        log_dir: folder of the model's runs; the run gets the next free ``version_<n>``.
+        resume: number of a version to go on with from the end of its last whole epoch, to the
+            result that it would have had unkilled; ``settings`` must be its own.
+        build: makes the network, where it is not the registry's.
+
+    Raises:
+        FileNotFoundError: the version to resume has no checkpoint.
+        ValueError: its checkpoint is damaged, or holds more than tensors and plain values: nothing
+            in the folder of a run is executed.
+        KeyboardInterrupt: Ctrl-C, or a signal that is handled like it; the checkpoints of the
+            epochs before stay.
+    """
+    pl.seed_everything(settings.seed, verbose=False)
+    logger = TensorBoardLogger(log_dir, name="", version=resume)
+    folder = Path(logger.log_dir)
+    checkpoint = folder / LAST_CHECKPOINT if resume is not None else None
+    if checkpoint is not None and not checkpoint.is_file():
+        raise FileNotFoundError(f"nothing to resume: {checkpoint} does not exist")
+    if checkpoint is not None:
+        checkpoints.read_checkpoint(checkpoint)  # one that is damaged is refused by name
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        end_with_parent()
+
+    protocol = settings.open_protocol()
+    recipe = settings.recipe
+    trainer = pl.Trainer(
+        max_epochs=recipe.epochs,
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        precision=settings.precision,  # type: ignore[arg-type]
+        gradient_clip_val=recipe.clip_norm,
+        limit_train_batches=recipe.steps,
+        callbacks=callbacks(recipe, folder, settings.seed),
+        logger=logger,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+        log_every_n_steps=10,
+    )
+    shares = {"rank": trainer.global_rank, "replicas": trainer.world_size}
+    batches = {
+        "batch_size": max(recipe.batch_size // trainer.world_size, 1),
+        "workers": machine.workers,
+        **shares,
+    }
+    pairs = protocol.training(fresh=recipe.fresh_noise)
+    training = loader(pairs, shuffle=True, seed=settings.seed, **batches)
+    validation = loader(protocol.validation(), shuffle=False, **batches)
+    if trainer.is_global_zero and resume is None:
+        write_settings(folder, settings, windows=len(pairs))
+    network = (build or registry.build)(settings.model, protocol.leads)
+    if settings.start_from is not None and resume is None:
+        start(network, settings.start_from)
+    module = DenoisingModule(network, recipe)
+    try:
+        trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit as ended:  # how Lightning answers an interruption
+        if isinstance(ended.__context__, KeyboardInterrupt):
+            raise ended.__context__ from None
+        raise
+    return folder
+
+
+def start(network: nn.Module, model: str) -> None:
+    """Give a network the weights of a shipped model, or of a model file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: there is no such model, or it is of another architecture.
+    """
+    content = read_model(find_model(model))
+    try:
+        checkpoints.load_tensors(network, content.tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{model} does not fit the network that is to start from it") from error
+
+
+@rank_zero_only
+def announce(folder: Path) -> None:
+    """Print where the results are, once however many processes trained."""
+    print(f"results: {folder}")
+
+
+def write_settings(folder: Path, settings: Settings, *, windows: int) -> None:
+    """Store the settings, the split by name, the number of training windows and the versions in
+    ``folder``/run.json."""
+    training, validation = settings.open_protocol().records
+    content = {
+        **asdict(settings),
+        "split": {"training": training, "validation": validation},
+        "windows": windows,
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "lightning", "numpy", "soxr")},
+            "ultralight-ipm-dae": __version__,
+        },
+    }
+    with replacing(folder / SETTINGS_FILE) as path:
+        path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def read_settings(folder: Path) -> Settings:
+    """The settings of the run in ``folder``.
+
+    Raises:
+        FileNotFoundError: there is no run in the folder.
+        ValueError: its settings are damaged.
+    """
+    path = folder / SETTINGS_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"no training run in {folder}: {path.name} is missing")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Settings(
+            recipe=Recipe(**content["recipe"]),
+            **{
+                name: content[name]
+                for name in ("model", "protocol", "protocol_settings", "seed", "precision")
+            },
+            **{name: content.get(name) for name in ("start_from", "start_sha256")},
+        )
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} holds no settings of a training run: {error!r}") from error
+
+
+def checkpoint_path(folder: Path, which: str) -> Path:
+    """The ``last`` or the ``best`` (by validation loss) checkpoint of the run in ``folder``.
+
+    Raises:
+        FileNotFoundError: the run has none yet.
+    """
+    last = folder / LAST_CHECKPOINT
+    found = [last] if which == "last" else sorted(last.parent.glob("valid_monitor-*.ckpt"))
+    if not found or not found[0].is_file():
+        raise FileNotFoundError(f"no {which} checkpoint in {last.parent}: train the network first")
+    return found[0]
+
+
+def load_network(folder: Path, which: str) -> nn.Module:
+    """The network of the run in ``folder``, with the weights of its ``last`` or ``best`` epoch."""
+    settings = read_settings(folder)
+    network = registry.build(settings.model, settings.open_protocol().leads)
+    checkpoints.load_weights(network, checkpoint_path(folder, which))
+    return network
+
+
+def recipe_with(
+    name: str,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+) -> Recipe:
+    """The recipe ``name``, with other epochs, batch size and learning rate where they are given."""
+    recipe = recipes.get(name)
+    return replace(
+        recipe,
+        epochs=epochs or recipe.epochs,
+        batch_size=batch_size or recipe.batch_size,
+        learning_rate=learning_rate or recipe.learning_rate,
+    )
+
+
+def latest_version(log_dir: Path) -> int:
+    """The highest number of a ``version_<n>`` in ``log_dir``.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    numbers = [
+        int(path.name.removeprefix("version_"))
+        for path in log_dir.glob("version_*")
+        if path.name.removeprefix("version_").isdigit()
+    ]
+    if not numbers:
+        raise FileNotFoundError(f"no version_<n> in {log_dir}: train a network first")
+    return max(numbers)

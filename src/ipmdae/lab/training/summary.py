@@ -1,0 +1,105 @@
+"""What a finished run of the queue was given and how far it came, as ``training.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from math import ceil, isfinite, nan
+from pathlib import Path
+
+from ipmdae.files import replacing
+
+SUMMARY_FILE = "training.json"
+
+_LAST_SHARE, _STILL_FALLING = 0.1, 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What a finished run was given and how far it came.
+
+    Attributes:
+        method: name of the network.
+        protocol: what it was trained on.
+        parameters: number of its weights.
+        epochs: passes over the training windows.
+        windows_seen: windows that it was trained on, each as often as it was.
+        batch_size: windows a step.
+        fresh_noise: whether noise was drawn anew in each epoch.
+        seed: see :class:`ipmdae.lab.training.queue.Budget`.
+        loss: ``own`` where the network brings the loss of its paper, else the recipe's.
+        seconds: of training and validation together.
+        accelerator: ``cpu`` or ``gpu``, of the last part where the run was resumed.
+        best_valid_loss: of the checkpoint that is used; ``None`` if no epoch had a finite one.
+        best_epoch: counted from 1.
+        converged: see :func:`has_converged`.
+        diverged: whether the last validation loss is not finite.
+    """
+
+    method: str
+    protocol: str
+    parameters: int
+    epochs: int
+    windows_seen: int
+    batch_size: int
+    fresh_noise: bool
+    seed: int
+    loss: str
+    seconds: float
+    accelerator: str
+    best_valid_loss: float | None
+    best_epoch: int | None
+    converged: bool
+    diverged: bool
+
+    def __str__(self) -> str:
+        """The run in a few words."""
+        told = f"{self.epochs} epochs, {self.windows_seen:,} windows, {self.seconds / 60:.0f} min"
+        if self.diverged:
+            return f"{told}, diverged"
+        return f"{told}, {'converged' if self.converged else 'not converged'}"
+
+
+def write_summary(folder: Path, summary: Summary) -> None:
+    """Store a summary in ``folder``; with it the run counts as finished."""
+    with replacing(folder / SUMMARY_FILE) as path:
+        path.write_text(json.dumps(asdict(summary), indent=1) + "\n", encoding="utf-8")
+
+
+def read_summary(folder: Path) -> Summary:
+    """What the finished run in ``folder`` was given.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged.
+    """
+    path = folder / SUMMARY_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Summary(**{field.name: content[field.name] for field in fields(Summary)})
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): remove it and train again") from error
+
+
+def has_converged(valid_losses: Sequence[float]) -> bool:
+    """Whether the last tenth of the epochs (one at least) lowered the best loss by at most 2 %.
+
+    A run of one epoch tells nothing, and a loss that is not finite is none.
+    """
+    return late_fall(valid_losses) <= _STILL_FALLING
+
+
+def late_fall(valid_losses: Sequence[float]) -> float:
+    """By which share the last tenth of the epochs (one at least) lowered the best loss.
+
+    Returns:
+        Negative where it did not; NaN where there was no epoch before, or a loss is not finite.
+    """
+    last = ceil(_LAST_SHARE * len(valid_losses))
+    before = [loss for loss in valid_losses[:-last] if isfinite(loss)]
+    after = [loss for loss in valid_losses[-last:] if isfinite(loss)]
+    if not before or len(after) < last:
+        return nan
+    best = min(before)
+    return (best - min(after)) / abs(best) if best else 0.0

@@ -1,0 +1,182 @@
+"""Variants of one network, each different in one thing, to learn what each part is worth.
+
+They live in torch alone: the engines that run released models know none of those that an
+:class:`~ipmdae.architecture.Architecture` cannot describe (one direction, shared state matrices, no
+fusion).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from ipmdae.architecture import Architecture
+from ipmdae.lab.networks import registry
+from ipmdae.lab.nn.ipm_dae import UltralightIPMDAE
+from ipmdae.lab.nn.mf_ipm import MFIPM
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """What differs from the base of a study.
+
+    Attributes:
+        name: of its folder and in tables.
+        change: what is different, in words.
+        architecture: what makes the variant's arguments of the base's.
+        network: what changes a network beyond its arguments, in place.
+        recipe: fields of the recipe that differ.
+        protocol: settings of the protocol that differ.
+    """
+
+    name: str
+    change: str
+    architecture: Callable[[Architecture], Architecture] | None = None
+    network: Callable[[UltralightIPMDAE], None] | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self, model: str, leads: int | None = None) -> UltralightIPMDAE:
+        """A fresh network: the variant of the one that the registry knows as ``model``.
+
+        Raises:
+            ValueError: there is no such network of ours, or it cannot be changed so.
+        """
+        architecture = registry.architecture(model, leads)
+        if self.architecture:
+            architecture = self.architecture(architecture)
+        network = UltralightIPMDAE(architecture)
+        if self.network:
+            self.network(network)
+        return network
+
+
+class ForwardOnly(MFIPM):
+    """The module with one Mamba block, that runs forward in time."""
+
+    def __init__(self, architecture: Architecture, stage: int) -> None:
+        super().__init__(architecture, stage)
+        del self.mamba_backward, self.A_log_backward
+
+    def _bidirectional(self, x: Tensor, n: int) -> Tensor:
+        y: Tensor = self.mamba_forward(x, self.A_log_forward[n])
+        return y
+
+
+def forward_only(network: UltralightIPMDAE) -> None:
+    """Replace every MF-IPM module by one without the backward block."""
+    for stage, module in enumerate(network.skips):
+        if isinstance(module, MFIPM):
+            network.skips[stage] = ForwardOnly(network.architecture, stage)
+
+
+def share_state_matrices(network: UltralightIPMDAE) -> None:
+    """Give all branches of a module the state matrix of its first, for each direction."""
+    for module in _modules(network):
+        for matrices in (module.A_log_forward, module.A_log_backward):
+            for n in range(1, len(matrices)):
+                matrices[n] = matrices[0]
+
+
+def leave_out_fusion(network: UltralightIPMDAE) -> None:
+    """Weigh each branch by its own attention alone."""
+    for module in _modules(network):
+        module.fusion = nn.Identity()  # type: ignore[assignment]
+
+
+def _modules(network: UltralightIPMDAE) -> list[MFIPM]:
+    return [module for module in network.skips if isinstance(module, MFIPM)]
+
+
+def _with(**changes: Any) -> Callable[[Architecture], Architecture]:
+    return lambda base: replace(base, **changes)
+
+
+def _branches(count: Callable[[int], int]) -> Callable[[Architecture], Architecture]:
+    """Other numbers of branches, each by the base's own (0: no module)."""
+    return lambda base: replace(base, branches=tuple(count(n) for n in base.branches))
+
+
+BASE = Variant(name="base", change="-")
+
+VARIANTS = (
+    BASE,
+    Variant(
+        name="every-skip",
+        change="MF-IPM modules on every skip connection, as in the paper",
+        architecture=_branches(lambda n: n or 1),
+    ),
+    Variant(
+        name="no-mamba",
+        change="no MF-IPM module: plain skip connections",
+        architecture=_branches(lambda n: 0),
+    ),
+    *(
+        Variant(
+            name=f"branches-{count}",
+            change=f"{count} branch{'es' if count > 1 else ''} in every module",
+            architecture=_branches(lambda n, count=count: count if n else 0),  # type: ignore[misc]
+        )
+        for count in (1, 2, 4)
+    ),
+    Variant(
+        name="shared-state",
+        change="one state matrix for all branches of a module",
+        network=share_state_matrices,
+    ),
+    Variant(name="no-fusion", change="no information fusion (MS-IF off)", network=leave_out_fusion),
+    Variant(
+        name="fusion-figure",
+        change="MS-IF with linear maps before it, as in the paper's figure",
+        architecture=_with(fusion="figure"),
+    ),
+    Variant(
+        name="attention-figure",
+        change="channel attention f(mean + max), as in the paper's figure",
+        architecture=_with(attention="figure"),
+    ),
+    Variant(
+        name="forward-only",
+        change="Mamba forward in time alone, not in both directions",
+        network=forward_only,
+    ),
+    Variant(
+        name="not-residual",
+        change="the network gives the clean signal, not the noise",
+        architecture=_with(residual=False),
+    ),
+    Variant(name="kernel-3", change="kernel 3, as in the paper", architecture=_with(kernel=3)),
+    Variant(name="kernel-13", change="kernel 13", architecture=_with(kernel=13)),
+    Variant(name="mse", change="squared error as loss", recipe={"loss": "mse"}),
+    Variant(name="no-ema", change="no average of the weights", recipe={"ema": None}),
+    Variant(
+        name="no-augmentation",
+        change="trained on the protocol's own windows",
+        protocol={"augment": False},
+    ),
+    Variant(
+        name="recorded-leads",
+        change="no leads and no noise between those recorded",
+        protocol={"projected": False},
+    ),
+    Variant(
+        name="static-noise",
+        change="windows and noise drawn once, as in the paper",
+        recipe={"fresh_noise": False},
+    ),
+)
+
+
+def get(name: str) -> Variant:
+    """The variant ``name``.
+
+    Raises:
+        ValueError: there is no such variant; the message lists those there are.
+    """
+    for variant in VARIANTS:
+        if variant.name == name:
+            return variant
+    raise ValueError(f"unknown variant {name!r}; there are: {', '.join(v.name for v in VARIANTS)}")

@@ -1,4 +1,0 @@
-"""The networks in torch, for training; nothing here is needed to clean a recording.
-
-:mod:`ipmdae.nn.reference_names` alone needs no torch.
-"""
