@@ -6,22 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import TINY
 
 from benchmarks import holter, page, timing
 from benchmarks.part import Goal
 from benchmarks.parts import PARTS
 from benchmarks.process import isolated, run_in_turn
-from benchmarks.products import Plan
 from benchmarks.tables import number
 from ipmdae import formats, native
-from ipmdae.architecture import Architecture
-from ipmdae.engine.complexity import mamba_step, multiply_accumulates
 
 ROOT = Path(__file__).parents[1]
 
@@ -79,36 +74,6 @@ def test_a_goal_says_by_how_much_it_is_missed():
     assert Goal(figure="speed", bound=50.0, value=40.0, at_most=False).verdict.endswith("20%**")
 
 
-@pytest.mark.parametrize("architecture", [Architecture(), TINY])
-@pytest.mark.parametrize("width", [4, 16])
-def test_the_listed_products_are_those_of_the_network(architecture, width):
-    samples = 320
-    plan = Plan(architecture, samples, width, chunk=48)
-    macs: dict[str, int] = {}
-    for index, rows, *_ in plan.calls:
-        product = plan.products[index]
-        macs[product.layer] = macs.get(product.layer, 0) + rows * product.macs
-    counted = multiply_accumulates(architecture, samples)
-    assert macs["encoder"] == counted["encoder"]
-    assert macs["decoder"] == pytest.approx(counted["decoder"], rel=0.02)  # no taps beyond the end
-    projections = sum(count for layer, count in macs.items() if layer.startswith("mamba"))
-    scan_and_convolution = counted["mamba"] - projections
-    assert 0 < scan_and_convolution < counted["mamba"] / 2
-    assert mamba_step(architecture, architecture.branch_width(0)) > 0
-
-
-@pytest.mark.parametrize("width", [4, 8, 16])
-def test_the_listed_products_stay_within_their_memory(width):
-    plan = Plan(Architecture(), 1250, width, chunk=48)
-    for index, rows, source, source_step, target, target_step in plan.calls:
-        product = plan.products[index]
-        columns = -(-product.columns // width) * width
-        assert source >= 0
-        assert source + (rows - 1) * source_step + product.depth <= plan.floats
-        assert target % width == 0
-        assert target + (rows - 1) * target_step + columns <= plan.floats
-
-
 def test_the_long_recording_never_repeats_itself(tmp_path):
     recording = formats.read(holter.write(tmp_path, 150))
     assert recording.signal.shape == (150 * 250, 2)
@@ -138,8 +103,6 @@ def test_a_function_in_a_process_of_its_own_has_the_threads_asked_for():
 
 def test_quick_parts_run_and_the_page_is_made_again_from_what_they_stored(tmp_path):
     parts = ["start", "memory", "soak"]
-    if native.available() and find_spec("hatchling"):
-        parts.append("roofline")
     output, results = tmp_path / "page.md", tmp_path / "results"
     done = command("--quick", *parts, "--results", str(results), "--output", str(output))
     assert done.returncode == 0, done.stderr
