@@ -36,7 +36,7 @@ _READING = """\
 The goals were set for a machine of two cores with AVX-512; on another they say little.
 
 What bounds the ones that were missed. A network's products with matrices run near the processor's
-peak (55 to 84 % of it, by the code of the network alone): what is left is the scan, whose exponentials take
+peak: what is left is the scan, whose exponentials take
 most of it, the activations and the norms. A window is timed in turn with the other candidates,
 which leave none of its weights in the cache. Forward and backward, the scan is bound by the same
 exponentials, computed twice because the states are computed again rather than stored.
