@@ -231,7 +231,6 @@ def test_nlm_does_what_scikit_image_does_to_an_image_of_one_row() -> None:
     assert np.std(ours - theirs) < 0.4 * np.std(noisy - clean)
 
 
-@pytest.mark.timeout(1800)  # minutes on some processors
 def test_deepfade_takes_wander_off_an_upright_lead(qtdb_folder: Path) -> None:
     pytest.importorskip("ecgdatakit")
     recording = formats.read(qtdb_folder / "sel100", annotations=False)
