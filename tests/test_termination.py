@@ -68,7 +68,7 @@ def test_a_second_signal_does_not_disturb_the_clearing_up(number: int) -> None:
         "        time.sleep(30)\n"
         "    finally:\n"
         "        print('clearing up', flush=True)\n"
-        "        time.sleep(0.3)\n"
+        "        time.sleep(1.5)\n"
         "        print('cleared up', flush=True)\n"
     )
     assert process.stdout is not None

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
 
 #: Licences of packages whose own metadata do not say them, or not all, from their licence files.
-_LICENCES = {"soxr": "LGPL-2.1-or-later", "torch": "BSD-3-Clause"}
+_LICENCES = {"bioread": "MIT", "soxr": "LGPL-2.1-or-later", "torch": "BSD-3-Clause"}
 _LONG = 60  # characters: a licence that is longer is its text
 
 
@@ -92,7 +92,7 @@ def licence(installed: Distribution) -> str:
         for line in metadata.get_all("Classifier") or []
         if line.startswith("License ::")
     ]
-    return ", ".join(classified) or "not told"
+    return ", ".join(classified) or "not stated"
 
 
 def pins(text: str) -> dict[str, str]:
