@@ -14,13 +14,13 @@ from typer.testing import CliRunner, Result
 
 from ipmdae import cli, rivals
 from ipmdae.commands.benchmark import processes
-from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, find_model, write_model
 from ipmdae.evaluation import benchmark, subjects
 from ipmdae.evaluation.clinic import report, scores, scoring
 from ipmdae.evaluation.clinic.scores import ALL, Case
 from ipmdae.evaluation.clinic.scoring import ClinicBenchmark
 from ipmdae.evaluation.intervals import Interval
+from ipmdae.methods.network import Network
 from ipmdae.protocols.clinic_test import CLEAN, CONDITIONS, FS
 
 pytestmark = pytest.mark.filterwarnings("ignore:13 of the 14 test records:UserWarning")
@@ -99,7 +99,7 @@ def test_no_cleaning_changes_nothing() -> None:
 def test_a_piece_is_cleaned_whole_and_scored_in_its_middle() -> None:
     piece = next(harness().test.pieces(np.array([0])))
     noisy = piece.noisy()[7]
-    cleaned = Denoiser(MODEL).denoise_array(noisy, FS)
+    cleaned = Network(MODEL).denoise_array(noisy, FS)
     error = (cleaned - piece.clean)[1250:6250]
     assert result(MODEL).values["rmse"][7] == pytest.approx(error.std())
 

@@ -44,7 +44,7 @@ def noisy() -> NDArray[np.float64]:
 
 
 def run(text: str, *arguments: object) -> Result:
-    words = ["stream", "--model", "tiny.safetensors", *map(str, arguments)]
+    words = ["stream", "--method", "tiny.safetensors", *map(str, arguments)]
     return CliRunner().invoke(cli.app, words, input=text)
 
 
@@ -57,7 +57,7 @@ def values(text: str, skip: int = 0) -> NDArray[np.float64]:
 
 
 def expected(signal: NDArray[np.float64], chunk: int = 3600) -> NDArray[np.float64]:
-    streamer = Streamer(360, 2, model="tiny.safetensors", max_latency=2.0)
+    streamer = Streamer(360, 2, method="tiny.safetensors", max_latency=2.0)
     chunks = (signal[first : first + chunk] for first in range(0, len(signal), chunk))
     return np.concatenate([*map(streamer.feed, chunks), streamer.flush()])
 
@@ -217,7 +217,7 @@ def test_a_signal_ends_a_live_one_without_loss(
     noisy: NDArray[np.float64], number: int, code: int
 ) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "ipmdae", "stream", "--fs", "360", "--model", "tiny.safetensors"],
+        [sys.executable, "-m", "ipmdae", "stream", "--fs", "360", "--method", "tiny.safetensors"],
         env=os.environ | {"PYTHONPATH": SOURCES},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -376,7 +376,7 @@ def test_a_board_of_brainflow_is_cleaned() -> None:
     board_id = board_shim.BoardIds.SYNTHETIC_BOARD
     fs = board_shim.BoardShim.get_sampling_rate(board_id)
     channels = board_shim.BoardShim.get_ecg_channels(board_id)[:2]
-    streamer = Streamer(fs, len(channels), model="tiny.safetensors", max_latency=2.0)
+    streamer = Streamer(fs, len(channels), method="tiny.safetensors", max_latency=2.0)
     board = board_shim.BoardShim(board_id, board_shim.BrainFlowInputParams())
     fed, out = 0, []
     board.prepare_session()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ipmdae import figures
-from ipmdae.denoiser import DEFAULT_MODEL
 from ipmdae.evaluation.benchmark import Result, anchor_of, load_all
 from ipmdae.evaluation.clinical.detectors import DETECTORS
 from ipmdae.evaluation.hearts import figures as drawings
@@ -14,6 +13,7 @@ from ipmdae.evaluation.hearts import leads, peaks, tables
 from ipmdae.evaluation.hearts.method import CLASSICAL, RAW, default_methods
 from ipmdae.evaluation.subjects import warn_of_outdated
 from ipmdae.files import replacing
+from ipmdae.methods.network import DEFAULT_MODEL
 
 FOLDER = "hearts"
 REFERENCE = CLASSICAL[1]
