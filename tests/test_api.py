@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import doctest
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -314,6 +315,27 @@ def test_a_rate_is_needed_and_must_not_contradict_a_recording(recording: ipmdae.
         ipmdae.denoise(recording, 250)
     with pytest.raises(FileNotFoundError):
         ipmdae.denoise("nowhere.edf")
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        *(ipmdae.denoise, ipmdae.denoise_file, ipmdae.open_method),
+        *(ipmdae.Denoiser, ipmdae.Recording, ipmdae.Result, ipmdae.Streamer),
+    ],
+    ids=lambda example: example.__name__,
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_examples_in_docstrings_run(
+    example: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (found,) = doctest.DocTestFinder(recurse=False).find(example, example.__name__)
+    assert found.examples
+    runner = doctest.DocTestRunner(optionflags=doctest.FAIL_FAST)
+    said: list[str] = []
+    runner.run(found, out=said.append)
+    assert runner.summarize(verbose=False).failed == 0, "".join(said)
 
 
 # Objects in a notebook, and in other processes

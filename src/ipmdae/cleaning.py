@@ -111,8 +111,8 @@ def denoise_file(
 
     Example:
         >>> import ipmdae
-        >>> source = ipmdae.examples.path("118e06_excerpt")
-        >>> ipmdae.denoise_file(source, "cleaned.edf", "iir", mains=60)
+        >>> from ipmdae import examples
+        >>> ipmdae.denoise_file(examples.path("118e06_excerpt"), "cleaned.edf", "iir", mains=60)
         <Summary: cleaned.edf by iir after removal of 60 Hz hum: MLII, V1; 60 s at 360 Hz>
     """
     denoiser = Denoiser(

@@ -47,10 +47,11 @@ class Denoiser:
 
     Example:
         >>> import ipmdae
+        >>> from ipmdae import examples
         >>> denoiser = ipmdae.Denoiser("ipmdae-small", mains=60)
         >>> denoiser
         <Denoiser: ipmdae-small after removal of 60 Hz hum>
-        >>> denoiser.denoise(ipmdae.examples.path("118e06_excerpt"))
+        >>> denoiser.denoise(examples.path("118e06_excerpt"))
         <Recording: MLII, V1; 60 s at 360 Hz>
 
     Attributes:
@@ -291,7 +292,8 @@ def denoise(
 
     Example:
         >>> import ipmdae
-        >>> recording = ipmdae.read(ipmdae.examples.path("118e06_excerpt"))
+        >>> from ipmdae import examples
+        >>> recording = ipmdae.read(examples.path("118e06_excerpt"))
         >>> ipmdae.denoise(recording.signal, fs=recording.fs, mains=60).shape
         (21600, 2)
         >>> ipmdae.denoise(recording, method="iir")

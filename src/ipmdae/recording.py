@@ -213,6 +213,13 @@ _KNOWN = (
 class Recording:
     """Leads recorded together at one rate, and what is known about them. Immutable.
 
+    Example:
+        >>> import numpy as np
+        >>> import ipmdae
+        >>> recording = ipmdae.Recording(signal=np.zeros((720, 2)), fs=360, leads=("I", "II"))
+        >>> recording.excerpt(0.5, 1)
+        <Recording: I, II; 1 s at 360 Hz>
+
     Attributes:
         signal: (time, leads) float64, in mV where the lead is a voltage; NaN is a missing sample.
             Read-only.

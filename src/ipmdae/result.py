@@ -25,7 +25,8 @@ class Result(Generic[Data]):
 
     Example:
         >>> import ipmdae
-        >>> recording = ipmdae.read(ipmdae.examples.path("118e06_excerpt"))
+        >>> from ipmdae import examples
+        >>> recording = ipmdae.read(examples.path("118e06_excerpt"))
         >>> result = ipmdae.denoise(recording, return_details=True)
         >>> result
         <Result of ipmdae-base: MLII, V1; 60 s at 360 Hz>

@@ -65,10 +65,15 @@ class Streamer:
     one that is flat for a whole window, come out as they are.
 
     Example:
-        >>> streamer = Streamer(fs=250, leads=["I", "II"], max_latency=1.0)
-        >>> for chunk in source:  # (time, 2) in mV
-        ...     show(streamer.feed(chunk))
-        >>> show(streamer.flush())
+        >>> import ipmdae
+        >>> from ipmdae import examples
+        >>> recording = ipmdae.read(examples.path("118e06_excerpt"))
+        >>> streamer = ipmdae.Streamer(fs=360, leads=recording.leads, max_latency=2.0)
+        >>> streamer
+        <Streamer: ipmdae-base; MLII, V1; 360 Hz, 2 s late>
+        >>> ready = [len(streamer.feed(recording.signal[i : i + 360])) for i in range(0, 3600, 360)]
+        >>> sum(ready) + len(streamer.flush())
+        3600
     """
 
     def __init__(
