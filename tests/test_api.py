@@ -413,3 +413,15 @@ def test_a_streamer_on_its_way_is_not_copied(recording: ipmdae.Recording) -> Non
             again(streamer)
     streamer.flush()
     assert repr(copy.copy(streamer)) == repr(streamer)
+
+
+def test_a_rate_without_hum_is_refused_and_the_old_signal_goes_on(
+    recording: ipmdae.Recording,
+) -> None:
+    x = recording.signal
+    streamer = ipmdae.Streamer(FS, 2, method="iir", mains=50)
+    first = streamer.feed(x[:2000])
+    with pytest.raises(ValueError, match="holds no hum of 50 Hz: leave mains out"):
+        streamer.restart(90)
+    cleaned = np.concatenate([first, streamer.feed(x[2000:]), streamer.flush()])
+    assert_array_equal(cleaned, live(ipmdae.Streamer(FS, 2, method="iir", mains=50), x))

@@ -288,7 +288,6 @@ def test_a_folder_takes_the_recording_under_its_own_name() -> None:
         ),
         (("data/a", "-o", "x", "--figure", "f.gif"), "end its name in .png"),
         (("data/a",), "say where results belong: -o OUT"),
-        (("data/a", "-o", "x", "--method", "iir"), "either --method or --model"),
         (("data/a", "-o", "x.csv", "--to", "edf"), "asks for CSV/TSV, --to for edf"),
         (("data/a", "-o", "x.csv", "--summary", "x.csv"), "asked for twice"),
         (("data/deep/b.edf", "-o", "x", "--report", "data/deep/b.edf"), "the name of a recording"),

@@ -222,24 +222,28 @@ class Streamer:
             ValueError: the rate makes no sense for an ECG, or the latency is too short at it; the
                 old signal goes on then.
         """
-        check_rate(fs)
-        self._method.latency(fs)
+        self._check(fs)
         opened = self._open() if self._opening is not None else np.empty((0, len(self.leads)))
         rest = np.concatenate([opened, self._given(self._cleaning.flush())])
         self._begin(fs)
         return rest
 
-    def _begin(self, fs: float) -> None:
+    def _check(self, fs: float) -> None:
+        """Raise where the method cannot clean these leads live at a rate."""
         check_rate(fs)
+        count = len(self.leads)
+        offset = np.zeros(count)
+        leads = Leads(names=self.leads, units=("mV",) * count, why=("",) * count, offset=offset)
+        self._method.begin_live(fs, leads)
+
+    def _begin(self, fs: float) -> None:
+        self._check(fs)
         self._fs, self._fed = float(fs), False
         count = len(self.leads)
         self._opening_length = self._method.opening(fs)
         self._opening: Tail[np.float64] | None = Tail(count, np.float64)
         self._watch = _Watch(self.leads, self._fs)
         self._grading = _Grading(self.leads, self._fs)
-        offset = np.zeros(count)
-        leads = Leads(names=self.leads, units=("mV",) * count, why=("",) * count, offset=offset)
-        self._method.begin_live(fs, leads)  # raises where the network needs other leads
 
     def _open(self) -> NDArray[np.float64]:
         """Survey what came in first, and let it in."""

@@ -176,8 +176,8 @@ def open_method(
         mode or DEFAULT_MODE, unreadable=unreadable, consistent_leads=consistent_leads
     )
     if isinstance(method, Method):
-        settings = (mains, mode, unreadable, max_latency)
-        if any(value is not None for value in settings) or not consistent_leads:
+        settings = (mains, mode, unreadable, max_latency, consistent_leads, backend)
+        if settings != (None, None, None, None, True, "auto"):
             raise ValueError(f"{method.name} is open already: give settings where it is opened")
         return method
     if isinstance(method, str) and method in rivals.names():
