@@ -62,15 +62,15 @@ def measure(settings: Settings) -> Results:
 def _stages(record: Path, out: Path, rounds: int) -> Samples:
     """Seconds of each step of cleaning ``record``, taken by itself.
 
-    The rest is what :meth:`ipmdae.Denoiser.denoise` takes more than its network.
+    The rest is what :meth:`ipmdae.methods.network.Network.denoise` takes more than its network.
     """
     import numpy as np
 
     from ipmdae import formats
-    from ipmdae.denoiser import Denoiser
     from ipmdae.engine import open_engine
+    from ipmdae.methods.network import Network
 
-    denoiser, recording = Denoiser(), formats.read(record)
+    denoiser, recording = Network(), formats.read(record)
     model = denoiser.model
     settings, leads = model.preprocessing, recording.signal.shape[1]
     behind_the_first = round(recording.duration * settings.fs) - settings.window

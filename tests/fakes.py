@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ipmdae import denoiser
 from ipmdae.architecture import Architecture
-from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile
+from ipmdae.methods import network
+from ipmdae.methods.network import Network
 from ipmdae.recording import Recording
 from ipmdae.safeguards import Safeguards, safeguards
 
@@ -48,7 +48,7 @@ class Fakes:
         """A model that from now on every denoiser runs by ``run``."""
         architecture = Architecture(leads=leads, uncertainty=uncertainty)
         engine = FakeEngine(architecture, run)
-        self._patch.setattr(denoiser, "open_engine", lambda *_: engine)
+        self._patch.setattr(network, "open_engine", lambda *_: engine)
         return dataclasses.replace(self._model, architecture=architecture)
 
     def __call__(
@@ -58,11 +58,11 @@ class Fakes:
         uncertainty: bool = False,
         max_latency: float | None = None,
         limits: Safeguards | None = None,
-    ) -> Denoiser:
+    ) -> Network:
         """A denoiser."""
         # What the engine gives comes out as it is, unless a test is about the guard.
         limits = limits or safeguards("beats", unreadable="network")
-        return Denoiser(self.model(run, leads, uncertainty), max_latency=max_latency, limits=limits)
+        return Network(self.model(run, leads, uncertainty), max_latency=max_latency, limits=limits)
 
 
 def ecg(fs: float, samples: int, leads: int = 1) -> np.ndarray:

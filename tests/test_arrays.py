@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import ipmdae
 from ipmdae import examples, formats
-from ipmdae.arrays import Details
+from ipmdae.result import Result
 
 # What came in goes out
 
@@ -57,7 +57,7 @@ def test_masked_samples_are_missing_and_stay_masked() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "Float64"])
 def test_a_frame_keeps_index_and_columns(dtype: str) -> None:
-    when = pd.date_range("2024-02-29", periods=3600, freq="10ms")
+    when = pd.date_range("2024-02-29", periods=3600, freq=pd.Timedelta(1 / FS, "s"))
     frame = pd.DataFrame(ecg(), index=when, columns=["MLII", "V1"]).astype(dtype)
     frame.iloc[100:200, 1] = np.nan
     kept = frame.copy()
@@ -134,18 +134,18 @@ def test_details_tell_what_was_removed_and_what_can_be_read() -> None:
     frame = pd.DataFrame(ecg(leads=3), columns=["I", "II", "III"])
     frame.loc[720:1800, "II"] = np.nan
     details = ipmdae.denoise(frame, FS, method=CLASSICAL, leads=["I", "II"], return_details=True)
-    assert isinstance(details, Details)
+    assert isinstance(details, Result)
     pd.testing.assert_frame_equal(
         details.cleaned, ipmdae.denoise(frame, FS, method=CLASSICAL, leads=["I", "II"])
     )
-    pd.testing.assert_frame_equal(details.cleaned + details.removed, frame)
-    assert (details.removed["III"] == 0).all()
+    pd.testing.assert_frame_equal(details.cleaned + details.noise, frame)
+    assert (details.noise["III"] == 0).all()
     assert details.uncertainty is None
     assert details.readable.shape == frame.shape
     assert not details.readable[720:1800, 1].any()
     assert details.readable[3000:, 1].all()
     one = ipmdae.denoise(frame["I"], FS, return_details=True)
-    assert one.readable.shape == one.removed.shape == (3600,)
+    assert one.readable.shape == one.noise.shape == (3600,)
 
 
 def test_saturated_stretches_are_flagged() -> None:

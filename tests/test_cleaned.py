@@ -7,7 +7,8 @@ import pytest
 from fakes import recording
 from numpy.testing import assert_array_equal
 
-from ipmdae.cleaned import UNWANTED, check_rate, finish, idle, mix, report
+from ipmdae.cleaned import UNWANTED, check_rate, idle, mix, report
+from ipmdae.result import finish
 
 NOISY = recording(
     np.column_stack([np.arange(9.0), np.full(9, 2.0), np.full(9, np.nan), np.arange(9.0)]),
@@ -44,9 +45,9 @@ def test_finish_mixes_and_tells() -> None:
     with pytest.warns(UserWarning, match="comes back unchanged"):
         done = finish(NOISY, NOISY.signal * 0, WHY, "it", 0.25)
     assert_array_equal(done.recording.signal, 0.75 * NOISY.signal)
-    assert_array_equal(done.removed, 0.25 * NOISY.signal)
+    assert_array_equal(done.noise, 0.25 * NOISY.signal)
     assert done.noisy is NOISY
-    assert done.spread is None
+    assert done.sd is None
     with pytest.raises(ValueError, match="strength must be 0"):
         finish(NOISY, NOISY.signal, WHY, "it", 2)
 

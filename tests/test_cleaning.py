@@ -9,14 +9,15 @@ import pytest
 from fakes import Fakes, ecg, recording
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ipmdae import denoiser, examples, formats
-from ipmdae.cleaned import Cleaned, finish
+from ipmdae import examples, formats
 from ipmdae.cleaning import denoise_file
-from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile
 from ipmdae.formats import FormatError
+from ipmdae.methods import by_blocks
+from ipmdae.methods.network import Network
 from ipmdae.pipeline.blocks import Block
 from ipmdae.recording import Recording
+from ipmdae.result import Result, finish
 
 SOURCE = examples.path("118e06_excerpt")
 
@@ -26,18 +27,18 @@ class Halving:
 
     name = "halving"
 
-    def clean(self, recording: Recording, *, strength: float = 1.0) -> Cleaned:
+    def clean(self, recording: Recording, *, strength: float = 1.0) -> Result[Recording]:
         done = finish(
             recording, recording.signal / 2, [""] * len(recording.leads), self.name, strength
         )
-        return dataclasses.replace(done, spread=np.ones(recording.signal.shape, np.float32))
+        return dataclasses.replace(done, sd=np.ones(recording.signal.shape, np.float32))
 
 
 def test_a_file_is_cleaned_as_its_recording_is(
     tiny_model: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(denoiser, "_VALUES_AT_ONCE", 3000)
-    method = Denoiser(tiny_model)
+    monkeypatch.setattr(by_blocks, "_VALUES_AT_ONCE", 3000)
+    method = Network(tiny_model)
     shares: list[float] = []
     summary = denoise_file(SOURCE, tmp_path / "out", method, strength=0.7, progress=shares.append)
     noisy, after = formats.read(SOURCE), formats.read(tmp_path / "out")
@@ -99,7 +100,7 @@ def test_leads_with_nothing_to_clean_are_told_and_untouched(fake: Fakes, tmp_pat
 def test_who_watches_sees_all_blocks(
     fake: Fakes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
 ) -> None:
-    monkeypatch.setattr(denoiser, "_VALUES_AT_ONCE", 3000)
+    monkeypatch.setattr(by_blocks, "_VALUES_AT_ONCE", 3000)
     seen: list[tuple[int, Block]] = []
     method = Halving() if whole else fake(lambda w: np.concatenate([w, w], 2), uncertainty=True)
     denoise_file(

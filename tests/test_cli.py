@@ -19,8 +19,8 @@ from typer.testing import CliRunner, Result
 
 from ipmdae import cli, examples, formats, weights
 from ipmdae.commands import job
-from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, Preprocessing, write_model
+from ipmdae.methods.network import Network
 
 EXAMPLE = "118e06_excerpt"
 SOURCES = str(Path(cli.__file__).parents[1])
@@ -113,23 +113,23 @@ def test_the_example_is_copied_and_may_be_copied_again() -> None:
 
 
 def test_denoise_writes_what_the_denoiser_gives(record: Path, model: Path) -> None:
-    result = run("denoise", record, "-o", "new/folder/cleaned", "--model", model)
+    result = run("denoise", record, "-o", "new/folder/cleaned", "--method", model)
     assert result.exit_code == 0, result.output
     assert "noisy: 10.0 s at 360 Hz, 2 of 2 leads cleaned by" in result.stdout
     assert "real-time factor" in result.stdout
     written = formats.read("new/folder/cleaned")
-    expected = Denoiser(str(model)).denoise(formats.read(record))
+    expected = Network(str(model)).denoise(formats.read(record))
     np.testing.assert_allclose(written.signal, expected.signal, atol=0.5 / 200 + 1e-9)
     assert written.leads == expected.leads
 
 
 def test_denoise_draws_a_figure(record: Path, model: Path) -> None:
-    run("denoise", record, "-o", "cleaned", "--model", model, "--figure", "figures/strips.png")
+    run("denoise", record, "-o", "cleaned", "--method", model, "--figure", "figures/strips.png")
     assert Path("figures/strips.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_denoise_replaces_a_recording_only_when_asked(record: Path, model: Path) -> None:
-    command = ("denoise", record, "-o", "cleaned", "--model", model)
+    command = ("denoise", record, "-o", "cleaned", "--method", model)
     assert run(*command).exit_code == 0
     Path("cleaned.hea").write_text("precious")
     assert "cleaned.hea exists" in refused(run(*command))
@@ -140,18 +140,18 @@ def test_denoise_replaces_a_recording_only_when_asked(record: Path, model: Path)
 
 @pytest.mark.parametrize("output", ["noisy", "noisy.hea", "./noisy.dat"])
 def test_denoise_never_replaces_its_input(record: Path, model: Path, output: str) -> None:
-    result = run("denoise", record, "-o", output, "--model", model, "--overwrite")
+    result = run("denoise", record, "-o", output, "--method", model, "--overwrite")
     assert "is the recording itself" in refused(result)
 
 
 def test_denoise_never_replaces_its_input_by_a_folder(record: Path, model: Path) -> None:
-    result = run("denoise", record, "-o", ".", "--model", model, "--overwrite")
+    result = run("denoise", record, "-o", ".", "--method", model, "--overwrite")
     assert "is the recording itself" in refused(result)
 
 
 def test_denoise_names_what_is_missing(record: Path) -> None:
     assert "nowhere" in refused(run("denoise", "nowhere", "-o", "cleaned"))
-    result = run("denoise", record, "-o", "cleaned", "--model", "no-such-model")
+    result = run("denoise", record, "-o", "cleaned", "--method", "no-such-model")
     assert "no-such-model" in refused(result)
     Path("noisy.dat").unlink()
     assert "noisy.dat" in refused(run("denoise", record, "-o", "cleaned"))
@@ -167,7 +167,7 @@ def test_an_interrupted_denoise_leaves_nothing(
 
     monkeypatch.setattr(owner, function, interrupted)
     before = set(Path().iterdir())
-    result = run("denoise", record, "-o", "cleaned", "--model", model)
+    result = run("denoise", record, "-o", "cleaned", "--method", model)
     assert result.exit_code == 130
     assert result.stderr.startswith("ipmdae: interrupted: ")
     assert set(Path().iterdir()) == before
@@ -178,7 +178,7 @@ def test_denoise_prints_warnings_in_one_line(record: Path, model: Path) -> None:
     signal = recording.signal.copy()
     signal[:, 1] = 0.0
     formats.write(recording.with_signal(signal), "flat")
-    result = run("denoise", "flat", "-o", "cleaned", "--model", model)
+    result = run("denoise", "flat", "-o", "cleaned", "--method", model)
     assert result.exit_code == 0
     assert result.stderr.startswith("ipmdae: warning: ")
     assert "V1" in result.stderr

@@ -75,7 +75,7 @@ def test_debug_prints_the_traceback_wherever_it_stands(
         ("info", ""),
         ("denoise", "", "-o", "out"),
         ("denoise", "noisy.npz", "-o", ""),
-        ("denoise", "noisy.npz", "-o", "out.edf", "--model", ""),
+        ("denoise", "noisy.npz", "-o", "out.edf", "--method", ""),
         ("plot", "noisy.npz", "-o", ""),
     ],
 )

@@ -13,7 +13,6 @@ from scipy.stats import pearsonr
 from typer.testing import CliRunner, Result
 
 from ipmdae import classical, cli
-from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, find_model, write_model
 from ipmdae.lab.commands.benchmark import processes
 from ipmdae.lab.evaluation import benchmark, rivals, subjects
@@ -22,6 +21,7 @@ from ipmdae.lab.evaluation.clinic.scores import ALL, Case
 from ipmdae.lab.evaluation.clinic.scoring import ClinicBenchmark
 from ipmdae.lab.evaluation.intervals import Interval
 from ipmdae.lab.protocols.clinic_test import CLEAN, CONDITIONS, FS
+from ipmdae.methods.network import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore:13 of the 14 test records:UserWarning")
 
@@ -99,7 +99,7 @@ def test_no_cleaning_changes_nothing() -> None:
 def test_a_piece_is_cleaned_whole_and_scored_in_its_middle() -> None:
     piece = next(harness().test.pieces(np.array([0])))
     noisy = piece.noisy()[7]
-    cleaned = Denoiser(MODEL).denoise_array(noisy, FS)
+    cleaned = Network(MODEL).denoise_array(noisy, FS)
     error = (cleaned - piece.clean)[1250:6250]
     assert result(MODEL).values["rmse"][7] == pytest.approx(error.std())
 

@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelFil
 
 
 def run(*arguments: object, stdin: bytes | None = None) -> Result:
-    words = ["denoise", *map(str, arguments), "--model", "tiny.safetensors"]
+    words = ["denoise", *map(str, arguments), "--method", "tiny.safetensors"]
     return CliRunner().invoke(cli.app, words, input=stdin)
 
 
@@ -288,7 +288,6 @@ def test_a_folder_takes_the_recording_under_its_own_name() -> None:
         ),
         (("data/a", "-o", "x", "--figure", "f.gif"), "end its name in .png"),
         (("data/a",), "say where results belong: -o OUT"),
-        (("data/a", "-o", "x", "--method", "iir"), "either --method or --model"),
         (("data/a", "-o", "x.csv", "--to", "edf"), "asks for CSV/TSV, --to for edf"),
         (("data/a", "-o", "x.csv", "--summary", "x.csv"), "asked for twice"),
         (("data/deep/b.edf", "-o", "x", "--report", "data/deep/b.edf"), "the name of a recording"),
@@ -355,7 +354,7 @@ def test_the_rate_of_a_table_without_times_is_given() -> None:
 def command(*words: str, path: str = "") -> subprocess.Popen[str]:
     """The command in a process of its own, which listens to Ctrl-C."""
     return subprocess.Popen(
-        [sys.executable, "-m", "ipmdae", "denoise", *words, "--model", "tiny.safetensors"],
+        [sys.executable, "-m", "ipmdae", "denoise", *words, "--method", "tiny.safetensors"],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [path, SOURCES]))},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -441,7 +440,7 @@ def workers_of(pid: int) -> list[int]:
 
 
 def test_what_a_shell_completes() -> None:
-    from ipmdae.commands.denoise import methods
+    from ipmdae.commands.cleaning import methods
 
     told = dict(methods())
     assert {"ipmdae-base", "iir"} <= set(told)

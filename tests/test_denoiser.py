@@ -13,9 +13,10 @@ from networks import random_tensors
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ipmdae
-from ipmdae import denoiser, examples, formats
-from ipmdae.denoiser import Denoiser
+from ipmdae import examples, formats
 from ipmdae.engine import ModelFile, write_model
+from ipmdae.methods import by_blocks
+from ipmdae.methods.network import Network
 from ipmdae.pipeline import network
 from ipmdae.recording import Recording
 
@@ -162,7 +163,7 @@ def test_a_network_of_several_leads_leaves_a_flat_one(fake: Fakes) -> None:
 def test_long_recordings_go_through_in_pieces(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     signal = ecg(250, 60_000, leads=3)
     whole = fake().denoise_array(signal, 250)
-    monkeypatch.setattr(denoiser, "_VALUES_AT_ONCE", 30_000)
+    monkeypatch.setattr(by_blocks, "_VALUES_AT_ONCE", 30_000)
     monkeypatch.setattr(network, "_BATCH", 7)
     pieces = fake()
     assert_array_equal(pieces.denoise_array(signal, 250), whole)
@@ -192,7 +193,7 @@ def test_strength_removes_a_share_of_the_noise(fake: Fakes) -> None:
         mixed = half.clean(noisy, strength=strength)
         expected = noisy.signal - strength * (noisy.signal - full)
         assert_allclose(mixed.recording.signal, expected, atol=1e-12)
-        assert_allclose(mixed.removed, noisy.signal - mixed.recording.signal)
+        assert_allclose(mixed.noise, noisy.signal - mixed.recording.signal)
     assert_array_equal(half.denoise_array(noisy.signal, 360, strength=0), noisy.signal)
     assert half.denoise(noisy, strength=0.3).comments == ("Cleaned by tiny, strength 0.3: lead 1",)
     for strength in (-0.1, 1.1, np.nan):
@@ -225,15 +226,15 @@ def noisy() -> np.ndarray:
 def test_batches_do_not_matter(
     tiny_model: ModelFile, noisy: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Denoiser(tiny_model).denoise_array(noisy, 360)
+    whole = Network(tiny_model).denoise_array(noisy, 360)
     monkeypatch.setattr(network, "_BATCH", 1)
-    assert_allclose(Denoiser(tiny_model).denoise_array(noisy, 360), whole, atol=1e-4)
+    assert_allclose(Network(tiny_model).denoise_array(noisy, 360), whole, atol=1e-4)
 
 
 def test_what_happens_far_away_does_not_matter(tiny_model: ModelFile, noisy: np.ndarray) -> None:
     changed = noisy.copy()
     changed[3600:] += 2
-    cleaned = Denoiser(tiny_model)
+    cleaned = Network(tiny_model)
     a, b = (cleaned.denoise(recording(x, 360)).signal for x in (noisy, changed))
     difference = (b - a)[:2500]
     assert_allclose(difference - difference[0], 0, atol=1e-4)  # all but the offset
@@ -242,19 +243,19 @@ def test_what_happens_far_away_does_not_matter(tiny_model: ModelFile, noisy: np.
 def test_models_are_given_by_path_name_or_as_they_are(
     tiny_model: ModelFile, noisy: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = Denoiser(tiny_model).denoise_array(noisy[:800], 360)
-    assert Denoiser(tiny_model).name == "tiny"
+    expected = Network(tiny_model).denoise_array(noisy[:800], 360)
+    assert Network(tiny_model).name == "tiny"
     write_model(tmp_path / "tiny.safetensors", tiny_model)
     path = tmp_path / "tiny.safetensors"
     monkeypatch.setattr("ipmdae.weights.__path__", [str(tmp_path)])
     for model in (path, str(path), "tiny"):
         assert_array_equal(ipmdae.denoise(noisy[:800], 360, method=model), expected)
     with pytest.raises(ValueError, match="there are: tiny"):
-        Denoiser("unheard-of")
+        Network("unheard-of")
     with pytest.raises(FileNotFoundError, match=r"none\.safetensors"):
-        Denoiser(tmp_path / "none.safetensors")
+        Network(tmp_path / "none.safetensors")
     with pytest.raises(ValueError, match="backend"):
-        Denoiser(tiny_model, backend="abacus")
+        Network(tiny_model, backend="abacus")
 
 
 @pytest.mark.parametrize("kind", [{"leads": 2}, {"uncertainty": True}, {"residual": True}])
@@ -264,13 +265,13 @@ def test_networks_of_every_kind_run(
     architecture = dataclasses.replace(tiny_model.architecture, **kind)
     tensors = random_tensors(architecture)
     model = dataclasses.replace(tiny_model, architecture=architecture, tensors=tensors)
-    cleaned = Denoiser(model).clean(recording(noisy, 360))
+    cleaned = Network(model).clean(recording(noisy, 360))
     assert np.isfinite(cleaned.recording.signal).all()
     if architecture.uncertainty:
-        assert cleaned.spread is not None
-        assert (cleaned.spread >= 0).all()
+        assert cleaned.sd is not None
+        assert (cleaned.sd >= 0).all()
     else:
-        assert cleaned.spread is None
+        assert cleaned.sd is None
 
 
 # The package

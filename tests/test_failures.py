@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import ipmdae
 from ipmdae import examples, formats
 from ipmdae.cleaning import denoise_file
-from ipmdae.denoiser import Denoiser
+from ipmdae.methods.network import Network
 from ipmdae.pipeline.blocks import Trust
 from ipmdae.quality import quality
 from ipmdae.stream import Event, Streamer
@@ -85,7 +85,7 @@ def test_a_live_signal_stays_too(fake: Fakes) -> None:
     signal = marked()
     events: list[Event] = []
     model = fake.model(failing(np.nan, np.nan), uncertainty=True)
-    streamer = Streamer(FS, 1, model=model, offset=[0.0], on_event=events.append)
+    streamer = Streamer(FS, 1, method=model, offset=[0.0], on_event=events.append)
     pieces = [streamer.feed(signal[at : at + 100]) for at in range(0, len(signal), 100)]
     live = np.concatenate([*pieces, streamer.flush()])
     assert_allclose(live, signal, atol=1e-5)
@@ -99,7 +99,7 @@ def test_a_file_and_its_warning(fake: Fakes, tmp_path: Path) -> None:
         denoise_file(
             tmp_path / "noisy.npz",
             tmp_path / "cleaned.npz",
-            Denoiser(fake.model(failing(np.nan, np.nan), uncertainty=True)),
+            Network(fake.model(failing(np.nan, np.nan), uncertainty=True)),
         )
     cleaned = formats.read(tmp_path / "cleaned.npz").signal
     assert_allclose(cleaned, noisy.signal, atol=1e-5)

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from ipmdae import examples, formats
-from ipmdae.mains import MainsFilter, remove_mains
+from ipmdae.mains import MainsFilter, mains_delay, remove_mains
 from ipmdae.pipeline.resample import resample
 
 Signal = NDArray[np.float64]
@@ -85,7 +85,7 @@ def test_pieces_do_not_matter_and_lag_behind_as_declared(cuts: list[int], fs: fl
     for piece in np.split(signal, sorted(cuts)):
         done.append(stream.feed(piece))
     waiting = 4000 - sum(map(len, done))
-    assert waiting <= stream.delay * fs
+    assert waiting <= mains_delay(fs) * fs
     done.append(stream.flush())
     assert_allclose(np.concatenate(done), remove_mains(signal, fs, 50), atol=1e-9)
 

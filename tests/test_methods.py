@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ipmdae import classical, denoiser, examples, formats, methods
+from ipmdae import classical, examples, formats
 from ipmdae.cleaning import denoise_file
-from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, write_model
-from ipmdae.methods import Classical, Method, method_names, open_method
+from ipmdae.methods import Classical, Method, by_blocks, method_names, open_method
+from ipmdae.methods import classical as classical_methods
+from ipmdae.methods.network import Network
 from ipmdae.pipeline.resample import resample
 from ipmdae.pipeline.survey import Leads
 from ipmdae.recording import Recording
@@ -67,8 +68,8 @@ def test_every_classical_method_gives_the_guarantees(name: str, fs: float) -> No
     result = cleaned.recording
     assert_array_equal(np.isnan(result.signal), np.isnan(signal))
     assert_array_equal(result.signal[:, 2:], signal[:, 2:])
-    assert_array_equal(cleaned.removed, signal - result.signal)
-    assert cleaned.spread is None
+    assert_array_equal(cleaned.noise, signal - result.signal)
+    assert cleaned.sd is None
     if name != "neurokit-templateconvolution":  # a detector's filter, which keeps no scale
         offset = np.nanmedian((result.signal - signal)[:, :2], axis=0)
         assert np.abs(offset).max() < 1.5
@@ -104,8 +105,8 @@ def test_long_leads_go_through_windows_that_leave_no_seam(
     r = noisy(60)
     method = open_method("butterworth-0.5-40")
     whole = method.clean(r).recording.signal
-    monkeypatch.setattr(methods, "_WINDOW", 20.0)
-    monkeypatch.setattr(methods, "_OVERLAP", 10.0)
+    monkeypatch.setattr(classical_methods, "_WINDOW", 20.0)
+    monkeypatch.setattr(classical_methods, "_OVERLAP", 10.0)
     assert_allclose(method.clean(r).recording.signal, whole, atol=0.01)
 
 
@@ -140,7 +141,7 @@ def test_hum_is_removed_before_the_method_and_counts_as_removed() -> None:
     method = open_method("none", mains=60)
     with pytest.warns(UserWarning, match="lead 3 is flat"):
         cleaned = method.clean(humming)
-    assert np.mean((cleaned.removed[:, :2] - hum) ** 2) < 1e-3 * np.mean(hum**2)
+    assert np.mean((cleaned.noise[:, :2] - hum) ** 2) < 1e-3 * np.mean(hum**2)
     assert_array_equal(cleaned.recording.signal[:, 2], 2)
     assert method.name == "none after removal of 60 Hz hum"
     assert cleaned.recording.comments == (
@@ -149,7 +150,7 @@ def test_hum_is_removed_before_the_method_and_counts_as_removed() -> None:
     )
     with pytest.warns(UserWarning, match="is flat"):
         half = method.clean(humming, strength=0.5)
-    assert_allclose(half.removed, cleaned.removed / 2, atol=1e-12)
+    assert_allclose(half.noise, cleaned.noise / 2, atol=1e-12)
     with pytest.raises(ValueError, match="50 or 60"):
         open_method("none", mains=16.7)
 
@@ -186,7 +187,7 @@ def test_a_file_is_freed_of_hum_block_by_block(
     r = noisy(30)
     hum = 0.3 * np.sin(2 * np.pi * 50.2 * np.arange(r.samples) / FS)[:, None]
     formats.write(r.with_signal(r.signal + hum), tmp_path / "humming")
-    monkeypatch.setattr(denoiser, "_VALUES_AT_ONCE", 1000)
+    monkeypatch.setattr(by_blocks, "_VALUES_AT_ONCE", 1000)
     method = open_method("ipmdae-base", mains=50)
 
     def whole(*_: object, **__: object) -> None:
@@ -196,7 +197,8 @@ def test_a_file_is_freed_of_hum_block_by_block(
     summary = denoise_file(tmp_path / "humming", tmp_path / "cleaned", method)
     assert summary.method == "ipmdae-base after removal of 50 Hz hum"
     cleaned = formats.read(tmp_path / "cleaned").signal
-    direct = Denoiser().clean(r).recording.signal
+    monkeypatch.undo()
+    direct = Network().clean(r).recording.signal
     assert np.sqrt(np.mean((cleaned - direct) ** 2)) < 0.05
 
 
@@ -205,7 +207,7 @@ def test_methods_are_given_by_name_path_model_or_open(
 ) -> None:
     path = tmp_path / "tiny.safetensors"
     write_model(path, tiny_model)
-    for method in (path, str(path), tiny_model, Denoiser(tiny_model)):
+    for method in (path, str(path), tiny_model, Network(tiny_model)):
         opened = open_method(method)
         assert isinstance(opened, Method)
         assert opened.name == "tiny"

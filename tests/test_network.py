@@ -7,8 +7,8 @@ import pytest
 from fakes import Fakes, ecg, recording
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ipmdae.denoiser import Denoiser
 from ipmdae.engine import Preprocessing
+from ipmdae.methods.network import Network
 
 
 def uncertain(windows: np.ndarray) -> np.ndarray:
@@ -23,24 +23,24 @@ def test_uncertainty_is_told_in_millivolts(fake: Fakes, fs: float, leads: int) -
     signal = np.column_stack([7 + 3 * ecg(fs, 5000)] * 2)
     signal[2000:2100, 0] = np.nan
     cleaned = fake(uncertain, leads, uncertainty=True).clean(recording(signal, fs))
-    assert cleaned.spread is not None
-    assert cleaned.spread.dtype == np.float32
-    assert_array_equal(np.isnan(cleaned.spread), np.isnan(signal))
+    assert cleaned.sd is not None
+    assert cleaned.sd.dtype == np.float32
+    assert_array_equal(np.isnan(cleaned.sd), np.isnan(signal))
     low, high = np.nanpercentile(signal, [5, 95], axis=0)
     expected = 0.1 * (high - low) / 2 * (1 + np.arange(2) * (leads - 1))
-    assert_allclose(np.nanmedian(cleaned.spread, axis=0), expected, rtol=0.02)
+    assert_allclose(np.nanmedian(cleaned.sd, axis=0), expected, rtol=0.02)
     assert_allclose(cleaned.recording.signal[200:-200, 1], signal[200:-200, 1], atol=0.3)
-    assert fake().clean(recording(signal, fs)).spread is None
+    assert fake().clean(recording(signal, fs)).sd is None
 
 
 def test_leads_that_are_not_cleaned_have_no_uncertainty(fake: Fakes) -> None:
     sure = fake(uncertain, uncertainty=True)
     with pytest.warns(UserWarning, match="is flat"):
-        spread = sure.clean(recording(np.column_stack([ecg(250, 900), np.ones(900)]))).spread
+        spread = sure.clean(recording(np.column_stack([ecg(250, 900), np.ones(900)]))).sd
     assert spread is not None
     assert np.isnan(spread[:, 1]).all()
     with pytest.warns(UserWarning, match="is flat"):
-        spread = sure.clean(recording(np.ones((900, 1)))).spread
+        spread = sure.clean(recording(np.ones((900, 1)))).sd
     assert spread is not None
     assert np.isnan(spread).all()
 
@@ -51,7 +51,7 @@ def test_a_stretch_that_is_flat_passes_through(fake: Fakes) -> None:
     cleaned = fake(lambda w: w + 1, uncertainty=False).denoise_array(signal, 250)
     assert_allclose(cleaned[1500:3000, 0], 4.0, atol=1e-6)
     assert np.abs(cleaned[1500:3000, 1] - signal[1500:3000, 1]).min() > 0.3
-    spread = fake(uncertain, uncertainty=True).clean(recording(signal)).spread
+    spread = fake(uncertain, uncertainty=True).clean(recording(signal)).sd
     assert spread is not None
     assert_array_equal(spread[1500:3000, 0], 0)
 
@@ -80,7 +80,7 @@ def lengths_of_windows(fake: Fakes, samples: int, max_latency: float | None = No
         return windows
 
     settings = Preprocessing(fs=250, window=2500, overlap=500)
-    denoiser = Denoiser(replace(fake.model(look), preprocessing=settings), max_latency=max_latency)
+    denoiser = Network(replace(fake.model(look), preprocessing=settings), max_latency=max_latency)
     assert len(denoiser.denoise_array(ecg(250, samples), 250)) == samples
     return seen
 

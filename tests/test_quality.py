@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from ipmdae import examples, formats
-from ipmdae.cleaned import Cleaned
 from ipmdae.pipeline.blocks import Trust
 from ipmdae.quality import Grade, Reason, amplitude_warnings, quality
 from ipmdae.recording import Recording
+from ipmdae.result import Result
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,9 @@ def changed(recording: Recording, seconds: slice, lead: int, value: object) -> R
     return recording.with_signal(signal)
 
 
-def reasons(recording: Recording, lead: int = 0, cleaned: Cleaned | None = None) -> list[Reason]:
+def reasons(
+    recording: Recording, lead: int = 0, cleaned: Result[Recording] | None = None
+) -> list[Reason]:
     return [Reason(value) for value in quality(recording, cleaned).reason[:, lead]]
 
 
@@ -86,7 +88,7 @@ def test_untrusted_seconds_are_unusable_and_doubtful_ones_limited(noisy: Recordi
     trust[360 * 8 : 360 * 9, 0] = Trust.LIMITED
     trust[360 * 9 : 360 * 10, 0] = Trust.ALTERED
     trust[360 * 12 : 360 * 12 + 40, 0] = Trust.UNTRUSTED  # too short to matter
-    cleaned = Cleaned(noisy=noisy, recording=noisy, spread=spread, trust=trust)
+    cleaned = Result(noisy=noisy, recording=noisy, sd=spread, trust=trust)
     found = quality(noisy, cleaned)
     assert [(s.start, s.stop, s.reason) for s in found.stretches()] == [(4, 6, Reason.MOTION)]
     assert found.grade[4, 0] == Grade.UNUSABLE
@@ -104,7 +106,7 @@ def test_seconds_without_a_beat_are_a_lead_off_and_a_pause_is_not(noisy: Recordi
     signal[360 * 3 : 360 * 12, 1] = signal[360 * 3, 1]
     rng = np.random.default_rng(0)
     hiss = noisy.with_signal(signal + 0.005 * rng.standard_normal(signal.shape))
-    found = quality(hiss, Cleaned(noisy=hiss, recording=hiss))
+    found = quality(hiss, Result(noisy=hiss, recording=hiss))
     assert found.readable[:, 0].all()
     assert [(s.start, s.stop, s.reason) for s in found.stretches(1)] == [(3, 12, Reason.LEAD_OFF)]
 
@@ -114,7 +116,7 @@ def test_a_wander_of_many_millivolts_that_was_removed_is_no_impossible_amplitude
 ) -> None:
     wild = noisy.with_signal(noisy.signal * 10)
     assert Reason.IMPOSSIBLE in reasons(wild)
-    assert set(reasons(wild, cleaned=Cleaned(noisy=wild, recording=noisy))) == {Reason.READABLE}
+    assert set(reasons(wild, cleaned=Result(noisy=wild, recording=noisy))) == {Reason.READABLE}
 
 
 def test_only_voltages_are_judged(noisy: Recording) -> None:
@@ -123,7 +125,7 @@ def test_only_voltages_are_judged(noisy: Recording) -> None:
     with pytest.raises(ValueError, match="no lead is a voltage"):
         quality(dataclasses.replace(noisy, units=("l", "mmHg")))
     with pytest.raises(ValueError, match="same leads and samples"):
-        quality(noisy, Cleaned(noisy=noisy, recording=noisy.excerpt(0, 5)))
+        quality(noisy, Result(noisy=noisy, recording=noisy.excerpt(0, 5)))
 
 
 def test_two_leads_of_one_name_are_told_apart(noisy: Recording) -> None:

@@ -11,11 +11,11 @@ from excerpts import DATASETS, FULL, NSTDB, needs_full
 
 import main as train
 from ipmdae import examples, formats
-from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, model_names, model_path, read_model
 from ipmdae.lab.data import nstdb
 from ipmdae.lab.data.download import DatasetNotFoundError
 from ipmdae.lab.evaluation.noise_stress import improvement, stretches
+from ipmdae.methods.network import Network
 from ipmdae.safeguards import safeguards
 from tools import noise_stress, release_model, report_training
 
@@ -49,7 +49,7 @@ def test_a_clinic_run_becomes_a_model_that_cleans(workplace: Path) -> None:
     assert model.card["trained"]["split"]["validation"] == ["sel36"]
     assert "diagnosis" in model.card["limits"]
     noisy = formats.read(NSTDB / "118e06")
-    cleaned = Denoiser(model).denoise(noisy)
+    cleaned = Network(model).denoise(noisy)
     assert np.isfinite(cleaned.signal).all()
     assert not np.array_equal(cleaned.signal, noisy.signal)
 
@@ -99,9 +99,9 @@ def test_scored_noise_is_none_that_was_trained_on() -> None:
 
 def test_noise_stress_needs_whole_records(tiny_model: ModelFile, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no noise after its first 15 min"):
-        improvement(NSTDB, Denoiser(tiny_model))
+        improvement(NSTDB, Network(tiny_model))
     with pytest.raises(DatasetNotFoundError, match="ipmdae download"):
-        improvement(tmp_path, Denoiser(tiny_model))
+        improvement(tmp_path, Network(tiny_model))
 
 
 @needs_full
@@ -111,7 +111,7 @@ def test_a_shipped_model_improves_a_real_record(
 ) -> None:
     assert FULL is not None
     limits = safeguards(unreadable="network")
-    result = improvement(FULL / nstdb.FOLDER, Denoiser(name, limits=limits))
+    result = improvement(FULL / nstdb.FOLDER, Network(name, limits=limits))
     assert np.all(result.snr_after.mean(axis=0) > result.snr_before.mean(axis=0) + 8)
     assert np.all(result.rmse_after.mean(axis=0) < 0.5 * result.rmse_before.mean(axis=0))
     noise_stress.main([f"--path={FULL / nstdb.FOLDER}", f"--model={name}"])
@@ -123,7 +123,7 @@ def test_a_shipped_model_improves_the_shipped_example(name: str) -> None:
     noisy, twin = (formats.read(NSTDB / name).signal for name in ("118e06", "118e24"))
     model = read_model(model_path(name))
     network, usual = (
-        Denoiser(model, limits=safeguards(unreadable=kind)).denoise_array(noisy, 360)
+        Network(model, limits=safeguards(unreadable=kind)).denoise_array(noisy, 360)
         for kind in ("network", "classical")
     )
 
@@ -142,7 +142,7 @@ def test_how_much_it_matters_where_windows_are_cut(name: str, record: str, bound
     """The network sees whole windows, so some of it stays: of a nearly clean recording little, at
     an SNR of -6 dB, where most seconds are unusable and a filter may stand in for it, more."""
     noisy = formats.read(examples.path(record)).signal
-    denoiser, shift, edge = Denoiser(name), 3 * 360, 12 * 360
+    denoiser, shift, edge = Network(name), 3 * 360, 12 * 360
     whole = denoiser.denoise_array(noisy, 360)[shift:]
     difference = whole - denoiser.denoise_array(noisy[shift:], 360)
     assert np.all(difference[edge:-edge].std(axis=0) < bound * whole.std(axis=0))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ipmdae import examples, formats
-from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile
+from ipmdae.methods.network import Network
 from ipmdae.pipeline.survey import Survey
 from ipmdae.stream import Event, Streamer
 
@@ -59,8 +59,8 @@ def test_any_chunks_give_what_a_file_gives(
     chunks: list[int],
     fs: float,
 ) -> None:
-    whole = Denoiser(tiny_model, max_latency=max_latency).denoise_array(noisy, fs)
-    streamer = Streamer(fs, 2, model=tiny_model, max_latency=max_latency, offset=offset(noisy, fs))
+    whole = Network(tiny_model, max_latency=max_latency).denoise_array(noisy, fs)
+    streamer = Streamer(fs, 2, method=tiny_model, max_latency=max_latency, offset=offset(noisy, fs))
     live = stream(streamer, noisy, [*chunks, 300])
     assert live.shape == noisy.shape
     assert_array_equal(np.isnan(live), np.isnan(noisy))
@@ -85,7 +85,7 @@ def test_chunks_do_not_matter_to_the_last_bit(
     size = st.integers(0, samples) | st.integers(0, round(fs))
     results = []
     for chunks in data.draw(st.lists(st.lists(size, max_size=5), min_size=2, max_size=2)):
-        streamer = Streamer(fs, 2, model=tiny_model, max_latency=max_latency)
+        streamer = Streamer(fs, 2, method=tiny_model, max_latency=max_latency)
         # The last goes on and on: not all too small, for these take long.
         results.append(stream(streamer, signal, [*chunks, round(fs / 3)]))
     for result in results:
@@ -105,7 +105,7 @@ def test_as_many_samples_come_out_as_went_in(
     tiny_model: ModelFile, noisy: np.ndarray, samples: int
 ) -> None:
     for fs in (250, 128):
-        streamer = Streamer(fs, 2, model=tiny_model)
+        streamer = Streamer(fs, 2, method=tiny_model)
         assert len(stream(streamer, noisy[100 : 100 + samples], [64])) == samples
         assert len(streamer.flush()) == 0
 
@@ -113,20 +113,20 @@ def test_as_many_samples_come_out_as_went_in(
 def test_one_sample_at_a_time(fake: Fakes) -> None:
     signal = ecg(360, 1500)
     whole = fake(smooth_band).denoise_array(signal, 360)
-    streamer = Streamer(360, 1, model=fake.model(smooth_band), offset=offset(signal, 360))
+    streamer = Streamer(360, 1, method=fake.model(smooth_band), offset=offset(signal, 360))
     assert_allclose(stream(streamer, signal, [1]), whole, atol=1e-5)
 
 
 def test_strength_is_that_of_a_file(tiny_model: ModelFile, noisy: np.ndarray) -> None:
-    whole = Denoiser(tiny_model).denoise_array(noisy, 250, strength=0.4)
-    streamer = Streamer(250, 2, model=tiny_model, strength=0.4, offset=offset(noisy, 250))
+    whole = Network(tiny_model).denoise_array(noisy, 250, strength=0.4)
+    streamer = Streamer(250, 2, method=tiny_model, strength=0.4, offset=offset(noisy, 250))
     assert_allclose(stream(streamer, noisy, [999]), whole, atol=1e-5)
 
 
 def test_without_a_given_offset_only_that_differs(tiny_model: ModelFile, noisy: np.ndarray) -> None:
     shifted = noisy + np.array([5, -3])
-    whole = Denoiser(tiny_model).denoise_array(shifted, 250)
-    live = stream(Streamer(250, 2, model=tiny_model), shifted, [999])
+    whole = Network(tiny_model).denoise_array(shifted, 250)
+    live = stream(Streamer(250, 2, method=tiny_model), shifted, [999])
     assert_allclose(np.nanstd(live - whole, axis=0), 0, atol=1e-4)
     assert_allclose(np.nanmedian(live - whole, axis=0), 0, atol=1)
 
@@ -134,11 +134,11 @@ def test_without_a_given_offset_only_that_differs(tiny_model: ModelFile, noisy: 
 def test_a_network_of_several_leads(fake: Fakes) -> None:
     signal = ecg(250, 2000, leads=2)
     model = fake.model(lambda w: w[:, :, ::-1], leads=2)
-    whole = Denoiser(model).denoise_array(signal, 250)
-    streamer = Streamer(250, ["I", "II"], model=model, offset=offset(signal, 250))
+    whole = Network(model).denoise_array(signal, 250)
+    streamer = Streamer(250, ["I", "II"], method=model, offset=offset(signal, 250))
     assert_allclose(stream(streamer, signal, [33]), whole, atol=1e-5)
     with pytest.raises(ValueError, match="cleans 2 leads at once, the recording has 3"):
-        Streamer(250, 3, model=model)
+        Streamer(250, 3, method=model)
 
 
 # Latency
@@ -150,9 +150,9 @@ def test_what_is_declared_is_true(fake: Fakes, fs: float, max_latency: float | N
     model = fake.model()
     if fs != 250 and max_latency == 0.9:
         with pytest.raises(ValueError, match=r"too short at .* needs \d"):
-            Streamer(fs, 1, model=model, max_latency=max_latency)
+            Streamer(fs, 1, method=model, max_latency=max_latency)
         return
-    streamer = Streamer(fs, 1, model=model, max_latency=max_latency)
+    streamer = Streamer(fs, 1, method=model, max_latency=max_latency)
     if max_latency:
         assert streamer.latency <= max_latency
     signal, out, slack = ecg(fs, round(9 * fs)), 0, 0.0
@@ -165,14 +165,14 @@ def test_what_is_declared_is_true(fake: Fakes, fs: float, max_latency: float | N
         slack = max(slack, out - due)
     assert out + len(streamer.flush()) == len(signal)
     # A window lets many samples out at once: only the first of them waited for so long.
-    opening = Denoiser(model, max_latency=max_latency).framing(fs).first / 250
+    opening = Network(model, max_latency=max_latency).framing(fs).first / 250
     assert slack <= fs * (opening + 0.2) + 9
 
 
 def test_a_gap_holds_up_for_two_seconds_at_most(fake: Fakes) -> None:
     signal = ecg(250, 6000, leads=2)
     signal[2000:4500, 0] = np.nan
-    streamer = Streamer(250, 2, model=fake.model(), max_latency=1)
+    streamer = Streamer(250, 2, method=fake.model(), max_latency=1)
     out = 0
     for at in range(0, len(signal), 50):
         out += len(streamer.feed(signal[at : at + 50]))
@@ -198,7 +198,7 @@ def test_gaps_and_lost_leads_are_told(fake: Fakes) -> None:
     for size in (1, 77, 5000):
         events: list[Event] = []
         stream(
-            Streamer(250, ["I", "II"], model=fake.model(), on_event=events.append), signal, [size]
+            Streamer(250, ["I", "II"], method=fake.model(), on_event=events.append), signal, [size]
         )
         assert [e for e in events if e.kind in ("gap", "lost", "back")] == expected
 
@@ -208,36 +208,36 @@ def test_a_lead_that_is_never_there_hinders_nobody(
 ) -> None:
     lost = noisy.copy()
     lost[:, 1] = np.nan
-    live = stream(Streamer(360, 2, model=tiny_model), lost, [500])
+    live = stream(Streamer(360, 2, method=tiny_model), lost, [500])
     assert np.isnan(live[:, 1]).all()
-    alone = stream(Streamer(360, 1, model=tiny_model), noisy[:, 0], [500])
+    alone = stream(Streamer(360, 1, method=tiny_model), noisy[:, 0], [500])
     assert_allclose(live[:, :1], alone, atol=1e-5)
 
 
 def test_a_lead_that_begins_late_keeps_its_offset(fake: Fakes) -> None:
     signal = 400 + ecg(250, 5000, leads=2)
     signal[:2000, 1] = np.nan
-    live = stream(Streamer(250, 2, model=fake.model()), signal, [100])
+    live = stream(Streamer(250, 2, method=fake.model()), signal, [100])
     assert_allclose(live[2600:], signal[2600:], atol=0.5)
 
 
 def test_flat_leads_pass_through(fake: Fakes) -> None:
     signal = np.column_stack([ecg(250, 3000), np.full(3000, 2.5)])
-    live = stream(Streamer(250, 2, model=fake.model(np.zeros_like)), signal, [100])
+    live = stream(Streamer(250, 2, method=fake.model(np.zeros_like)), signal, [100])
     assert_allclose(live[:, 1], 2.5, atol=1e-6)
     assert_allclose(live[:, 0], np.median(signal[:500, 0]), atol=1e-6)
 
 
 def test_a_rate_may_change(tiny_model: ModelFile, noisy: np.ndarray) -> None:
-    streamer = Streamer(360, 2, model=tiny_model)
+    streamer = Streamer(360, 2, method=tiny_model)
     first = [streamer.feed(noisy), streamer.restart(250)]
     assert streamer.fs == 250
     assert_allclose(
-        np.concatenate(first), stream(Streamer(360, 2, model=tiny_model), noisy, [4320])
+        np.concatenate(first), stream(Streamer(360, 2, method=tiny_model), noisy, [4320])
     )
     second = [streamer.feed(noisy), streamer.flush()]
     assert_allclose(
-        np.concatenate(second), stream(Streamer(250, 2, model=tiny_model), noisy, [4320])
+        np.concatenate(second), stream(Streamer(250, 2, method=tiny_model), noisy, [4320])
     )
     streamer.feed(noisy)
     with pytest.raises(ValueError, match="too low for an ECG"):
@@ -249,26 +249,26 @@ def test_a_rate_may_change(tiny_model: ModelFile, noisy: np.ndarray) -> None:
 @pytest.mark.parametrize("chunk", [np.zeros(2), np.zeros((5, 3)), np.zeros((1, 2, 2)), 1.0])
 def test_chunks_of_another_shape_are_refused(tiny_model: ModelFile, chunk: object) -> None:
     with pytest.raises(ValueError, match=r"a chunk must be \(time, 2\)"):
-        Streamer(250, 2, model=tiny_model).feed(chunk)  # type: ignore[arg-type]
+        Streamer(250, 2, method=tiny_model).feed(chunk)  # type: ignore[arg-type]
 
 
 def test_what_makes_no_sense_is_refused(tiny_model: ModelFile, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="infinite values"):
-        Streamer(250, 1, model=tiny_model).feed([1, np.inf])
+        Streamer(250, 1, method=tiny_model).feed([1, np.inf])
     with pytest.raises(ValueError, match="too high for an ECG"):
-        Streamer(5000, 1, model=tiny_model)
+        Streamer(5000, 1, method=tiny_model)
     with pytest.raises(ValueError, match="at least one lead"):
-        Streamer(250, 0, model=tiny_model)
+        Streamer(250, 0, method=tiny_model)
     with pytest.raises(ValueError, match="strength must be"):
-        Streamer(250, 1, model=tiny_model, strength=2)
+        Streamer(250, 1, method=tiny_model, strength=2)
     with pytest.raises(ValueError, match="offset must be one value a lead"):
-        Streamer(250, 1, model=tiny_model, offset=[1, 2])
+        Streamer(250, 1, method=tiny_model, offset=[1, 2])
     with pytest.raises(FileNotFoundError):
-        Streamer(250, 1, model=tmp_path / "none.safetensors")
+        Streamer(250, 1, method=tmp_path / "none.safetensors")
 
 
 def test_no_samples_are_samples_too(tiny_model: ModelFile) -> None:
-    streamer = Streamer(250, ["I", "II"], model=tiny_model)
+    streamer = Streamer(250, ["I", "II"], method=tiny_model)
     assert streamer.leads == ("I", "II")
     for nothing in ([], np.zeros((0, 2))):
         assert streamer.feed(nothing).shape == (0, 2)
@@ -282,7 +282,7 @@ def test_changes_of_the_grade_are_told_as_the_signal_goes_out() -> None:
     begin, end = 20 * 360, 35 * 360
     signal[begin:end, 0] = signal[begin, 0] + 0.004 * rng.standard_normal(end - begin)
     events: list[Event] = []
-    streamer = Streamer(fs=360, leads=["MLII"], model="ipmdae-nano", on_event=events.append)
+    streamer = Streamer(fs=360, leads=["MLII"], method="ipmdae-nano", on_event=events.append)
     for chunk in np.array_split(signal, 37):
         streamer.feed(chunk)
     streamer.flush()

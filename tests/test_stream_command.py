@@ -16,6 +16,7 @@ import time
 from array import array
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def noisy() -> NDArray[np.float64]:
 
 
 def run(text: str, *arguments: object) -> Result:
-    words = ["stream", "--model", "tiny.safetensors", *map(str, arguments)]
+    words = ["stream", "--method", "tiny.safetensors", *map(str, arguments)]
     return CliRunner().invoke(cli.app, words, input=text)
 
 
@@ -57,7 +58,7 @@ def values(text: str, skip: int = 0) -> NDArray[np.float64]:
 
 
 def expected(signal: NDArray[np.float64], chunk: int = 3600) -> NDArray[np.float64]:
-    streamer = Streamer(360, 2, model="tiny.safetensors", max_latency=2.0)
+    streamer = Streamer(360, 2, method="tiny.safetensors", max_latency=2.0)
     chunks = (signal[first : first + chunk] for first in range(0, len(signal), chunk))
     return np.concatenate([*map(streamer.feed, chunks), streamer.flush()])
 
@@ -71,6 +72,56 @@ def test_lines_come_out_cleaned(noisy: NDArray[np.float64]) -> None:
     assert latency is not None
     assert float(latency[1]) <= 2
     assert re.match(r"10\.0 s cleaned \(.*\), real-time factor on one core 0\.", last)
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "latency"),
+    [
+        (("--method", "iir", "--mains", 50), {"method": "iir", "mains": 50}, 6),
+        (("--method", "iir"), {"method": "iir"}, 4),
+        (("--mains", 60), {"mains": 60}, 4),
+        (
+            (
+                "--mode",
+                "beats",
+                "--unreadable",
+                "raw",
+                "--max-attenuation-db",
+                3,
+                "--strength",
+                0.9,
+            ),
+            {"mode": "beats", "unreadable": "raw", "max_attenuation_db": 3, "strength": 0.9},
+            2,
+        ),
+    ],
+)
+def test_settings_are_those_of_a_streamer(
+    noisy: NDArray[np.float64],
+    options: tuple[object, ...],
+    settings: dict[str, Any],
+    latency: float,
+) -> None:
+    result = run(table(noisy), "--fs", 360, *options)
+    assert result.exit_code == 0, result.output
+    streamer = Streamer(
+        360, 2, **{"method": "tiny.safetensors", "max_latency": latency, **settings}
+    )
+    cleaned = np.concatenate([streamer.feed(noisy), streamer.flush()])
+    np.testing.assert_allclose(values(result.stdout), cleaned, atol=1e-4)
+
+
+def test_methods_that_cannot_clean_live_are_refused_in_one_line(
+    noisy: NDArray[np.float64],
+) -> None:
+    for options, says in (
+        (("--method", "iir", "--max-latency", 3), "iir needs 4 s at least"),
+        (("--method", "iir", "--mode", "beats"), "mode and unreadable are for networks"),
+        (("--method", "abacus"), "unknown method 'abacus'"),
+    ):
+        result = run(table(noisy[:99]), "--fs", 360, *options)
+        assert result.exit_code == 1
+        assert says in result.stderr.replace("\n", " ")
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", " "])
@@ -217,7 +268,7 @@ def test_a_signal_ends_a_live_one_without_loss(
     noisy: NDArray[np.float64], number: int, code: int
 ) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "ipmdae", "stream", "--fs", "360", "--model", "tiny.safetensors"],
+        [sys.executable, "-m", "ipmdae", "stream", "--fs", "360", "--method", "tiny.safetensors"],
         env=os.environ | {"PYTHONPATH": SOURCES},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -376,7 +427,7 @@ def test_a_board_of_brainflow_is_cleaned() -> None:
     board_id = board_shim.BoardIds.SYNTHETIC_BOARD
     fs = board_shim.BoardShim.get_sampling_rate(board_id)
     channels = board_shim.BoardShim.get_ecg_channels(board_id)[:2]
-    streamer = Streamer(fs, len(channels), model="tiny.safetensors", max_latency=2.0)
+    streamer = Streamer(fs, len(channels), method="tiny.safetensors", max_latency=2.0)
     board = board_shim.BoardShim(board_id, board_shim.BrainFlowInputParams())
     fed, out = 0, []
     board.prepare_session()

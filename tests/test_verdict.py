@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from ipmdae import examples, formats
-from ipmdae.cleaned import Cleaned
 from ipmdae.formats.blocks import WholeReader
 from ipmdae.inspection.files import inspect
 from ipmdae.inspection.heart_rate import WINDOW, detect_beats, heart_rate, r_peaks, windows
 from ipmdae.inspection.preview import preview
 from ipmdae.inspection.verdict import REMOVED_BANDS, Verdict, disagreements, percent, verdicts
 from ipmdae.recording import Recording
+from ipmdae.result import Result
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +136,8 @@ class Halved:
 
     name = "halved"
 
-    def clean(self, recording: Recording, *, strength: float = 1.0) -> Cleaned:
-        return Cleaned(noisy=recording, recording=recording.with_signal(recording.signal / 2))
+    def clean(self, recording: Recording, *, strength: float = 1.0) -> Result[Recording]:
+        return Result(noisy=recording, recording=recording.with_signal(recording.signal / 2))
 
 
 def test_a_preview_tries_parts_of_a_long_recording(

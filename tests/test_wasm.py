@@ -15,11 +15,11 @@ from networks import TINY, random_tensors, reference_io, reference_tensors
 from safetensors.numpy import save_file
 
 from ipmdae.architecture import Architecture
-from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, Preprocessing, find_model, read_model, write_model
 from ipmdae.engine.model_file import metadata_of
 from ipmdae.engine.numpy_network import NumpyNetwork
 from ipmdae.lab.nn.reference_names import from_reference, infer_architecture
+from ipmdae.methods.network import Network
 from ipmdae.recording import Recording
 from ipmdae.safeguards import safeguards
 from tools.build_wasm import build_wasm
@@ -196,7 +196,7 @@ def test_cleans_by_the_shipped_model_as_the_package(run):
 
 def assert_cleans_as_the_package(run, model, signals, tolerance=2e-5):
     # The loader runs the network alone, without the guard.
-    denoiser = Denoiser(model, limits=safeguards("beats", unreadable="network"))
+    denoiser = Network(model, limits=safeguards("beats", unreadable="network"))
     signals = list(signals)
     jobs = [
         {"model": model, "fs": denoiser.model.preprocessing.fs, "x": x.ravel().tolist()}
@@ -205,10 +205,10 @@ def assert_cleans_as_the_package(run, model, signals, tolerance=2e-5):
     for x, answer in zip(signals, run(*jobs), strict=True):
         cleaned = denoiser.clean(Recording.from_array(x, jobs[0]["fs"]))
         assert_near(values(answer), cleaned.recording.signal, tolerance)  # both round
-        if cleaned.spread is None:
+        if cleaned.sd is None:
             assert answer["spread"] is None
         else:
-            assert_near(values(answer, "spread"), cleaned.spread, tolerance)
+            assert_near(values(answer, "spread"), cleaned.sd, tolerance)
 
 
 def test_bad_calls_are_refused(run, tmp_path):

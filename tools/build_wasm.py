@@ -16,9 +16,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ipmdae.denoiser import DEFAULT_MODEL
 from ipmdae.engine import find_model
 from ipmdae.files import replacing
+from ipmdae.methods.network import DEFAULT_MODEL
 from tools.interface import interface
 
 NATIVE = Path(__file__).resolve().parent.parent / "native"

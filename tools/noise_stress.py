@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ipmdae.denoiser import DEFAULT_MODEL, Denoiser
 from ipmdae.files import replacing
 from ipmdae.lab.data import nstdb
 from ipmdae.lab.evaluation.noise_stress import Improvement, improvement
+from ipmdae.methods.network import DEFAULT_MODEL, Network
 from ipmdae.safeguards import safeguards
 from tools import show
 
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     add("--record", nargs="+", default=["118e06"], help="noisy records")
     add("--output", type=Path, metavar="FILE", help="write the table to a page in Markdown, too")
     args = parser.parse_args(arguments)
-    denoiser = Denoiser(args.model, limits=safeguards(unreadable="network"))
+    denoiser = Network(args.model, limits=safeguards(unreadable="network"))
     rows = [
         row
         for record in args.record

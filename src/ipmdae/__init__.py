@@ -3,9 +3,9 @@
 ```python
 import ipmdae
 
-cleaned = ipmdae.denoise(x, fs)                      # an array, in mV
-recording = ipmdae.read("100.hea")                   # or a file
-ipmdae.write(ipmdae.Denoiser().denoise(recording), "100-cleaned")
+cleaned = ipmdae.denoise(x, fs)                       # an array, in mV
+cleaned = ipmdae.denoise("100.hea")                   # or a file
+ipmdae.denoise_file("100.hea", "100-cleaned.edf")     # from file to file, of any length
 ```
 """
 
@@ -16,24 +16,20 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ipmdae.arrays import Details, denoise
-    from ipmdae.cleaned import Cleaned
     from ipmdae.cleaning import denoise_file
-    from ipmdae.denoiser import Denoiser
+    from ipmdae.denoiser import Denoiser, denoise
     from ipmdae.formats import ReadOptions, read, write
     from ipmdae.methods import Method, method_names, open_method
-    from ipmdae.quality import Quality
     from ipmdae.recording import Recording
+    from ipmdae.result import Result
     from ipmdae.stream import Streamer
 
 __all__ = [
-    "Cleaned",
     "Denoiser",
-    "Details",
     "Method",
-    "Quality",
     "ReadOptions",
     "Recording",
+    "Result",
     "Streamer",
     "__version__",
     "denoise",
@@ -50,15 +46,13 @@ except PackageNotFoundError:  # run from its sources, without being installed
     __version__ = "0+unknown"
 
 _HOMES = {
-    "Cleaned": "cleaned",
     "Denoiser": "denoiser",
-    "Details": "arrays",
     "Method": "methods",
-    "Quality": "quality",
     "ReadOptions": "formats",
     "Recording": "recording",
+    "Result": "result",
     "Streamer": "stream",
-    "denoise": "arrays",
+    "denoise": "denoiser",
     "denoise_file": "cleaning",
     "method_names": "methods",
     "open_method": "methods",

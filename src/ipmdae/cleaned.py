@@ -1,11 +1,9 @@
-"""What every method does around its own work: which leads it leaves alone, and what it returns."""
+"""The rules that every method keeps: which leads it leaves alone, and what its comments say."""
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,58 +13,6 @@ from ipmdae.recording import Header, Recording
 
 MIN_FS, MAX_FS = 60.0, 4000.0
 """Sampling rates in Hz that make sense for an ECG."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Cleaned:
-    """A recording before and after cleaning, and how sure the method is.
-
-    Attributes:
-        noisy: as recorded.
-        recording: cleaned.
-        spread: (time, leads) float32, the network's own standard deviation of its error in mV: of
-            all that it would remove, whatever the strength. NaN where a sample is missing or its
-            lead was not cleaned, 0 where a flat stretch was left alone. ``None`` from a method
-            that does not tell.
-        trust: (time, leads) uint8, a :class:`ipmdae.pipeline.blocks.Trust` each; ``None`` from a
-            method that does not tell.
-    """
-
-    noisy: Recording
-    recording: Recording
-    spread: NDArray[np.float32] | None = None
-    trust: NDArray[np.uint8] | None = None
-
-    @property
-    def removed(self) -> NDArray[np.float64]:
-        """Noisy less cleaned signal (time, leads) in mV; NaN where a sample is missing."""
-        return self.noisy.signal - self.recording.signal
-
-
-def finish(
-    noisy: Recording,
-    cleaned: NDArray[np.float64],
-    why: Sequence[str],
-    name: str,
-    strength: float = 1.0,
-) -> Cleaned:
-    """Put the result of a method together that cleans whole recordings.
-
-    Args:
-        noisy: as recorded.
-        cleaned: (time, leads) in mV, all that the method can do.
-        why: for each lead why it was not cleaned, see :func:`idle`; empty if it was.
-        name: the method's name.
-        strength: share of the noise found that is removed, 0 to 1.
-
-    Raises:
-        ValueError: the strength is out of range.
-    """
-    check_strength(strength)
-    signal = mix(noisy.signal, cleaned, strength)
-    comments = report(noisy.header, why, name, strength)
-    recording = dataclasses.replace(noisy, signal=signal, comments=comments)
-    return Cleaned(noisy=noisy, recording=recording)
 
 
 def mix(

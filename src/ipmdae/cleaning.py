@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae import formats
-from ipmdae.cleaned import UNWANTED, check_rate, check_strength, report
-from ipmdae.denoiser import blocks
+from ipmdae.cleaned import UNWANTED, check_rate, report
+from ipmdae.denoiser import Denoiser, MethodLike
 from ipmdae.files import no_more_readable_than
 from ipmdae.formats import SignalReader
 from ipmdae.formats.options import DEFAULTS, ReadOptions
-from ipmdae.methods import BlockMethod, Method
+from ipmdae.methods import DEFAULT_MODEL, Method
+from ipmdae.methods.by_blocks import BlockMethod, blocks
 from ipmdae.pipeline.blocks import Block
 from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.recording import Header, Recording
@@ -27,7 +28,7 @@ _SURVEY_SHARE = 0.1
 """Share of the work that the first pass over a file is."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Summary:
     """What was done to a file.
 
@@ -46,6 +47,9 @@ class Summary:
     cleaned: tuple[str, ...]
     unchanged: dict[str, str]
 
+    def __repr__(self) -> str:
+        return f"<Summary: {self.target.name} by {self.method}: {self.header.description}>"
+
     @property
     def duration(self) -> float:
         """Length of the recording in seconds."""
@@ -60,9 +64,16 @@ class Summary:
 def denoise_file(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    method: Method,
+    method: MethodLike = DEFAULT_MODEL,
     *,
+    mains: float | None = None,
+    mode: str | None = None,
     strength: float = 1.0,
+    unreadable: str | None = None,
+    max_attenuation_db: float | None = None,
+    consistent_leads: bool = True,
+    backend: str = "auto",
+    max_latency: float | None = None,
     leads: Sequence[str] | None = None,
     progress: Callable[[float], None] | None = None,
     watch: Callable[[int, Block], None] | None = None,
@@ -81,8 +92,8 @@ def denoise_file(
     Args:
         source: the file to read.
         target: the file to write; its suffix tells the format. An old one is replaced at the end.
-        method: what cleans.
-        strength: share of the noise found that is removed, 0 to 1.
+        method, mains, mode, strength, unreadable, max_attenuation_db, consistent_leads, backend,
+            max_latency: see :class:`ipmdae.Denoiser`.
         leads: names of those to clean, by default all; the others come out untouched.
         progress: is called with the share that is done, 0 to 1.
         watch: is called with the first sample and the content of each block that is written.
@@ -94,25 +105,43 @@ def denoise_file(
     Raises:
         FileNotFoundError: there is no source, or a file that belongs to it is missing.
         FormatError: the source is broken, or the target's format cannot hold the recording.
-        ValueError: there is no such lead, the rate makes no sense for an ECG, the network needs
-            another number of leads, or the strength is out of range.
+        ValueError: there is no such method, setting or lead, the rate makes no sense for an ECG, or
+            the network needs another number of leads.
         OSError: the target cannot be written.
+
+    Example:
+        >>> import ipmdae
+        >>> from ipmdae import examples
+        >>> ipmdae.denoise_file(examples.path("118e06_excerpt"), "cleaned.edf", "iir", mains=60)
+        <Summary: cleaned.edf by iir after removal of 60 Hz hum: MLII, V1; 60 s at 360 Hz>
     """
+    denoiser = Denoiser(
+        method,
+        mains=mains,
+        mode=mode,
+        strength=strength,
+        unreadable=unreadable,
+        max_attenuation_db=max_attenuation_db,
+        consistent_leads=consistent_leads,
+        backend=backend,
+        max_latency=max_latency,
+    )
+    opened, strength = denoiser.method, denoiser.strength
     source, target = Path(source), Path(target)
     tell = progress or (lambda _: None)
-    check_strength(strength)
     with (
         nullcontext(reader) if reader else formats.open_reader(source, fs=fs, options=options)
     ) as reader:
         header = reader.info
         check_rate(header.fs)
-        known = _surveyed(reader, _unwanted(header, leads, source), tell)
+        survey = opened.survey(header) if isinstance(opened, BlockMethod) else Survey(header)
+        known = _surveyed(reader, survey, _unwanted(header, leads, source), tell)
         cleaned = (
-            method.begin(header.fs, known, strength=strength).run(_read(reader))
-            if isinstance(method, BlockMethod)
-            else _whole(reader, method, known.active, strength)
+            opened.begin(header.fs, known, strength=strength).run(_read(reader))
+            if isinstance(opened, BlockMethod)
+            else _whole(reader, opened, known.active, strength)
         )
-        comments = report(header, known.why, method.name, strength)
+        comments = report(header, known.why, opened.name, strength)
         after = dataclasses.replace(header, comments=comments)
         stem = source.with_suffix("") if source.suffix in (".hea", ".dat") else source
         parts = (stem.with_name(f"{stem.name}{suffix}") for suffix in ("", ".hea", ".dat"))
@@ -128,7 +157,7 @@ def denoise_file(
     return Summary(
         source=source,
         target=target,
-        method=method.name,
+        method=opened.name,
         header=header,
         cleaned=tuple(lead for lead, reason in by_lead.items() if not reason),
         unchanged={lead: reason for lead, reason in by_lead.items() if reason},
@@ -146,9 +175,10 @@ def _unwanted(header: Header, leads: Sequence[str] | None, source: Path) -> set[
     return {i for i, lead in enumerate(header.leads) if lead not in leads}
 
 
-def _surveyed(reader: SignalReader, unwanted: set[int], tell: Callable[[float], None]) -> Leads:
+def _surveyed(
+    reader: SignalReader, survey: Survey, unwanted: set[int], tell: Callable[[float], None]
+) -> Leads:
     """The first pass: what is known of the leads, of which some are not to be cleaned."""
-    survey = Survey(reader.info)
     done = 0
     for block in _read(reader):
         survey.add(block)
@@ -175,9 +205,9 @@ def _whole(
     if active:
         cleaned = method.clean(noisy.with_leads(active), strength=strength)
         signal[:, active] = cleaned.recording.signal
-        if cleaned.spread is not None:
+        if cleaned.sd is not None:
             spread = np.full(signal.shape, np.nan, np.float32)
-            spread[:, active] = cleaned.spread
+            spread[:, active] = cleaned.sd
         if cleaned.trust is not None:
             trust = np.zeros(signal.shape, np.uint8)
             trust[:, active] = cleaned.trust

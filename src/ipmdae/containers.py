@@ -26,11 +26,13 @@ class Container(Protocol):
         shape: (time,) or (time, leads).
         samples: how many each lead has.
         labels: what the leads are called: names of columns, or numbers from 0.
+        index: the index of a pandas object; ``None`` for any other.
     """
 
     shape: tuple[int, ...]
     samples: int
     labels: Sequence[Hashable]
+    index: pd.Index[Any] | None
 
     def take(self, leads: Sequence[int]) -> NDArray[np.float64]:
         """The leads at these positions, (time, leads); NaN is a missing sample.
@@ -69,8 +71,50 @@ def open_container(x: Any) -> Container:
     return _List(x) if isinstance(x, (list, tuple)) else _Array(np.asarray(x))
 
 
+def rate_of(container: Container, fs: float | None) -> float:
+    """The sampling rate in Hz: the one stated, checked against the times of an index, or theirs.
+
+    Raises:
+        ValueError: neither tells a rate, they contradict each other, or the times are not even.
+    """
+    index = container.index
+    if index is None or index.dtype.kind not in "mM" or len(index) < 2:
+        if fs is None:
+            raise ValueError("the samples have no rate: give it in Hz, such as fs=360")
+        return fs
+    seconds = (index - index[0]).total_seconds().to_numpy()
+    steps = np.arange(len(seconds))
+    if not np.all(np.diff(seconds) >= 0) or not seconds[-1] > 0:
+        raise ValueError("the times of the index do not rise: sort the rows by time first")
+    found = steps[-1] / float(seconds[-1])
+    if fs is None:
+        if np.abs(seconds * found - steps).max() > _UNEVEN:
+            raise ValueError(
+                "the times of the index are not even: let rows that are missing be NaN, or give fs"
+            )
+        return float(round(found)) if abs(found - round(found)) <= _ROUNDED * found else found
+    if abs(seconds[-1] * fs - steps[-1]) > _CONTRADICTION * steps[-1] + _UNEVEN:
+        raise ValueError(
+            f"the index has {found:.6g} rows a second, which contradicts fs={fs:g}: correct fs, or "
+            "let rows that are missing be NaN"
+        )
+    return fs
+
+
+_CONTRADICTION = 0.01
+"""Share by which a stated rate may differ from that of an index: clocks of recorders drift less."""
+
+_UNEVEN = 1.5
+"""Samples by which a row of an index may lie off its place: times are often rounded."""
+
+_ROUNDED = 1e-3
+"""Share by which a rate may differ from a whole number and be taken for it."""
+
+
 class _Array:
     """NumPy: floating dtypes are kept, integers become float64."""
+
+    index = None
 
     def __init__(self, x: NDArray[Any]) -> None:
         _check_numbers(x.dtype, "x")
@@ -149,6 +193,7 @@ class _Frame:
 
     def __init__(self, x: pd.DataFrame) -> None:
         self._x = x
+        self.index: pd.Index[Any] | None = x.index
         self.shape: tuple[int, ...] = x.shape
         self.samples = len(x)
         self.labels: Sequence[Hashable] = list(x.columns)
@@ -179,6 +224,7 @@ class _Series:
         if not pd.api.types.is_numeric_dtype(x.dtype) or x.dtype.kind not in "iuf":
             raise ValueError(_no_numbers(called, str(x.dtype)))
         self._x = x
+        self.index: pd.Index[Any] | None = x.index
         self.values: NDArray[np.float64] = x.to_numpy(np.float64, na_value=np.nan)
         self.shape: tuple[int, ...] = x.shape
         self.samples = len(x)

@@ -1,220 +1,339 @@
-"""Clean recordings with a network."""
+"""Clean whatever holds an ECG: an array of any kind, a recording, or a file."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from ipmdae.cleaned import Cleaned, check_rate, check_strength, report
-from ipmdae.engine import Engine, ModelFile, find_model, open_engine, read_model
-from ipmdae.pipeline.blocks import Cleaning, Pipeline, latency
-from ipmdae.pipeline.survey import Leads, Survey
-from ipmdae.pipeline.window import Framing
+from ipmdae import formats
+from ipmdae.arrays import check, choose, warn_of_units
+from ipmdae.cleaned import UNWANTED, check_strength
+from ipmdae.containers import open_container, rate_of
+from ipmdae.engine import ModelFile
+from ipmdae.methods import DEFAULT_MODEL, Method, open_method
 from ipmdae.recording import Recording
-from ipmdae.safeguards import Safeguards, safeguards
+from ipmdae.result import Result
+from ipmdae.safeguards import strength_of
 
-DEFAULT_MODEL = "ipmdae-base"
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-MIN_LATENCY = 0.25
-"""Shortest look ahead of the network, in seconds: half of it is margin and fade, which must hold a
-QRS complex."""
+Data = TypeVar("Data")
 
-SHORTEST = 3.0
-"""Least length of a window, in seconds. A signal that is shorter than the network's window, or has
-just begun, is cleaned better alone than with its mirror image, which is no ECG; not so if less than
-three beats of it are there."""
+MethodLike = str | os.PathLike[str] | ModelFile | Method
+"""A method by name, by the file of its model, as a model, or open."""
 
-_VALUES_AT_ONCE = 1 << 19
-"""Samples of all leads together that are in work at once, so that long recordings fit memory."""
+
+class Settings(TypedDict, total=False):
+    """What :class:`Denoiser` takes."""
+
+    method: MethodLike
+    mains: float | None
+    mode: str | None
+    strength: float
+    unreadable: str | None
+    max_attenuation_db: float | None
+    consistent_leads: bool
+    backend: str
+    max_latency: float | None
 
 
 class Denoiser:
-    """A network, ready to clean recordings of any length, rate and number of leads.
+    """A method and its settings, ready to clean any number of arrays, recordings and files.
 
-    What a network must not touch it does not touch: missing samples stay missing, leads that are
-    flat, empty or no voltage come back unchanged, as does a stretch of a lead that is flat for a
-    whole window, and the constant offset of each lead (:class:`ipmdae.pipeline.survey.Survey`)
-    is put back, so that millivolts stay millivolts. What the network may change above 0.7 Hz, and
-    what stands where it is not trusted, :class:`ipmdae.safeguards.Safeguards` limit. Where noise is
-    removed above 0.7 Hz the result is band-limited to the network's Nyquist frequency (125 Hz);
-    elsewhere it keeps the band of the recording.
-
-    A network of one lead cleans lead by lead. A network of several takes as many at once as it was
-    trained on.
+    Example:
+        >>> import ipmdae
+        >>> from ipmdae import examples
+        >>> denoiser = ipmdae.Denoiser("ipmdae-small", mains=60)
+        >>> denoiser
+        <Denoiser: ipmdae-small after removal of 60 Hz hum>
+        >>> denoiser.denoise(examples.path("118e06_excerpt"))
+        <Recording: MLII, V1; 60 s at 360 Hz>
 
     Attributes:
-        model: the model in use.
+        method: the method, open.
+        strength: share of the noise found that is removed, 0 to 1.
     """
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | ModelFile = DEFAULT_MODEL,
+        method: MethodLike = DEFAULT_MODEL,
         *,
+        mains: float | None = None,
+        mode: str | None = None,
+        strength: float = 1.0,
+        unreadable: str | None = None,
+        max_attenuation_db: float | None = None,
+        consistent_leads: bool = True,
         backend: str = "auto",
         max_latency: float | None = None,
-        limits: Safeguards | None = None,
     ) -> None:
-        """Open a model.
+        """Open a method.
 
         Args:
-            model: name of a shipped model, path of a model file, or a model.
-            backend: what runs it, see :func:`ipmdae.engine.open_engine`.
-            max_latency: clean just as a live :class:`~ipmdae.stream.Streamer` of this latency in
-                seconds does. By default, each sample is cleaned with the best view of both sides.
-            limits: of what the network may change, by default those of mode ``monitoring``; see
-                :func:`ipmdae.safeguards.safeguards`.
+            method: a network by name or file, a classical method by name
+                (:func:`ipmdae.method_names`), or a method that is open.
+            mains: 50 or 60 (Hz) to remove powerline interference first.
+            mode: what a network may change: ``"diagnostic"``, ``"monitoring"`` (the default),
+                ``"beats"`` or ``"gentle"`` (baseline wander alone); see
+                :data:`ipmdae.safeguards.MODES`.
+            strength: share of the noise found that is removed, 0 to 1.
+            unreadable: what stands where a network is not trusted: ``"classical"`` (a band-pass
+                filter from 0.5 to 40 Hz), ``"network"``, ``"raw"`` or ``"blank"`` (NaN); by default
+                the mode's.
+            max_attenuation_db: largest attenuation of the noise found, in dB; a limit on
+                ``strength``.
+            consistent_leads: make limb leads that a network cleans obey Einthoven's and
+                Goldberger's equations where the recorded ones do.
+            backend: what runs a network, see :func:`ipmdae.engine.open_engine`.
+            max_latency: clean just as a live :class:`~ipmdae.Streamer` of this latency in seconds
+                does. By default, each sample is cleaned with the best view of both sides.
 
         Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: no model or backend has this name, or the file is broken.
+            FileNotFoundError: there is no such model file.
+            ValueError: a setting is unknown, out of range, or not one of this method.
+            ModuleNotFoundError: the method needs a package that is not installed.
         """
-        self.model = model if isinstance(model, ModelFile) else read_model(find_model(model))
-        self._engine: Engine = open_engine(self.model, backend)
-        self._max_latency = max_latency
-        self.limits = limits or safeguards()
+        check_strength(strength)
+        self.strength = strength_of(strength, max_attenuation_db)
+        if isinstance(method, Denoiser):
+            self.strength *= method.strength
+            method = method.method
+        self.method: Method = open_method(
+            method,
+            mains=mains,
+            mode=mode,
+            unreadable=unreadable,
+            consistent_leads=consistent_leads,
+            backend=backend,
+            max_latency=max_latency,
+        )
 
     @property
     def name(self) -> str:
-        """The model's name."""
-        return self.model.name
+        """The method's name, and what is done before."""
+        return self.method.name
 
-    def denoise(self, recording: Recording, *, strength: float = 1.0) -> Recording:
-        """Clean a recording; see :meth:`clean`."""
-        return self.clean(recording, strength=strength).recording
+    @overload
+    def denoise(
+        self,
+        x: str | os.PathLike[str],
+        fs: float | None = None,
+        *,
+        leads: Sequence[Hashable] | None = None,
+        return_details: Literal[False] = False,
+    ) -> Recording: ...
 
-    def clean(self, recording: Recording, *, strength: float = 1.0) -> Cleaned:
-        """Clean a recording.
+    @overload
+    def denoise(
+        self,
+        x: str | os.PathLike[str],
+        fs: float | None = None,
+        *,
+        leads: Sequence[Hashable] | None = None,
+        return_details: Literal[True],
+    ) -> Result[Recording]: ...
 
-        Everything but the signal is kept; the comments say which leads were cleaned by which model.
-        Leads that come back unchanged though they are voltages are named in a warning as well.
+    @overload
+    def denoise(
+        self,
+        x: Data,
+        fs: float | None = None,
+        *,
+        leads: Sequence[Hashable] | None = None,
+        return_details: Literal[False] = False,
+    ) -> Data: ...
 
-        Args:
-            recording: as recorded.
-            strength: share of the noise found that is removed: cleaned = noisy - strength ·
-                (noisy - the network's), 0 to 1.
+    @overload
+    def denoise(
+        self,
+        x: Data,
+        fs: float | None = None,
+        *,
+        leads: Sequence[Hashable] | None = None,
+        return_details: Literal[True],
+    ) -> Result[Data]: ...
 
-        Raises:
-            ValueError: the sampling rate makes no sense for an ECG, the network needs another
-                number of leads, or the strength is out of range.
-        """
-        check_rate(recording.fs)
+    def denoise(
+        self,
+        x: Any,
+        fs: float | None = None,
+        *,
+        leads: Sequence[Hashable] | None = None,
+        return_details: bool = False,
+    ) -> Any:
+        """Clean an array, a recording or a file; see :func:`denoise`."""
+        if isinstance(x, (str, os.PathLike)):
+            x, fs = formats.read(x, fs=fs), None
+        if isinstance(x, Recording):
+            result = self._recording(x, fs, leads)
+        else:
+            result = self._array(x, fs, leads)
+        cleaned = result.cleaned
+        return result if return_details else cleaned
+
+    def clean(self, recording: Recording, *, strength: float = 1.0) -> Result[Recording]:
+        """Clean a recording, by this share of the strength; see :class:`ipmdae.Method`."""
         check_strength(strength)
-        header = recording.header
-        survey = Survey(header)
-        parts = [recording.signal[part] for part in blocks(*recording.signal.shape)]
-        for part in parts:
-            survey.add(part)
-        leads = survey.leads()
-        cleaning = self.begin(header.fs, leads, strength=strength)
-        signal = np.empty_like(recording.signal)
-        spread = np.full(signal.shape, np.nan, np.float32) if self.tells_spread else None
-        trust = np.zeros(signal.shape, np.uint8) if self.tells_spread else None
-        done = 0
-        for block in cleaning.run(parts):
-            new = slice(done, done + len(block.cleaned))
-            signal[new] = block.cleaned
-            if spread is not None and block.spread is not None:
-                spread[new] = block.spread
-            if trust is not None and block.trust is not None:
-                trust[new] = block.trust
-            done = new.stop
-        comments = report(header, leads.why, self.name, strength)
-        after = dataclasses.replace(recording, signal=signal, comments=comments)
-        return Cleaned(noisy=recording, recording=after, spread=spread, trust=trust)
+        return self.method.clean(recording, strength=strength * self.strength)
 
-    def denoise_array(self, x: ArrayLike, fs: float, *, strength: float = 1.0) -> NDArray[Any]:
-        """Clean an array.
+    def _recording(
+        self, noisy: Recording, fs: float | None, leads: Sequence[Hashable] | None
+    ) -> Result[Recording]:
+        if fs is not None and fs != noisy.fs:
+            raise ValueError(f"the recording has {noisy.fs:g} Hz, which contradicts fs={fs:g}")
+        chosen = choose(noisy.leads, leads)
+        if len(chosen) == len(noisy.leads):
+            return self.clean(noisy)
+        if not chosen:
+            raise ValueError("no lead is chosen to be cleaned")
+        result = self.clean(noisy.with_leads(chosen))
+        signal = noisy.signal.copy()
+        signal[:, chosen] = result.recording.signal
+        left = (lead for i, lead in enumerate(noisy.leads) if i not in chosen)
+        comments = [
+            *result.recording.comments,
+            *(f"Unchanged, {UNWANTED}: {lead}" for lead in left),
+        ]
+        sd = trust = None
+        if result.sd is not None:
+            sd = np.full(signal.shape, np.nan, np.float32)
+            sd[:, chosen] = result.sd
+        if result.trust is not None:
+            trust = np.zeros(signal.shape, np.uint8)
+            trust[:, chosen] = result.trust
+        cleaned = dataclasses.replace(noisy, signal=signal, comments=tuple(comments))
+        return Result(noisy=noisy, recording=cleaned, sd=sd, trust=trust)
 
-        Args:
-            x: (time,) or (time, leads), in mV; NaN is a missing sample.
-            fs: sampling rate in Hz.
-            strength: see :meth:`clean`.
+    def _array(self, x: Any, fs: float | None, leads: Sequence[Hashable] | None) -> Result[Any]:
+        container = open_container(x)
+        chosen = choose(container.labels, leads)
+        values = container.take(chosen)
+        check(container, chosen, values)
+        names = tuple(str(container.labels[i]) for i in chosen)
+        noisy = Recording.from_array(values, rate_of(container, fs), names)
+        warn_of_units(noisy)
+        return dataclasses.replace(self.clean(noisy), container=container, columns=chosen)
 
-        Returns:
-            The same shape; float32 for float32, otherwise float64.
-
-        Raises:
-            ValueError: as :meth:`clean`, or the array has another shape or no samples.
-        """
-        x = np.asarray(x)
-        cleaned = self.denoise(Recording.from_array(x, fs), strength=strength).signal
-        return cleaned.reshape(x.shape).astype(x.dtype if x.dtype == np.float32 else np.float64)
-
-    @property
-    def tells_spread(self) -> bool:
-        """Whether the network tells the standard deviation of its error."""
-        return self.model.architecture.uncertainty
-
-    def begin(
-        self, fs: float, leads: Leads, *, strength: float = 1.0, live: bool = False
-    ) -> Cleaning:
-        """Begin to clean a signal that comes in pieces, which do not matter to the result.
-
-        Args:
-            fs: its sampling rate in Hz.
-            leads: what is known of its leads.
-            strength: see :meth:`clean`.
-            live: whether samples are to come out within :meth:`latency`.
-
-        Raises:
-            ValueError: the network needs another number of leads.
-        """
-        group = self._group(leads)
-        framing, net_fs = self.framing(fs), self.model.preprocessing.fs
-        pipeline = None
-        if group:
-            pipeline = Pipeline(
-                self._engine, framing, net_fs, fs, len(group), self.limits, live=live
-            )
-        return Cleaning(pipeline, group, leads, self.limits, fs, strength)
-
-    def latency(self, fs: float) -> float:
-        """Seconds of a signal at ``fs`` Hz that must be known, from a sample on, to clean it."""
-        return latency(self.framing(fs), self.model.preprocessing.fs, fs)
-
-    def framing(self, fs: float) -> Framing:
-        """Where windows lie in a signal at ``fs`` Hz, resampled.
-
-        Raises:
-            ValueError: the latency wanted is too short.
-        """
-        settings = self.model.preprocessing
-        shortest = min(round(SHORTEST * settings.fs), settings.window)
-        longest = Framing.overlapping(settings.window, settings.overlap, shortest)
-        if self._max_latency is None or latency(longest, settings.fs, fs) <= self._max_latency:
-            return longest
-        least = Framing.within(round(MIN_LATENCY * settings.fs), settings.window, shortest)
-        spare = self._max_latency - latency(least, settings.fs, fs)
-        if spare < 0:
-            raise ValueError(
-                f"a latency of {self._max_latency:g} s is too short at {fs:g} Hz: {self.name} "
-                f"needs {latency(least, settings.fs, fs):.3g} s at least"
-            )
-        wanted = least.latency + int(spare * settings.fs)
-        return Framing.within(wanted, settings.window, shortest)
-
-    def _group(self, leads: Leads) -> list[int]:
-        """The leads that go through the network."""
-        width = self.model.architecture.leads
-        if width == 1:
-            return leads.active
-        voltages = [i for i, unit in enumerate(leads.units) if unit == "mV"]
-        if len(voltages) != width:
-            names = ", ".join(leads.names[i] for i in voltages)
-            raise ValueError(
-                f"{self.name} cleans {width} leads at once, the recording has {len(voltages)} "
-                f"({names}); take a model that works lead by lead, or a recording of the leads "
-                "that it was trained on"
-            )
-        return voltages if leads.active else []
+    def __repr__(self) -> str:
+        strength = "" if self.strength == 1 else f", strength {self.strength:.3g}"
+        return f"<Denoiser: {self.name}{strength}>"
 
 
-def blocks(samples: int, leads: int) -> Iterator[slice]:
-    """Parts of a recording that are in work at once."""
-    length = max(_VALUES_AT_ONCE // leads, 1)
-    return (slice(i, min(i + length, samples)) for i in range(0, samples, length))
+@overload
+def denoise(
+    x: str | os.PathLike[str],
+    fs: float | None = None,
+    *,
+    leads: Sequence[Hashable] | None = None,
+    return_details: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> Recording: ...
+
+
+@overload
+def denoise(
+    x: str | os.PathLike[str],
+    fs: float | None = None,
+    *,
+    leads: Sequence[Hashable] | None = None,
+    return_details: Literal[True],
+    **settings: Unpack[Settings],
+) -> Result[Recording]: ...
+
+
+@overload
+def denoise(
+    x: Data,
+    fs: float | None = None,
+    *,
+    leads: Sequence[Hashable] | None = None,
+    return_details: Literal[False] = False,
+    **settings: Unpack[Settings],
+) -> Data: ...
+
+
+@overload
+def denoise(
+    x: Data,
+    fs: float | None = None,
+    *,
+    leads: Sequence[Hashable] | None = None,
+    return_details: Literal[True],
+    **settings: Unpack[Settings],
+) -> Result[Data]: ...
+
+
+def denoise(
+    x: Any,
+    fs: float | None = None,
+    *,
+    method: MethodLike = DEFAULT_MODEL,
+    mains: float | None = None,
+    mode: str | None = None,
+    strength: float = 1.0,
+    unreadable: str | None = None,
+    max_attenuation_db: float | None = None,
+    consistent_leads: bool = True,
+    leads: Sequence[Hashable] | None = None,
+    return_details: bool = False,
+    backend: str = "auto",
+    max_latency: float | None = None,
+) -> Any:
+    """Clean an array, a recording or a file.
+
+    Missing samples stay missing; leads that are flat, empty or no voltage come back unchanged, with
+    a warning; each lead keeps its constant offset. To clean many, open a :class:`Denoiser` once. A
+    file that is larger than memory goes through :func:`ipmdae.denoise_file`.
+
+    Example:
+        >>> import ipmdae
+        >>> from ipmdae import examples
+        >>> recording = ipmdae.read(examples.path("118e06_excerpt"))
+        >>> ipmdae.denoise(recording.signal, fs=recording.fs, mains=60).shape
+        (21600, 2)
+        >>> ipmdae.denoise(recording, method="iir")
+        <Recording: MLII, V1; 60 s at 360 Hz>
+
+    Args:
+        x: an array in mV, (time,) or (time, leads): NumPy (masked too), list, pandas Series or
+            DataFrame (columns are leads), or torch tensor; a :class:`~ipmdae.Recording`; or the
+            path of a file. NaN is a missing sample. Integers are taken as they are: convert digital
+            values to mV first.
+        fs: sampling rate in Hz, 60 to 4000. Recordings, files and pandas objects with an index of
+            times have one of their own; one given must not contradict it.
+        method, mains, mode, strength, unreadable, max_attenuation_db, consistent_leads, backend,
+            max_latency: see :class:`Denoiser`.
+        leads: which to clean, by name, column label, or number from 0 in an array without labels;
+            the others come back unchanged. By default all.
+        return_details: return a :class:`ipmdae.Result` in place of what was cleaned.
+
+    Returns:
+        What came in, cleaned: the same kind, shape, index, columns and device; a recording of a
+        path. Floating dtypes are kept; integers become float64 (in torch the default dtype).
+        Gradients do not flow through.
+
+    Raises:
+        ValueError: no such method, setting or lead, another rate, other axes, no samples, infinite
+            values, or values that are no real numbers.
+        FileNotFoundError: there is no such file.
+        FormatError: the file is broken or of no known format.
+        ModuleNotFoundError: the method or the format needs a package that is not installed.
+    """
+    denoiser = Denoiser(
+        method,
+        mains=mains,
+        mode=mode,
+        strength=strength,
+        unreadable=unreadable,
+        max_attenuation_db=max_attenuation_db,
+        consistent_leads=consistent_leads,
+        backend=backend,
+        max_latency=max_latency,
+    )
+    result = denoiser.denoise(x, fs, leads=leads, return_details=True)
+    return result if return_details else result.cleaned

@@ -1,4 +1,4 @@
-"""Powerline hum: its sinusoids are estimated from the signal, window by window, and subtracted.
+"""Powerline interference: its sinusoids are estimated window by window, and subtracted.
 
 In each window of 2 s the frequency of the mains is searched within 0.5 Hz of its nominal value, for
 all leads together; then the fundamental and its harmonics are fitted to each lead by least squares.
@@ -13,10 +13,13 @@ S. M. Kay, "Fundamentals of Statistical Signal Processing: Estimation Theory", 1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.pipeline.gaps import fill_gaps
+from ipmdae.pipeline.tail import Tail
 
 NOMINAL = (50.0, 60.0)
 """Mains frequencies of the world in Hz."""
@@ -34,6 +37,16 @@ def check_mains(mains: float) -> None:
     """Raise ValueError unless there is mains of this nominal frequency in Hz."""
     if mains not in NOMINAL:
         raise ValueError(f"mains must be 50 or 60 Hz, got {mains}")
+
+
+def named(method: str, mains: float | None) -> str:
+    """The name of a method before which hum is removed, if it is."""
+    return f"{method} after removal of {mains:g} Hz hum" if mains else method
+
+
+def mains_delay(fs: float) -> float:
+    """Seconds by which the removal of hum lags behind, at most, at ``fs`` Hz."""
+    return 2 * round(fs * _WINDOW / 2) / fs
 
 
 def remove_mains(signal: NDArray[np.float64], fs: float, mains: float) -> NDArray[np.float64]:
@@ -96,11 +109,6 @@ class MainsFilter:
         self._before: int
         self._start()
 
-    @property
-    def delay(self) -> float:
-        """Seconds by which the result lags behind, at most."""
-        return 2 * self._hop / self._fs
-
     def feed(self, piece: NDArray[np.float64]) -> NDArray[np.float64]:
         """Take the next samples (time, leads) and give those that are finished.
 
@@ -156,14 +164,13 @@ class MainsFilter:
         filled = np.stack([fill_gaps(window) for window in windows])
         filled -= filled.mean(axis=1, keepdims=True)
         waves = self._waves(self._frequency(filled))
-        if known.all():
-            hum = _project(filled, waves, self._taper)
-        else:
-            leads = [
-                _project(filled[:, :, i : i + 1], waves, known[:, :, i] * self._taper)
-                for i in range(self._leads)
-            ]
-            hum = np.concatenate(leads, axis=2)
+        # Window by window, since pieces that end elsewhere put others beside it.
+        gappy = ~known.all(axis=(1, 2))
+        hum = np.empty_like(filled)
+        hum[~gappy] = _project(filled[~gappy], waves[~gappy], self._taper)
+        for i in range(self._leads):
+            weight = known[gappy, :, i] * self._taper
+            hum[gappy, :, i : i + 1] = _project(filled[gappy, :, i : i + 1], waves[gappy], weight)
         taper = self._taper[:, None]
         share = np.sum(known * taper, axis=1, keepdims=True) / taper.sum()
         return hum, taper * np.where(share > _KNOWN, share, 0)
@@ -187,6 +194,50 @@ class MainsFilter:
         turn = np.exp(2j * np.pi * frequency[:, None] * self._time)[:, :, None]
         turns = np.cumprod(np.repeat(turn, self.harmonics, axis=2), axis=2)
         return np.concatenate([turns.real, turns.imag], axis=2)
+
+
+class MainsStage:
+    """Removes hum from some leads of a signal in pieces; the others are delayed along with them.
+
+    Without mains, or without leads to clean, samples pass at once.
+    """
+
+    def __init__(self, fs: float, leads: int, active: Sequence[int], mains: float | None) -> None:
+        """Begin a signal.
+
+        Args:
+            fs: sampling rate in Hz.
+            leads: how many there are.
+            active: the numbers of those that are freed of hum.
+            mains: nominal frequency in Hz, 50 or 60; ``None`` leaves all as it is.
+
+        Raises:
+            ValueError: as :class:`MainsFilter`.
+        """
+        self._active = list(active)
+        self._filter = MainsFilter(fs, len(active), mains) if mains and len(active) else None
+        self._waiting: Tail[np.float64] = Tail(leads, np.float64)
+
+    def feed(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Take samples (time, leads) in; give those out that are finished."""
+        if self._filter is None:
+            return x
+        self._waiting.append(x)
+        return self._among_others(self._filter.feed(x[:, self._active]))
+
+    def flush(self) -> NDArray[np.float64]:
+        """Give out what is left: the signal has ended."""
+        if self._filter is None:
+            return self._waiting.rows(0, 0)
+        return self._among_others(self._filter.flush())
+
+    def _among_others(self, humless: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Leads without hum (time, active leads), put among the others (time, leads)."""
+        first = self._waiting.first
+        signal: NDArray[np.float64] = self._waiting.rows(first, first + len(humless)).copy()
+        signal[:, self._active] = humless
+        self._waiting.drop(first + len(humless))
+        return signal
 
 
 def _project(

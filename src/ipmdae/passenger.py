@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ipmdae.recording import Resolution
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Passenger:
     """A signal that is carried along untouched, e.g. respiration at 25 Hz beside an ECG at 250.
 
@@ -54,3 +54,17 @@ class Passenger:
         return dataclasses.replace(
             self, samples=stop - first, read=lambda i, j: read(first + i, first + j)
         )
+
+    def __repr__(self) -> str:
+        length = f"{self.samples / self.fs:g} s at {self.fs:g} Hz"
+        return f"<Passenger: {self.name} ({self.unit}); {length}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles hold their samples in memory, wherever they lay before."""
+        known = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return _remade, (known | {"read": self.read(0, self.samples)},)
+
+
+def _remade(fields: dict[str, Any]) -> Passenger:
+    values = fields["read"]
+    return Passenger(**(fields | {"read": lambda first, stop: values[first:stop]}))

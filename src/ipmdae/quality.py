@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from ipmdae.pipeline.window import MIN_SPREAD
 from ipmdae.recording import Recording
 
 if TYPE_CHECKING:
-    from ipmdae.cleaned import Cleaned
+    from ipmdae.result import Result
 
 AMPLITUDES = (0.05, 20.0)
 """Peak-to-peak amplitudes in mV that an ECG on the skin can have."""
@@ -109,7 +109,7 @@ class Stretch:
     reason: Reason
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Quality:
     """What may be trusted of a recording.
 
@@ -123,6 +123,9 @@ class Quality:
     leads: tuple[str, ...]
     reason: NDArray[np.uint8]
     spread: NDArray[np.float32]
+
+    def __repr__(self) -> str:
+        return f"<Quality: {', '.join(self.leads)}; {len(self.reason)} s>"
 
     @property
     def grade(self) -> NDArray[np.uint8]:
@@ -152,7 +155,7 @@ class Quality:
         return found
 
 
-def quality(noisy: Recording, cleaned: Cleaned | None = None) -> Quality:
+def quality(noisy: Recording, cleaned: Result[Any] | None = None) -> Quality:
     """Judge each second of each lead of a recording.
 
     A second is
@@ -188,7 +191,7 @@ def quality(noisy: Recording, cleaned: Cleaned | None = None) -> Quality:
     columns = [i for i, unit in enumerate(noisy.units) if unit == "mV"]
     if not columns:
         raise ValueError("no lead is a voltage: there is no ECG to judge")
-    spread = cleaned.spread if cleaned else None
+    spread = cleaned.sd if cleaned else None
     trust = cleaned.trust if cleaned else None
     parts = []
     for first, stop in pieces(noisy.samples, noisy.fs, _AT_ONCE):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ipmdae.passenger import Passenger
-from ipmdae.text import one_line, unique
+from ipmdae.text import counted, one_line, unique
 
 NO_UNIT = "NU"
 """The unit of a lead that has none, or an unknown one; the word is WFDB's."""
@@ -56,7 +56,7 @@ class Resolution:
         return (millivolts(self.unit) or 1.0) / abs(self.gain)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Annotations:
     """Marks that one annotator, man or machine, set; all fields have one entry a mark.
 
@@ -90,6 +90,9 @@ class Annotations:
     def __len__(self) -> int:
         return len(self.sample)
 
+    def __repr__(self) -> str:
+        return f"<Annotations: {counted(len(self), 'mark')}>"
+
     def between(self, start: int, stop: int) -> Annotations:
         """The marks on samples ``start`` to ``stop`` (not included), counted from ``start``."""
         inside = (self.sample >= start) & (self.sample < stop)
@@ -109,7 +112,7 @@ class Annotations:
         return self if ratio == 1 else dataclasses.replace(self, sample=sample)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Header:
     """A recording without its signal: what is known before, and kept while, it is read in blocks.
 
@@ -165,6 +168,34 @@ class Header:
         """Length in seconds."""
         return self.samples / self.fs
 
+    @property
+    def description(self) -> str:
+        """Leads, length and rate in a few words."""
+        shown = ", ".join(self.leads[:_SHOWN])
+        more = f", … ({len(self.leads)} leads)" if len(self.leads) > _SHOWN else ""
+        return f"{shown}{more}; {self.duration:g} s at {self.fs:g} Hz"
+
+    def __repr__(self) -> str:
+        return f"<Header: {self.description}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), {"samples": self.samples, **_known(self)})
+
+
+_SHOWN = 12
+"""Names of leads that a description holds at most."""
+
+
+def _known(of: Header | Recording) -> dict[str, Any]:
+    """What a recording and its header have in common, as it can be pickled."""
+    known = {name: getattr(of, name) for name in _KNOWN}
+    return {n: dict(v) if isinstance(v, MappingProxyType) else v for n, v in known.items()}
+
+
+def _remade(kind: Callable[..., Any], fields: dict[str, Any]) -> Any:
+    """A recording or a header of its fields, as pickles hold them."""
+    return kind(**fields)
+
 
 def _by_one_line(known: Mapping[str, Any]) -> Mapping[str, Any]:
     """What is known by names, which become one line each."""
@@ -178,9 +209,16 @@ _KNOWN = (
 """What a recording and its header have in common."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Recording:
     """Leads recorded together at one rate, and what is known about them. Immutable.
+
+    Example:
+        >>> import numpy as np
+        >>> import ipmdae
+        >>> recording = ipmdae.Recording(signal=np.zeros((720, 2)), fs=360, leads=("I", "II"))
+        >>> recording.excerpt(0.5, 1)
+        <Recording: I, II; 1 s at 360 Hz>
 
     Attributes:
         signal: (time, leads) float64, in mV where the lead is a voltage; NaN is a missing sample.
@@ -270,6 +308,17 @@ class Recording:
     def duration(self) -> float:
         """Length in seconds."""
         return self.samples / self.fs
+
+    @property
+    def description(self) -> str:
+        """Leads, length and rate in a few words."""
+        return self.header.description
+
+    def __repr__(self) -> str:
+        return f"<Recording: {self.description}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), {"signal": self.signal, **_known(self)})
 
     def with_leads(self, leads: Sequence[int]) -> Recording:
         """The same recording with some of its leads only, given by their indices."""

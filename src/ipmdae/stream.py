@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmdae.cleaned import check_rate, check_strength
-from ipmdae.denoiser import DEFAULT_MODEL, Denoiser
-from ipmdae.engine import ModelFile
+from ipmdae.cleaned import check_rate
+from ipmdae.denoiser import Denoiser, MethodLike
 from ipmdae.inspection.seconds import Seconds, measure
+from ipmdae.methods import DEFAULT_MODEL, LiveMethod
 from ipmdae.pipeline.blocks import LONGEST_LINE, Block
-from ipmdae.pipeline.survey import Leads, Survey
+from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Grade, Reason, judge
 from ipmdae.recording import Header
-from ipmdae.safeguards import DEFAULT_MODE, safeguards, strength_of
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,15 @@ class Event:
 
 
 class Streamer:
-    """Cleans a live signal, chunk by chunk, as a :class:`~ipmdae.denoiser.Denoiser` cleans a file.
+    """Cleans a live signal, chunk by chunk, as a :class:`~ipmdae.Denoiser` cleans a file.
 
     ``feed`` takes any number of samples and returns those that are ready; ``flush`` returns the
     rest. As many samples come out as went in, and whatever the chunks, they are the same to the
-    last bit. But for rounding they are those of ``Denoiser(model, max_latency=max_latency)`` on the
-    whole recording around the same offset.
+    last bit. But for rounding they are those of ``Denoiser(method, max_latency=max_latency)`` on
+    the whole recording around the same offset. A classical method cleans windows of 20 s
+    by themselves, at whose ends filters start up: what it gives is close to what it gives of a
+    whole recording, the more so the longer the latency; see :class:`ipmdae.methods.Classical`.
+    ``deepfade`` is too slow for a live signal.
 
     A lead lies around a constant offset, which is taken off before the network and put back after
     it. It is the ``offset`` given; else the weighted median of the medians of the pieces of 10 s of
@@ -64,10 +65,15 @@ class Streamer:
     one that is flat for a whole window, come out as they are.
 
     Example:
-        >>> streamer = Streamer(fs=250, leads=["I", "II"], max_latency=1.0)
-        >>> for chunk in source:  # (time, 2) in mV
-        ...     show(streamer.feed(chunk))
-        >>> show(streamer.flush())
+        >>> import ipmdae
+        >>> from ipmdae import examples
+        >>> recording = ipmdae.read(examples.path("118e06_excerpt"))
+        >>> streamer = ipmdae.Streamer(fs=360, leads=recording.leads, max_latency=2.0)
+        >>> streamer
+        <Streamer: ipmdae-base; MLII, V1; 360 Hz, 2 s late>
+        >>> ready = [len(streamer.feed(recording.signal[i : i + 360])) for i in range(0, 3600, 360)]
+        >>> sum(ready) + len(streamer.flush())
+        3600
     """
 
     def __init__(
@@ -75,13 +81,15 @@ class Streamer:
         fs: float,
         leads: int | Sequence[str],
         *,
-        model: str | os.PathLike[str] | ModelFile = DEFAULT_MODEL,
+        method: MethodLike = DEFAULT_MODEL,
+        mains: float | None = None,
+        mode: str | None = None,
+        strength: float = 1.0,
+        unreadable: str | None = None,
+        max_attenuation_db: float | None = None,
+        consistent_leads: bool = True,
         backend: str = "auto",
         max_latency: float | None = None,
-        mode: str = DEFAULT_MODE,
-        unreadable: str | None = None,
-        strength: float = 1.0,
-        max_attenuation_db: float | None = None,
         offset: ArrayLike | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
@@ -90,18 +98,15 @@ class Streamer:
         Args:
             fs: sampling rate in Hz, 60 to 4000.
             leads: how many, or their names.
-            model: name of a shipped model, path of a model file, or a model.
-            backend: what runs it, see :func:`ipmdae.engine.open_engine`.
+            method, mains, mode, strength, unreadable, max_attenuation_db, consistent_leads,
+                backend: see :class:`ipmdae.Denoiser`.
             max_latency: how many seconds a sample may take to come out, by default as many as the
                 model's window has (20 s with the default one). With less the network sees as much
                 of the past and less of what follows a sample, and is run more often; the third
                 notebook measures what that costs. The first seconds of a signal are cleaned with
                 little to go by, though. 0.25 s is the least; at another rate than the network's
-                250 Hz resampling takes 1.4 s more (below it even longer).
-            mode, unreadable: what the network may change, and what stands where it is not trusted;
-                see :func:`ipmdae.denoise`.
-            strength: share of the noise found that is removed, 0 to 1.
-            max_attenuation_db: largest attenuation of the noise found, in dB.
+                250 Hz resampling takes 1.4 s more (below it even longer). A classical method needs
+                4 s. Removal of powerline interference takes 2 s more.
             offset: what each lead lies around, (leads,) in mV. By default the median of what comes
                 in before the first sample comes out, and of a lead that begins later its first
                 value. Pacing spikes, and whether limb leads obey Einthoven's equations, are looked
@@ -111,25 +116,59 @@ class Streamer:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: no model or backend has this name, the rate makes no sense for an ECG, the
-                network needs another number of leads, or the latency is too short for it.
+            ValueError: a setting is unknown, out of range or not one of this method, the rate makes
+                no sense for an ECG, the network needs another number of leads, the latency is too
+                short, or the method cannot clean a live signal.
         """
         self.leads = (
             tuple(f"lead {i + 1}" for i in range(leads)) if isinstance(leads, int) else tuple(leads)
         )
         if not self.leads:
             raise ValueError("a signal needs at least one lead")
-        check_strength(strength)
-        strength = strength_of(strength, max_attenuation_db)
-        limits = safeguards(mode, unreadable=unreadable)
         given = np.full(len(self.leads), np.nan) if offset is None else np.asarray(offset, float)
         if given.shape != (len(self.leads),):
             raise ValueError(f"offset must be one value a lead, ({len(self.leads)},)")
         self._offset = given
-        self._strength = strength
         self._on_event = on_event
-        self._denoiser = Denoiser(model, backend=backend, max_latency=max_latency, limits=limits)
+        self._fed = False
+        denoiser = Denoiser(
+            method,
+            mains=mains,
+            mode=mode,
+            strength=strength,
+            unreadable=unreadable,
+            max_attenuation_db=max_attenuation_db,
+            consistent_leads=consistent_leads,
+            backend=backend,
+            max_latency=max_latency,
+        )
+        if not isinstance(denoiser.method, LiveMethod):
+            raise ValueError(f"{denoiser.name} cleans whole recordings only, no live signal")
+        self._method, self._strength = denoiser.method, denoiser.strength
         self._begin(fs)
+
+    def __repr__(self) -> str:
+        leads = ", ".join(self.leads)
+        return (
+            f"<Streamer: {self._method.name}; {leads}; {self._fs:g} Hz, {self.latency:.3g} s late>"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles begin a signal of their own, by the same settings.
+
+        Raises:
+            TypeError: a signal is on its way: its samples are the original's.
+        """
+        if self._fed:
+            raise TypeError("a Streamer cannot be copied or pickled while a signal is on its way")
+        make = partial(
+            type(self),
+            method=self._method,
+            strength=self._strength,
+            offset=self._offset,
+            on_event=self._on_event,
+        )
+        return make, (self._fs, self.leads)
 
     @property
     def fs(self) -> float:
@@ -142,7 +181,7 @@ class Streamer:
 
         A missing lead may add up to 2 s, pacing spikes 12 ms (four samples at low rates).
         """
-        return self._denoiser.latency(self._fs)
+        return self._method.latency(self._fs)
 
     def feed(self, chunk: ArrayLike) -> NDArray[np.float64]:
         """Take samples in; give those out that are ready.
@@ -158,6 +197,7 @@ class Streamer:
             ValueError: the chunk has another shape, or infinite values.
         """
         x = self._checked(chunk)
+        self._fed = self._fed or len(x) > 0
         if self._on_event:
             for event in self._watch.look(x):
                 self._on_event(event)
@@ -182,25 +222,28 @@ class Streamer:
             ValueError: the rate makes no sense for an ECG, or the latency is too short at it; the
                 old signal goes on then.
         """
-        check_rate(fs)
-        self._denoiser.framing(fs)
+        self._check(fs)
         opened = self._open() if self._opening is not None else np.empty((0, len(self.leads)))
         rest = np.concatenate([opened, self._given(self._cleaning.flush())])
         self._begin(fs)
         return rest
 
-    def _begin(self, fs: float) -> None:
+    def _check(self, fs: float) -> None:
+        """Raise where the method cannot clean these leads live at a rate."""
         check_rate(fs)
-        self._fs = float(fs)
         count = len(self.leads)
-        framing, net_fs = self._denoiser.framing(fs), self._denoiser.model.preprocessing.fs
-        self._opening_length = ceil(framing.first * fs / net_fs)
+        offset = np.zeros(count)
+        leads = Leads(names=self.leads, units=("mV",) * count, why=("",) * count, offset=offset)
+        self._method.begin_live(fs, leads)
+
+    def _begin(self, fs: float) -> None:
+        self._check(fs)
+        self._fs, self._fed = float(fs), False
+        count = len(self.leads)
+        self._opening_length = self._method.opening(fs)
         self._opening: Tail[np.float64] | None = Tail(count, np.float64)
         self._watch = _Watch(self.leads, self._fs)
         self._grading = _Grading(self.leads, self._fs)
-        offset = np.zeros(count)
-        leads = Leads(names=self.leads, units=("mV",) * count, why=("",) * count, offset=offset)
-        self._denoiser.begin(fs, leads)  # raises where the network needs other leads
 
     def _open(self) -> NDArray[np.float64]:
         """Survey what came in first, and let it in."""
@@ -208,7 +251,7 @@ class Streamer:
         x = self._opening.rows(0, self._opening.stop)
         self._opening = None
         count = len(self.leads)
-        survey = Survey(Header(fs=self._fs, samples=max(len(x), 1), leads=self.leads))
+        survey = self._method.survey(Header(fs=self._fs, samples=max(len(x), 1), leads=self.leads))
         # No more than that, however much came in at once: chunks must not matter.
         survey.add(x[: self._opening_length])
         found = survey.leads()
@@ -216,7 +259,7 @@ class Streamer:
         offset = np.where(unseen, np.nan, found.offset)
         offset = np.where(np.isnan(self._offset), offset, self._offset)
         leads = dataclasses.replace(found, why=("",) * count, offset=offset)
-        self._cleaning = self._denoiser.begin(self._fs, leads, strength=self._strength, live=True)
+        self._cleaning = self._method.begin_live(self._fs, leads, strength=self._strength)
         return self._clean(x)
 
     def _clean(self, x: NDArray[np.float64]) -> NDArray[np.float64]:

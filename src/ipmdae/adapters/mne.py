@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ipmdae.denoiser import DEFAULT_MODEL
 from ipmdae.engine import ModelFile
 from ipmdae.methods import Method, open_method
+from ipmdae.methods.network import DEFAULT_MODEL
 from ipmdae.recording import Recording
 
 _SKIPPED = "BAD_ACQ_SKIP"
@@ -55,7 +55,7 @@ def mne_raw(
     noisy = Recording.from_array(signal, raw.info["sfreq"], tuple(names))
     cleaned = open_method(method, mains=mains).clean(noisy, strength=strength)
     result = raw.copy().load_data()
-    removed = np.where(skipped[:, None], 0, cleaned.removed) * 1e-3
+    removed = np.where(skipped[:, None], 0, cleaned.noise) * 1e-3
     return result.apply_function(
         lambda data: data - removed.T, picks=list(names), channel_wise=False
     )

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmdae.arrays import denoise
-from ipmdae.denoiser import DEFAULT_MODEL
+from ipmdae.denoiser import denoise
 from ipmdae.engine import model_names
+from ipmdae.methods.network import DEFAULT_MODEL
 
 
 def ecg_clean(

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
-from ipmdae.denoiser import DEFAULT_MODEL
 from ipmdae.engine import ModelFile
 from ipmdae.methods import Method, open_method
+from ipmdae.methods.network import DEFAULT_MODEL
 from ipmdae.recording import Recording
 
 

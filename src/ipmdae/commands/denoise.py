@@ -6,12 +6,20 @@ import glob
 import os
 import sys
 from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ipmdae.commands.cleaning import (
+    ConsistentLeads,
+    Mains,
+    MaxAttenuation,
+    MethodName,
+    Mode,
+    Strength,
+    Unreadable,
+)
 from ipmdae.commands.plot import split
 from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
 from ipmdae.console import complain, out
@@ -20,39 +28,6 @@ from ipmdae.termination import exit_code
 if TYPE_CHECKING:
     from ipmdae.commands.job import Job, Outcome, Settings
     from ipmdae.commands.planning import Plan
-
-
-class Mains(str, Enum):
-    """Mains frequencies of the world in Hz."""
-
-    FIFTY = "50"
-    SIXTY = "60"
-
-
-class Modes(str, Enum):
-    """Names of :data:`ipmdae.safeguards.MODES`."""
-
-    DIAGNOSTIC = "diagnostic"
-    MONITORING = "monitoring"
-    BEATS = "beats"
-    GENTLE = "gentle"
-
-
-class Unreadables(str, Enum):
-    """Values of :data:`ipmdae.safeguards.Unreadable`."""
-
-    CLASSICAL = "classical"
-    NETWORK = "network"
-    RAW = "raw"
-    BLANK = "blank"
-
-
-def methods() -> list[tuple[str, str]]:
-    """Names of the methods, to complete them in a shell, and which extra brings each."""
-    from ipmdae.methods import extra_of, method_names
-
-    extras = {name: extra_of(name) for name in method_names()}
-    return [(name, f"needs the extra {extra}" if extra else "") for name, extra in extras.items()]
 
 
 def paths(incomplete: str) -> list[str]:
@@ -82,49 +57,16 @@ def denoise(
     to: Annotated[
         str | None, typer.Option(help="Format to write, by its suffix: wfdb, edf, csv, ...")
     ] = None,
-    method: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of a network or of a classical method, such as iir.", autocompletion=methods
-        ),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Name of a model (see: ipmdae models), or a model file.")
-    ] = None,
+    method: MethodName = None,
+    mains: Mains = None,
+    mode: Mode = None,
+    strength: Strength = 1.0,
+    unreadable: Unreadable = None,
+    max_attenuation_db: MaxAttenuation = None,
+    consistent_leads: ConsistentLeads = True,
     leads: Annotated[
         str, typer.Option(help="Leads to clean, with commas between them: II,V1; by default all.")
     ] = "",
-    strength: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the noise found that is removed.")
-    ] = 1.0,
-    mode: Annotated[
-        Modes | None,
-        typer.Option(
-            help="What a network may change: diagnostic (nothing above 0.7 Hz unless noise exceeds "
-            "4 % of the QRS), monitoring (2 %; the default), beats (all noise; for R peaks), "
-            "gentle (baseline wander alone)."
-        ),
-    ] = None,
-    unreadable: Annotated[
-        Unreadables | None,
-        typer.Option(
-            help="What stands where the network is not trusted: a classical filter's result, the "
-            "network's, the raw signal, or nothing."
-        ),
-    ] = None,
-    max_attenuation_db: Annotated[
-        float | None, typer.Option(min=0, help="Largest attenuation of the noise found, in dB.")
-    ] = None,
-    consistent_leads: Annotated[
-        bool,
-        typer.Option(
-            help="Make limb leads obey Einthoven's and Goldberger's equations where the recorded "
-            "ones do."
-        ),
-    ] = True,
-    mains: Annotated[
-        Mains | None, typer.Option(help="Remove the hum of mains of so many Hz first.")
-    ] = None,
     fs: Rate = None,
     unit: Unit = None,
     columns: Columns = "",
@@ -177,12 +119,10 @@ def denoise(
     """
     from ipmdae.commands import planning
     from ipmdae.commands.job import Settings
-    from ipmdae.denoiser import DEFAULT_MODEL
+    from ipmdae.methods.network import DEFAULT_MODEL
 
-    if method and model:
-        raise ValueError("give either --method or --model")
     settings = Settings(
-        method=method or model or DEFAULT_MODEL,
+        method=DEFAULT_MODEL if method is None else method,
         mains=float(mains.value) if mains else None,
         leads=tuple(split(leads) or ()) or None,
         strength=strength,

@@ -43,11 +43,11 @@ def info(
     remove. Nothing is written.
     """
     from ipmdae.commands.inputs import located
-    from ipmdae.denoiser import Denoiser
     from ipmdae.formats.delimited_text import members
+    from ipmdae.methods.network import Network
 
     options = read_options(fs, unit, columns, array, resample)
-    method = Denoiser()
+    method = Network()
     described, failed = [], 0
     unpacked = [table for file in files for table in members(file) or [file]]
     for file in unpacked:

@@ -12,12 +12,13 @@ from ipmdae import classical, formats
 from ipmdae.cleaning import denoise_file
 from ipmdae.commands.peaks import write_peaks
 from ipmdae.console import describe, warnings_into
+from ipmdae.denoiser import Denoiser
 from ipmdae.engine import find_model, read_model
 from ipmdae.formats import SignalReader
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.inspection.files import Inspection, Inspector
 from ipmdae.inspection.verdict import Verdict, disagreements, unmeasured, verdicts
-from ipmdae.methods import Method, open_method
+from ipmdae.methods import Method
 from ipmdae.recording import Header
 from ipmdae.safeguards import DEFAULT_MODE, strength_of
 
@@ -70,13 +71,15 @@ class Settings:
     resume: bool = False
     heart_rates: bool = False
 
-    def open(self) -> Method:
+    def open(self) -> Denoiser:
         """The method, ready to clean."""
-        return open_method(
+        return Denoiser(
             self.method,
             mains=self.mains,
             mode=self.mode,
+            strength=self.strength,
             unreadable=self.unreadable,
+            max_attenuation_db=self.max_attenuation_db,
             consistent_leads=self.consistent_leads,
         )
 
@@ -173,7 +176,6 @@ def _clean_anew(
             job.source,
             job.target,
             method,
-            strength=strength_of(settings.strength, settings.max_attenuation_db),
             leads=settings.leads,
             progress=progress,
             watch=lambda _, block: (

@@ -6,12 +6,21 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ipmdae.commands.cleaning import (
+    ConsistentLeads,
+    Mains,
+    MaxAttenuation,
+    MethodName,
+    Mode,
+    Strength,
+    Unreadable,
+)
 from ipmdae.commands.interruption import CTRL_C
 from ipmdae.console import complain, err, strict, warnings_in_one_line
 from ipmdae.termination import Terminated, exit_code
@@ -43,18 +52,19 @@ def stream(
     fs: Annotated[
         float | None, typer.Option(help="Sampling rate in Hz; a Lab Streaming Layer source has it.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Name of a model (see: ipmdae models), or a model file.")
-    ] = None,
+    method: MethodName = None,
+    mains: Mains = None,
+    mode: Mode = None,
+    strength: Strength = 1.0,
+    unreadable: Unreadable = None,
+    max_attenuation_db: MaxAttenuation = None,
+    consistent_leads: ConsistentLeads = True,
     max_latency: Annotated[
         float | None,
         typer.Option(
             min=0, help="Longest delay in s that is allowed; by default 2 s where that is possible."
         ),
     ] = None,
-    strength: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the noise found that is removed.")
-    ] = 1.0,
     lsl: Annotated[
         str | None, typer.Option(help="Name of a Lab Streaming Layer source to read instead.")
     ] = None,
@@ -84,7 +94,15 @@ def stream(
         nullcontext() if as_json else warnings_in_one_line(),
         open_lsl(lsl) if lsl else open_lines(sys.stdin.buffer, fs) as live,
     ):
-        streamer = open_streamer(live, reporter, model, max_latency, strength)
+        settings: dict[str, Any] = {
+            "mains": float(mains.value) if mains else None,
+            "mode": mode.value if mode else None,
+            "strength": strength,
+            "unreadable": unreadable.value if unreadable else None,
+            "max_attenuation_db": max_attenuation_db,
+            "consistent_leads": consistent_leads,
+        } | ({} if method is None else {"method": method})
+        streamer = open_streamer(live, reporter, max_latency, settings)
         reporter.start(streamer, live)
         outlet = (
             open_outlet(to_lsl, live.leads, live.fs, streamer.latency)
@@ -96,14 +114,13 @@ def stream(
 
 
 def open_streamer(
-    live: Live, reporter: Reporter, model: str | None, max_latency: float | None, strength: float
+    live: Live, reporter: Reporter, max_latency: float | None, settings: Mapping[str, Any]
 ) -> Streamer:
     """The streamer, as quick as was asked for, or else as a default that its rate allows.
 
     Raises:
         ValueError: the latency is too short, or the rate makes no sense for an ECG.
     """
-    from ipmdae.denoiser import DEFAULT_MODEL
     from ipmdae.stream import Streamer
 
     tried = LATENCIES if max_latency is None else (max_latency,)
@@ -112,9 +129,8 @@ def open_streamer(
             return Streamer(
                 live.fs,
                 live.leads,
-                model=model or DEFAULT_MODEL,
+                **settings,
                 max_latency=latency,
-                strength=strength,
                 on_event=reporter.event,
             )
         except ValueError as error:

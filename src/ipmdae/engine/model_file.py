@@ -13,7 +13,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,8 @@ class ModelFile:
     name: str
     architecture: Architecture
     preprocessing: Preprocessing
-    card: dict[str, Any]
-    tensors: dict[str, NDArray[np.float32]]
+    card: dict[str, Any] = field(repr=False)
+    tensors: dict[str, NDArray[np.float32]] = field(repr=False)
 
 
 def read_model(path: str | os.PathLike[str]) -> ModelFile:

@@ -88,5 +88,5 @@ def _tried(reader: SignalReader, method: Method) -> tuple[Inspection, float]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # on leads left: see the verdicts
             cleaned = method.clean(part)
-        inspector.add(part.signal, cleaned.recording.signal, cleaned.spread, cleaned.trust)
+        inspector.add(part.signal, cleaned.recording.signal, cleaned.sd, cleaned.trust)
     return inspector.result(), samples / header.fs

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ipmdae.cleaned import mix
 from ipmdae.engine import Engine
+from ipmdae.mains import MainsStage
 from ipmdae.pipeline.gaps import GapFiller
 from ipmdae.pipeline.network import Signal, WindowedNetwork
 from ipmdae.pipeline.pacing import SpikeRemover
@@ -188,6 +189,8 @@ def latency(framing: Framing, net_fs: float, fs: float) -> float:
 class Cleaning:
     """Cleans some leads of a signal and passes the others through, all at the same pace.
 
+    Powerline interference is removed first, where that is wished.
+
     Each lead keeps its offset and its pacing spikes. What was missing is missing again. Limb leads
     that obeyed Einthoven's and Goldberger's equations do so again.
     """
@@ -200,6 +203,7 @@ class Cleaning:
         limits: Safeguards,
         fs: float,
         strength: float = 1.0,
+        mains: float | None = None,
     ) -> None:
         """Begin a signal.
 
@@ -210,6 +214,10 @@ class Cleaning:
             limits: of what the network may change.
             fs: the signal's rate in Hz.
             strength: share of the noise found that is removed, 0 to 1.
+            mains: frequency in Hz of the hum that is removed first.
+
+        Raises:
+            ValueError: there is no such mains, or the rate is too low to hold its frequency.
         """
         self._unreadable = limits.unreadable
         self.offset = leads.offset
@@ -218,6 +226,8 @@ class Cleaning:
         self._cleaned = [(i, lead) for i, lead in enumerate(group) if not leads.why[lead]]
         self._strength = strength
         self._noisy: Tail[np.float64] = Tail(len(leads.names), np.float64)
+        self._mains = MainsStage(fs, len(leads.names), leads.active, mains)
+        self._humless: Tail[np.float64] = Tail(len(leads.names), np.float64)
         heights = np.full(len(leads.names), np.nan) if leads.pacing is None else leads.pacing
         self._spike_remover = SpikeRemover(heights[self._group], fs)
         self._spikes: Tail[np.float64] = Tail(len(self._group), np.float64)
@@ -234,18 +244,24 @@ class Cleaning:
         if self._pipeline is None:
             return Block(x, x)
         self._noisy.append(x)
-        smooth, apart = self._spike_remover.feed(self._centred(x))
-        self._spikes.append(apart)
-        return self._finish(self._pipeline.feed(smooth.astype(np.float32)))
+        return self._finish(self._clean(self._pipeline, self._mains.feed(x)))
 
     def flush(self) -> Block:
         """Give out what is left: the signal has ended."""
         if self._pipeline is None:
             return Block(self._noisy.rows(0, 0), self._noisy.rows(0, 0))
+        before = self._clean(self._pipeline, self._mains.flush())
         smooth, apart = self._spike_remover.flush()
         self._spikes.append(apart)
         last = self._pipeline.feed(smooth.astype(np.float32))
-        return self._finish(np.concatenate([last, self._pipeline.flush()]))
+        return self._finish(np.concatenate([before, last, self._pipeline.flush()]))
+
+    def _clean(self, pipeline: Pipeline, x: NDArray[np.float64]) -> Signal:
+        """Let samples (time, leads) without hum into the pipeline."""
+        self._humless.append(x)
+        smooth, apart = self._spike_remover.feed(self._centred(x))
+        self._spikes.append(apart)
+        return pipeline.feed(smooth.astype(np.float32))
 
     def _centred(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         centred = x[:, self._group] - self.offset[self._group]
@@ -258,6 +274,8 @@ class Cleaning:
         self._noisy.drop(first + len(values))
         spikes = self._spikes.rows(first, first + len(values))
         self._spikes.drop(first + len(values))
+        humless = self._humless.rows(first, first + len(values))
+        self._humless.drop(first + len(values))
         cleaned = noisy.copy()
         tells = values.shape[1] > 2 * count
         spread = np.full(noisy.shape, np.nan, np.float32) if tells else None
@@ -270,7 +288,7 @@ class Cleaning:
                 trust[:, lead] = _trust(values[:, 3 * count + i], values[:, 4 * count + i])
                 untrusted = trust[known, lead] == Trust.UNTRUSTED
                 if self._unreadable == "raw":
-                    full = np.where(untrusted, noisy[known, lead], full)
+                    full = np.where(untrusted, humless[known, lead], full)
                 elif self._unreadable == "blank":
                     full = np.where(untrusted, np.nan, full)
             cleaned[known, lead] = mix(noisy[known, lead], full, self._strength)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.cleaned import reason
+from ipmdae.mains import MainsStage
 from ipmdae.pipeline.limb_leads import LimbLeadCheck, LimbLeads
 from ipmdae.pipeline.pacing import PacingCheck
 from ipmdae.pipeline.tail import Tail
@@ -54,8 +55,14 @@ class Survey:
     known samples. It takes little memory, and neither beats nor a stretch of noise move it.
     """
 
-    def __init__(self, header: Header) -> None:
-        """Begin a recording."""
+    def __init__(self, header: Header, mains: float | None = None) -> None:
+        """Begin a recording; it is looked at without the hum of ``mains`` of so many Hz.
+
+        Raises:
+            ValueError: there is no such mains, or the rate is too low to hold its frequency.
+        """
+        voltages = [i for i, unit in enumerate(header.units) if unit == "mV"]
+        self._mains = MainsStage(header.fs, len(header.leads), voltages, mains)
         self._names, self._units = header.leads, header.units
         self._piece = max(round(_PIECE * header.fs), 1)
         self._rest: Tail[np.float64] = Tail(len(header.leads), np.float64)
@@ -68,12 +75,16 @@ class Survey:
 
     def add(self, block: NDArray[np.float64]) -> None:
         """Look at the next samples (time, leads)."""
+        self._look(self._mains.feed(block))
+
+    def _look(self, block: NDArray[np.float64]) -> None:
         self._rest.append(block)
         while self._rest.stop - self._rest.first >= self._piece:
             self._take(self._rest.first + self._piece)
 
     def leads(self) -> Leads:
-        """What is known of the leads by now."""
+        """What is known of the leads, all of which was looked at."""
+        self._look(self._mains.flush())
         self._take(self._rest.stop)
         return Leads(
             names=self._names,

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae import formats
-from ipmdae.denoiser import Denoiser
 from ipmdae.lab.data.download import DatasetNotFoundError
 from ipmdae.lab.evaluation.metrics import rmse, snr
+from ipmdae.methods.network import Network
 from ipmdae.recording import Recording
 
 _FIRST_NOISE, _PERIOD, _LENGTH = 300, 240, 120  # s
@@ -44,7 +44,7 @@ class Improvement:
 
 
 def improvement(
-    folder: Path, denoiser: Denoiser, noisy: str = "118e06", twin: str = "118e24"
+    folder: Path, denoiser: Network, noisy: str = "118e06", twin: str = "118e24"
 ) -> Improvement:
     """Clean the record ``noisy`` and compare it with ``twin`` where held-out noise was added.
 

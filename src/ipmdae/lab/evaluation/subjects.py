@@ -1,7 +1,7 @@
 """What is put to the tests of protocol P3: networks and classical methods, cleaning single leads.
 
 A network is a model that ships, by its name, or any model file; it is used as a user uses it, by
-:class:`ipmdae.denoiser.Denoiser`. A classical method is a rival; one that learns is fitted on
+:class:`ipmdae.methods.network.Network`. A classical method is a rival; one that learns is fitted on
 training windows of the protocol first. Networks of others are rivals, too, with the weights of
 their run on the protocol; where a model of that name ships, it is that which is meant.
 """
@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae import checksums, classical
-from ipmdae.denoiser import Denoiser
 from ipmdae.engine import complexity, find_model, model_names, read_model
 from ipmdae.lab.data import nstdb, qtdb
 from ipmdae.lab.evaluation import rivals, trained
@@ -26,6 +25,7 @@ from ipmdae.lab.evaluation.benchmark import Array, Result, label, spread
 from ipmdae.lab.evaluation.given import Network
 from ipmdae.lab.protocols import stack
 from ipmdae.lab.protocols.clinic import Clinic
+from ipmdae.methods import network as networks
 from ipmdae.pipeline.resample import resample
 from ipmdae.quality import Reason, quality
 from ipmdae.recording import Recording
@@ -115,8 +115,8 @@ class Subject:
         if not self.tells_doubt or self.file is None:
             return self.clean(x, fs), np.full(len(x), np.nan)
         cleaned = _denoiser(self.file).clean(Recording.from_array(x, fs))
-        assert cleaned.spread is not None
-        return cleaned.recording.signal[:, 0], cleaned.spread[:, 0].astype(np.float64)
+        assert cleaned.sd is not None
+        return cleaned.recording.signal[:, 0], cleaned.sd[:, 0].astype(np.float64)
 
     def clean_with_doubt(self, x: Array, fs: float) -> tuple[Array, NDArray[np.bool_]]:
         """Clean a lead with a network that tells its uncertainty.
@@ -206,9 +206,9 @@ def fitted(subject: Subject, datasets: Path) -> Subject:
 
 
 @cache
-def _denoiser(file: Path) -> Denoiser:
+def _denoiser(file: Path) -> networks.Network:
     """A network is opened once in each process.
 
     Where it is not trusted its own output is scored, not the band-pass filter's that users get.
     """
-    return Denoiser(file, limits=safeguards(unreadable="network"))
+    return networks.Network(file, limits=safeguards(unreadable="network"))

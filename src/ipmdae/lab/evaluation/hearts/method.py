@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import arrays, checksums
-from ipmdae.denoiser import DEFAULT_MODEL
+from ipmdae import checksums, denoiser
 from ipmdae.engine import model_names, model_path
 from ipmdae.lab.evaluation.benchmark import Array
 from ipmdae.methods import method_names, open_method
+from ipmdae.methods.network import DEFAULT_MODEL
 from ipmdae.safeguards import DEFAULT_MODE, MODES
 
 _OPTIONS = re.compile(r"(?P<method>.+?)(?P<options>(?:\+\w+=[^+]+)*)")
@@ -97,7 +97,7 @@ class MethodUnderTest:
             given = pandas.DataFrame(x, columns=list(leads))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            details = arrays.denoise(
+            details = denoiser.denoise(
                 given, fs, method=self.method, return_details=True, **self.options
             )
         signal, readable = np.asarray(details.cleaned, np.float64), details.readable
@@ -128,7 +128,7 @@ def _without_blanks(signal: Array, readable: NDArray[np.bool_]) -> Array:
 def options() -> list[str]:
     """The options of :func:`ipmdae.denoise` that a method can be used with."""
     return [
-        name for name in inspect.signature(arrays.denoise).parameters if name not in _NOT_OPTIONS
+        name for name in inspect.signature(denoiser.denoise).parameters if name not in _NOT_OPTIONS
     ]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ipmdae import figures
-from ipmdae.denoiser import DEFAULT_MODEL
 from ipmdae.files import replacing
 from ipmdae.lab.evaluation.benchmark import Result, anchor_of, load_all
 from ipmdae.lab.evaluation.clinical.detectors import DETECTORS
@@ -14,6 +13,7 @@ from ipmdae.lab.evaluation.hearts import figures as drawings
 from ipmdae.lab.evaluation.hearts import leads, peaks, tables
 from ipmdae.lab.evaluation.hearts.method import CLASSICAL, RAW, default_methods
 from ipmdae.lab.evaluation.subjects import warn_of_outdated
+from ipmdae.methods.network import DEFAULT_MODEL
 
 FOLDER = "hearts"
 REFERENCE = CLASSICAL[1]
