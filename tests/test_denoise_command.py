@@ -281,6 +281,7 @@ def test_a_folder_takes_the_recording_under_its_own_name() -> None:
             ("data/a", "data/deep/b.edf", "-o", "tiny.safetensors"),
             "several recordings need a folder",
         ),
+        (("data", "-o", "x.edf"), "names one file (EDF/BDF)"),
         (("data", "-o", "data"), "is the recording itself"),
         (
             ("data/a", "data/deep/b.edf", "-o", "x", "--figure", "f.png"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,21 @@ def test_unknown_formats(tmp_path: Path) -> None:
         formats.read(tmp_path / "x.xyz")
     with pytest.raises(FileNotFoundError, match="no such file"):
         formats.read(tmp_path / "y.xyz")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FormatError, match="is a folder; name the recordings in it"):
+        formats.read(tmp_path / "folder")
+    (tmp_path / "x.edf.gz").write_bytes(gzip.compress(b"0"))
+    with pytest.raises(FormatError, match="is compressed by gzip; expand it first"):
+        formats.read(tmp_path / "x.edf.gz")
     with pytest.raises(FormatError, match="no format has this suffix"):
         formats.write(digital(np.ones((3, 1))), tmp_path / "z.xyz")
+
+
+@pytest.mark.parametrize("suffix", [end for f in formats.FORMATS for end in f.SUFFIXES if end])
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"x{suffix}").write_bytes(b"")
+    with pytest.raises(FormatError, match="is empty"):
+        formats.read(tmp_path / f"x{suffix}")
 
 
 def test_a_format_without_blocks_goes_through_memory(plain: Written, tmp_path: Path) -> None:

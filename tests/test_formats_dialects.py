@@ -309,12 +309,44 @@ def test_personal_lines_of_a_head_are_not_copied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "scale"), [("nV", 1e-6), ("µV", 1e-3), ("μV", 1e-3), ("microvolts", 1e-3), ("V", 1e3)]
+    ("unit", "scale"),
+    [
+        *(("nV", 1e-6), ("µV", 1e-3), ("μV", 1e-3), ("microvolts", 1e-3), ("V", 1e3)),
+        *(("Mikrovolt", 1e-3), ("milli V", 1), ("Millivoltios", 1), ("Volt", 1e3)),
+        *(("мкВ", 1e-3), ("マイクロボルト", 1e-3)),
+    ],
 )
 def test_units(tmp_path: Path, unit: str, scale: float) -> None:
     text = "ecg\n" + "".join(f"{value:.0f}\n" for value in ECG)
     for table in (text.replace("ecg", f"ecg [{unit}]"), text.replace("ecg", f"ecg\n{unit}")):
         assert_allclose(read(tmp_path, table, fs=250).signal[:, 0], ECG * scale)
+    rows = "".join(f"{k / 250:.3f},{ECG[k]:.0f}\n" for k in T)
+    for head in (f"time (s),II ({unit})", f"time,II\ns,{unit}", f"Zeit,II\n(s),[{unit}]"):
+        r = read(tmp_path, f"{head}\n{rows}")
+        assert (r.fs, r.leads, r.units) == (250, ("II",), ("mV",))
+        assert_allclose(r.signal[:, 0], ECG * scale)
+
+
+@pytest.mark.parametrize(
+    "head", ["時間,心電図,心拍数,加速度X", "时间,心电,心率,加速度", "Zeit,Ableitung II,Puls,Lage"]
+)
+def test_what_is_beside_an_ecg_in_any_language_is_no_lead(tmp_path: Path, head: str) -> None:
+    rows = "".join(f"{k / 250:.3f},{ECG[k] / 1000},{70 + k % 3},{k * k % 17}\n" for k in T)
+    with quiet():
+        r = read(tmp_path, f"{head}\n{rows}")
+    assert (r.fs, r.units[0]) == (250, "mV")
+    assert "mV" not in r.units[1:]
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "latin-1"])
+def test_units_in_other_encodings_and_ends_of_lines(
+    tmp_path: Path, encoding: str, end: str
+) -> None:
+    text = "Zeit (s);Ableitung II (µV)\n" + "".join(f"{k / 250:.3f};{ECG[k]:.0f}\n" for k in T)
+    r = read(tmp_path, text.replace(".", ",").replace("\n", end).encode(encoding))
+    assert (r.fs, r.leads) == (250, ("Ableitung II",))
+    assert_allclose(r.signal[:, 0], ECG / 1000)
 
 
 def test_counts_need_their_size(tmp_path: Path) -> None:

@@ -78,12 +78,41 @@ def test_a_rate_near_a_common_one_is_not_changed(tmp_path: Path) -> None:
         "%Y-%m-%d %H:%M:%S.%f+02:00",
         "%Y-%m-%d %H:%M:%S.%f -0400",
         "%Y-%m-%d %H:%M:%S.%f UTC",
+        "%m/%d/%Y %H:%M:%S.%f",
+        "%d/%m/%Y %H:%M:%S.%f",
+        "%m/%d/%Y %I:%M:%S.%f %p",
     ],
 )
 def test_dates_begin_where_the_clock_of_the_recorder_stood(tmp_path: Path, form: str) -> None:
     stamps = [(START + timedelta(seconds=i / 200)).strftime(form) for i in range(300)]
     r = read(tmp_path, stamps)
     assert (r.fs, r.samples, r.start) == (200, 300, START)
+
+
+def test_a_date_that_could_be_another_is_not_known(tmp_path: Path) -> None:
+    at = datetime(2026, 4, 3, 23, 59, 59)
+    stamps = [f"{at + timedelta(seconds=i / 200):%m/%d/%Y %I:%M:%S.%f %p}" for i in range(600)]
+    r = read(tmp_path, stamps)
+    assert (r.fs, r.samples, r.start) == (200, 600, None)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d,%H:%M:%S.%f", "%d.%m.%Y,%H:%M:%S.%f"])
+def test_a_date_stands_beside_its_clock(tmp_path: Path, form: str) -> None:
+    stamps = [(START + timedelta(seconds=i / 200)).strftime(form) for i in range(300)]
+    r = read(tmp_path, stamps, "date,time of day")
+    assert (r.fs, r.leads, r.start) == (200, ("II",), START)
+
+
+@pytest.mark.parametrize("head", ["時間", "ura", "tiempo transcurrido", "czas (s)", "x (s)"])
+def test_times_are_found_whatever_they_are_called(tmp_path: Path, head: str) -> None:
+    r = read(tmp_path, [f"{i / 125:.3f}" for i in range(500)], head)
+    assert (r.fs, r.leads) == (125, ("II",))
+
+
+@pytest.mark.parametrize("head", ["time", "stamp", ""])
+def test_ms_since_1970_that_rise_by_one_are_times(tmp_path: Path, head: str) -> None:
+    r = read(tmp_path, [f"{EPOCH * 1000 + i}" for i in range(300)], head)
+    assert (r.fs, r.start, r.leads) == (1000, START, ("II",))
 
 
 def test_clocks_pass_midnight(tmp_path: Path) -> None:

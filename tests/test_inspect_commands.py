@@ -121,10 +121,24 @@ def test_info_of_a_hundred_leads() -> None:
     assert "c11 and 88 more" in told
 
 
+def test_info_gives_long_names_no_room_of_figures() -> None:
+    recording = formats.read(CLEAN).signal[:3600, :1]
+    name = "Shimmer_1234_ECG_LL-RA_24BIT_CAL"
+    formats.write(Recording(signal=recording, fs=360, leads=(name,)), "long.npz")
+    told = done("info", "long.npz")
+    assert "…" not in told
+    assert {"good", "powerline", "amplitude", "saturated"} <= set(told.split())
+
+
 def test_info_says_how_rate_and_unit_were_found() -> None:
     np.save("bare.npy", formats.read(CLEAN).signal[:3600] * 1000)
     told = done("info", "bare.npy", "--fs", 360, "--unit", "uV")
     assert "rate stated by --fs; unit stated by --unit uV" in told
+    rows = "".join(f"{i / 250:.3f},{i % 7}\n" for i in range(1000))
+    Path("times.csv").write_text(f"elapsed time,II (mV)\n{rows}", encoding="utf-8")
+    assert "rate from the times in column elapsed time; unit" in done("info", "times.csv")
+    Path("head.csv").write_text(f"# rate: 250 Hz\nelapsed time,II (mV)\n{rows}", encoding="utf-8")
+    assert "rate from the head of the file; unit" in done("info", "head.csv")
 
 
 def test_info_of_several_goes_on_after_a_bad_one() -> None:

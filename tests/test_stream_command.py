@@ -149,8 +149,26 @@ def test_what_is_no_lead_is_passed_through(noisy: NDArray[np.float64]) -> None:
     text = "sep=;\nsample;II (mV);acc_x;resp (l)\n" + "\n".join(rows)
     lines = run(text, "--fs", 360).stdout.splitlines()
     assert lines[0] == "sample,acc_x,resp (l),II (mV)"
-    assert [line.rsplit(",", 1)[0] for line in lines[1:4]] == ["0,0,5,77", "1,1,5,77", "2,2,5,77"]
+    passed = [line.rsplit(",", 1)[0] for line in lines[1:4]]
+    assert passed == ['0,"0,5",77', '1,"1,5",77', '2,"2,5",77']
     assert len(lines) == 721
+
+
+def test_decimal_commas_come_out_as_points(noisy: NDArray[np.float64]) -> None:
+    rows = (f"{i / 360:.4f};{value:.6f};7" for i, value in enumerate(noisy[:720, 0]))
+    text = "Zeit;EKG (mV);Puls\n" + "\n".join(rows).replace(".", ",")
+    lines = run(text, "--fs", 360).stdout.splitlines()
+    assert lines[0] == "Zeit,Puls,EKG (mV)"
+    assert {line.count(",") for line in lines} == {2}
+    assert lines[2].startswith("0.0028,7,")
+
+
+def test_a_lead_that_the_head_names_is_called_so(noisy: NDArray[np.float64]) -> None:
+    head = 'Device,"Watch6,2"\nSample Rate,512 Hz\n\nLead,Lead I\nUnit,µV\n\n'
+    head = "Name,x\nDate,2026-03-14 09:15:00\nClass,y\nVersion,1\n" + head
+    text = head + "".join(f"{value * 1000:.1f}\n" for value in noisy[:1024, 0])
+    result = run(text, "--json")
+    assert json.loads(result.stderr.splitlines()[0])["leads"] == ["I"]
 
 
 def test_missing_values_stay_missing(noisy: NDArray[np.float64]) -> None:
@@ -171,6 +189,7 @@ def test_missing_values_stay_missing(noisy: NDArray[np.float64]) -> None:
         ("II,V1 (adc)\n1,2\n", ("--fs", 360), "column V1 (adc) is no voltage: leave it out"),
         ("acc_x,hr\n1,2\n", ("--fs", 360), "no column of the input is a lead"),
         ("names,only\n", ("--fs", 360), "no line of the input is numbers: names,only"),
+        ('a "b\rc" d\n', ("--fs", 360), "no line of the input is numbers"),
         ("1\n", ("--fs", 10), "too low for an ECG"),
         ("1\n", ("--fs", 360, "--max-latency", 0.01), "too short"),
         ("x" * (1 << 21), ("--fs", 360), "the input has no lines"),

@@ -14,7 +14,7 @@ from ipmdae.console import complain, err, out, plain, print_json, warnings_into
 from ipmdae.text import counted, visible
 
 if TYPE_CHECKING:
-    from ipmdae.formats import ReadOptions
+    from ipmdae.formats import ReadOptions, SignalReader
     from ipmdae.inspection.files import Inspection
     from ipmdae.inspection.preview import Preview
     from ipmdae.inspection.verdict import Verdict
@@ -83,26 +83,25 @@ def examine(file: Path, options: ReadOptions, method: Method) -> dict[str, Any]:
     with warnings_into(warnings), formats.open_reader(file, options=options) as reader:
         found = inspect(reader) if "mV" in reader.info.units else None
         tried = preview(reader, found, method)
-        description = describe(file, options, reader.info, found, tried)
+        description = describe(file, options, reader, found, tried)
     description["warnings"] = [*dict.fromkeys(warnings + description["warnings"])]
     return description
 
 
 def describe(
-    file: Path, options: ReadOptions, header: Header, found: Inspection | None, tried: Preview
+    file: Path, options: ReadOptions, reader: SignalReader, found: Inspection | None, tried: Preview
 ) -> dict[str, Any]:
     """All that is told about a recording, as JSON has it; times in s, voltages in mV."""
     from ipmdae.commands.inputs import format_of
 
-    format = format_of(file.absolute())
-    name = format.NAME if format else ""
+    header, format = reader.info, format_of(file.absolute())
     cleaned = [verdict.lead for verdict in tried.verdicts if not verdict.why]
     return {
         "file": str(file),
-        "format": name,
+        "format": format.NAME if format else "",
         "duration": header.duration,
         "fs": header.fs,
-        "rate from": _rate_from(name, options),
+        "rate from": _rate_from(reader, options),
         "samples": header.samples,
         "start": header.start.isoformat() if header.start else None,
         "leads": [
@@ -129,15 +128,13 @@ def describe(
     }
 
 
-def _rate_from(format: str, options: ReadOptions) -> str:
+def _rate_from(reader: SignalReader, options: ReadOptions) -> str:
     """How the sampling rate was found."""
     if options.fs is not None:
         return "stated by --fs"
     if options.resample:
         return "interpolated to the mean rate of its time column"
-    if format == "CSV/TSV":
-        return "from its time column or its head"
-    return "from the file's own fields"
+    return visible(reader.rate_from)
 
 
 def _unit_from(header: Header, lead: int, options: ReadOptions) -> str:
@@ -291,7 +288,8 @@ def _quality_table(leads: list[dict[str, Any]]) -> Table:
     kinds = list(dict.fromkeys(k.split(" (")[0] for v in leads for k in v.get("noise", {})))
     heads = ["lead", "", *GRADES, "heart\nrate", *(name.replace(" ", "\n") for name in kinds)]
     table = Table(
-        *(Column(head, no_wrap=True) for head in heads),
+        Column(heads[0], overflow="fold"),  # alone gives way to a narrow terminal
+        *(Column(head, no_wrap=True) for head in heads[1:]),
         box=None,
         caption="noise in mV rms, as denoise would remove it" if kinds else None,
         caption_justify="left",
@@ -315,18 +313,21 @@ def _quality_table(leads: list[dict[str, Any]]) -> Table:
 
 def _signal_table(leads: list[dict[str, Any]]) -> Table:
     """Amplitude and gaps of each lead as recorded."""
+    from ipmdae.recording import NO_UNIT
+
     table = Table(
-        Column("lead", no_wrap=True),
-        *("unit", "amplitude", "lowest", "highest"),
-        *("missing (s)", "flat (s)", "saturated (s)"),
+        Column("lead", overflow="fold"),
+        *(Column(head, no_wrap=True) for head in ("unit", "amplitude", "lowest", "highest")),
+        *(Column(f"{head}\n(s)", no_wrap=True) for head in ("missing", "flat", "saturated")),
         box=None,
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
     for lead in leads:
         cells = [
-            f"{lead[name]:.4g}" if name in lead else ""
+            f"{lead[name] + 0.0:.4g}".replace("nan", "-") if name in lead else ""
             for name in ("amplitude", "lowest", "highest", "missing", "flat", "saturated")
         ]
-        table.add_row(*map(plain, (lead["name"], lead["unit"], *cells)))
+        unit = lead["unit"] if lead["unit"] != NO_UNIT else "-"
+        table.add_row(*map(plain, (lead["name"], unit, *cells)))
     return table

@@ -16,6 +16,7 @@ from ipmdae.console import complain
 from ipmdae.formats.columns import unique
 from ipmdae.formats.delimited_layout import Layout, is_number, lay_out, split
 from ipmdae.formats.delimited_layout import number as number_in
+from ipmdae.formats.lead_names import is_ecg
 from ipmdae.recording import millivolts
 
 _READ = 1 << 16  # bytes at once at most; what has come is taken, however little it is
@@ -152,14 +153,17 @@ class _Rows:
         columns = layout.columns
         self._layout = layout
         self.bad = BadLines()
-        self._leads = [i for i, column in enumerate(columns) if column.kind == "lead"]
-        self._passed = [i for i, column in enumerate(columns) if column.kind != "lead"]
+        leads = [i for i, column in enumerate(columns) if column.kind == "lead"]
+        ecgs = [i for i in leads if is_ecg(columns[i].name) or columns[i].unit]
+        self._leads = ecgs or leads
+        self._passed = [i for i in range(len(columns)) if i not in self._leads]
         if not self._leads:
             raise ValueError("no column of the input is a lead")
         headed = any(column.heading for column in columns)
         order = [*self._passed, *self._leads]
         self.header = tuple(columns[i].heading for i in order) if headed else ()
-        self.names = tuple(unique([columns[i].name for i in self._leads]))
+        only = layout.head.lead if len(self._leads) == 1 else ""
+        self.names = tuple(unique([columns[i].name or only for i in self._leads]))
         units = [columns[i].unit or layout.head.unit or "mV" for i in self._leads]
         self.scale = np.array([millivolts(unit) or np.nan for unit in units])
         for i in np.array(self._leads)[np.isnan(self.scale)]:
@@ -185,8 +189,15 @@ class _Rows:
             else:
                 self.bad.good += 1
                 rows.append([number_in(cells[i], self._layout.decimal) for i in self._leads])
-            passed += [",".join(cells[i] for i in self._passed)] if self._passed else []
+            passed += [",".join(self._cell(cells[i]) for i in self._passed)] * bool(self._passed)
         yield passed, np.array(rows, np.float64).reshape(-1, len(self._leads)) * self.scale
+
+    def _cell(self, text: str) -> str:
+        """A cell that is passed through, as CSV with decimal points has it."""
+        if "," not in text:
+            return text
+        is_decimal = self._layout.decimal == "," and is_number(text, ",")
+        return text.replace(",", ".") if is_decimal else '"{}"'.format(text.replace('"', '""'))
 
     def _wrong(self, cells: Sequence[str]) -> str:
         """Why cells are not samples; empty if they are."""

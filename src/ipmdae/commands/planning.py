@@ -121,6 +121,12 @@ def _targets(inputs: Inputs, wishes: Wishes, suffix: str | None) -> list[Path]:
     output = wishes.output
     if inputs.several and output.exists() and not output.is_dir():
         raise NotADirectoryError(f"{output} is a file: several recordings need a folder")
+    named = _format_of(output.name)
+    if inputs.several and named and not wishes.is_folder and not output.is_dir():
+        raise ValueError(
+            f"-o {output} names one file ({named}), but there may be several recordings: name a "
+            f"folder, such as -o {output.with_suffix('')}, and the format by --to"
+        )
     if inputs.several or wishes.is_folder or output.is_dir():
         return [
             output / _named(input.place, input.suffix if suffix is None else suffix)

@@ -253,13 +253,20 @@ def _heeded(format: Format) -> frozenset[str]:
 
 
 def _format_of(path: Path) -> Format:
+    if path.is_file() and not path.stat().st_size:
+        raise FormatError(path, "is empty")
     for format in FORMATS:
         if format.recognises(path):
             return format
+    if path.is_dir():
+        raise FormatError(path, "is a folder; name the recordings in it")
     by_suffix = _by_suffix(path)
     if by_suffix is not None:
         return by_suffix
     if path.exists():
+        with path.open("rb") as file:
+            if file.read(2) == b"\x1f\x8b":
+                raise FormatError(path, "is compressed by gzip; expand it first (gunzip)")
         raise FormatError(path, f"is of no known format; {_KNOWN}")
     raise FileNotFoundError(f"{path}: there is no such file")
 

@@ -20,9 +20,11 @@ class SignalReader(AbstractContextManager["SignalReader"], Protocol):
 
     Attributes:
         info: all that is known but the signal.
+        rate_from: where the sampling rate comes from, as the end of a sentence.
     """
 
     info: Header
+    rate_from: str = "from the file's own fields"
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:
         """The samples ``first`` to ``stop`` (not included), which lie within the recording.
@@ -73,7 +75,7 @@ class CheckedReader(SignalReader):
     """A reader of which every error is a :class:`FormatError`."""
 
     def __init__(self, path: Path, reader: SignalReader) -> None:
-        self.info = reader.info
+        self.info, self.rate_from = reader.info, reader.rate_from
         self._path = path
         self._reader: SignalReader | None = reader
 

@@ -40,7 +40,8 @@ _SECONDS |= {"min": 60.0, "minutes": 60.0, "h": 3600.0}
 
 _TIME = set(
     "time timestamp timestamps datetime date elapsed elapsedtime unixtime epoch clock zeit "
-    "zeitstempel uhrzeit temps horodatage tiempo hora fecha tempo tijd время 时间 時間 시간".split()
+    "zeitstempel uhrzeit temps horodatage tiempo hora fecha tempo tijd tid czas čas aika zaman "
+    "время 时间 時間 時刻 시간".split()
 )
 _TIME_ALONE = {"t", "ts", "s", "sec", "secs", "seconds", "ms", "us", "ns"}
 _TIME_ALONE |= {"milliseconds", "microseconds", "nanoseconds"}
@@ -64,8 +65,11 @@ _COUNTS = {"counts", "count", "adc", "lsb", "adu", "raw"}
 """Units of a converter's steps whose size is not known."""
 
 _NO_UNIT = {"", "-", "n/a", "none", "no_units", "no units", "nounits", "dimensionless", "nu"}
-_UNIT_WORDS = {"microvolts": "uV", "microvolt": "uV", "millivolts": "mV", "millivolt": "mV"}
-_UNIT_WORDS |= {"nanovolts": "nV", "volts": "V", "volt": "V"}
+_UNIT_WORDS = {"мв": "mV", "мкв": "uV", "毫伏": "mV", "微伏": "uV"}
+_UNIT_WORDS |= {"ミリボルト": "mV", "マイクロボルト": "uV", "밀리볼트": "mV", "마이크로볼트": "uV"}
+_VOLTS = re.compile(r"(?:(milli|mi[ck]ro|nano)[ -]?v(?:olt\w*)?|volt\w*)", re.IGNORECASE)
+_PREFIXES = {"milli": "m", "micro": "u", "mikro": "u", "nano": "n"}
+_BRACKETS = re.compile(r"\((.*)\)|\[(.*)\]")
 
 _WITH_UNIT = re.compile(r"\s*(.*?)\s*(?:\(([^()]*)\)|\[([^\[\]]*)\])\s*")
 _SINCE = re.compile(r"(\w+) since (\d{4}-\d\d-\d\d[T ][\d:.]+)")
@@ -146,11 +150,11 @@ def columns_of(headings: Sequence[str], units: Sequence[str]) -> list[Column]:
     result = found[:1]
     for known, bracketed in zip(found[1:], own[1:], strict=True):
         name, *units_in = bracketed.groups("") if bracketed else ("", "")
-        unit = "".join(units_in).strip()
+        unit = plain_unit("".join(units_in))
         kind = "lead" if millivolts(unit) or is_counts(unit) else "other"
         if known.kind == "other" and unit == "V":
             kind = "other"
-        result.append(Column(known.heading, name, plain_unit(unit), kind))
+        result.append(Column(known.heading, name, unit, kind))
     return result
 
 
@@ -162,17 +166,21 @@ def is_counts(unit: str) -> bool:
 def plain_unit(text: str) -> str:
     """A unit in the spelling of this package; empty for the words that say there is none."""
     unit = unquoted(text)
+    bracketed, volts = _BRACKETS.fullmatch(unit), _VOLTS.fullmatch(unit)
+    if bracketed:
+        return plain_unit("".join(bracketed.groups("")))
+    if volts:
+        return _PREFIXES.get((volts[1] or "").lower(), "") + "V"
     return "" if unit.lower() in _NO_UNIT else _UNIT_WORDS.get(unit.lower(), unit)
 
 
 def is_unit(text: str) -> bool:
     """Whether a cell of a row below the headings is a unit of a signal or a time."""
-    unit = text.strip().strip("'\"").lower()
+    unit = plain_unit(text).lower()
     return bool(
         unit in _SECONDS
         or unit in _COUNTS
         or unit in _NO_UNIT
-        or unit in _UNIT_WORDS
         or millivolts(unit)
         or re.fullmatch(r"hh?:mm:ss.*|yyyy.*|m?g|m/\(?s\^?2\)?|bpm|%|k?ohms?|°?c|deg/s|dps", unit)
     )
@@ -190,7 +198,9 @@ def by_shape(columns: Sequence[Column], values: Sequence[NDArray[np.float64]]) -
     for i, (column, cells) in enumerate(zip(columns, values, strict=True)):
         kind = column.kind
         unnamed = column.name.lower() in _PERHAPS_SAMPLES
-        if (kind == "index" and _holds_values(column, cells)) or (
+        if _tells_time(column, cells):
+            kind = "time"
+        elif (kind == "index" and _holds_values(column, cells)) or (
             kind == "other" and column.name.lower() in ("x", "y", "z") and not axes
         ):
             kind = "lead"
@@ -202,7 +212,10 @@ def by_shape(columns: Sequence[Column], values: Sequence[NDArray[np.float64]]) -
         first = i == 0 and len(columns) > 1 and not column.heading and _is_even(cells)
         if kind == "lead" and unnamed and (first or is_epoch(cells)):
             kind = "time"
-        result.append(column if kind == column.kind else dataclasses.replace(column, kind=kind))
+        if kind != column.kind:
+            seconds = _SECONDS.get(column.unit.lower()) if kind == "time" else column.seconds
+            column = dataclasses.replace(column, kind=kind, seconds=seconds)
+        result.append(column)
     return result
 
 
@@ -286,6 +299,26 @@ def _is_even(cells: NDArray[np.float64]) -> bool:
     """Whether a column rises evenly, as times do."""
     steps = np.diff(cells)
     return bool(len(steps) > 1 and steps.min() > 0 and steps.max() < 3 * steps.min())
+
+
+def _tells_time(column: Column, cells: NDArray[np.float64]) -> bool:
+    """Whether a column holds times by its shape, whatever the language of its heading.
+
+    It rises as a clock does, counts no samples, and is no measurement by its name or unit.
+    """
+    measured = column.kind == "other" and column.unit.lower() not in _SECONDS
+    if measured or millivolts(column.unit) or is_ecg(column.name) or not _is_clock(cells):
+        return False
+    return is_epoch(cells) or not (column.kind == "index" or counts(cells))
+
+
+def _is_clock(cells: NDArray[np.float64]) -> bool:
+    """Whether a column of many rows never falls and mostly rises by its usual step; no ECG does."""
+    known = cells[np.isfinite(cells)]
+    steps = np.diff(known)
+    if len(steps) < 50 or len(known) < 0.9 * len(cells):
+        return False
+    return bool(steps.min() >= 0 and steps.sum() < 3 * len(steps) * np.median(steps))
 
 
 def _is_flag(cells: NDArray[np.float64]) -> bool:

@@ -145,6 +145,7 @@ class DelimitedReader(SignalReader):
         else:
             rate, self._places, samples = placed(self._path, rows, timeline, options.fs, head.fs)
         check_samples(self._path, samples, len(self._leads), held=rows)
+        self.rate_from = self._rate_from()
         names = [column.name for column in columns]
         if head.lead and len(names) == 1 and not names[0]:
             names = [head.lead]
@@ -159,6 +160,14 @@ class DelimitedReader(SignalReader):
             )
         except ValueError as error:
             raise FormatError(self._path, str(error)) from error
+
+    def _rate_from(self) -> str:
+        """Where the rate comes from, if the user does not state it."""
+        head = self._layout.head
+        if head.fs or not self._stamps:
+            return f"from the head of the file{f', as {head.device} writes it' * bool(head.device)}"
+        heading = self._layout.columns[self._stamps.index].heading
+        return f"from the times in column {heading or self._stamps.index + 1}"
 
     def _scan(self, keep: bool) -> tuple[int, Timeline | None, NDArray[np.float64]]:
         """Count the rows and gather their times, of which all are kept only if asked for."""

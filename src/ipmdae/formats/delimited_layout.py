@@ -19,7 +19,12 @@ from ipmdae.formats.dialects import Head
 
 _SEPARATORS = (";", "\t", ",", "|", r"\s+")
 _EMPTY = {"", "nan", "na", "n/a", "null", "none", "-", "nil"}
-_CLOCK = re.compile(r"\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*)?)\]?")
+_CLOCK = re.compile(
+    r"(?:\d{1,2}/\d{1,2}/\d{4}[T, ]+)?"
+    r"\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*)?)\]?(?: ?([AP])M)?",
+    re.IGNORECASE,
+)
+"""A time of the day, perhaps after a date that may begin with the day or with the month."""
 _DATE = re.compile(
     r"(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?"
     r" ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?"
@@ -138,7 +143,10 @@ def split(text: str, separator: str) -> list[str]:
     if separator == r"\s+":
         parts = text.split()
     elif '"' in text and text.count('"') % 2 == 0:
-        parts = next(csv.reader([text], delimiter=separator, skipinitialspace=True), [])
+        try:
+            parts = next(csv.reader([text], delimiter=separator, skipinitialspace=True), [])
+        except csv.Error:  # no text, such as a carriage return within a cell
+            parts = text.split(separator)
     else:
         parts = text.split(separator)
     return [unquoted(part) for part in parts]
@@ -161,7 +169,7 @@ def is_number(cell: str, decimal: str) -> bool:
 
 
 def clock_seconds(cell: str) -> float:
-    """``12:34:56.7`` or ``34:56.7`` in s.
+    """``12:34:56.7``, ``34:56.7`` or ``03/14/2026 12:34:56.7 PM`` in s since midnight.
 
     Raises:
         ValueError: it is no time.
@@ -169,8 +177,9 @@ def clock_seconds(cell: str) -> float:
     found = _CLOCK.fullmatch(cell.strip().strip("'\""))
     if not found:
         raise ValueError(f"{cell!r} is no time")
-    hours, minutes, seconds = found.groups()
-    return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
+    hours, minutes, seconds, half = found.groups("0")
+    hour = int(hours) if half == "0" else int(hours) % 12 + 12 * (half in "Pp")
+    return hour * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
 
 
 def _separator(texts: Sequence[str]) -> str:

@@ -67,7 +67,7 @@ def open_text(path: Path) -> BytesFile:
         encoding = _wide(start)
         if encoding is None and (b"\n" in start or b"\r" not in start):
             return stream
-        return _transcoded(stream, encoding or "latin-1")
+        return _transcoded(stream, encoding or _narrow(start))
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         stream.close()
         if isinstance(error, PermissionError):
@@ -161,7 +161,9 @@ def _transcoded(stream: BytesFile, encoding: str) -> IO[bytes]:
 
 
 def _wide(head: bytes) -> str | None:
-    """The encoding of text in UTF-16, which has a mark at its beginning or zeros in between."""
+    """The encoding of wide text, which has a mark at its beginning or zeros in between."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     half = len(head) // 2
@@ -174,7 +176,7 @@ def _wide(head: bytes) -> str | None:
 
 def _narrow(head: bytes) -> str:
     try:
-        head.decode("utf-8")
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # it may end within a character
         return "utf-8"
     except UnicodeDecodeError:
         return "latin-1"

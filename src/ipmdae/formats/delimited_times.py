@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class Stamps:
             if len(values) and self.scale:
                 self.start = self.start or epoch(values[0], self.scale)
                 rounded = float(np.spacing(np.abs(values).max()))
-        elif self.kind == layouts.DATE and cells:
+        elif cells:
             self.start = local_time(cells[0])
         self.quantum = max(10.0 ** -min(max(decimals, 0), 15), rounded) * (self.scale or 1.0)
         self._first: float | None = None
@@ -95,8 +96,18 @@ def chosen(layout: Layout, candidates: list[int]) -> Stamps | None:
         return None
     *_, best = min(judged, key=lambda item: item[:3])
     dated = sorted(judged, key=lambda item: item[3].kind != layouts.DATE)
-    best.start = next((s.start for *_, s in dated if s.start), None)
+    best.start = next((s.start for *_, s in dated if s.start), None) or _dated(layout, best)
     return best
+
+
+def _dated(layout: Layout, clock: Stamps) -> datetime | None:
+    """The date of a clock's first time, where a column beside it holds that alone."""
+    if clock.kind != layouts.CLOCK or not layout.rows:
+        return None
+    first = layout.rows[0]
+    dates = (first[i] for i, column in enumerate(layout.columns) if column.kind == "time")
+    starts = (local_time(f"{date} {first[clock.index]}") for date in dates)
+    return next(filter(None, starts), None)
 
 
 def _faults(layout: Layout, stamps: Stamps) -> tuple[float, float, float]:

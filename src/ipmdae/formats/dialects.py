@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import unicodedata
@@ -29,6 +28,9 @@ _RATE_KEY = re.compile(
 _INTERVAL_KEY = re.compile(r"sampl\w*[\s_-]*(interval|period)|^interval$", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)", re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)")
+_SLASHED = re.compile(
+    r"\b(\d{1,2})/(\d{1,2})/(\d{4})[T, ]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?", re.I
+)
 _LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])")
 _PERSONAL = re.compile(
     r"name|nom\b|nome|nombre|nachname|vorname|patient|subject|birth|geburt|geboren|naissance"
@@ -88,8 +90,12 @@ def head(sample: Sample) -> Head:
 
 
 def local_time(text: str) -> datetime | None:
-    """A date with a time as it stands, whatever its time zone: ``2026-03-14 09:15:00 -0400``."""
-    found = _DATE.search(re.sub(r"\b(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", text))
+    """A date with a time as it stands, whatever its time zone: ``2026-03-14 09:15:00 -0400``.
+
+    Of ``03/14/2026`` the number above 12 is the day; where none is, the date is not known.
+    """
+    text = re.sub(r"\b(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", text)
+    found = _DATE.search(_SLASHED.sub(_iso, text))
     try:
         year, month, day, clock = found.groups() if found else ("", "", "", "")
         whole, _, decimals = clock.replace(",", ".").partition(".")
@@ -100,6 +106,16 @@ def local_time(text: str) -> datetime | None:
         return None
 
 
+def _iso(found: re.Match[str]) -> str:
+    """``3/14/2026 9:15:00 PM`` as ISO has it; empty where day and month cannot be told apart."""
+    first, second, hour = int(found[1]), int(found[2]), int(found[4])
+    if first != second and (first > 12) == (second > 12):
+        return ""
+    if found[6]:
+        hour = hour % 12 + 12 * (found[6] in "Pp")
+    return f"{found[3]}-{min(first, second):02}-{max(first, second):02} {hour:02}{found[5]}"
+
+
 def _pair(line: str) -> tuple[str, str]:
     """Key and value of a line such as ``Sample Rate,512 Hz`` or ``%Sample Rate = 250 Hz``."""
     text = unicodedata.normalize("NFKC", line.strip().lstrip("#%").strip())
@@ -107,8 +123,8 @@ def _pair(line: str) -> tuple[str, str]:
     if not found:
         return "", text
     value = found[2]
-    if value.startswith('"'):
-        value = next(csv.reader([value]), [""])[0]
+    quoted = re.match(r'"([^"]*)"', value)
+    value = quoted[1] if quoted else value
     return found[1].strip("' "), value.strip(" ;,\t'\"")
 
 

@@ -160,7 +160,7 @@ class _Overruled(SignalReader):
     def __init__(
         self, reader: SignalReader, info: Header, chosen: list[int], scales: NDArray[np.float64]
     ) -> None:
-        self.info = info
+        self.info, self.rate_from = info, reader.rate_from
         self._reader, self._chosen, self._scales = reader, chosen, scales
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:

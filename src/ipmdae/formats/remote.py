@@ -84,7 +84,7 @@ class RemoteReader(SignalReader):
             self._file = fetch(url, Path(folder))
             with _named(self._file, self._url):
                 self._reader = stack.enter_context(opener(self._file))
-            self.info = self._reader.info
+            self.info, self.rate_from = self._reader.info, self._reader.rate_from
             self._stack = stack.pop_all()
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:

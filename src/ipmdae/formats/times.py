@@ -51,7 +51,7 @@ def scale_of(stamps: NDArray[np.float64], stated: float | None) -> float | None:
         return stated or 1.0
     steps = np.diff(stamps)
     step = float(np.median(steps)) or float(stamps[-1] - stamps[0]) / len(steps)
-    if step == 1 and (steps == 1).mean() > 0.9:
+    if step == 1 and (steps == 1).mean() > 0.9 and not epoch(float(stamps[0]), 1e-3):
         return None
     for scale in (1.0, 1e-3, 1e-6, 1e-9):
         if step > 0 and _PLAUSIBLE[0] <= 1 / (step * scale) < _PLAUSIBLE[1]:
