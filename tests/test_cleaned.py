@@ -7,7 +7,7 @@ import pytest
 from fakes import recording
 from numpy.testing import assert_array_equal
 
-from ipmdae.cleaned import UNWANTED, check_rate, idle, mix, report
+from ipmdae.pipeline.guarantees import UNWANTED, check_rate, idle, mix, report
 from ipmdae.result import finish
 
 NOISY = recording(

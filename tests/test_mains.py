@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from ipmdae import examples, formats
-from ipmdae.mains import MainsFilter, mains_delay, remove_mains
+from ipmdae.pipeline.mains import MainsFilter, mains_delay, remove_mains
 from ipmdae.pipeline.resample import resample
 
 Signal = NDArray[np.float64]

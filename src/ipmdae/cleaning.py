@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae import formats
-from ipmdae.cleaned import UNWANTED, check_rate, report
 from ipmdae.denoiser import Denoiser, MethodLike
 from ipmdae.files import no_more_readable_than
 from ipmdae.formats import SignalReader
@@ -21,6 +20,7 @@ from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.methods import DEFAULT_MODEL, Method
 from ipmdae.methods.by_blocks import BlockMethod, blocks
 from ipmdae.pipeline.blocks import Block
+from ipmdae.pipeline.guarantees import UNWANTED, check_rate, report
 from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.recording import Header, Recording
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from ipmdae import formats
 from ipmdae.arrays import check, choose, warn_of_units
-from ipmdae.cleaned import UNWANTED, check_strength
 from ipmdae.containers import open_container, rate_of
 from ipmdae.engine import ModelFile
 from ipmdae.methods import DEFAULT_MODEL, Method, open_method
+from ipmdae.pipeline.guarantees import UNWANTED, check_strength
 from ipmdae.recording import Recording
 from ipmdae.result import Result
 from ipmdae.safeguards import strength_of

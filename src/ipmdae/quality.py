@@ -1,7 +1,7 @@
 """Signal quality: a grade and its reason for each second of each lead.
 
 A recording is measured second by second, in pieces where it is long
-(:mod:`ipmdae.inspection.seconds`), and judged when all of it is known: whether a sample is at the
+(:mod:`ipmdae.seconds`), and judged when all of it is known: whether a sample is at the
 end of the recorder's range only the whole lead tells. Whether a network is trusted is judged within
 its windows (:mod:`ipmdae.pipeline.guard`), so that what happens elsewhere in a recording changes
 nothing.
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.inspection.seconds import Seconds, measure, over_known, pieces
 from ipmdae.pipeline.blocks import Trust
 from ipmdae.pipeline.window import MIN_SPREAD
 from ipmdae.recording import Recording
+from ipmdae.seconds import Seconds, measure, over_known, pieces
 
 if TYPE_CHECKING:
     from ipmdae.result import Result

@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.cleaned import check_strength, mix, report
 from ipmdae.containers import Container
+from ipmdae.pipeline.guarantees import check_strength, mix, report
 from ipmdae.quality import GRADES, Grade, Quality, Reason, quality
 from ipmdae.recording import Recording
 

@@ -11,15 +11,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmdae.cleaned import check_rate
 from ipmdae.denoiser import Denoiser, MethodLike
-from ipmdae.inspection.seconds import Seconds, measure
 from ipmdae.methods import DEFAULT_MODEL, LiveMethod
 from ipmdae.pipeline.blocks import LONGEST_LINE, Block
+from ipmdae.pipeline.guarantees import check_rate
 from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Grade, Reason, judge
 from ipmdae.recording import Header
+from ipmdae.seconds import Seconds, measure
 
 
 @dataclass(frozen=True)

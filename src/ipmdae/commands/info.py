@@ -179,7 +179,7 @@ def _measures(found: Inspection, lead: int) -> dict[str, Any]:
     """Measures of a lead as recorded; nothing if it is no voltage."""
     import numpy as np
 
-    from ipmdae.mains import NOMINAL
+    from ipmdae.pipeline.mains import NOMINAL
     from ipmdae.pipeline.window import MIN_SPREAD
     from ipmdae.quality import Reason
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ipmdae.formats import SignalReader
 from ipmdae.inspection.heart_rate import HeartRateMeter, HeartRates
-from ipmdae.inspection.seconds import Seconds, measure, over_known, pieces
 from ipmdae.inspection.spectrum import Spectrum, SpectrumGatherer
-from ipmdae.mains import NOMINAL
+from ipmdae.pipeline.mains import NOMINAL
 from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Quality, amplitude_warnings, judge
 from ipmdae.recording import Annotations, Header, Recording
+from ipmdae.seconds import Seconds, measure, over_known, pieces
 
 _AT_ONCE = 120
 """Seconds that are in memory together; a multiple of the heart rate's window."""

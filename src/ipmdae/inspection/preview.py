@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ipmdae.cleaned import check_rate, reason
 from ipmdae.formats import SignalReader
 from ipmdae.inspection.files import Inspection, Inspector, excerpt
 from ipmdae.inspection.verdict import Verdict, unmeasured, verdicts
 from ipmdae.methods import Method
+from ipmdae.pipeline.guarantees import check_rate, reason
 from ipmdae.recording import Header
 
 _PART = 30.0

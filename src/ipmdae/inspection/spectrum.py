@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.inspection.seconds import over_known
+from ipmdae.seconds import over_known
 
 BANDS = (
     ("baseline, below 0.7 Hz", 0.0, 0.7),

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ipmdae.inspection.files import Inspection
-from ipmdae.inspection.seconds import over_known
-from ipmdae.mains import NOMINAL
+from ipmdae.pipeline.mains import NOMINAL
 from ipmdae.quality import Grade, Quality, Reason
+from ipmdae.seconds import over_known
 
 GRADES = tuple(grade.words for grade in Grade)
 """Grades of a second, and of a lead, in words."""

@@ -9,8 +9,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.cleaned import check_strength, report
 from ipmdae.pipeline.blocks import Block
+from ipmdae.pipeline.guarantees import check_strength, report
 from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.recording import Header, Recording
 from ipmdae.result import Result

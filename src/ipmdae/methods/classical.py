@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae import classical
-from ipmdae.cleaned import check_rate, check_strength, idle, mix
-from ipmdae.mains import MainsStage, check_mains, mains_delay, named, remove_mains
 from ipmdae.methods.by_blocks import clean
 from ipmdae.pipeline.blocks import Block
 from ipmdae.pipeline.gaps import fill_gaps
+from ipmdae.pipeline.guarantees import check_rate, check_strength, idle, mix
+from ipmdae.pipeline.mains import MainsStage, check_mains, mains_delay, named, remove_mains
 from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.pipeline.tail import Tail
 from ipmdae.pipeline.window import MIN_SPREAD, Framing, OverlapAdd, blend, cut, starts

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmdae.cleaned import check_rate
 from ipmdae.engine import Engine, ModelFile, find_model, open_engine, read_model
-from ipmdae.mains import check_mains, mains_delay, named
 from ipmdae.methods.by_blocks import clean
 from ipmdae.pipeline.blocks import Cleaning, Pipeline, latency
+from ipmdae.pipeline.guarantees import check_rate
+from ipmdae.pipeline.mains import check_mains, mains_delay, named
 from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.pipeline.window import Framing
 from ipmdae.recording import Header, Recording

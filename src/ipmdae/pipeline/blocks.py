@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.cleaned import mix
 from ipmdae.engine import Engine
-from ipmdae.mains import MainsStage
 from ipmdae.pipeline.gaps import GapFiller
+from ipmdae.pipeline.guarantees import mix
+from ipmdae.pipeline.mains import MainsStage
 from ipmdae.pipeline.network import Signal, WindowedNetwork
 from ipmdae.pipeline.pacing import SpikeRemover
 from ipmdae.pipeline.resample import Resampler, fraction, live_block, reach

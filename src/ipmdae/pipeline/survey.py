@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.cleaned import reason
-from ipmdae.mains import MainsStage
+from ipmdae.pipeline.guarantees import reason
 from ipmdae.pipeline.limb_leads import LimbLeadCheck, LimbLeads
+from ipmdae.pipeline.mains import MainsStage
 from ipmdae.pipeline.pacing import PacingCheck
 from ipmdae.pipeline.tail import Tail
 from ipmdae.recording import Header

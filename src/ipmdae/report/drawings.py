@@ -15,10 +15,10 @@ from ipmdae.figures.paper import clock
 from ipmdae.figures.sheets import STANDARD, standard_name
 from ipmdae.inspection.files import Inspection, excerpt
 from ipmdae.inspection.heart_rate import DETECTOR, WINDOW
-from ipmdae.inspection.seconds import over_known
 from ipmdae.quality import Quality
 from ipmdae.report.subject import ReportInput
 from ipmdae.report.templates import Picture, picture
+from ipmdae.seconds import over_known
 from ipmdae.text import counted
 
 STRIP = 10

@@ -9,11 +9,11 @@ import numpy as np
 
 from ipmdae.figures.paper import clock
 from ipmdae.inspection.files import Inspection
-from ipmdae.inspection.seconds import over_known
 from ipmdae.inspection.verdict import Verdict, reasons_of, shares_of
 from ipmdae.report.drawings import STRIP, best_column, strip
 from ipmdae.report.subject import ReportInput
 from ipmdae.report.templates import Picture, picture
+from ipmdae.seconds import over_known
 
 SHORTEST = 180.0
 """Seconds from which on a recording is shown in parts."""
