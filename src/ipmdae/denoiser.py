@@ -76,7 +76,8 @@ class Denoiser:
 
         Args:
             method: a network by name or file, a classical method by name
-                (:func:`ipmdae.method_names`), or a method that is open.
+                (:func:`ipmdae.method_names`), or a method that is open; of a denoiser the
+                strength is multiplied.
             mains: 50 or 60 (Hz) to remove powerline interference first.
             mode: what a network may change: ``"diagnostic"``, ``"monitoring"`` (the default),
                 ``"beats"`` or ``"gentle"`` (baseline wander alone); see
