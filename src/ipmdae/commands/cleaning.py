@@ -44,6 +44,8 @@ def methods() -> list[tuple[str, str]]:
 MethodName = Annotated[
     str | None,
     typer.Option(
+        "--method",
+        "--model",
         help="Name of a network (see: ipmdae models), a model file, or a classical method, such as "
         "iir.",
         autocompletion=methods,
