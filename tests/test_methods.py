@@ -12,8 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from ipmdae import classical, examples, formats
 from ipmdae.cleaning import denoise_file
 from ipmdae.engine import ModelFile, write_model
-from ipmdae.methods import Classical, Method, by_blocks, method_names, open_method
-from ipmdae.methods import classical as classical_methods
+from ipmdae.methods import Classical, Method, by_blocks, lead_by_lead, method_names, open_method
 from ipmdae.methods.network import Network
 from ipmdae.pipeline.resample import resample
 from ipmdae.pipeline.survey import Leads
@@ -105,8 +104,8 @@ def test_long_leads_go_through_windows_that_leave_no_seam(
     r = noisy(60)
     method = open_method("butterworth-0.5-40")
     whole = method.clean(r).recording.signal
-    monkeypatch.setattr(classical_methods, "_WINDOW", 20.0)
-    monkeypatch.setattr(classical_methods, "_OVERLAP", 10.0)
+    monkeypatch.setattr(lead_by_lead, "_WINDOW", 20.0)
+    monkeypatch.setattr(lead_by_lead, "_OVERLAP", 10.0)
     assert_allclose(method.clean(r).recording.signal, whole, atol=0.01)
 
 

@@ -1,7 +1,7 @@
 """Methods: everything that cleans a recording, had by name and called alike.
 
 A method is a network (:class:`~ipmdae.methods.network.Network`) or one of the classical methods of
-:mod:`ipmdae.classical`, wrapped by :class:`~ipmdae.methods.classical.Classical` so that it gives
+:mod:`ipmdae.classical`, wrapped by :class:`~ipmdae.methods.lead_by_lead.Classical` so that it gives
 the same guarantees.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ipmdae import classical
 from ipmdae.engine import ModelFile, find_model, model_names
 from ipmdae.methods.by_blocks import BlockCleaning, BlockMethod
-from ipmdae.methods.classical import Classical
+from ipmdae.methods.lead_by_lead import Classical
 from ipmdae.methods.network import DEFAULT_MODEL, Network
 from ipmdae.pipeline.blocks import Block
 from ipmdae.pipeline.survey import Leads, Survey
