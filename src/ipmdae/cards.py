@@ -23,7 +23,7 @@ Card = dict[str, Any]
 
 COST = "multiply-accumulates for 5 s of a lead"
 
-CLINIC, GAIN, KEPT = "clinic (P3)", "SNR improvement (dB)", "SNR of a clean lead to itself (dB)"
+CLINIC, GAIN, KEPT = "clinic", "SNR improvement (dB)", "SNR of clean leads after denoising (dB)"
 """The main scores and the protocol that they are of, as a card calls them."""
 
 NOT_MEASURED = "not measured"

@@ -23,11 +23,14 @@ from ipmdae.protocols.clinic_test import CLEAN, KINDS, SNRS
 
 GAINS = "SNR improvement by noise and input SNR (dB)"
 BY_RECORD = "SNR improvement by record (dB)"
-CHANGED = "changed AC power of a clean lead (%)"
-COVERED = "samples within the stated 95 % band (%)"
+CHANGED = "relative AC distortion of clean leads (%)"
+COVERED = "coverage of the predicted 95 % band (%)"
 ST = "ST level error, mean over records of the median (mV)"
 QT = "QT interval error, mean absolute (ms)"
-INVENTED, TRUSTED = "beats a minute in noise alone", "the same outside of flagged seconds"
+INVENTED, TRUSTED = (
+    "false detections per minute in noise-only input",
+    "the same outside of rejected seconds",
+)
 
 _DIGITS = 4
 _RECORD_FILES = (".hea", ".dat")
@@ -56,10 +59,10 @@ def scores(name: str, sha256: str, results: Path) -> Card:
     Raises:
         ValueError: a result is of other weights, or of a part of the test.
     """
-    found: Card = {"reference (P1)": _UNFIT, "deepfilter (P2)": _UNFIT}
+    found: Card = {"reference": _UNFIT, "deepfilter": _UNFIT}
     for title, protocol, told in (
         (CLINIC, "clinic", _clinic),
-        ("clinical (P3)", "clinical", _clinical),
+        ("clinical", "clinical", _clinical),
         ("robustness", robustness.FOLDER, _robustness),
     ):
         result = headline.find(results, protocol, name, sha256)

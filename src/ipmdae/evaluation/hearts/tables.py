@@ -110,7 +110,7 @@ def rhythms(results: Sequence[Result]) -> str:
     cells = [_pair(select(result, arrhythmia.FIBRILLATION)) for result in results]
     rows.append(["VF, cu01: height, median / 5th percentile", *cells])
     flagged = [select(result, arrhythmia.FIBRILLATION, field="readable") for result in results]
-    rows.append(["VF, cu01: flagged (%)", *(_flagged(part) for part in flagged)])
+    rows.append(["VF, cu01: rejected (%)", *(_flagged(part) for part in flagged)])
     return table(["rhythm", *(f"`{result.method}`" for result in results)], rows)
 
 
@@ -202,7 +202,7 @@ def real_motion(results: Sequence[Result]) -> str:
             if any(len(part) for part in parts):
                 cells = [number(100 * _mean(part), 1) for part in parts]
                 rows.append([f"{label}, {condition}", str(len(parts[0])), *cells])
-    return table(["label", "pieces", *(f"`{result.method}`" for result in results)], rows)
+    return table(["label", "segments", *(f"`{result.method}`" for result in results)], rows)
 
 
 def write_csv(results: Sequence[Result], path: Path) -> None:
