@@ -19,7 +19,7 @@ class Product:
     """A matrix that rows are multiplied by.
 
     Attributes:
-        layer: what it belongs to.
+        layer: layer of the product.
         depth, columns: rows and columns of the matrix, as they are multiplied.
         macs: multiply-accumulates of one row that the network needs, padding left out.
     """
@@ -44,7 +44,7 @@ class Plan:
         """Lay out the arrays and list the calls.
 
         Args:
-            architecture: what the network is made of.
+            architecture: architecture of the network.
             samples: length of the window.
             width: floats in a vector, to which rows are padded.
             chunk: rows that go through a Mamba block at once.

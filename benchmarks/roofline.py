@@ -1,4 +1,4 @@
-"""How near the network's convolutions and projections come to what one core can do."""
+"""Throughput of the network's convolutions and projections relative to the peak of one core."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _peak(results: Results) -> float:
 
 
 def _share(results: Results) -> float:
-    """Of the peak, what the products reach: the median over rounds."""
+    """Share of the peak that the products reach: the median over rounds."""
     macs: int = sum(layer["macs"] for layer in results["layers"])
     operations: float = results["operations"]["multiply-add"]
     return 2 * macs / operations / ratio(results["samples"], "products", "multiply-add")

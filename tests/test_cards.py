@@ -163,7 +163,7 @@ def test_a_card_of_other_weights_or_a_broken_one_is_not_believed(model: Path) ->
         cards.read_card(model)
     for text in ("{", "[]", '"x"'):
         cards.card_path(model).write_text(text, encoding="utf-8")
-        with pytest.raises(ValueError, match="no card of a model"):
+        with pytest.raises(ValueError, match="not a model card"):
             cards.read_card(model)
 
 

@@ -43,7 +43,7 @@ def test_what_is_not_here_is_told_with_the_command(monkeypatch: pytest.MonkeyPat
     shown = listed()
     assert re.search(r"^ISHNE +\.ecg +whole +-", shown, re.MULTILINE)
     assert not re.search(r"^XDF ", shown, re.MULTILINE)
-    assert 'not here: XDF; they come with: pip install "ultralight-ipm-dae[xdf]"' in shown
+    assert 'not installed: XDF; install with: pip install "ultralight-ipm-dae[xdf]"' in shown
 
 
 def test_the_docs_list_the_same() -> None:

@@ -479,7 +479,7 @@ def test_command_measures_a_method_with_options(
     assert "least gain" in first.output
     stored = benchmark.load_all(Path("results/benchmark/hearts"), [])
     assert [result.method for result in stored] == ["butterworth-0.5-40+strength=0.5"]
-    assert "is stored already" in CliRunner().invoke(cli.app, arguments).output
+    assert "already stored" in CliRunner().invoke(cli.app, arguments).output
     page = Path("docs/results/hearts.md").read_text(encoding="utf-8")
     assert "`butterworth-0.5-40+strength=0.5`" in page
 

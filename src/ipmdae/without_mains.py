@@ -1,4 +1,4 @@
-"""Any method on what is left of a recording when powerline hum is gone; see :mod:`ipmdae.mains`."""
+"""Denoising after removal of powerline interference; see :mod:`ipmdae.mains`."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 
 
 class WithoutMains:
-    """A method that removes hum before it lets another one clean.
+    """A method that removes powerline interference before another method denoises.
 
     Attributes:
-        name: what it is called.
+        name: name of the method.
     """
 
     def __init__(self, method: Method, mains: float) -> None:
         """Wrap a method.
 
         Args:
-            method: any.
+            method: the other method.
             mains: nominal frequency in Hz, 50 or 60.
 
         Raises:
-            ValueError: there is no such mains.
+            ValueError: the mains frequency is not 50 or 60 Hz.
         """
         check_mains(mains)
         self.name = f"{method.name} after removal of {mains:g} Hz hum"
         self._method, self._mains = method, mains
 
     def clean(self, recording: Recording, *, strength: float = 1.0) -> Cleaned:
-        """Clean a recording; see :class:`ipmdae.methods.Method`. What is removed includes the hum.
+        """Denoise a recording; see :class:`ipmdae.methods.Method`. The noise includes it.
 
         Raises:
-            ValueError: also where the rate is too low for hum of this frequency.
+            ValueError: also if the sampling rate is too low for this mains frequency.
         """
         check_strength(strength)
         why = [idle(recording, i) for i in range(len(recording.leads))]
@@ -56,7 +56,7 @@ class WithoutMains:
         if active:
             signal[:, active] = remove_mains(signal[:, active], recording.fs, self._mains)
         with warnings.catch_warnings():
-            # Those below say the same.
+            # The warnings below say the same.
             warnings.filterwarnings("ignore", message="lead .* comes back unchanged")
             full = self._method.clean(recording.with_signal(signal))
         cleaned = finish(recording, full.recording.signal, why, self.name, strength)
@@ -64,7 +64,7 @@ class WithoutMains:
 
 
 class NetworkWithoutMains(WithoutMains):
-    """The same for a network, which can clean a signal that comes in pieces."""
+    """The same for a network, which can denoise a signal in chunks."""
 
     def __init__(self, method: Denoiser, mains: float) -> None:
         """Wrap a network; see :class:`WithoutMains`."""
@@ -74,7 +74,7 @@ class NetworkWithoutMains(WithoutMains):
     def begin(
         self, fs: float, leads: Leads, *, strength: float = 1.0
     ) -> Cleaning | HumlessCleaning:
-        """Begin to clean a signal that comes in pieces; see :meth:`ipmdae.Denoiser.begin`."""
+        """Begin to denoise a signal in chunks; see :meth:`ipmdae.Denoiser.begin`."""
         check_strength(strength)
         cleaning = self._network.begin(fs, leads)
         if not leads.active:
@@ -84,7 +84,7 @@ class NetworkWithoutMains(WithoutMains):
 
 
 class HumlessCleaning:
-    """Cleans a signal in pieces, as a :class:`~ipmdae.pipeline.blocks.Cleaning`, its hum first."""
+    """Like :class:`~ipmdae.pipeline.blocks.Cleaning`, after removal of the interference."""
 
     def __init__(
         self,
@@ -97,11 +97,11 @@ class HumlessCleaning:
         """Begin a signal.
 
         Args:
-            cleaning: what cleans when the hum is gone, at full strength.
-            hum: the filter, for the active leads.
-            active: which leads are cleaned.
-            leads: how many there are.
-            strength: share of the noise found that is removed, 0 to 1.
+            cleaning: denoising of the filtered signal, at full strength.
+            hum: mains filter for the active leads.
+            active: mask of the denoised leads.
+            leads: number of leads.
+            strength: share of the estimated noise to remove, 0 to 1.
         """
         self._cleaning, self._hum = cleaning, hum
         self._active = list(active)
@@ -110,19 +110,19 @@ class HumlessCleaning:
         self._passed = 0
 
     def run(self, blocks: Iterable[NDArray[np.float64]]) -> Iterator[Block]:
-        """Clean a whole signal, given in blocks (time, leads)."""
+        """Denoise a whole signal, given in blocks (time, leads)."""
         for block in blocks:
             yield self.feed(block)
         yield self.flush()
 
     def feed(self, x: NDArray[np.float64]) -> Block:
-        """Take samples (time, leads) in mV in; give those out that are ready."""
+        """Take samples (time, leads) in mV and return those that are ready."""
         self._noisy.append(x)
         humless = self._among_others(self._hum.feed(x[:, self._active]))
         return self._finish(self._cleaning.feed(humless))
 
     def flush(self) -> Block:
-        """Give out what is left: the signal has ended."""
+        """Return the remaining samples: the signal has ended."""
         last = self._cleaning.feed(self._among_others(self._hum.flush()))
         rest = self._cleaning.flush()
         noisy, cleaned = (np.concatenate(parts) for parts in zip(last[:2], rest[:2], strict=True))
@@ -132,14 +132,14 @@ class HumlessCleaning:
         return self._finish(Block(noisy, cleaned, spread, np.concatenate([last.trust, rest.trust])))
 
     def _among_others(self, humless: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Leads without hum (time, active leads), put among the others (time, leads)."""
+        """Insert filtered leads (time, active leads) among the others (time, leads)."""
         begin, self._passed = self._passed, self._passed + len(humless)
         signal: NDArray[np.float64] = self._noisy.rows(begin, self._passed).copy()
         signal[:, self._active] = humless
         return signal
 
     def _finish(self, block: Block) -> Block:
-        """The same samples, with what they were before the hum went."""
+        """The same samples, with the values before the filter as noisy signal."""
         first = self._noisy.first
         noisy = self._noisy.rows(first, first + len(block.cleaned))
         self._noisy.drop(first + len(block.cleaned))

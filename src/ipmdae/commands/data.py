@@ -21,7 +21,7 @@ def example(
         "example"
     ),
 ) -> None:
-    """Copy the recordings that come with the package to a folder, to try the others on them."""
+    """Copy the example recordings of the package to a folder."""
     from ipmdae import examples
     from ipmdae.files import replacing
 
@@ -30,7 +30,7 @@ def example(
         for file in sorted(source.parent.glob(f"{name}.*")):
             target, content = output / file.name, file.read_bytes()
             if target.exists() and target.read_bytes() != content:
-                raise FileExistsError(f"{target} exists, and is another file: choose another -o")
+                raise FileExistsError(f"{target} exists with other content: choose another -o")
             with replacing(target) as aside:
                 aside.write_bytes(content)
         out.print(str(output / name), markup=False)
@@ -49,11 +49,11 @@ def download(
     base_url: Annotated[
         str | None, typer.Option(help="Mirror with the layout of https://physionet.org/files.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Files fetched at once.")] = 4,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of parallel downloads.")] = 4,
 ) -> None:
-    """Fetch the databases for training and testing from PhysioNet, every file checked.
+    """Download the databases for training and testing from PhysioNet and verify every file.
 
-    Run it again after an interruption: it goes on where it stopped.
+    Repeat the command after an interruption: it resumes.
     """
     from rich.progress import DownloadColumn, TransferSpeedColumn
 
@@ -77,7 +77,7 @@ def download(
 
 
 def progress_to(bars: ProgressBars) -> Progress:
-    """What shows the progress of a download on ``bars``, one for each database."""
+    """Create a callback that shows the progress of downloads, one bar per database."""
     tasks: dict[str, TaskID] = {}
 
     def show(dataset: Dataset, here: int, expected: int) -> None:

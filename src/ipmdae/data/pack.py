@@ -4,7 +4,7 @@ The file is a zip archive, compressed by bzip2, of what the protocols and benchm
 signals, and the annotations by ``atr``, ``pu1`` and ``q1c``. Both databases store signals as two
 leads of 12 bits (WFDB format 212). They are packed as their first differences, (2, time) int16 in
 NumPy's ``.npy`` format: an ECG changes little from sample to sample, so these compress to a third
-of the signals. A list of SHA-256 digests, as ``sha256sum`` writes it, tells what must come out.
+of the signals. A list of SHA-256 digests, as by ``sha256sum``, verifies the unpacked files.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _files(datasets: Path, name: str) -> list[Path]:
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    """Add a file without the time of its making, so that the archive tells only of its content."""
+    """Add a file without its modification time, so that the archive depends on content only."""
     entry = zipfile.ZipInfo(name)
     entry.compress_type = archive.compression
     archive.writestr(entry, content)

@@ -41,7 +41,7 @@ def read(folder: Path, name: str) -> Recording:
 
 
 def read_marks(folder: Path, name: str, annotator: str) -> Annotations:
-    """What one annotator marked in a recording, without reading the others.
+    """Annotations of a recording by one annotator, without reading the others.
 
     Raises:
         DatasetNotFoundError: there is no such file.

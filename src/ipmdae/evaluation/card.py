@@ -1,4 +1,4 @@
-"""What a model's card tells of its scores, from stored results, and of the data it saw."""
+"""Scores of a model for its card, from stored results, and its training data."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _RECORD_FILES = (".hea", ".dat")
 _RHYTHM_DATA = {
     "MIT-BIH Arrhythmia Database 1.0.0": "records of splits/mitdb/train.txt",
     "CinC Challenge 2017 1.0.0": "recordings of 20 s and more, less splits/cinc2017/held_back.txt; "
-    "1350 of the first 1500 that were at hand",
+    "1350 of the first 1500 available",
     "ECGNExT": "wrist motion of ID032 ID046 ID097 ID184 ID315 ID377",
     "synthetic": "rhythms of ipmdae.data.rhythms in the share of windows that 'windows' states; "
     "sway and taps of ipmdae.data.motion",
@@ -49,7 +49,7 @@ _UNFIT = (
 
 
 def scores(name: str, sha256: str, results: Path) -> Card:
-    """What is stored of a model, by protocol.
+    """Stored scores of a model, by protocol.
 
     Args:
         name: of the model.
@@ -90,7 +90,7 @@ def check(model: Path, datasets: Path) -> Card:
 def data(
     training: Iterable[str], validation: Iterable[str], datasets: Path, *, rhythms: bool
 ) -> Card:
-    """What the model was trained, validated and tested on, by name and SHA-256.
+    """Training, validation and test data of the model, by name and SHA-256.
 
     Args:
         training, validation: records of the QT Database.

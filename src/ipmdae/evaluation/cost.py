@@ -19,7 +19,7 @@ class Point:
     """A network: what it costs, and its measures.
 
     Attributes:
-        name: what stands beside it.
+        name: label of the point.
         parameters: number of weights.
         multiply_accumulates: for one window.
         measures: by name.

@@ -80,7 +80,7 @@ def prd_deepfilter(clean: Signal, estimate: Signal, mean: float) -> Values:
 def snr_improvement(
     clean: Signal, noisy: Signal, estimate: Signal, *, centred: bool = False
 ) -> Values:
-    """How much higher the SNR of ``estimate`` is than that of ``noisy``, dB."""
+    """SNR of ``estimate`` less that of ``noisy``, dB."""
     return snr(clean, estimate, centred=centred) - snr(clean, noisy, centred=centred)
 
 

@@ -1,7 +1,7 @@
-"""What the benchmarks of whole leads share: subjects, signals, and the way from these to a result.
+"""Common parts of benchmarks of whole leads: methods under test, signals, collected results.
 
 A benchmark consists of units (a piece of a lead, a recording) that are measured one by one, each
-by any process; it tells which units there are and how one is measured.
+by any process; a subclass lists the units and measures one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Unit = TypeVar("Unit")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
-    """What a method comes to on one unit.
+    """Scores of a method on one unit.
 
     Attributes:
         item, record, labels, values: as of a :class:`~ipmdae.evaluation.benchmark.Result`, the
@@ -62,7 +62,7 @@ class SubjectBenchmark(ABC, Generic[Unit]):
 
     @cached_property
     def test(self) -> ClinicTest:
-        """Where the signals and the noise come from."""
+        """Source of signals and noise."""
         return ClinicTest(
             qtdb_folder=self.datasets / qtdb.FOLDER, nstdb_folder=self.datasets / nstdb.FOLDER
         )
@@ -73,7 +73,7 @@ class SubjectBenchmark(ABC, Generic[Unit]):
 
     @abstractmethod
     def size(self, part: int | None) -> int:
-        """How many units ``part`` is of it."""
+        """Number of units in ``part``."""
 
     @abstractmethod
     def units(self, part: int | None) -> Sequence[Unit]:
@@ -81,7 +81,7 @@ class SubjectBenchmark(ABC, Generic[Unit]):
 
     @abstractmethod
     def scorer(self, subject: Subject) -> Callable[[Unit], Scores]:
-        """What measures a unit; it travels between processes."""
+        """Create a function that measures a unit; it is sent to other processes."""
 
     def examples(self, subject: Subject, units: Sequence[Unit]) -> dict[str, NDArray[Any]]:
         """Signals for figures, by default none."""
@@ -99,9 +99,9 @@ class SubjectBenchmark(ABC, Generic[Unit]):
 
         Args:
             method: name of a classical method or of a model, or a model file.
-            part: how many pieces of each lead, or records of each database, evenly spread; by
+            part: number of evenly spaced segments of each lead, or records of each database; by
                 default all.
-            mapper: what applies a function to units.
+            mapper: ``map`` over units.
             done: called with 1 whenever a unit is done.
         """
         subject = subjects.fitted(subjects.find(method, self.runs), self.datasets)

@@ -1,4 +1,4 @@
-"""Networks that are trained on a protocol: which there are, their weights, what is told of them.
+"""Networks trained on a protocol: the available ones, their weights, their description.
 
 Where a method is named, ``name@seed`` means the network as it was trained with that seed; its name
 alone means the lowest seed that is finished.
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from ipmdae.rivals.trained import TrainedNetwork
 
 RUNS = Path("results")
-"""Where ``ipmdae benchmark train`` leaves its runs."""
+"""Default folder of the runs of ``ipmdae benchmark train``."""
 
 
 def is_network(rival: object) -> TypeGuard[TrainedNetwork]:
-    """Whether a rival is a network, which needs the weights of a run."""
+    """True if a rival is a network, which needs the weights of a run."""
     return isinstance(rival, rivals.Trained)
 
 
@@ -50,7 +50,7 @@ def with_seeds(methods: Sequence[str], wanted: str, protocol: str, runs: Path) -
     Args:
         methods: names; those that are no networks stay as they are.
         wanted: seeds with commas between them, or ``all``.
-        protocol: what the networks were trained on.
+        protocol: training protocol of the networks.
         runs: folder of the runs.
 
     Raises:
@@ -78,7 +78,7 @@ def find(
 
     Raises:
         ValueError: it is no network.
-        FileNotFoundError: it is not trained, or not with this seed; the message tells the command
+        FileNotFoundError: it is not trained, or not with this seed; the message names the command
             that does it.
         ModuleNotFoundError: the extra ``train`` is not installed.
     """
@@ -101,9 +101,9 @@ def version(networks: Sequence[TrainedNetwork]) -> str:
 
 
 def describe(networks: Sequence[TrainedNetwork], samples: int, leads: int = 1) -> Network:
-    """What a network costs for a window, and what its models were given.
+    """Cost of a network for a window, and the training budget of its models.
 
-    Nothing of that is told of a run of the paper's commands, which leaves no summary.
+    The budget is unknown for a run of the paper's commands, which stores no summary.
     """
     cost = networks[0].complexity(samples, leads)
     told = [network for network in networks if (network.run_folder / SUMMARY_FILE).is_file()]

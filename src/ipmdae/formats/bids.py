@@ -49,7 +49,7 @@ _CHUNK = 1 << 22
 
 
 def recognises(path: Path) -> bool:
-    """Whether it is a table with a JSON file beside it that states rate and columns."""
+    """True if it is a table with a JSON file beside it that states rate and columns."""
     if not path.name.lower().endswith(_TABLES) or not path.is_file():
         return False
     return json_file.contains(_sidecar(path), RATE, COLUMNS)
@@ -141,7 +141,7 @@ def _sidecar(path: Path) -> Path:
 
 
 def _description(path: Path) -> dict[str, Any]:
-    """What the JSON files say that apply to a table; the nearest overrules the others."""
+    """Merged content of the JSON files that apply to a table; the nearest has priority."""
     said: dict[str, Any] = {}
     for file in reversed(list(_descriptions(path))):
         said |= json_file.load(file)

@@ -38,9 +38,9 @@ _CHUNK = 1 << 23
 
 
 def recognises(path: Path) -> bool:
-    """Whether it is a table in a zip archive, as Apple Health exports it, or text with a rate.
+    """True if it is a table in a zip archive, as Apple Health exports it, or text with a rate.
 
-    Other text has no mark of its own: the suffix decides.
+    Other text is recognised by its suffix.
     """
     if not path.name.lower().endswith(SUFFIXES) or not path.is_file():
         return is_archive(path)
@@ -65,7 +65,7 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     ms, µs, ns, since 1970 or not, clock times, dates); rows left out become missing samples. Units
     stand in the head, in headings, ``II (mV)`` or ``ecg_uV``, or in a row of their own. Columns
     that are no leads (accelerometer, heart rate) are kept in their units; those that count samples,
-    tell the time, or hold no numbers are left out.
+    or times, or hold no numbers are left out.
 
     Args:
         path: the file, perhaps in a zip archive: ``export.zip/folder/ecg.csv``.
@@ -121,7 +121,7 @@ class DelimitedReader(SignalReader):
             raise
 
     def _is_numeric(self, index: int) -> bool:
-        """Whether nearly all first cells are numbers; a stray word is an error later."""
+        """True if nearly all first cells are numbers; a stray word is an error later."""
         cells = self._layout.cells(index)
         numbers = sum(layouts.is_number(cell, self._layout.decimal) for cell in cells)
         return numbers >= 0.9 * len(cells)

@@ -1,4 +1,4 @@
-"""How a text table is laid out: separator, decimal sign, head, headings, first row of data.
+"""Layout of a text table: separator, decimal sign, header, headings, first row of data.
 
 Files and live signals are looked at in the same way, by :func:`lay_out`.
 """
@@ -40,7 +40,7 @@ class Layout:
         first: line where the data begin.
         width: cells in a row.
         columns: one a column, empty ones too.
-        head: what is known from above the data.
+        head: information from above the data.
         rows: the cells of the first rows.
     """
 
@@ -57,7 +57,7 @@ class Layout:
         return [row[index] for row in self.rows]
 
     def stamps(self, index: int) -> str:
-        """What the cells of a column are: numbers, times of the day, or dates with times."""
+        """Type of a column's cells: numbers, times of the day, or dates with times."""
         cells = [cell for cell in self.cells(index) if cell.lower() not in _EMPTY]
         for kind, pattern in ((DATE, _DATE), (CLOCK, _CLOCK)):
             if cells and all(pattern.fullmatch(cell) for cell in cells):
@@ -156,7 +156,7 @@ def number(cell: str, decimal: str) -> float:
 
 
 def is_number(cell: str, decimal: str) -> bool:
-    """Whether a cell is a number or says that there is none."""
+    """True if a cell is a number or marks a missing one."""
     return cell.lower() in _EMPTY or not np.isnan(number(cell, decimal))
 
 
@@ -197,7 +197,7 @@ def _decimal(rows: Sequence[Sequence[str]], separator: str) -> str:
 
 
 def _is_single(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether rows of two cells, split by commas, are one column of numbers with decimal commas."""
+    """True if rows of two cells, split by commas, are one column of numbers with decimal commas."""
     last = [row for row in rows[-_ROWS:] if len(row) <= 2 and all(map(_is_whole, row))]
     pairs = [row for row in last if len(row) == 2]
     if len(last) < 0.8 * len(rows[-_ROWS:]) - 12 or len(pairs) < 2:
@@ -218,7 +218,7 @@ def _is_whole(cell: str) -> bool:
 
 
 def _is_data(cells: Sequence[str], *decimals: str) -> bool:
-    """Whether a row is data: numbers, stamps, perhaps a word, but not words only."""
+    """True if a row is data: numbers, stamps, perhaps a word, but not words only."""
     numbers = [c for c in cells if c and any(is_number(c, decimal) for decimal in decimals)]
     stamps = [cell for cell in cells if _CLOCK.fullmatch(cell) or _DATE.fullmatch(cell)]
     words = len(cells) - len(numbers) - len(stamps) - sum(not cell for cell in cells)

@@ -22,7 +22,7 @@ HEAD = 1 << 16
 
 _TABLES = (".csv", ".tsv", ".txt")
 _ECG_FOLDER = "electrocardiograms/"
-"""Where the archive of Apple Health has its ECGs, among tables and files of all kinds."""
+"""Folder of the ECGs in Apple Health's archive, among tables and files of all kinds."""
 
 
 def members(path: Path) -> list[Path]:
@@ -42,7 +42,7 @@ def members(path: Path) -> list[Path]:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a path is that of a zip archive of tables, or leads into one."""
+    """True if a path is that of a zip archive of tables, or leads into one."""
     return bool(members(path)) or _archive_of(path) is not None
 
 

@@ -40,7 +40,7 @@ _PERSONAL = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """What stands above a table, or is known of the layout of its vendor.
+    """Information from above a table, or known from the vendor's layout.
 
     Attributes:
         device: the vendor's name where the layout is known.
@@ -71,7 +71,7 @@ class Sample:
         above: the lines above the data, empty ones left out.
         headed: whether the last of them are headings of the columns.
         separator: of the cells.
-        values: (rows, columns) numbers of the first rows, NaN where a cell is none.
+        values: (rows, columns) numbers of the first rows, NaN where a cell is not a number.
         stem: name of the file without suffixes.
     """
 

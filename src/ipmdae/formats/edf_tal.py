@@ -2,7 +2,7 @@
 
 Specification: https://www.edfplus.info/specs/edfplus.html, section 2.2. A list is ``+onset``, an
 optional duration after 0x15, texts that each end with 0x14, and 0x00; the first of a record has
-an empty text and tells when the record starts. Times are seconds since the file's start time.
+an empty text and states when the record starts. Times are seconds since the file's start time.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ _PIECE = re.compile(r"\S+(?:\s+\S+){0,99999}")
 
 
 def recognises(path: Path) -> bool:
-    """Whether it is a JSON object with the keys of a resource of sampled data."""
+    """True if it is a JSON object with the keys of a resource of sampled data."""
     return json_file.contains(path, "resourceType", "valueSampledData")
 
 
@@ -47,7 +47,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     """Read an Observation, or the first of a Bundle that has sampled data.
 
     Samples beyond a limit take its value where it is stated, and are missing where not; a warning
-    tells how many there are. Notes become comments.
+    states how many there are. Notes become comments.
 
     Args:
         path: the file.
@@ -207,7 +207,7 @@ def _limit(
 
 
 def _name(code: Any) -> str:
-    """What a lead is called: by its IEEE 11073-10101 code, else the text of the concept."""
+    """Name of a lead: by its IEEE 11073-10101 code, else the text of the concept."""
     if not isinstance(code, dict):
         return ""
     codings = _dicts(code.get("coding"))

@@ -17,7 +17,7 @@ _BLANKS = b" \t\r\n"
 
 
 def contains(path: Path, *keys: str) -> bool:
-    """Whether a file is a JSON object in whose text all of ``keys`` occur as keys."""
+    """True if a file is a JSON object in whose text all of ``keys`` occur as keys."""
     if not path.is_file() or path.stat().st_size > _LARGEST:
         return False
     with path.open("rb") as file:

@@ -33,7 +33,7 @@ _LEADS = {"leadI": "I", "leadII": "II", "leadIII": "III", "AVR": "aVR", "AVL": "
 
 
 def recognises(path: Path) -> bool:
-    """Whether it is a JSON object with the keys of a Kardia recording."""
+    """True if it is a JSON object with the keys of a Kardia recording."""
     return json_file.contains(path, "recordedAt", "data", "samples", "raw") or json_file.contains(
         path, "recordedAt", "data12L"
     )

@@ -42,7 +42,7 @@ _PATIENT |= {"sensortype": fields.DEVICE}
 
 
 def recognises(path: Path) -> bool:
-    """Whether the file begins with the root of a Unisens description."""
+    """True if the file begins with the root of a Unisens description."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -50,7 +50,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
-    """Read the signals of a description; those at other rates than the ECG's are passengers.
+    """Read the signals of a description; those at another rate than the ECG are auxiliary channels.
 
     Entries of events become annotations; those of values (heart rate, steps) are not read.
 
@@ -108,7 +108,7 @@ def _signals(path: Path, entry: Element) -> list[Signal]:
 
 
 def _named(kind: str, channel: str) -> str:
-    """What a channel is called; one of an ECG always as an ECG."""
+    """Name of a channel; that of an ECG channel always begins with ECG."""
     if kind != "ECG" or is_ecg(channel):
         return channel or kind.lower()
     return f"ECG {channel}".strip()

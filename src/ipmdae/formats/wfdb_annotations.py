@@ -69,7 +69,7 @@ def read_all(
 
 
 def is_annotator(name: str) -> bool:
-    """Whether annotations of this name can lie beside a header, and overwrite nothing else."""
+    """True if annotations of this name can lie beside a header, and overwrite nothing else."""
     return _ANNOTATOR.fullmatch(name) is not None and name.lower() not in _OTHERS
 
 
@@ -142,7 +142,7 @@ def encode(marks: Annotations) -> bytes:
     A symbol that WFDB does not know becomes a note; notes are cut at 255 bytes.
 
     Raises:
-        ValueError: a number does not fit the format, or the first note would be taken for a rate.
+        ValueError: a number does not fit the format, or the first note would be read as a rate.
     """
     _check_numbers(marks)
     out = bytearray()
@@ -199,7 +199,7 @@ def _check_numbers(marks: Annotations) -> None:
             raise ValueError(f"WFDB has no place for {numbers.min()} to {numbers.max()} in a mark")
     first = int(np.argmin(marks.sample))
     if _RESOLUTION.fullmatch(marks.note[first]):
-        raise ValueError(f"the note {marks.note[first]!r} would be taken for a rate")
+        raise ValueError(f"the note {marks.note[first]!r} would be read as a rate")
 
 
 def _words(data: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -56,7 +56,7 @@ def read_header(header: Path) -> Any:
     names that are not ASCII) or refused (numbers of which it takes a part).
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: the header does not exist.
         FormatError: it is malformed, announces no signals, or leads out of its folder.
     """
     if not header.is_file():
@@ -126,7 +126,7 @@ def _lines(header: Path) -> tuple[list[str], list[str]]:
 def _correct_record(fields: Any, words: list[str]) -> None:
     """Set rate, length and start by the words of the record line.
 
-    ``fields.agreed`` tells whether the ``wfdb`` package knows the length as well.
+    ``fields.agreed`` states if the ``wfdb`` package knows the length as well.
 
     Raises:
         ValueError: a word is malformed.
@@ -172,7 +172,7 @@ def _correct_signals(fields: Any, lines: list[str]) -> None:
 
 
 def _without_units(fields: Any, comments: list[str]) -> list[str]:
-    """The comments but those that tell units with blanks, which are put in their place."""
+    """Comments without those that state units with blanks, which are applied."""
     result = []
     for comment in comments:
         found = re.fullmatch(rf"{UNIT} (\d{{1,4}}): (.*)", comment)

@@ -62,7 +62,7 @@ class Inspection:
         return np.sqrt(over_known(np.nanmean, np.square(self.removed)))
 
     def warnings(self, *, hum: bool = True) -> list[str]:
-        """Sentences on what a user should check before trusting a result; ``hum`` among them."""
+        """Warnings for the user; powerline interference is included if ``hum`` is true."""
         found = amplitude_warnings(self.leads, self.amplitude)
         for mains in NOMINAL if hum else ():
             hums = self.spectra["recorded"].hum(mains)

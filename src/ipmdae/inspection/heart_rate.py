@@ -16,7 +16,7 @@ WINDOW = 15.0
 """Seconds over which one heart rate is measured: enough beats for a median."""
 
 DETECTOR = "XQRS of wfdb"
-"""What finds beats: XQRS of the ``wfdb`` package (A. Johnson, L. Bulgarelli, T. Pollard, S. Horng,
+"""Beat detector: XQRS of the ``wfdb`` package (A. Johnson, L. Bulgarelli, T. Pollard, S. Horng,
 L. A. Celi, R. G. Mark)."""
 
 _DETECTIONS = 240
@@ -56,7 +56,7 @@ class HeartRateMeter:
     ) -> None:
         """Measure the windows that begin in a piece (time, leads) whose first sample is ``first``.
 
-        A window that goes on beyond the piece is measured as far as it is there.
+        A window that extends beyond the chunk is measured as far as available.
         """
         stop = first + len(before)
         begins = np.rint(self._times * self._fs).astype(int)
@@ -73,7 +73,7 @@ class HeartRateMeter:
 
 
 def windows(duration: float, leads: int = 1) -> NDArray[np.float64]:
-    """When the windows begin, in s, in a recording of ``duration`` s with so many leads."""
+    """Start times of the windows, in s, in a recording of ``duration`` s with so many leads."""
     count = max(int(duration // WINDOW), 1)
     most = min(max(_DETECTIONS // leads, _LEAST), _MOST)
     times: NDArray[np.float64] = np.linspace(0, count - 1, min(count, most)).round() * WINDOW
@@ -129,7 +129,7 @@ def r_peaks(
 
     Args:
         read: the samples (time,) in mV from the first to the second index (not included).
-        samples: how many there are.
+        samples: number of samples.
         fs: sampling rate in Hz.
 
     Returns:

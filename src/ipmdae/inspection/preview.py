@@ -1,4 +1,4 @@
-"""What cleaning would do to a recording, tried on parts of it."""
+"""Preview of denoising: a trial on parts of a recording."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _MOST = 3600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What cleaning would do.
+    """Result of the trial.
 
     Attributes:
         verdicts: on each lead, as after cleaning; only on what is known without it where the
             recording would be refused.
-        seconds: how much of the recording was tried.
-        refused: why it would not be cleaned; empty if it would.
+        seconds: duration that was tried.
+        refused: reason why the recording would be refused; empty if none.
     """
 
     verdicts: list[Verdict]
@@ -44,7 +44,7 @@ def preview(reader: SignalReader, found: Inspection | None, method: Method) -> P
     Args:
         reader: the recording.
         found: its measures; ``None`` where no lead is a voltage.
-        method: what would clean it.
+        method: method to try.
     """
     header = reader.info
     unchanged = _unchanged(header, found)
@@ -63,7 +63,7 @@ def preview(reader: SignalReader, found: Inspection | None, method: Method) -> P
 
 
 def _unchanged(header: Header, found: Inspection | None) -> dict[str, str]:
-    """Why leads would not be cleaned, by their names; empty for those that would be."""
+    """Reasons why leads would stay unchanged, by name; without those that would be denoised."""
     ranges = np.full(len(header.leads), np.nan)
     if found is not None:
         low, high = found.seconds.low, found.seconds.high

@@ -28,7 +28,7 @@ class Seconds:
 
     Attributes:
         missing: share of samples that are missing, 0 to 1.
-        low, middle, high: lowest, median and highest sample as recorded; NaN where there is none.
+        low, middle, high: lowest, median and highest sample as recorded; NaN without samples.
         low_held, high_held: whether it stays at ``low`` or ``high`` for long; bool.
         cleaned_low, cleaned_high: the same after cleaning; NaN where that is not known.
         spread: mean standard deviation of the error; NaN where that is not known.
@@ -117,7 +117,7 @@ def _worst(trust: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def _seconds(samples: int, fs: float, first: int) -> NDArray[np.bool_]:
-    """Which places of a table (seconds, samples of the longest) hold a sample of the piece."""
+    """Mask of a table (seconds, samples of the longest): cells that hold a sample of the chunk."""
     begin = round(first / fs)
     count = max(round((first + samples) / fs) - begin, 1)
     edges = np.rint((begin + np.arange(count + 1)) * fs).astype(np.int64) - first
@@ -135,12 +135,12 @@ def _apart(signal: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[np.float6
 
 
 def _extremes(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lowest and highest sample of each second, NaN where there is none."""
+    """Lowest and highest sample of each second, NaN without samples."""
     return np.fmin.reduce(values, axis=1), np.fmax.reduce(values, axis=1)
 
 
 def _held(equal: NDArray[np.bool_], fs: float) -> NDArray[np.bool_]:
-    """Where (seconds, time, leads) is true for ``_HELD`` without a break: (seconds, leads)."""
+    """Mask of seconds where (seconds, time, leads) is true for ``_HELD`` without a break."""
     run = max(int(np.ceil(_HELD * fs)), 2)
     if equal.shape[1] < run:
         return np.zeros((len(equal), equal.shape[2]), bool)

@@ -17,11 +17,11 @@ BANDS = (
     ("muscle, 25 to 100 Hz", 25.0, 100.0),
     ("above 100 Hz", 100.0, np.inf),
 )
-"""Name, lowest and highest (not included) frequency in Hz of the bands that are told apart."""
+"""Name, lowest and highest (not included) frequency in Hz of the bands."""
 
-_SEGMENT = 8.0  # s: tells 0.125 Hz apart
+_SEGMENT = 8.0  # s: a resolution of 0.125 Hz
 _LONG = 3600.0  # s: longer recordings have segments enough without overlap
-_HUM = 10.0  # how far a line stands out of the spectrum around it, as a ratio of power densities
+_HUM = 10.0  # smallest ratio of a line's power density to the spectrum around it
 _MIN_HUM = 0.005  # mV RMS: less is not seen
 
 
@@ -45,7 +45,7 @@ class Spectrum:
         return rms
 
     def hum(self, mains: float) -> NDArray[np.float64]:
-        """RMS in mV of the hum at ``mains`` Hz in each lead; 0 where none stands out.
+        """RMS in mV of the powerline interference at ``mains`` Hz in each lead; 0 if not detected.
 
         Signals too short to resolve it have none.
         """
@@ -73,7 +73,7 @@ class SpectrumGatherer:
 
         Args:
             fs: sampling rate in Hz.
-            leads: how many.
+            leads: number of leads.
             samples: of the whole recording.
         """
         self._length = max(min(round(_SEGMENT * fs), samples), 2)

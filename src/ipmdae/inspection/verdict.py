@@ -39,12 +39,12 @@ _GOOD, _USABLE = 0.9, 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What may be trusted of one lead. Shares are 0 to 1; NaN is not known.
+    """Quality of one lead. Shares are 0 to 1; NaN is unknown.
 
     Attributes:
         lead: its name.
         unit: its unit.
-        why: why it was left unchanged; empty if it was cleaned.
+        why: reason why it was left unchanged; empty if it was denoised.
         good, limited, unusable: shares of the seconds that have each grade.
         reasons: seconds that are not good, by the reason.
         rate_before, rate_after: median heart rate of the windows that can be read, beats/min.
@@ -74,7 +74,7 @@ class Verdict:
 
     @property
     def judged(self) -> bool:
-        """Whether the lead is a voltage, so that its seconds have grades."""
+        """True if the lead is a voltage, so that its seconds have grades."""
         return bool(np.isfinite(self.good))
 
     @property
@@ -99,7 +99,7 @@ class Verdict:
 
     @property
     def remark(self) -> str:
-        """Why the lead was left, or what is not good of it; empty where there is nothing."""
+        """Reason why the lead is unchanged or not good; empty if there is none."""
         return f"left unchanged: {self.why}" if self.why else self.main_reasons
 
     def sentence(self) -> str:
@@ -203,7 +203,7 @@ def unmeasured(leads: Sequence[str], units: Sequence[str], why: Mapping[str, str
 
 
 def _words(why: str) -> str:
-    """Why a lead was left, so that a reader who does not know units sees it too."""
+    """Reason why a lead is unchanged, understandable without knowledge of units."""
     if not why.startswith("in "):
         return why
     unit = why.removeprefix("in ")
@@ -211,7 +211,7 @@ def _words(why: str) -> str:
 
 
 def _measured(found: Inspection, i: int) -> dict[str, Any]:
-    """What is known of the lead in column ``i`` of the measures."""
+    """Verdict on the lead in column ``i`` of the measures."""
     good, limited, unusable = shares_of(found.quality, i)
     before, after = _rates(found, i)
     return {

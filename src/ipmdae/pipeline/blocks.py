@@ -40,8 +40,8 @@ class Block(NamedTuple):
     Attributes:
         noisy: (time, leads) as they came in.
         cleaned: (time, leads), in mV.
-        spread: (time, leads), the standard deviation of the network's error in mV, where it tells.
-        trust: (time, leads) uint8, a :class:`Trust` each, where it tells.
+        spread: (time, leads), predicted standard deviation of the error in mV, if available.
+        trust: (time, leads) uint8, a :class:`Trust` each, if available.
     """
 
     noisy: NDArray[np.float64]
@@ -51,7 +51,7 @@ class Block(NamedTuple):
 
 
 class Trust(IntEnum):
-    """How far a network's output is to be trusted at a sample."""
+    """Degree of trust in a network's output at a sample."""
 
     GOOD = 0
     LIMITED = 1
@@ -155,7 +155,7 @@ class Pipeline:
     def _clean(self, x: Signal) -> Signal:
         """Run samples (time, leads) at the network's rate through it."""
         first, self._passed = self._passed, self._passed + len(x)
-        # The sample nearest in time tells whether one is missing.
+        # The sample nearest in time decides if one is missing.
         nearest = _nearest(first, self._passed, self._down, self._up, self._absent.stop)
         known = self._absent.rows(self._absent.first, self._absent.stop)
         absent = known[nearest - self._absent.first]
@@ -281,7 +281,7 @@ class Cleaning:
 
 
 def projects(leads: Leads) -> bool:
-    """Whether limb leads are to be projected: they obey the equations, and all are cleaned."""
+    """True if limb leads are to be projected: they obey the equations, and all are cleaned."""
     limbs = leads.limbs
     return limbs is not None and limbs.consistent and not any(leads.why[i] for i in limbs.columns)
 

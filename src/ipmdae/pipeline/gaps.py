@@ -27,7 +27,7 @@ class GapFiller(Generic[Float]):
         """Begin a signal.
 
         Args:
-            leads: how many there are.
+            leads: number of leads.
             limit: samples on the line, at least 1.
             dtype: of the signal, floating.
         """

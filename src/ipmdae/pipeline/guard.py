@@ -73,7 +73,7 @@ _OPEN = 0.95
 """Share given back from which on the network counts as having changed nothing but the baseline."""
 
 _SMALL = 0.2
-"""Least height of a QRS complex in mV by which noise is measured: some µV are none in any lead."""
+"""Least height of a QRS complex in mV for a noise measure: smaller ones do not occur."""
 
 _SMALLEST = 0.05
 """Least height of a QRS complex in mV by which anything is measured: an ECG is not smaller."""
@@ -100,11 +100,11 @@ def guard(noisy: Array, cleaned: Array, sd: Array | None, fs: float, limits: Saf
     """Give back what a network removed without evidence, and replace what is not trusted.
 
     Args:
-        noisy: what went into the network.
-        cleaned: what came out.
+        noisy: input of the network.
+        cleaned: output of the network.
         sd: standard deviation of its error, where it states one.
         fs: sampling rate in Hz.
-        limits: how far to go.
+        limits: limits of the changes.
     """
     shape = noisy.shape
     x, y = _rows(noisy), _rows(cleaned)
@@ -146,7 +146,7 @@ def _windows(rows: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _bands(removed: Array, fs: float) -> tuple[Array, Array]:
-    """What is removed beside baseline wander, in two bands: up to 15 Hz, and above.
+    """Removed noise other than baseline wander, in two bands: up to 15 Hz, and above.
 
     (rows, time) each. Wander is what lies below 0.7 Hz of the running median, which a wave that is
     shorter than half its span does not move: of an ectopic beat or an ST segment nothing is lost.
@@ -223,7 +223,7 @@ class _Grid:
         self._share = (place - self._left).astype(np.float32)
 
     def chunks(self, rows: Array) -> Array:
-        """(rows, time) -> (rows, chunks, samples); the last chunk goes on with its last value."""
+        """(rows, time) -> (rows, chunks, samples); the last chunk is padded with its last value."""
         missing = self._count * self._chunk - self._time
         padded = np.pad(rows, ((0, 0), (0, missing)), mode="edge") if missing else rows
         return padded.reshape(len(rows), self._count, self._chunk)

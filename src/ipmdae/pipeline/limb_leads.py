@@ -4,7 +4,7 @@ The six limb leads are differences of three electrodes, so two of them give the 
 III = II - I, aVR = -(I + II)/2, aVL = I - II/2, aVF = II - I/2 (P. Kligfield et al.,
 "Recommendations for the standardization and interpretation of the electrocardiogram, part I",
 Circulation 115, 2007). A network that cleans lead by lead breaks these equations; projecting its
-result onto the leads that obey them (least squares) mends that, sample by sample.
+result onto the leads that obey them (least squares) corrects that, sample by sample.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class LimbLeads:
 
     @property
     def consistent(self) -> bool:
-        """Whether the recorded leads obey the equations."""
+        """True if the recorded leads obey the equations."""
         return self.rms <= TOLERANCE
 
     def project(self, signal: Array) -> Array:
@@ -100,7 +100,7 @@ class LimbLeadCheck:
         self._squares += np.square(residual).sum(axis=0)
 
     def result(self) -> LimbLeads | None:
-        """What was found; ``None`` where fewer than three limb leads are there.
+        """The consistent leads found; ``None`` for fewer than three limb leads.
 
         A constant offset of a lead does not count.
         """

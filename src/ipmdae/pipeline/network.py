@@ -133,7 +133,7 @@ class WindowedNetwork:
         return np.concatenate(parts, axis=2)
 
     def _run(self, scaled: Signal, active: NDArray[np.bool_]) -> Signal:
-        """What the network gives for windows (batch, time, leads): (batch, time, outputs).
+        """Output of the network for windows (batch, time, leads): (batch, time, outputs).
 
         Groups of leads none of which is ``active``, (batch, 1, leads), are left out and get 0.
         """

@@ -97,7 +97,7 @@ class PacingCheck:
 
 
 def _height(heights: Array, minutes: float) -> float:
-    """Median of the heights of spikes of a pacemaker; NaN if they are none."""
+    """Median height of pacing spikes; NaN if they are not from a pacemaker."""
     if len(heights) < 3 or not _RATE[0] * minutes <= len(heights) <= _RATE[1] * minutes:
         return float("nan")
     middle = float(np.median(heights))

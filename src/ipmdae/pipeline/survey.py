@@ -1,4 +1,4 @@
-"""What must be known of a whole recording before it can be cleaned: a first pass over it."""
+"""First pass over a recording: offsets, scales and flat leads, needed before denoising."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PIECE = 10.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Leads:
-    """What must be known of a signal's leads before it can be cleaned piece by piece.
+    """Properties of a signal's leads, needed to denoise it in chunks.
 
     Attributes:
         names: of the leads.
@@ -51,7 +51,7 @@ class Survey:
     """Finds offset, range, pacing and consistency of leads, block by block.
 
     The offset is the weighted median of the medians of pieces of 10 s, each with the weight of its
-    known samples. It takes little memory, and neither beats nor a stretch of noise move it.
+    known samples. It takes little memory, and is robust against beats and noisy segments.
     """
 
     def __init__(self, header: Header) -> None:
@@ -73,7 +73,7 @@ class Survey:
             self._take(self._rest.first + self._piece)
 
     def leads(self) -> Leads:
-        """What is known of the leads by now."""
+        """Properties of the leads from the samples so far."""
         self._take(self._rest.stop)
         return Leads(
             names=self._names,

@@ -62,7 +62,7 @@ def _percentiles(windows: NDArray[Float], percents: tuple[float, ...]) -> list[N
 
 @dataclass(frozen=True)
 class Framing:
-    """Where windows lie and which part of each one counts; all in samples.
+    """Positions of windows and of the segment that each contributes; all in samples.
 
     Windows end ``hop`` apart. Each one counts from where the one before it ceases to, ``margin`` +
     ``fade`` before that one's end, and fades in over ``fade``: a network sees too little around
@@ -179,7 +179,7 @@ class OverlapAdd(Generic[Float]):
         return settled
 
     def flush(self) -> NDArray[Float]:
-        """What is left of the last window, which ended with the signal."""
+        """Remainder of the last window, which ended with the signal."""
         return self._tail
 
 

@@ -1,4 +1,4 @@
-"""P3 "clinic": the network sees a noisy lead alone, in mV, and gives it back clean in mV.
+"""Protocol clinic: single leads in mV, whose noise the network removes without other information.
 
 Windows of one lead of the QT Database, with the recording's constant offset taken off and no
 other filter, so that the ST segment is a target as it is. Noise of all kinds, alone and mixed, from
@@ -8,14 +8,14 @@ by the evaluation alone, so that neither picks a checkpoint.
 
 What the network is given is scaled by the noisy window itself, exactly as in use
 (:func:`ipmdae.pipeline.window.robust_scale`); the target is the clean window, less its own median,
-by the same scale: what is clean comes back as it went in.
+by the same scale: the clean signal is unchanged by scaling and unscaling.
 
 With ``augment`` the training set is made for recordings of any kind, not for this test alone:
 targets without noise of their own, a wider range of SNR, and the changes of
 :mod:`ipmdae.data.augment`. With ``rhythms`` the targets hold other rhythms than the sinus rhythm of
 nearly all of the QT Database: synthetic ones (:mod:`ipmdae.data.rhythms`), and real ones of the
 MIT-BIH Arrhythmia Database and of the CinC 2017 challenge; and motion joins the noise
-(:mod:`ipmdae.data.motion`), so that rhythm and motion are told apart.
+(:mod:`ipmdae.data.motion`), so that the network learns to distinguish rhythm and motion.
 """
 
 from __future__ import annotations
@@ -220,8 +220,8 @@ class ClinicPairs:
         sources: recordings to cut windows from.
         noise: each kind as a signal (time, channels) or as a function that synthesises it, and how
             often it is drawn, relatively.
-        augmentation: what else may happen to the signal, if anything.
-        rhythms: what rhythms targets are given, if any.
+        augmentation: random changes of the signal, if any.
+        rhythms: synthetic rhythms of the targets, if any.
         select: only windows with at most this share of wander, see
             :func:`ipmdae.data.augment.good_targets`; ``None`` for all windows.
     """
@@ -255,7 +255,7 @@ class ClinicPairs:
 
     @property
     def records(self) -> NDArray[np.intp]:
-        """Which recording each pair is of, by its number, (pairs,)."""
+        """Recording of each pair, by number, (pairs,)."""
         return np.array([recording for recording, _, _ in self._starts], np.intp)
 
     def draw(self, index: int, epoch: int = 0) -> Pair:
@@ -327,7 +327,7 @@ class ClinicPairs:
     def _augmented(
         self, noisy: Array, clean: Array, changes: Augmentation, rng: np.random.Generator
     ) -> Pair:
-        """What else happens to a pair; without a signal the target is a flat line."""
+        """Augment a pair; for noise-only input the target is a flat line."""
         size = float(np.ptp(np.percentile(clean, (0.5, 99.5))))
         edge = changes.bandwidth(rng)
         if edge is not None:

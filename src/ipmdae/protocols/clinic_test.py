@@ -1,4 +1,4 @@
-"""The test of protocol P3 "clinic": pieces of recordings in mV, with noise held out of training.
+"""Test set of protocol clinic: segments of recordings in mV, with noise held out of training.
 
 The 14 test records, lead by lead, the recording's constant offset taken off and nothing else. Of
 each lead ten pieces of 30 s, evenly spread over the record; to each the three kinds of noise of the
@@ -47,7 +47,7 @@ class Piece:
     """A piece of a lead, and the noise that is added to it.
 
     Attributes:
-        number: which of all the pieces of the test, whichever of them are there.
+        number: index among all segments of the test, independent of the available data.
         record: name of the record.
         lead: its number, 0 or 1.
         clean: (time,) in mV.
@@ -106,14 +106,14 @@ class ClinicTest:
         return records
 
     def __len__(self) -> int:
-        """How many pieces there are."""
+        """Number of segments."""
         return len(self.records) * _LEADS * PIECES
 
     def pieces(self, chosen: NDArray[np.int64]) -> Iterator[Piece]:
         """Pieces, record by record and lead by lead.
 
         Args:
-            chosen: which of the ten pieces of each lead.
+            chosen: indices among the ten segments of each lead.
         """
         listed, length = all_records(), round(LENGTH * FS)
         for record in self.records:
@@ -143,7 +143,7 @@ class ClinicTest:
         return np.stack([rng.permutation(count) for rng in rngs])
 
     def _noise_at(self, place: int, lead: int, length: int) -> Array:
-        """What is added to a piece, (kinds, time); the leads take turns in which half it lies."""
+        """Noise added to a segment, (kinds, time), from alternating halves of the noise record."""
         count = self._order.shape[1]
         places = self._order[:, place] + count * ((lead + place) % 2)
         return np.stack(

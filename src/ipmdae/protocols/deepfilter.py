@@ -1,4 +1,4 @@
-"""P2 "deepfilter": single beats with baseline wander, the field's common benchmark.
+"""Protocol deepfilter: single beats with baseline wander, the field's common benchmark.
 
 Romero, Castro Piñol and Vázquez-Seisdedos, "DeepFilter: an ECG baseline wander removal filter using
 deep learning techniques", Biomedical Signal Processing and Control 70, 2021; later works
@@ -124,7 +124,7 @@ class DeepFilter:
         """The beats of one side with the noise of one version.
 
         The published noise of a side is 634 different pieces, used again and again. With ``fresh``
-        each beat gets a piece of its own, from a random place of the same noise: for training.
+        each beat gets its own segment, from a random position of the same noise: for training.
         """
         beats = self._train if part == "train" else self._test
         factor = self.factors[part]
@@ -171,7 +171,7 @@ class DeepFilter:
 
 
 def beat_bounds(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Where beats begin and end, (beats, 2), in samples at 250 Hz.
+    """Start and end of beats, (beats, 2), in samples at 250 Hz.
 
     A beat goes from 10 samples before a P onset, the last ``(`` before a ``p``, to the next such
     point. Those with two or more ``N`` inside are left out, and those that would be longer than

@@ -1,4 +1,4 @@
-"""Pairs of protocol P2 "deepfilter" to train networks on: one model for each version of the noise.
+"""Training pairs of protocol deepfilter: one model for each version of the noise.
 
 The published protocol has no validation set; works that use it hold back random training beats,
 whose neighbours and whose pieces of noise then train. Here whole patients of the training records
@@ -103,7 +103,7 @@ class DeepFilterTraining:
         )
 
     def _numbers(self, side: int) -> NDArray[np.intp]:
-        """Which of the published training beats are of the records of a side."""
+        """Mask of the published training beats that belong to the records of a side."""
         return np.flatnonzero(np.isin(self._beats.record, self.records[side]))
 
     @cached_property
@@ -122,7 +122,7 @@ class PublishedPairs:
     Attributes:
         clean: all published training beats, (beats, 512) in mV.
         factor: published noise factor of each of them.
-        number: which of them these pairs are of; it tells the piece of noise, too.
+        number: index of these pairs; it also selects the segment of noise.
         noise: (time,), of any scale.
     """
 
@@ -150,7 +150,7 @@ class FreshPairs:
     Attributes:
         clean: all published training beats, (beats, 512) in mV.
         other_lead: the same beats in the record's other lead.
-        number: which of them these pairs are of.
+        number: index of these pairs.
         noise: (time,), of any scale.
         seed: of what is drawn.
     """
@@ -195,7 +195,7 @@ class FreshPairs:
         return (1 - share) * self._piece(rng) + share * self._piece(rng)
 
     def _piece(self, rng: np.random.Generator) -> Array:
-        """Of either sign and direction, with a peak-to-peak value of one."""
+        """Flip sign and direction at random, and scale to a peak-to-peak value of one."""
         start = int(rng.integers(len(self.noise) - WINDOW + 1))
         piece = self.noise[start : start + WINDOW][:: rng.choice((1, -1))]
         turned: Array = piece * (rng.choice((1.0, -1.0)) / np.ptp(piece))

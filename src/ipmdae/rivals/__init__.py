@@ -1,4 +1,4 @@
-"""What our networks are measured against: methods that clean one lead, all called alike.
+"""Methods to compare with the project's networks: each denoises one lead, by a common interface.
 
 A rival is had by name, :func:`get`, and cleans with ``rival.denoise(x, fs)``: x (time,) in mV, any
 length it can work with, result of the same shape. Rivals that learn are :class:`Learner`: they
@@ -44,7 +44,7 @@ class Learner(Rival, Protocol):
     """A rival that must be fitted before it cleans; RuntimeError when it is not.
 
     Attributes:
-        fresh_noise: whether it wants noise of its own for each window, where a protocol's noise
+        fresh_noise: True if each window needs new noise, where a protocol's noise
             repeats.
     """
 
@@ -72,7 +72,7 @@ class Trained(Rival, Protocol):
             seed: of the run; by default the lowest one of which all models are finished.
 
         Raises:
-            FileNotFoundError: there is no such run; the message tells the command that makes it.
+            FileNotFoundError: the run does not exist; the message names the command that makes it.
         """
         ...
 
@@ -165,10 +165,10 @@ def get(name: str) -> Rival:
 
 
 def with_margins(clean: Callable[[Signal], Signal], x: Signal, margin: int) -> Signal:
-    """Apply ``clean`` to a signal (time,) that goes on at both ends, and cut the margins off.
+    """Apply ``clean`` to a signal (time,) extended at both ends, and cut the margins off.
 
-    The signal is turned about its end points (odd reflection), as often as needed, which goes on
-    with its level and its trend. A filter with a memory of seconds has none of its own on a single
+    The signal is extended by odd reflection about its end points, repeated as needed, which keeps
+    its level and its trend. A filter with a memory of seconds has too few samples on a single
     beat.
     """
     return clean(np.pad(x, margin, "reflect", reflect_type="odd"))[margin : margin + len(x)]

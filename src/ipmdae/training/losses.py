@@ -1,4 +1,4 @@
-"""What training minimises: the network's output against the clean windows."""
+"""Training losses: the network's output compared with the clean windows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 _FLOOR = 0.1
-"""Least size of a clean window, in the scale of the noisy one: a flat line has none of its own."""
+"""Smallest size of a clean window, in the scale of the noisy one; a flat line has size zero."""
 
 _SLOPE = 0.25
 """Weight of the slope's error, which holds the QRS complex, beside that of the values."""

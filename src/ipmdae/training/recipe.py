@@ -8,10 +8,10 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How to train.
+    """Settings of a training.
 
     Attributes:
-        name: what ``--recipe`` calls it.
+        name: value of ``--recipe``.
         optimizer: ``adam`` or ``adamw``.
         learning_rate: its peak.
         epochs: passes over the training windows.

@@ -45,7 +45,7 @@ class Settings:
         model: name in :mod:`ipmdae.nn.registry`.
         protocol: name in :mod:`ipmdae.protocols`, and its own settings.
         protocol_settings: arguments of the protocol, folders included.
-        recipe: how to train.
+        recipe: settings of the training.
         seed: of the weights and of the order of the windows (the protocol has its own).
         precision: of Lightning's trainer, such as ``32-true`` or ``bf16-mixed``.
         start_from: name or path of a model whose weights the network starts with, if not fresh.
@@ -68,7 +68,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What the run uses of the machine; it does not decide the result on one device."""
+    """Hardware used by the run; on one device it does not affect the result."""
 
     accelerator: str
     devices: int | list[int]
@@ -260,7 +260,7 @@ def latest_version(log_dir: Path) -> int:
     """The highest number of a ``version_<n>`` in ``log_dir``.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: there is no run.
     """
     numbers = [
         int(path.name.removeprefix("version_"))

@@ -179,4 +179,4 @@ def get(name: str) -> Variant:
     for variant in VARIANTS:
         if variant.name == name:
             return variant
-    raise ValueError(f"unknown variant {name!r}; known: {', '.join(v.name for v in VARIANTS)}")
+    raise ValueError(f"unknown variant {name!r}; there are: {', '.join(v.name for v in VARIANTS)}")

@@ -50,7 +50,7 @@ class ClinicBenchmark(PieceBenchmark):
     :class:`ipmdae.evaluation.benchmark.Benchmark`."""
 
     def scorer(self, subject: Subject) -> Callable[[Piece], Scores]:
-        """What measures a piece under all conditions."""
+        """Create a function that scores a segment under all conditions."""
         return partial(_score, subject)
 
     def examples(self, subject: Subject, units: Sequence[Piece]) -> dict[str, NDArray[Any]]:
@@ -132,12 +132,12 @@ def _signal_to_noise(clean: Array, noisy: Array, cleaned: Array) -> tuple[Array,
 
 
 def _added() -> NDArray[np.bool_]:
-    """Where noise is added, (conditions,)."""
+    """Mask of the conditions with added noise, (conditions,)."""
     return np.array([kind != CLEAN for kind, _ in CONDITIONS])
 
 
 def _high_pass(x: Array) -> Array:
-    """What signals (signals, time) hold above :data:`EDGE`."""
+    """High-pass signals (signals, time) at :data:`EDGE`."""
     sections = butter(4, EDGE, "highpass", output="sos", fs=FS)
     filtered: Array = sosfiltfilt(sections, x, axis=1)
     return filtered

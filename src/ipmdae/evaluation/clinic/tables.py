@@ -61,7 +61,7 @@ def differences(scores: Sequence[Score], measure: str, kind: str, anchor: str) -
 
 
 def clean(scores: Sequence[Score]) -> str:
-    """What is done to leads to which nothing was added."""
+    """Table of the distortion of clean leads."""
     return table(
         [
             "method",

@@ -1,5 +1,5 @@
-"""What cleaning does to what is read off an ECG: beats, waves, the ST level; and to no ECG at all.
+"""Clinical measures after denoising: beats, fiducial points, ST level; and noise-only input.
 
-Each room measures one thing and gives :class:`ipmdae.evaluation.clinical.rows.Row`; the detectors
+Each module measures one thing as :class:`ipmdae.evaluation.clinical.rows.Row`; the detectors
 and the delineator are those of well-kept packages, with their own settings.
 """

@@ -50,7 +50,7 @@ def match(
     Args:
         reference: beats, rising.
         detected: detections, rising.
-        tolerance: how far apart a pair may lie, samples.
+        tolerance: largest distance of a matching pair, samples.
 
     Returns:
         Which beats and which detections have a partner.

@@ -2,7 +2,7 @@
 
 Pieces of 30 s of each kind of noise of the test half, scaled to the AC level of a usual lead. Beats
 are counted in the middle 20 s. The detectors do not look at amplitudes, so the level that is left
-is told as well; and where a network tells its uncertainty, how much of it it flags.
+is measured as well; and for networks with uncertainty, the share of seconds that they reject.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PIECES = 10
 
 
 def rows(subject: Subject, datasets: Path, kind: str) -> list[Row]:
-    """Beats a minute of each detector, in all and in seconds that are not flagged, and the rest.
+    """Beats a minute of each detector, in all and in seconds that are not rejected, and the rest.
 
     The condition of a row is the kind of noise, its record the number of the piece.
     """

@@ -32,7 +32,7 @@ def examples(results: Sequence[Result]) -> Figure:
     for column in range(columns):
         clean = first["clean"][column]
         noisy = first["noisy"][column]
-        # The wander is centred upon the beat: its offset alone would leave no room for its shape.
+        # The baseline wander is centred on the beat: its offset alone would hide its shape.
         grid[0, column].plot(time, noisy - np.median(noisy - clean), color=_NOISE, linewidth=0.8)
         grid[0, column].set_title(f"r = {first['factor'][column]:g}", fontsize=9)
         for axes, result in zip(grid[1:, column], best, strict=True):

@@ -61,7 +61,7 @@ class DeepFilterBenchmark:
 
     @cached_property
     def protocol(self) -> DeepFilter:
-        """Where the beats come from."""
+        """Source of the beats."""
         return DeepFilter(
             qtdb_folder=self.datasets / qtdb.FOLDER, nstdb_folder=self.datasets / nstdb.FOLDER
         )

@@ -3,7 +3,7 @@
 Records of the MIT-BIH Arrhythmia Database that no network is trained on, and record cu01 of the CU
 Ventricular Tachyarrhythmia Database. Heights of beats are compared with those before cleaning;
 waves between beats and fibrillation with what a Butterworth band-pass of 0.5 to 40 Hz leaves, since
-the recording has wander of its own.
+the recording has baseline wander itself.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def segments(recording: Recording, rhythm: str) -> Iterator[slice]:
 
 
 def between_beats(recording: Recording, part: slice) -> NDArray[np.bool_]:
-    """Which samples of a part of a recording lie between beats, (time,)."""
+    """Mask of the samples between beats in a segment of a recording, (time,)."""
     clear = np.ones(part.stop - part.start, np.bool_)
     for beat in beats_of(recording) - part.start:
         first = max(beat - round(_BEFORE * recording.fs), 0)

@@ -1,4 +1,4 @@
-"""How much of a component comes through, and how far an ST step is recovered.
+"""Gain of added components, and recovery of ST steps.
 
 With x the lead without the component c and f the method, the gain is
 ``<f(x + c) - f(x), c> / <c, c>``: 1 where the component comes through as it is, 0 where it is taken

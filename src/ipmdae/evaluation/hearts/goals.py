@@ -1,4 +1,4 @@
-"""What is wanted: each goal as a bound and how its number follows from a stored result."""
+"""Goals of protocol hearts: a bound, and its measured value from a stored result."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Wanted(NamedTuple):
     """A goal.
 
     Attributes:
-        name: what is measured, with its unit.
-        bound: what is wanted of it.
+        name: quantity, with its unit.
+        bound: required value.
         at_most: whether less is better.
         digits: behind the point.
         of: the number of a result, given those of the input (``none``) and of the Butterworth.
@@ -122,7 +122,7 @@ def _extreme(
 
 
 def _beats_lost(result: Result, _: Result | None, reference: Result | None) -> Measured:
-    """By how many percentage points more beats of some type are lost than by the Butterworth."""
+    """Excess of lost beats over the Butterworth in percentage points: worst type and lead."""
     if reference is None:
         return Measured(np.nan)
     ours, theirs = (lost_by_type(other) for other in (result, reference))

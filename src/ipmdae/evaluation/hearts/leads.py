@@ -45,7 +45,7 @@ class Lead:
 
     Attributes:
         name: record and number of the lead, e.g. ``"sel123 0"``.
-        number: which of all leads it is, whatever is there: the seed of all that is random.
+        number: index among all leads, independent of the available data: the random seed.
         start: the sample of the recording at which it begins.
         fs: sampling rate in Hz.
         signal: (time,) in mV.
@@ -138,7 +138,7 @@ def _piece(datasets: Path, record: str, lead: int, start: int) -> Lead:
 
 
 def noise(datasets: Path, lead: Lead, condition: str) -> Array:
-    """What is added to a piece under one of :data:`CONDITIONS`, (time,) in mV."""
+    """Noise added to a segment under one of :data:`CONDITIONS`, (time,) in mV."""
     rng = lead.random(1000, CONDITIONS.index(condition))
     if condition == NONE:
         return np.zeros(len(lead.signal))

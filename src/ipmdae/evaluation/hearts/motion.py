@@ -59,7 +59,7 @@ class Recorded:
 
     @property
     def quiet(self) -> bool:
-        """Whether the subject did not move."""
+        """True if the subject did not move."""
         return self.name.partition("_")[2] in ecgnext.AT_REST
 
 
@@ -137,7 +137,7 @@ def expected(recording: Recorded, beat: Array) -> Array:
 
 
 def label(correlation: float) -> str:
-    """What a piece is good for."""
+    """Label of a segment by its quality."""
     if correlation >= LEAST_GOOD:
         return GOOD
     return LIMITED if correlation >= LEAST_LIMITED else UNUSABLE

@@ -56,7 +56,7 @@ def least_gain(result: Result, conditions: Sequence[str]) -> tuple[str, float]:
 
 
 def by_condition(result: Result) -> str:
-    """Median, 5th percentile and flagged share of all components of one method."""
+    """Median, 5th percentile and rejected share of all components of one method."""
     rows = []
     for case in _ALL:
         cells = []
@@ -174,7 +174,7 @@ def test_signals(results: Sequence[Result]) -> str:
 
 
 def nothing_in(results: Sequence[Result]) -> str:
-    """Beats a minute in all and not flagged, and what is left of a pause's height."""
+    """False detections per minute, all and not rejected, and the height left in a pause."""
     rows = []
     for case in (*pauses.PAUSES, pauses.ALONE):
         conditions = nstdb.KINDS if case == pauses.ALONE else pauses.CONDITIONS
@@ -270,7 +270,7 @@ def _flagged(readable: Array) -> str:
 
 
 def _count(results: Sequence[Result], kind: str) -> int:
-    """How many beats of a type there are in lead 0."""
+    """Number of beats of a type in lead 0."""
     for result in results:
         rows = chosen(result, arrhythmia.BEATS_OF, kind)
         rows &= np.char.endswith(result.record, " 0")

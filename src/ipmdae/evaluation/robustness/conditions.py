@@ -1,4 +1,4 @@
-"""What else may be the matter with a noisy lead: other recorders, bad contacts, other noise.
+"""Modifications of a noisy lead: other recorders, bad contacts, other noise.
 
 Each condition takes a piece of the test of protocol clinic as it is: with the mixture of all three
 kinds of noise at :data:`SNR` dB. It changes one thing. What a method cannot know it is not scored
@@ -147,4 +147,4 @@ CONDITIONS: dict[str, Callable[[Array, Array, np.random.Generator], Case]] = {
     "steps": _with_steps,
     "bursts": _with_bursts,
 }
-"""What is changed, by its name; ``steps`` and ``bursts`` stand in for the mixture."""
+"""Modifications by name; ``steps`` and ``bursts`` replace the mixture."""

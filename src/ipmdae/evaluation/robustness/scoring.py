@@ -25,7 +25,7 @@ from ipmdae.recording import Recording
 MEASURES = ("snr_improvement", "snr")
 
 CLASSICAL = ("none", "iir", "wavelet", "neurokit")
-"""What the models are compared with: nothing, and the best of each kind in protocol clinic."""
+"""Methods to compare with: the identity baseline, and the best of each kind in protocol clinic."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RobustnessBenchmark(PieceBenchmark):
         return [*CLASSICAL, *model_names()]
 
     def scorer(self, subject: Subject) -> Callable[[Piece], Scores]:
-        """What measures a piece under all conditions."""
+        """Create a function that measures a segment under all conditions."""
         return partial(_score, subject)
 
     def summary(self, result: Result) -> str:
