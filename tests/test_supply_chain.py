@@ -37,7 +37,7 @@ def test_all_that_is_needed_and_what_builds_it_is_pinned() -> None:
 def test_the_page_of_licences_names_every_package() -> None:
     page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
     assert re.search(r"\*\*soxr\*\* \| \S+ \| LGPL-2\.1-or-later", page)
-    assert "not told" not in page
+    assert "not stated" not in page
     for name in direct():
         assert f"| **{name}** |" in page, f"{name}: run python -m tools.licences"
     made = licences.table(needed(), direct())

@@ -92,7 +92,7 @@ def licence(installed: Distribution) -> str:
         for line in metadata.get_all("Classifier") or []
         if line.startswith("License ::")
     ]
-    return ", ".join(classified) or "not told"
+    return ", ".join(classified) or "not stated"
 
 
 def pins(text: str) -> dict[str, str]:

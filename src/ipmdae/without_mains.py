@@ -40,7 +40,7 @@ class WithoutMains:
             ValueError: the mains frequency is not 50 or 60 Hz.
         """
         check_mains(mains)
-        self.name = f"{method.name} after removal of {mains:g} Hz hum"
+        self.name = f"{method.name} after removal of {mains:g} Hz interference"
         self._method, self._mains = method, mains
 
     def clean(self, recording: Recording, *, strength: float = 1.0) -> Cleaned:

@@ -31,7 +31,8 @@ class Augmentation:
         clip: the recorder's range ends within the signal.
         steps: coarse digital steps.
         noise_only: there is no signal at all.
-        projection: the signal, or the noise, is of a lead between the two that were recorded.
+        projection: probability of replacing the lead, or the noise, by a random linear combination
+            of the two recorded ones (a rotation in their plane).
     """
 
     fs: float
@@ -106,7 +107,7 @@ def project(leads: Array, angle: float) -> Array:
 def at_tempo(signal: Array, start: int, length: int, tempo: float) -> Array:
     """``length`` samples of (time, channels) from ``start`` on, played ``tempo`` times as fast.
 
-    The piece must lie within the signal; see :func:`reach`.
+    The segment must lie within the signal; see :func:`reach`.
     """
     if tempo == 1:
         return signal[start : start + length]

@@ -55,7 +55,7 @@ def read_marks(folder: Path, name: str, annotator: str) -> Annotations:
 
 
 def read_centred(folder: Path, name: str) -> NDArray[np.float32]:
-    """The signal of one recording, (time, leads) in mV, each lead's median taken off.
+    """The signal of one recording, (time, leads) in mV, each lead's median subtracted.
 
     sel100 and others declare a baseline that is not theirs, which leaves an offset of several mV.
 

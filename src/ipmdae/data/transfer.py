@@ -83,7 +83,7 @@ class Client:
         self._session.close()
 
     def stop(self) -> None:
-        """End every transfer at its next piece, and every wait now; they raise StoppedError."""
+        """End every transfer at its next chunk, and every wait now; they raise StoppedError."""
         self._stop.set()
 
     def fetch_bytes(self, url: str, limit: int) -> bytes:
@@ -199,7 +199,7 @@ class Client:
         return response
 
     def _pieces(self, response: requests.Response) -> Iterator[bytes]:
-        """The body, piece by piece, as it arrives."""
+        """The body, in chunks, as it arrives."""
         try:
             for piece in response.iter_content(CHUNK):
                 if self._stop.is_set():

@@ -120,7 +120,7 @@ class Benchmark(Protocol):
             method: its name or, where the benchmark takes networks, a model file or
                 ``name@seed``.
             part: size of an evenly spaced part of the test; by default all.
-            done: called with the number of beats, pieces, … whenever some more are done.
+            done: called with the number of beats, segments, … whenever some more are done.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Common parts of benchmarks of whole leads: methods under test, signals, collected results.
 
-A benchmark consists of units (a piece of a lead, a recording) that are measured one by one, each
+A benchmark consists of units (a segment of a lead, a recording) that are measured one by one, each
 by any process; a subclass lists the units and measures one.
 """
 
@@ -127,10 +127,10 @@ class SubjectBenchmark(ABC, Generic[Unit]):
 
 @dataclass(frozen=True)
 class PieceBenchmark(SubjectBenchmark[Piece]):
-    """A test on the pieces of protocol clinic, each under several conditions; an item is a signal.
+    """A test on the segments of protocol clinic under several conditions; an item is a signal.
 
     Attributes:
-        most: pieces of each lead that are used.
+        most: segments of each lead that are used.
     """
 
     most: ClassVar[int] = PIECES
@@ -138,16 +138,16 @@ class PieceBenchmark(SubjectBenchmark[Piece]):
     unit = "pieces"
 
     def size(self, part: int | None) -> int:
-        """Pieces of all leads."""
+        """Segments of all leads."""
         return len(self.test) // PIECES * min(part or self.most, self.most)
 
     def units(self, part: int | None) -> list[Piece]:
-        """The pieces, record by record and lead by lead."""
+        """The segments, record by record and lead by lead."""
         return list(self.test.pieces(spread(PIECES, min(part or self.most, self.most))))
 
 
 def of_piece(piece: Piece, labels: Labels, values: dict[str, Array], *, diverged: bool) -> Scores:
-    """Scores of a piece whose labels and values are (conditions,) each."""
+    """Scores of a segment whose labels and values are (conditions,) each."""
     (count,) = {len(column) for column in (*labels.values(), *values.values())}
     return Scores(
         item=piece.number * count + np.arange(count),

@@ -115,7 +115,7 @@ def describe(networks: Sequence[TrainedNetwork], samples: int, leads: int = 1) -
 
 
 def _seeds(method: str, protocol: str, runs: Path) -> list[int]:
-    """The seeds that all models of a network are trained with, rising."""
+    """The seeds that all models of a network are trained with, ascending."""
     network = _network(method)
     from ipmdae.training import queue
 

@@ -58,7 +58,7 @@ def spectrum(
     """Power spectra, a row for each lead, over a logarithmic axis.
 
     Args:
-        frequencies: (bins,) in Hz, rising; that of 0 Hz is not drawn.
+        frequencies: (bins,) in Hz, ascending; that of 0 Hz is not drawn.
         densities: by lead, and by what was measured (such as ``"recorded"``), (bins,) in mV²/Hz.
 
     Raises:

@@ -175,7 +175,7 @@ def open_reader(
 ) -> SignalReader:
     """Open a recording to read it block by block, in memory that does not grow with its length.
 
-    A file whose format cannot be read so is read whole, and then given out in blocks.
+    A file whose format cannot be read so is read whole, and then returned in blocks.
 
     Args:
         path: the file, or a URL of one, which is fetched whole.

@@ -59,7 +59,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     """Read all columns. ``StartTime`` (in s, relative to the first image) is kept as metadata.
 
     Columns that state no unit are leads if they are called ``cardiac`` or as leads of an ECG are;
-    others (``respiratory``, ``trigger``) are taken along without a unit.
+    others (``respiratory``, ``trigger``) are copied without a unit.
 
     Args:
         path: the table; its JSON file is found by name.

@@ -94,7 +94,7 @@ class _Chunk:
 
 
 class DelimitedReader(SignalReader):
-    """A table that is parsed piece by piece; a first pass counts rows and checks their times."""
+    """A table that is parsed in chunks; a first pass counts rows and checks their times."""
 
     def __init__(self, path: Path, options: ReadOptions = DEFAULTS) -> None:
         """Scan a table; see :func:`open_reader`."""
@@ -196,7 +196,7 @@ class DelimitedReader(SignalReader):
         self._stream.close()
 
     def _rows(self, first: int, stop: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """The rows ``first`` to ``stop`` in pieces: the first row and the values of each."""
+        """The rows ``first`` to ``stop`` in chunks: the first row and the values of each."""
         for chunk in self._chunks:
             low, high = max(chunk.row, first), min(chunk.row + chunk.rows, stop)
             if high > low:

@@ -88,7 +88,7 @@ def as_comments(header: Header, held: Mapping[str, str]) -> list[str]:
 
     Args:
         header: of the recording.
-        held: the metadata that the format gives back from elsewhere.
+        held: the metadata that the format returns from elsewhere.
     """
     others = [f"{key}: {value}" for key, value in header.metadata.items() if held.get(key) != value]
     return [*header.comments, *(line for line in others if line not in header.comments)]
@@ -105,6 +105,7 @@ def warn_lost(path: Path, header: Header, format: str, *, lost: Mapping[str, obj
     passengers = [passenger.name for passenger in header.passengers]
     names = [name for name, value in lost.items() if value]
     if passengers:
-        names.append(f"auxiliary channels ({', '.join(passengers)}; EDF holds them)")
+        listed = ", ".join(passengers)
+        names.append(f"auxiliary channels ({listed}; EDF holds them)")
     if names:
         warnings.warn(f"{path}: {format} cannot hold, and loses, {', '.join(names)}", stacklevel=3)

@@ -148,7 +148,7 @@ class EdfReader(SignalReader):
         return values
 
     def _passenger(self, channel: Channel, cut: float) -> Passenger:
-        """A signal that rides along, less the last ``cut`` seconds that were filled up."""
+        """A signal that is copied, less the last ``cut`` seconds that were filled up."""
 
         def values(first: int, stop: int) -> NDArray[np.float64]:
             if stop <= first:

@@ -1,7 +1,7 @@
 """EDF and BDF files as they lie on disk: the header by edfio, samples record by record.
 
 Specifications: https://www.edfplus.info/specs/ and https://www.biosemi.com/faq/file_format.htm.
-Samples are read in pieces, which edfio does for EDF only, and files with interruptions
+Samples are read in chunks, which edfio does for EDF only, and files with interruptions
 (EDF+D) are laid out in time, which it does not do.
 """
 
@@ -114,7 +114,7 @@ class EdfFile:
             self.records = self._count(int(raw[236:244]), max(size, 0) // self._record_bytes)
             file.seek(len(raw))
             first = file.read(self._record_bytes)
-        # The first record has fractions of the start's second; the others are read in pieces.
+        # The first record has fractions of the start's second; the others are read in chunks.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             read: Any = edfio.read_bdf if self.bits == 24 else edfio.read_edf

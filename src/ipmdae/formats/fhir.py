@@ -179,7 +179,7 @@ def _values(
 
 
 def _parsed(stored: str) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """Numbers, NaN where a letter stands, and the letters, piece by piece to save memory."""
+    """Numbers, NaN where a letter stands, and the letters, in chunks to save memory."""
     steps, letters = [], []
     for piece in _PIECE.finditer(stored):
         tokens = np.array(piece[0].split())

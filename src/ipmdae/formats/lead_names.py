@@ -29,7 +29,7 @@ def assume_units(path: Path, names: Sequence[str], units: Sequence[str]) -> list
 
     Args:
         path: the file, for the warning.
-        names, units: of the signals; an empty unit is not told.
+        names, units: of the signals; an empty unit is not stated.
     """
     any_ecg = any(map(is_ecg, names))
     silent = [

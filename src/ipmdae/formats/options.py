@@ -36,7 +36,7 @@ class ReadOptions:
             else the mean rate.
 
     Raises:
-        ValueError: the rate is not positive, or the unit is no voltage.
+        ValueError: the rate is not positive, or the unit is not a voltage.
     """
 
     fs: float | None = None

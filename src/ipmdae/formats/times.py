@@ -82,7 +82,7 @@ class Run:
 
 @dataclass
 class Timeline:
-    """Collects time stamps piece by piece.
+    """Collects time stamps in chunks.
 
     Attributes:
         path: named in errors.

@@ -41,7 +41,7 @@ class StreamHeader:
         text: whether its samples are texts.
         size: bytes of a sample of numbers.
         samples: number of samples in the file.
-        labels: name and unit of each channel; empty where they are not told.
+        labels: name and unit of each channel; empty where they are not stated.
     """
 
     number: int

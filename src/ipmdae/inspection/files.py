@@ -146,7 +146,7 @@ class Inspector:
         )
 
     def _measure(self, first: int, stop: int) -> None:
-        """Measure the samples of a piece, which are then forgotten."""
+        """Measure the samples of a chunk, which are then forgotten."""
         parts = {name: tail.rows(first, stop) for name, tail in self._waiting.items()}
         before, after = parts["recorded"], parts.get("cleaned")
         fs = self._header.fs
@@ -273,7 +273,7 @@ def excerpt(reader: SignalReader, start: float, seconds: float) -> Recording:
 def _rms_by_second(
     difference: NDArray[np.float64], fs: float, first: int, seconds: int
 ) -> NDArray[np.float64]:
-    """RMS of a piece (time, leads) from sample ``first`` on in its seconds: (seconds, leads)."""
+    """RMS of a chunk (time, leads) from sample ``first`` on in its seconds: (seconds, leads)."""
     begin = round(first / fs)
     edges = np.rint((begin + np.arange(seconds)) * fs).astype(np.int64) - first
     known = np.isfinite(difference)

@@ -22,7 +22,7 @@ L. A. Celi, R. G. Mark)."""
 _DETECTIONS = 240
 """Windows in which beats are searched at most, over all leads: that is slower than cleaning."""
 _MOST, _LEAST = 48, 1  # windows of a lead, spread evenly over longer recordings
-_PIECE, _OVERLAP = 300.0, 10.0  # s: long signals are searched in pieces that overlap
+_PIECE, _OVERLAP = 300.0, 10.0  # s: long signals are searched in chunks that overlap
 _REACH = 0.06  # s around a detection in which its R peak lies
 
 
@@ -54,7 +54,7 @@ class HeartRateMeter:
     def add(
         self, first: int, before: NDArray[np.float64], after: NDArray[np.float64] | None
     ) -> None:
-        """Measure the windows that begin in a piece (time, leads) whose first sample is ``first``.
+        """Measure the windows that begin in a chunk (time, leads) whose first sample is ``first``.
 
         A window that extends beyond the chunk is measured as far as available.
         """
@@ -103,7 +103,7 @@ def detect_beats(signal: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
         fs: sampling rate in Hz.
 
     Returns:
-        (beats,) sample indices, rising; none where more than half is missing or the lead is flat.
+        (beats,) sample indices, ascending; empty if more than half is missing or the lead is flat.
     """
     nothing = np.zeros(0, np.int64)
     missing = np.isnan(signal).mean() if len(signal) else 1.0
@@ -125,7 +125,7 @@ def detect_beats(signal: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
 def r_peaks(
     read: Callable[[int, int], NDArray[np.float64]], samples: int, fs: float
 ) -> NDArray[np.int64]:
-    """R peaks of one lead of any length, which is read in pieces of 5 min.
+    """R peaks of one lead of any length, which is read in chunks of 5 min.
 
     Args:
         read: the samples (time,) in mV from the first to the second index (not included).
@@ -133,8 +133,8 @@ def r_peaks(
         fs: sampling rate in Hz.
 
     Returns:
-        (beats,) sample indices, rising: the extreme value within 60 ms of each detected beat, on
-        the side on which most beats of the piece have it.
+        (beats,) sample indices, ascending: the extreme value within 60 ms of each detected beat, on
+        the side on which most beats of the chunk have it.
     """
     length, overlap = round(_PIECE * fs), round(_OVERLAP * fs)
     found: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]

@@ -1,4 +1,4 @@
-"""A recording measured second by second, in pieces of any number of seconds.
+"""A recording measured second by second, in chunks of any number of seconds.
 
 What is kept is little, even of a day, and enough to judge the quality of a recording and to draw it
 as a whole.
@@ -49,7 +49,7 @@ class Seconds:
 
     @classmethod
     def joined(cls, parts: Sequence[Seconds]) -> Seconds:
-        """Measures of pieces of a recording that follow each other, as one."""
+        """Measures of chunks of a recording that follow each other, as one."""
         return cls(
             **{
                 field.name: np.concatenate([getattr(part, field.name) for part in parts])
@@ -59,7 +59,7 @@ class Seconds:
 
 
 def pieces(samples: int, fs: float, seconds: int) -> list[tuple[int, int]]:
-    """First samples and ends of pieces of whole ``seconds`` each, which make up a recording."""
+    """First samples and ends of chunks of whole ``seconds`` each, which make up a recording."""
     count = int(np.ceil(max(round(samples / fs), 1) / seconds))
     edges = [round(i * seconds * fs) for i in range(count)]
     return list(zip(edges, (*edges[1:], samples), strict=True))
@@ -74,7 +74,7 @@ def measure(
     spread: NDArray[Any] | None = None,
     trust: NDArray[np.uint8] | None = None,
 ) -> Seconds:
-    """Measure a piece that begins with a whole second of its recording.
+    """Measure a chunk that begins with a whole second of its recording.
 
     Args:
         noisy: (time, leads) as recorded, mV; NaN is a missing sample.

@@ -1,4 +1,4 @@
-"""Power spectra of signals of any length, and what they hold by band, gathered piece by piece."""
+"""Power spectra of signals of any length, and what they hold by band, gathered in chunks."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ class Spectrum:
 class SpectrumGatherer:
     """Averages the spectra of segments of 8 s (Welch's method), each under a Hann window.
 
-    Those of a recording of up to an hour overlap by half within a piece. Those with missing samples
+    Those of a recording of up to an hour overlap by half within a chunk. Those with missing samples
     are left out, lead by lead. A signal that is shorter is one segment. The constant offset, that
-    of the first piece, is taken off, or it would hide the lowest frequencies.
+    of the first chunk, is subtracted, or it would hide the lowest frequencies.
     """
 
     def __init__(self, fs: float, leads: int, samples: int) -> None:
@@ -86,7 +86,7 @@ class SpectrumGatherer:
         self._offset: NDArray[np.float64] | None = None
 
     def add(self, signal: NDArray[np.floating[Any]]) -> None:
-        """Count the next piece in: (time, leads) in mV, NaN where missing."""
+        """Count the next chunk in: (time, leads) in mV, NaN where missing."""
         if self._offset is None:
             self._offset = np.nan_to_num(over_known(np.nanmedian, signal.astype(np.float64)))
         for begin in range(0, len(signal) - self._length + 1, self._step):

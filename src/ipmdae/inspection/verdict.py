@@ -163,7 +163,7 @@ def reasons_of(
 
 
 def verdicts(found: Inspection, unchanged: Mapping[str, str] | None = None) -> list[Verdict]:
-    """The verdict on each lead of a recording, also on those that are no voltage.
+    """The verdict on each lead of a recording, also on those that are not a voltage.
 
     Args:
         found: measures of the recording, with what was removed where it was cleaned.

@@ -1,7 +1,7 @@
-"""The way of a signal through a network, piece by piece: the same for a file and a live signal.
+"""The way of a signal through a network, in chunks: the same for a file and a live signal.
 
-A signal may be of any length and come in pieces of any size: a few seconds of it are in memory.
-Each stage takes samples in and gives those out that are settled; at the end it gives out the rest.
+A signal may be of any length and come in chunks of any size: a few seconds of it are in memory.
+Each stage takes samples in and returns those that are settled; at the end it returns the rest.
 """
 
 from __future__ import annotations
@@ -252,7 +252,7 @@ class Cleaning:
         return np.clip(centred, -_LARGEST, _LARGEST)
 
     def _finish(self, values: Signal) -> Block:
-        """Samples as they are given out, of what the pipeline gave for its leads."""
+        """Samples as they are returned, of what the pipeline gave for its leads."""
         first, count = self._noisy.first, len(self._group)
         noisy = self._noisy.rows(first, first + len(values))
         self._noisy.drop(first + len(values))

@@ -15,12 +15,12 @@ Float = TypeVar("Float", bound=np.floating[Any])
 
 
 class GapFiller(Generic[Float]):
-    """Bridges the gaps of a signal that comes in pieces.
+    """Bridges the gaps of a signal that comes in chunks.
 
     The last ``limit`` samples of a gap lie on a straight line to the sample after it; those of a
     longer gap before them keep the last known value. A gap at the beginning takes the first known
     value, or 0 where it is longer than ``limit``; one at the end the last known. So samples are
-    held back only while a gap lasts, and ``limit`` of them at most. The pieces do not matter.
+    held back only while a gap lasts, and ``limit`` of them at most. The chunks do not matter.
     """
 
     def __init__(self, leads: int, limit: int, dtype: DTypeLike = np.float32) -> None:
@@ -80,7 +80,7 @@ class GapFiller(Generic[Float]):
             begin = int(known[known < end][-1]) if known[0] < end else -1
             level = lead[begin] if begin >= 0 else before
             lead[begin + 1 : end - self._limit] = level
-            # By the same function as above: where pieces end, it may be either that bridges a gap.
+            # By the same function as above: where chunks end, it may be either that bridges a gap.
             place = np.arange(1, self._limit + 1)
             line = np.interp(place, [0, self._limit + 1], [level, lead[end]])
             lead[end - self._limit : end] = line

@@ -175,7 +175,7 @@ def _spectrum(
 ) -> tuple[NDArray[np.float64], NDArray[Any], Callable[[NDArray[Any]], Array]]:
     """Frequencies and spectrum of (rows, time), and the way back.
 
-    Both ends go on by their point reflection, so that filters have no start-up.
+    Both ends continue by their point reflection, so that filters have no start-up.
     """
     time = rows.shape[1]
     margin = min(round(2 * fs), time - 1)

@@ -74,7 +74,7 @@ def reach(fs: float) -> int:
 
 
 class PacingCheck:
-    """Finds, piece by piece, which leads of a recording are paced."""
+    """Finds, in chunks, which leads of a recording are paced."""
 
     def __init__(self, leads: int, fs: float) -> None:
         """Begin a recording."""
@@ -106,10 +106,10 @@ def _height(heights: Array, minutes: float) -> float:
 
 
 class SpikeRemover:
-    """Takes pacing spikes out of a signal that comes in pieces of any size.
+    """Takes pacing spikes out of a signal that comes in chunks of any size.
 
     Attributes:
-        lag: samples by which what is given out lags.
+        lag: samples by which what is returned lags.
     """
 
     def __init__(self, heights: Array, fs: float) -> None:

@@ -23,17 +23,17 @@ _MAX_TERM = 8192
 """Largest term of the fraction that stands for a ratio of rates; it is off by 1e-8 at most."""
 
 _BLOCK = 1 << 16
-"""Samples that are given out together, so that long signals need little memory."""
+"""Samples that are returned together, so that long signals need little memory."""
 
 _LIVE, _LIVE_SLOWLY = 0.04, 0.1
-"""Seconds of a live signal that are given out together, where the filter is a matrix or is not."""
+"""Seconds of a live signal that are returned together, where the filter is a matrix or is not."""
 
 _MOST_IMPULSES = 512
 """Terms of a ratio up to which the filter is measured, which goes fast: those of whole rates."""
 
 
 class Resampler(Generic[Float]):
-    """Changes the rate of a signal that comes in pieces, by libsoxr at its highest quality.
+    """Changes the rate of a signal that comes in chunks, by libsoxr at its highest quality.
 
     Sample 0 keeps its time, and aliases lie below -130 dB. Beyond both ends the signal is continued
     by its point reflection, so that neither an offset nor a slope rings there.
@@ -41,7 +41,7 @@ class Resampler(Generic[Float]):
     A stream of libsoxr outputs samples seconds late, since it computes in large blocks.
     Here blocks of new samples are filtered on their own instead, each together with as much of the
     signal on either side as the filter reaches: the output lags by that and by a block
-    alone. Blocks lie at fixed places, so that the pieces do not even matter to the last bit. The
+    alone. Blocks lie at fixed places, so that the chunks do not even matter to the last bit. The
     blocks of a live signal are short: a :class:`~ipmdae.pipeline.kernel.BlockFilter` filters them.
     """
 
@@ -158,7 +158,7 @@ def reach(fs: float, new_fs: float) -> int:
 
 
 def live_block(fs: float, new_fs: float) -> int:
-    """New samples of a live signal that a :class:`Resampler` gives out together."""
+    """New samples of a live signal that a :class:`Resampler` returns together."""
     _, down = fraction(fs, new_fs)
     return max(round((_LIVE if down <= _MOST_IMPULSES else _LIVE_SLOWLY) * new_fs), 1)
 

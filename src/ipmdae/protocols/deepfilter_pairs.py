@@ -1,9 +1,9 @@
 """Training pairs of protocol deepfilter: one model for each version of the noise.
 
 The published protocol has no validation set; works that use it hold back random training beats,
-whose neighbours and whose pieces of noise then train. Here whole patients of the training records
+whose neighbours and whose segments of noise then train. Here whole patients of the training records
 validate, with noise that neither trains nor tests this version: the first half of the other
-channel. The rest trains with the published noise, piece by piece, or with fresh noise.
+channel. The rest trains with the published noise, segment by segment, or with fresh noise.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class DeepFilterTraining:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedPairs:
-    """Beats with their published piece of noise, (512, 1) each, in mV; the same in each epoch.
+    """Beats with their published segment of noise, (512, 1) each, in mV; the same in each epoch.
 
     Attributes:
         clean: all published training beats, (beats, 512) in mV.
@@ -142,7 +142,7 @@ class PublishedPairs:
 
 @dataclass(frozen=True, kw_only=True)
 class FreshPairs:
-    """Beats with wander, (512, 1) each, in mV, that are drawn anew in each epoch.
+    """Beats with baseline wander, (512, 1) each, in mV, that are drawn anew in each epoch.
 
     Drawn are the noise (place, direction, sign, mixture, factor) and the looks of the beat
     (projection, polarity, tempo).
@@ -190,7 +190,7 @@ class FreshPairs:
         return drawn
 
     def _mixture(self, rng: np.random.Generator) -> Array:
-        """A piece from a random place, half of the times with a share of another one, (512,)."""
+        """A segment from a random place, half of the times with a share of another one, (512,)."""
         share = rng.random() if rng.random() < 0.5 else 0.0
         return (1 - share) * self._piece(rng) + share * self._piece(rng)
 

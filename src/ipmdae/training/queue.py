@@ -131,7 +131,7 @@ def log_dir(results: Path, protocol: str, method: str, model: str = "") -> Path:
 
 
 def work(job: Job, machine: Machine) -> tuple[Summary, bool]:
-    """Bring a run to its end: do nothing, go on, or begin.
+    """Bring a run to its end: do nothing, continue, or begin.
 
     Returns:
         What came of it, and whether anything was left to do.
@@ -158,7 +158,7 @@ def finished_folder(job: Job) -> Path:
 
 
 def _version_of(job: Job) -> tuple[int | None, Summary | None]:
-    """The run of this job that there is already: its number if it can go on, its summary if not."""
+    """Existing run of this job: its number if it can be resumed, its summary if it is finished."""
     for folder in _of_job(job):
         if (folder / SUMMARY_FILE).is_file():
             return None, read_summary(folder)
@@ -223,7 +223,7 @@ def finished_run(
 
 
 def seeds(results: Path, protocol: str, method: str) -> list[int]:
-    """The seeds of which all models of a method are finished, rising."""
+    """The seeds of which all models of a method are finished, ascending."""
     models = _PROTOCOLS[protocol][0]
     finished = [set(_by_seed(log_dir(results, protocol, method, model))) for model in models]
     return sorted(set.intersection(*finished))

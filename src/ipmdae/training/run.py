@@ -94,7 +94,7 @@ def train(
 
     Args:
         log_dir: folder of the model's runs; the run gets the next free ``version_<n>``.
-        resume: number of a version to go on with from the end of its last whole epoch, to the
+        resume: number of a version to continue with from the end of its last whole epoch, to the
             result that it would have had unkilled; ``settings`` must be its own.
         build: makes the network, where it is not the registry's.
 

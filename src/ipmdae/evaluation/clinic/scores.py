@@ -24,7 +24,7 @@ BY_SNR = ("snr_improvement", "snr_improvement_above")
 """Measures that need added noise."""
 
 CHANGED = tuple(f"changed_{band}" for band in ("all", *BANDS))
-"""Changed share of the AC power of a clean piece, in all and of each band, %."""
+"""Changed share of the AC power of a clean segment, in all and of each band, %."""
 
 
 class Case(NamedTuple):
@@ -109,10 +109,10 @@ def _difference(
 
 
 def changed(result: Result, bands: Collection[str]) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """Changed share of the AC power of clean pieces in some of :data:`BANDS`.
+    """Changed share of the AC power of clean segments in some of :data:`BANDS`.
 
     Returns:
-        The share in % of each record, over all of its pieces, and the records' names, (records,).
+        The share in % of each record, over all of its segments, and the records' names, (records,).
     """
     chosen = result.labels["kind"] == CLEAN
     names, index = np.unique(result.record[chosen], return_inverse=True)

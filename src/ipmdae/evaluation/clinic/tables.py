@@ -1,4 +1,4 @@
-"""The tables of protocol P3: noise by kind and SNR, differences, clean leads."""
+"""The tables of protocol clinic: noise by kind and SNR, differences, clean leads."""
 
 from __future__ import annotations
 

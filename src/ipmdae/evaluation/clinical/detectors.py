@@ -48,8 +48,8 @@ def match(
     """Pair beats with detections, each with one at most and as many as can be paired.
 
     Args:
-        reference: beats, rising.
-        detected: detections, rising.
+        reference: beats, ascending.
+        detected: detections, ascending.
         tolerance: largest distance of a matching pair, samples.
 
     Returns:

@@ -128,7 +128,7 @@ def st_errors(marked: Marked, cleaned: Array) -> dict[str, Array]:
 
 
 def delineate(x: Array, r_peaks: Samples) -> dict[str, Array]:
-    """Samples of each of :data:`POINTS` in a lead (time,) with such R peaks, rising."""
+    """Samples of each of :data:`POINTS` in a lead (time,) with such R peaks, ascending."""
     if not np.isfinite(x).all():
         return dict.fromkeys(POINTS, np.zeros(0))
     with warnings.catch_warnings():

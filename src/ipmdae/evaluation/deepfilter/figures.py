@@ -1,4 +1,4 @@
-"""Figures of protocol P2: beats as methods clean them, and the error by the amount of noise."""
+"""Figures of protocol deepfilter: denoised beats, and the error by noise factor."""
 
 from __future__ import annotations
 

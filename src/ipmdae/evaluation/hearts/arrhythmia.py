@@ -90,7 +90,7 @@ def between_beats(recording: Recording, part: slice) -> NDArray[np.bool_]:
 
 
 def fibrillation(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
-    """The height of each piece of ventricular fibrillation, relative to the Butterworth's."""
+    """The height of each segment of ventricular fibrillation, relative to the Butterworth's."""
     recording = cudb.read(datasets / cudb.FOLDER, record)
     cleaned = method.clean(recording.signal[:, 0], recording.fs)
     reference = REFERENCE.clean(recording.signal[:, 0], recording.fs)
@@ -108,7 +108,7 @@ def fibrillation(method: MethodUnderTest, datasets: Path, record: str) -> list[R
 
 
 def fibrillating(recording: Recording) -> Iterator[slice]:
-    """Pieces of 2 s of the episodes of ventricular fibrillation."""
+    """Segments of 2 s of the episodes of ventricular fibrillation."""
     length = round(_PIECE * recording.fs)
     for start, stop in cudb.fibrillation(recording):
         begin, end = round(start * recording.fs), round(stop * recording.fs)

@@ -184,7 +184,7 @@ class HeartsBenchmark:
         )
 
     def summary(self, result: Result) -> str:
-        """The least median gain of any component without noise and with wander."""
+        """The least median gain of any component without noise and with baseline wander."""
         from ipmdae.evaluation.hearts.tables import least_gain
 
         told = []

@@ -160,7 +160,7 @@ def limb_leads(results: Sequence[Result]) -> str:
 
 
 def test_signals(results: Sequence[Result]) -> str:
-    """All numbers of the test signals, without and with wander."""
+    """All numbers of the test signals, without and with baseline wander."""
     rows = []
     names = list(dict.fromkeys(case for result in results for case in
                                cases(result, signals.SIGNAL)))  # fmt: skip
@@ -194,7 +194,7 @@ def nothing_in(results: Sequence[Result]) -> str:
 
 
 def real_motion(results: Sequence[Result]) -> str:
-    """Share in % of pieces that are called readable, by label."""
+    """Share in % of segments that are called readable, by label."""
     rows = []
     for condition in motion.STRENGTHS:
         for label in (motion.GOOD, motion.LIMITED, motion.UNUSABLE):

@@ -44,7 +44,7 @@ _CHUNK = 64
 
 @dataclass(frozen=True)
 class ReferenceBenchmark:
-    """Classical methods and trained networks on the test windows of protocol P1.
+    """Classical methods and trained networks on the test windows of protocol reference.
 
     See :class:`ipmdae.evaluation.benchmark.Benchmark`. The records are those of the sorted split. A
     network goes by its name, which means its newest run of ``ipmdae benchmark train`` with the

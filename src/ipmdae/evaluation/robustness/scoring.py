@@ -1,4 +1,4 @@
-"""Pieces of protocol clinic under conditions that training did not have, cleaned and scored.
+"""Segments of protocol clinic under conditions that training did not have, cleaned and scored.
 
 A method is used as a user uses it (:func:`ipmdae.methods.open_method`), with its ways of dealing
 with missing samples; a rate at which it does not work has no score.
@@ -30,7 +30,7 @@ CLASSICAL = ("none", "iir", "wavelet", "neurokit")
 
 @dataclass(frozen=True)
 class RobustnessBenchmark(PieceBenchmark):
-    """A few pieces under many conditions; see :class:`ipmdae.evaluation.benchmark.Benchmark`."""
+    """A few segments under many conditions; see :class:`ipmdae.evaluation.benchmark.Benchmark`."""
 
     most = 3
 
@@ -54,7 +54,7 @@ class RobustnessBenchmark(PieceBenchmark):
 
 
 def _score(subject: Subject, piece: Piece) -> Scores:
-    """A piece's :data:`MEASURES` under all conditions."""
+    """A segment's :data:`MEASURES` under all conditions."""
     cases = [case(piece, condition) for condition in CONDITIONS]
     measured = np.stack([measure(part, clean(subject, part)) for part in cases], axis=1)
     return of_piece(
