@@ -57,7 +57,7 @@ def test_every_model_that_ships_has_a_card_of_its_own_weights(name: str) -> None
     assert card["name"] == name
     for heading in ("architecture", "preprocessing", "trained", "versions", "limits", "scores"):
         assert card[heading]
-    assert "no medical device" in card["intended use"]
+    assert "not a medical device" in card["intended use"]
     assert card["trained"]["seed"] == 0
     for side in card["data"]["signal"]["split"].values():
         names = side["names"].split()

@@ -85,7 +85,7 @@ def test_a_truncated_file_is_told_and_nothing_is_written(packed: Path, tmp_path:
     cut = tmp_path / "cut.zip"
     for size in (0, 10, packed.stat().st_size // 2, packed.stat().st_size - 5):
         cut.write_bytes(packed.read_bytes()[:size])
-        with pytest.raises(ValueError, match=r"cut\.zip is no packed database, or damaged"):
+        with pytest.raises(ValueError, match=r"cut\.zip is not a packed database, or damaged"):
             unpack(cut, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -184,7 +184,7 @@ def test_sigterm_ends_a_run_that_resumes_and_executes_nothing(tmp_path: Path) ->
     torch.save(content, last)
     settings = run.read_settings(folder)
     machine = run.machine(None, 1, 0)
-    with pytest.raises(ValueError, match=r"last\.ckpt is no checkpoint of tensors"):
+    with pytest.raises(ValueError, match=r"last\.ckpt is not a checkpoint of tensors"):
         run.train(settings, folder.parent, machine, resume=0)
     last.write_bytes(b"no checkpoint")
     with pytest.raises(ValueError, match=r"last\.ckpt is "):

@@ -16,7 +16,7 @@ from tools.provenance import WEIGHTS, commit_of
 
 INTENDED_USE = (
     "Research and engineering: to clean recordings of the ECG in mV, offline or live, of any "
-    "length, rate (60 to 4000 Hz) and number of leads. It is no medical device: no use in "
+    "length, rate (60 to 4000 Hz) and number of leads. It is not a medical device: no use in "
     "diagnosis, monitoring or treatment of patients."
 )
 _EXCERPTS = Path("tests", "data", "datasets")

@@ -6,7 +6,7 @@ an input that crashes its process, takes more than 10 s or a gigabyte, or whose 
 those promised; it is stored, and the exit status is 1. ``--again FOLDER`` reads a stored one.
 
 Readers that otherwise run in a child process (HDF5, Parquet) run in the fuzzing process. Inputs
-that end it, or take more than a second or a gigabyte, are counted as contained and are no findings:
+that end it, or take more than a second or a gigabyte, count as contained and not as findings:
 users see for such a file in one line.
 """
 

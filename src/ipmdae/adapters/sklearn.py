@@ -51,7 +51,7 @@ class ECGDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
         """Check the settings and the strips (strips, time) in mV; NaN is a missing sample.
 
         Raises:
-            ValueError: the method or another setting is not known, or X is no array of strips.
+            ValueError: the method or another setting is not known, or X is not an array of strips.
         """
         self._validated(X, reset=True)
         open_method(self.method, mains=self.mains)

@@ -11,7 +11,7 @@ def parse(text: str) -> dict[str, str]:
     """Read a list as ``sha256sum`` writes it: file name -> digest, lower-case hexadecimal.
 
     Raises:
-        ValueError: a line is no such entry, or a name leads out of the database's folder.
+        ValueError: a line is not a valid entry, or a name leads out of the database's folder.
     """
     checksums = {}
     for line in text.splitlines():

@@ -65,7 +65,7 @@ def unpack(source: Path, datasets: Path) -> int:
     Raises:
         FileNotFoundError: there is no such file.
         FileExistsError: a file is there already, with another content.
-        ValueError: the file is no such archive, or damaged.
+        ValueError: the file is not a packed database, or damaged.
     """
     if not source.is_file():
         raise FileNotFoundError(f"{source}: no such file")
@@ -75,7 +75,7 @@ def unpack(source: Path, datasets: Path) -> int:
             contents = {name: _content(archive, name, digest) for name, digest in digests.items()}
     except _DAMAGE as error:
         raise ValueError(
-            f"{source} is no packed database, or damaged ({error}): copy or pack it again"
+            f"{source} is not a packed database, or damaged ({error}): copy or pack it again"
         ) from error
     for name, digest in digests.items():
         there = datasets / name

@@ -45,7 +45,7 @@ def read_marks(folder: Path, name: str, annotator: str) -> Annotations:
 
     Raises:
         DatasetNotFoundError: there is no such file.
-        ValueError: it is no annotation file.
+        ValueError: it is not an annotation file.
     """
     path = folder / f"{name}.{annotator}"
     if not path.is_file():

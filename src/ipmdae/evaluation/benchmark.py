@@ -158,7 +158,7 @@ def load(path: Path) -> Result:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no such file.
+        ValueError: it is not a stored result.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -184,7 +184,7 @@ def load(path: Path) -> Result:
                 **groups,
             )
     except (KeyError, ValueError, BadZipFile) as error:
-        raise ValueError(f"{path} is no stored result ({error}); run it with --force") from error
+        raise ValueError(f"{path} is not a stored result ({error}); run it with --force") from error
 
 
 def load_all(folder: Path, order: Sequence[str]) -> list[Result]:

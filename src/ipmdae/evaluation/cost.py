@@ -43,7 +43,7 @@ class Measure:
         name: in :attr:`Point.measures`.
         title: of its axis.
         log: whether that is logarithmic.
-        levels: of methods that are no networks, by their names: dashed lines.
+        levels: of methods that are not networks, by their names: dashed lines.
     """
 
     name: str

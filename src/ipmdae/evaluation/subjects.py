@@ -95,7 +95,7 @@ class Subject:
             fs: sampling rate in Hz.
 
         Returns:
-            (time,) in mV, all NaN where a rival gives what is no finite signal.
+            (time,) in mV, all NaN where a method returns non-finite values.
         """
         if self.rival is None:
             assert self.file is not None

@@ -48,7 +48,7 @@ def with_seeds(methods: Sequence[str], wanted: str, protocol: str, runs: Path) -
     """Methods, with each network once for each seed.
 
     Args:
-        methods: names; those that are no networks stay as they are.
+        methods: names; those that are not networks stay as they are.
         wanted: seeds with commas between them, or ``all``.
         protocol: training protocol of the networks.
         runs: folder of the runs.
@@ -77,7 +77,7 @@ def find(
     """A network with the weights of each of its models on a protocol, all of one seed.
 
     Raises:
-        ValueError: it is no network.
+        ValueError: it is not a network.
         FileNotFoundError: it is not trained, or not with this seed; the message names the command
             that does it.
         ModuleNotFoundError: the extra ``train`` is not installed.
@@ -125,5 +125,5 @@ def _seeds(method: str, protocol: str, runs: Path) -> list[int]:
 def _network(name: str) -> TrainedNetwork:
     rival = rivals.get(name)
     if not is_network(rival):
-        raise ValueError(f"{name} is no network; there are: {', '.join(rivals.NETWORKS)}")
+        raise ValueError(f"{name} is not a network; there are: {', '.join(rivals.NETWORKS)}")
     return rival

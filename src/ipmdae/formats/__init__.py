@@ -267,7 +267,7 @@ def _format_of(path: Path) -> Format:
 def _local(path: str | os.PathLike[str]) -> Path:
     url = remote.url_of(path)
     if url is not None:
-        raise FormatError(remote.shown(url), "is no place to write to; write a file and copy it")
+        raise FormatError(remote.shown(url), "is not a place to write to; write a file and copy it")
     return Path(path).absolute()
 
 

@@ -68,7 +68,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
 
     Raises:
         FileNotFoundError: the table, or its JSON file, is missing.
-        FormatError: the table is no table of numbers, or does not agree with its JSON file.
+        FormatError: the table is not a table of numbers, or does not agree with its JSON file.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
@@ -189,7 +189,7 @@ def _table(path: Path, names: list[str]) -> NDArray[np.float64]:
         )
         values = np.ascontiguousarray(table.to_numpy(np.float64))
     except Exception as error:
-        raise FormatError(path, f"is no table of numbers ({reason(error)})") from error
+        raise FormatError(path, f"is not a table of numbers ({reason(error)})") from error
     if values.shape[1] != len(names):
         raise FormatError(path, f"has {values.shape[1]} columns, its JSON file names {len(names)}")
     return values

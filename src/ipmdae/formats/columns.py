@@ -58,7 +58,7 @@ _NO_LEAD = set(
     "gps button".split()
 )
 _SELDOM_LEAD = set("aux other analog digital resp respiration bp abp x y z flag flags".split())
-"""Names of columns that are no leads, unless an ECG is named too."""
+"""Names of columns that are not leads, unless an ECG is named too."""
 
 _COUNTS = {"counts", "count", "adc", "lsb", "adu", "raw"}
 """Units of a converter's steps whose size is not known."""
@@ -183,7 +183,7 @@ def by_shape(columns: Sequence[Column], values: Sequence[NDArray[np.float64]]) -
 
     Args:
         columns: by their headings.
-        values: the first rows of each, NaN where a cell is no number.
+        values: the first rows of each, NaN where a cell is not a number.
     """
     axes = {"x", "y", "z"} <= {column.name.lower() for column in columns}
     result = []

@@ -64,16 +64,16 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     The rate is that of the head (``Sample Rate,512 Hz``), or the mean rate of a time column (in s,
     ms, µs, ns, since 1970 or not, clock times, dates); rows left out become missing samples. Units
     stand in the head, in headings, ``II (mV)`` or ``ecg_uV``, or in a row of their own. Columns
-    that are no leads (accelerometer, heart rate) are kept in their units; those that count samples,
+    that are not leads (accelerometer, heart rate) are kept in their units; sample counters,
     or times, or hold no numbers are left out.
-
+    times, and columns without numbers are left out.
     Args:
         path: the file, perhaps in a zip archive: ``export.zip/folder/ecg.csv``.
         options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        FormatError: it is no table of numbers, or has no rate, or an irregular one.
+        FormatError: it is not a table of numbers, or has no rate, or an irregular one.
     """
     return DelimitedReader(path, options)
 
@@ -230,7 +230,7 @@ class DelimitedReader(SignalReader):
                 yield offset, whole + newline
                 offset += len(whole) + 1
             elif len(tail) > 8 * _CHUNK:
-                raise FormatError(self._path, "is no table: a line of it never ends")
+                raise FormatError(self._path, "is not a table: a line of it never ends")
             rest = tail
         if rest.strip():
             self._check_last(rest)
@@ -275,5 +275,5 @@ class DelimitedReader(SignalReader):
                 engine="c",
             )
         except Exception as error:
-            raise FormatError(self._path, f"is no table of numbers ({reason(error)})") from error
+            raise FormatError(self._path, f"is not a table of numbers ({reason(error)})") from error
         return table[columns]

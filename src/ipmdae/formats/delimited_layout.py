@@ -164,11 +164,11 @@ def clock_seconds(cell: str) -> float:
     """``12:34:56.7`` or ``34:56.7`` in s.
 
     Raises:
-        ValueError: it is no time.
+        ValueError: it is not a time.
     """
     found = _CLOCK.fullmatch(cell.strip().strip("'\""))
     if not found:
-        raise ValueError(f"{cell!r} is no time")
+        raise ValueError(f"{cell!r} is not a time")
     hours, minutes, seconds = found.groups()
     return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
 
@@ -242,7 +242,7 @@ def _headings(
         rows = [split(texts[-1].lstrip("#% "), separator)]
     shorter = rows[-1:] if rows and len(rows[-1]) == width - 1 else []
     rows = [row for row in rows[-4:] if len(row) == width] or shorter
-    if width == 1:  # any line is a row of one cell; one with a key and a value is no heading
+    if width == 1:  # any line is a row of one cell; one with a key and a value is not a heading
         rows = rows[-2:] if rows and _are_units(rows[-1]) else rows[-1:]
         rows = [row for row in rows if not re.search(r"[:=;,]", row[0])]
     missing = [[""] * (width - len(row)) for row in rows]

@@ -60,7 +60,7 @@ class Stamps:
             cells: the next ones, a pandas series of numbers or texts.
 
         Raises:
-            FormatError: a cell is no time.
+            FormatError: a cell is not a time.
         """
         try:
             if self.kind == layouts.DATE:

@@ -50,7 +50,7 @@ class Head:
         start: when the recording began.
         comments: the lines, without personal ones.
         columns: of a table without headings, where the layout says what they are.
-        skip: rows at the beginning of the data that are no samples.
+        skip: rows at the beginning of the data that are not samples.
     """
 
     device: str = ""

@@ -56,7 +56,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
 
     Raises:
         FileNotFoundError: there is no such file.
-        FormatError: it is no waveform, or broken.
+        FormatError: it is not a waveform, or broken.
         ModuleNotFoundError: pydicom is not installed.
     """
     if not path.is_file():

@@ -69,7 +69,7 @@ class EdfFile:
     """An open description of a file; it is read on demand.
 
     Attributes:
-        channels: the signals that are no annotations.
+        channels: the signals that are not annotations.
         duration: of a data record, in s.
         start: when the first sample was taken, if known.
         metadata: patient and recording as in the header, see :mod:`ipmdae.formats.fields`.

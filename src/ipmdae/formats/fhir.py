@@ -118,7 +118,7 @@ def _signals(
     origin = data.get("origin") if isinstance(data.get("origin"), dict) else {}
     zero, factor = number(origin.get("value", 0)), number(data.get("factor", 1))
     if zero is None or not factor:
-        raise FormatError(path, f"the origin or factor of {name} is no number")
+        raise FormatError(path, f"the origin or factor of {name} is not a number")
     values, digital = _values(path, name, data, zero, factor)
     if len(values) % int(count):
         raise FormatError(path, f"{name} has {len(values)} values of {int(count)} dimensions")
@@ -162,7 +162,7 @@ def _values(
     try:
         steps, letters = _parsed(stored)
     except ValueError as error:
-        raise FormatError(path, f"the data of {name} are no numbers") from error
+        raise FormatError(path, f"the data of {name} are not numbers") from error
     check_samples(path, len(steps), 1)
     values = zero + factor * steps
     for letter, key in (("U", "upperLimit"), ("L", "lowerLimit")):
@@ -238,5 +238,5 @@ def _metadata(observation: dict[str, Any]) -> dict[str, str]:
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
-    """The objects in a list; none where it is no list."""
+    """The objects in a list; none where it is not a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -42,7 +42,7 @@ def load(path: Path, largest: int = _LARGEST) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes().decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise FormatError(path, f"is no valid JSON ({reason(error)})") from error
+        raise FormatError(path, f"is not valid JSON ({reason(error)})") from error
     if not isinstance(value, dict):
         raise FormatError(path, "is JSON, but no object")
     return value

@@ -103,14 +103,14 @@ def _microvolts(path: Path, raw: dict[str, Any], options: ReadOptions) -> float:
 
 def _values(path: Path, name: str, column: Any) -> NDArray[np.float64]:
     if not isinstance(column, list):
-        raise FormatError(path, f"the samples of {name} are no list")
+        raise FormatError(path, f"the samples of {name} are not a list")
     check_samples(path, len(column), 1)
     try:
         values = np.array(column, np.float64)
     except (ValueError, TypeError, OverflowError) as error:
-        raise FormatError(path, f"the samples of {name} are no numbers") from error
+        raise FormatError(path, f"the samples of {name} are not numbers") from error
     if values.ndim != 1:
-        raise FormatError(path, f"the samples of {name} are no list of numbers")
+        raise FormatError(path, f"the samples of {name} are not a list of numbers")
     return values
 
 

@@ -52,8 +52,8 @@ class ReadOptions:
             object.__setattr__(self, "columns", tuple(self.columns) or None)
         if self.unit is not None and not self.scale:
             raise ValueError(
-                f"{self.unit!r} is no unit of voltage; known are V, mV, uV, nV, and multiples such "
-                "as 0.298uV"
+                f"{self.unit!r} is not a unit of voltage; known are V, mV, uV, nV, and multiples "
+                "such as 0.298uV"
             )
 
     @property

@@ -47,7 +47,7 @@ def read_all(
         header: path of the header.
         fs: rate in Hz in which the files count, where they do not say so themselves.
         signal_fs: rate of the signal, in which the result counts.
-        exclude: names of files that are no annotations, such as the signal files.
+        exclude: names of files that are not annotations, such as the signal files.
     """
     result = {}
     for path in sorted(header.parent.glob(f"{glob.escape(header.stem)}.*")):
@@ -77,7 +77,7 @@ def write_all(annotations: Mapping[str, Annotations], record: Path) -> None:
     """Write ``record.<annotator>`` for each of ``annotations``.
 
     Raises:
-        ValueError: a name is no annotator's, or numbers do not fit the format.
+        ValueError: a name is not an annotator's, or numbers do not fit the format.
     """
     for annotator, marks in annotations.items():
         if not is_annotator(annotator):
@@ -98,7 +98,7 @@ def decode(data: bytes) -> tuple[Annotations, float | None]:
     """The annotations in a file's bytes, and the rate in Hz at which it counts, if it says so.
 
     Raises:
-        ValueError: these are no annotations: the end mark is missing, or there is an unknown code.
+        ValueError: these are not annotations: the end mark is missing, or there is an unknown code.
     """
     sample: list[int] = []
     code: list[int] = []

@@ -154,7 +154,7 @@ def _places(
         First index, index after the last, and first sample of each part.
 
     Raises:
-        FormatError: times are no numbers, or a gap is longer than a day.
+        FormatError: times are not numbers, or a gap is longer than a day.
     """
     times = np.asarray(stream["time_stamps"], np.float64)
     if len(times) != header.samples or not np.isfinite(times).all():

@@ -75,7 +75,7 @@ class Clinic:
         mitdb_folder, cinc2017_folder: further databases to train on, if any.
         ecgnext_folder: recordings of motion, which becomes a further kind of noise, if any.
         target_wander: with ``augment``, largest power of a target below 0.5 Hz, relative to that
-            above; what more baseline wander has is no target.
+            above; the rest of the baseline wander is not a target.
         motion: synthetic sway, taps and muscle bursts as further kinds of noise.
         seed: of all that is drawn.
     """

@@ -31,7 +31,7 @@ from ipmdae.protocols.deepfilter import (
 
 Array = NDArray[np.float64]
 
-_LEAST = 0.05  # mV, peak to peak: less is no beat to train on
+_LEAST = 0.05  # mV, peak to peak: less is not a beat to train on
 
 
 @dataclass(frozen=True, kw_only=True)

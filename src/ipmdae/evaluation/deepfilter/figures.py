@@ -78,7 +78,7 @@ def by_factor(results: Sequence[Result]) -> Figure:
 def by_cost(results: Sequence[Result]) -> Figure:
     """SSD and cosine similarity of all networks against their cost, with what is published.
 
-    The dashed lines are the best methods that are no networks.
+    The dashed lines are the best methods that are not networks.
     """
     usable = [result for result in results if not result.diverged]
     classical = [result for result in usable if result.network is None]

@@ -3,7 +3,7 @@
 With x the lead without the component c and f the method, the gain is
 ``<f(x + c) - f(x), c> / <c, c>``: 1 where the component comes through as it is, 0 where it is taken
 for noise. Both signals have the same noise. Means are subtracted first: a constant offset, which
-every method keeps or moves as a whole, is no part of a wave.
+every method keeps or moves as a whole, is not part of a wave.
 """
 
 from __future__ import annotations
