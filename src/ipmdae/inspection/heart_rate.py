@@ -1,4 +1,4 @@
-"""Heart rate over time and R peaks, to see whether cleaning leaves the beats where they are."""
+"""Heart rate over time and R peaks, to verify that denoising preserves the beats."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from ipmdae.pipeline.gaps import fill_gaps
 from ipmdae.pipeline.window import MIN_SPREAD
 
 WINDOW = 15.0
-"""Seconds over which one heart rate is measured: enough beats for a median."""
+"""Seconds per heart rate: enough beats for a median."""
 
 DETECTOR = "XQRS of wfdb"
 """Beat detector: XQRS of the ``wfdb`` package (A. Johnson, L. Bulgarelli, T. Pollard, S. Horng,
 L. A. Celi, R. G. Mark)."""
 
 _DETECTIONS = 240
-"""Windows in which beats are searched at most, over all leads: that is slower than cleaning."""
-_MOST, _LEAST = 48, 1  # windows of a lead, spread evenly over longer recordings
+"""Largest number of windows for beat detection, over all leads: it is slower than denoising."""
+_MOST, _LEAST = 48, 1  # windows of a lead, evenly spaced over longer recordings
 _PIECE, _OVERLAP = 300.0, 10.0  # s: long signals are searched in chunks that overlap
-_REACH = 0.06  # s around a detection in which its R peak lies
+_REACH = 0.06  # s around a detection that contain its R peak
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeartRates:
-    """Heart rates at several places of a recording.
+    """Heart rates at several positions of a recording.
 
     Attributes:
-        times: (places,) where each window of :data:`WINDOW` begins, s.
-        before, after: (places, leads) in beats per minute; NaN where none could be measured, and
-            all of ``after`` without a cleaned recording.
+        times: (places,) start of each window of :data:`WINDOW`, s.
+        before, after: (places, leads) in beats per minute; NaN if not measurable, and all of
+            ``after`` without a denoised recording.
     """
 
     times: NDArray[np.float64]
@@ -42,7 +42,7 @@ class HeartRates:
 
 
 class HeartRateMeter:
-    """Measures the heart rate of each lead in windows spread over a recording that passes by."""
+    """Measures the heart rate of each lead in windows spread over a recording, in one pass."""
 
     def __init__(self, duration: float, fs: float, leads: int) -> None:
         """Begin a recording of ``duration`` s at ``fs`` Hz."""
@@ -68,7 +68,7 @@ class HeartRateMeter:
                     rates[place] = [heart_rate(lead, self._fs) for lead in signal[window].T]
 
     def rates(self) -> HeartRates:
-        """All that was measured."""
+        """Results, after the last sample."""
         return HeartRates(times=self._times, before=self._before, after=self._after)
 
 
@@ -96,7 +96,7 @@ def heart_rate(signal: NDArray[np.float64], fs: float) -> float:
 
 
 def detect_beats(signal: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
-    """Places of the beats that :data:`DETECTOR` finds in one lead.
+    """Positions of the beats that :data:`DETECTOR` finds in one lead.
 
     Args:
         signal: (time,) in mV; NaN is a missing sample.

@@ -16,10 +16,10 @@ from ipmdae.methods import Method
 from ipmdae.recording import Header
 
 _PART = 30.0
-"""Seconds of a part: enough for the network to see a window, and two windows of heart rate."""
+"""Seconds of a part: enough for a window of the network, and two windows of heart rate."""
 
 _MOST = 3600.0
-"""Seconds of all leads together that are tried; a recording up to that is tried whole."""
+"""Largest duration of the trial, summed over leads; shorter recordings are tried completely."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Preview:
     """Result of the trial.
 
     Attributes:
-        verdicts: on each lead, as after cleaning; only on what is known without it where the
+        verdicts: verdict on each lead after denoising; limited to the recorded signal if the
             recording would be refused.
         seconds: duration that was tried.
         refused: reason why the recording would be refused; empty if none.
@@ -42,8 +42,8 @@ def preview(reader: SignalReader, found: Inspection | None, method: Method) -> P
     """Try a method on parts spread over a recording, or on all of a short one.
 
     Args:
-        reader: the recording.
-        found: its measures; ``None`` where no lead is a voltage.
+        reader: open recording.
+        found: its measures; ``None`` if no lead is a voltage.
         method: method to try.
     """
     header = reader.info
@@ -75,7 +75,7 @@ def _unchanged(header: Header, found: Inspection | None) -> dict[str, str]:
 
 
 def _tried(reader: SignalReader, method: Method) -> tuple[Inspection, float]:
-    """Measures of the parts before and after cleaning, as if they were a recording."""
+    """Measures of the parts before and after denoising, joined as one recording."""
     header = reader.info
     count = max(int(_MOST / len(header.leads) / _PART), 3)
     whole = header.duration <= count * _PART
@@ -86,7 +86,7 @@ def _tried(reader: SignalReader, method: Method) -> tuple[Inspection, float]:
     inspector = Inspector(dataclasses.replace(header, samples=samples), heart_rates=True)
     for part in parts:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # on leads left: see the verdicts
+            warnings.simplefilter("ignore", UserWarning)  # on unchanged leads: see the verdicts
             cleaned = method.clean(part)
         inspector.add(part.signal, cleaned.recording.signal, cleaned.spread, cleaned.trust)
     return inspector.result(), samples / header.fs
