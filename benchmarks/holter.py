@@ -19,7 +19,7 @@ _NOISE = 0.01  # mV
 def write(folder: Path, seconds: int) -> Path:
     """Write a WFDB record of two leads at 250 Hz, format 16, block by block; its path.
 
-    Each repetition of the example's minute has gains and noise of its own.
+    Each repetition of the example's minute has its own gains and noise.
     """
     signal = resample(formats.read(examples.path(_EXAMPLE)).signal, 360, FS)
     generator = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""What an installation adds to the disk, with torch and without; downloads what pip asks for."""
+"""Disk size of an installation, with torch and without; downloads the packages that pip needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the measurements were made on."""
+"""Description of the machine that ran the measurements."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def describe() -> Results:
 
 
 def _processor() -> str:
-    """The model's name as Linux and macOS tell it, else what Python knows."""
+    """Model name of the processor from Linux or macOS, else from Python."""
     information = Path("/proc/cpuinfo")
     if information.is_file():
         fields: dict[str, str] = {}
@@ -62,7 +62,7 @@ def _memory() -> float:
 
 
 def _busy() -> float | None:
-    """Processors that others keep busy just now; None where the system does not tell."""
+    """Processors that other processes keep busy; None if the system does not report it."""
     before = _ticks()
     if before is None:
         return None

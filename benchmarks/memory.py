@@ -1,4 +1,4 @@
-"""Peak memory and time as recordings grow: both should tell nothing new."""
+"""Peak memory and time against recording length; memory should be constant, time linear."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _windows(model: ModelFile, batch: int) -> Array:
 def _candidates(
     model: ModelFile, compiled: bool
 ) -> tuple[dict[str, Callable[[Array], Array]], dict[str, str]]:
-    """What runs the network, ours first, and why others cannot."""
+    """Runtimes of the network, this package's first, and why others cannot run it."""
     import torch
 
     from ipmdae.engine import open_engine

@@ -88,7 +88,7 @@ def _machine(content: Results) -> str:
 
 
 def _circumstances(content: Results, first: Results) -> str:
-    """When a part was measured, how busy the machine was, and where it was another machine."""
+    """Date of a part's measurement, load of the machine, and the machine if it differs."""
     busy = content["machine"]["busy"]
     others = "" if busy is None else f"; others kept {busy:.2f} processors busy before"
     text = f"Measured {content['time']}{others}."

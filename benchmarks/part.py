@@ -1,4 +1,4 @@
-"""What the parts of the benchmark have in common."""
+"""Common structure of the parts of the benchmark."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 ROOT = Path(__file__).parents[1]
 
 Results = dict[str, Any]
-"""What a part measured, of what JSON can hold, so that the page can be made again from files."""
+"""Results of a part as JSON values, from which the page can be written again."""
 
 
 def processors() -> int:
@@ -22,7 +22,7 @@ def processors() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to measure.
+    """Settings of the measurements.
 
     Attributes:
         threads: threads that everything may use, unless a part says otherwise.
@@ -35,7 +35,7 @@ class Settings:
     long: bool = False
 
     def rounds(self, usual: int) -> int:
-        """How often everything is repeated."""
+        """Number of repetitions."""
         return 2 if self.quick else usual
 
 
@@ -44,9 +44,9 @@ class Goal:
     """A figure that the project wants to reach.
 
     Attributes:
-        figure: what it is, and its unit.
-        bound: what is wanted.
-        value: what was measured.
+        figure: quantity, with its unit.
+        bound: required value.
+        value: measured value.
         at_most: whether less is better.
     """
 
@@ -69,13 +69,13 @@ class Goal:
 
 
 class Part(Protocol):
-    """What a module must offer to be a part."""
+    """Protocol of a part."""
 
     NAME: str
     TITLE: str
 
     def measure(self, settings: Settings) -> Results:
-        """Measure, in a process of its own.
+        """Measure, in a separate process.
 
         Raises:
             UnavailableError: this machine or environment cannot; the message says what is missing.
@@ -85,7 +85,7 @@ class Part(Protocol):
         """The results in Markdown, without a heading."""
 
     def goals(self, results: Results) -> list[Goal]:
-        """How the results compare with what is wanted."""
+        """Compare the results with the goals."""
 
 
 class UnavailableError(RuntimeError):

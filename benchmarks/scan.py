@@ -115,7 +115,7 @@ def check(scans: dict[str, Scan], tensors: tuple[Tensor, ...]) -> None:
 
 
 def call(scan: Scan, tensors: tuple[Tensor, ...], backward: bool) -> Callable[[], object]:
-    """What is timed: forward alone without autograd, or forward and all gradients."""
+    """Computation to time: forward alone without autograd, or forward and all gradients."""
     import torch
 
     def forward_only() -> object:
@@ -133,7 +133,7 @@ def section(results: Results) -> str:
     text = [
         f"d_inner {CHANNELS}, d_state {STATES}, {plural(results['threads'], 'thread')}. "
         "All take torch tensors, and all results were compared before. `torch loop` is the one "
-        "usually written, with the discretisation taken for all times at once; autograd through "
+        "usually written, with the discretisation computed for all times at once; autograd through "
         "it, and through the loop of transformers, is quadratic in the length and was run for a "
         "batch of 1 alone. numba has no gradient. The scan of transformers is the one that it "
         "falls back to without compiled kernels.\n"

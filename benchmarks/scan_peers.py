@@ -23,7 +23,7 @@ Array = NDArray[np.float32]
 
 
 def loop(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
-    """The loop over time as it is usually written in torch, the discretisation taken beforehand.
+    """The loop over time as it is usually written in torch, the discretisation computed beforehand.
 
     h_t = exp(delta_t A) h_{t-1} + delta_t B_t u_t,  y_t = C_t . h_t + D u_t
     """

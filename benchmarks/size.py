@@ -1,4 +1,4 @@
-"""How large the library and the wheel are."""
+"""Size of the library and the wheel."""
 
 from __future__ import annotations
 

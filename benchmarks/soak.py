@@ -62,7 +62,7 @@ def measure(settings: Settings) -> Results:
 
 
 def _chunks(signal: NDArray[np.float64], fs: float, seconds: int) -> Iterator[NDArray[np.float64]]:
-    """A second of (time, leads) after the other, each with gains and noise of its own."""
+    """Seconds of signal (time, leads), each with its own gains and noise."""
     import numpy as np
 
     generator, length = np.random.default_rng(0), round(fs)

@@ -1,4 +1,4 @@
-"""What was measured, one JSON file a part."""
+"""Stored measurements, one JSON file per part."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def timings(
         samples: seconds a call by candidate, a round an entry.
         base: the candidate that the others are compared with.
         unit: ``"ms"`` or ``"s"``.
-        per: how many items a call does; times are of one.
+        per: number of items per call; times are per item.
     """
     scale = {"ms": 1e3, "s": 1.0}[unit] / per
     rows = []

@@ -65,6 +65,6 @@ def summary(samples: Sequence[float]) -> Summary:
 
 
 def ratio(samples: Mapping[str, Sequence[float]], name: str, base: str) -> float:
-    """How many times as long ``name`` takes as ``base``: the median over rounds."""
+    """Ratio of the times of ``name`` and ``base``: the median over rounds."""
     pairs = zip(samples[name], samples[base], strict=True)
     return statistics.median(one / other for one, other in pairs)

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-/* The version of this interface, which the library tells too: it changes with any signature. */
+/* Version of this interface, which the library also reports: it changes with any signature. */
 #define IPMDAE_INTERFACE 2
 IPMDAE_API int ipmdae_interface(void);
 

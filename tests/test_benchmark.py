@@ -162,8 +162,8 @@ def test_what_is_stored_is_skipped_unless_more_is_asked_for(
     monkeypatch.setattr(command, "write_report", lambda *folders: None)
     options = ("run", "--datasets", DATASETS, "--methods", "none", "--part")
     assert "none: SSD" in run(*options, 10).output
-    assert "none: is stored already" in run(*options, 10).output
-    assert "none: is stored already" in run(*options, 8).output
+    assert "none: already stored" in run(*options, 10).output
+    assert "none: already stored" in run(*options, 8).output
     assert "none: SSD" in run(*options, 10, "--force").output
     assert "on 24 beats" in run(*options, 12).output
 

@@ -95,7 +95,7 @@ def test_h_is_help(words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("options", [(), ("--to", "csv"), ("--overwrite",)])
 def test_a_device_is_no_place_for_results(options: tuple[str, ...]) -> None:
     message = refused(run("denoise", "noisy.npz", "-o", "/dev/null", *options))
-    assert "/dev/null is no regular file" in message
+    assert "/dev/null is not a regular file" in message
 
 
 def test_a_name_that_is_too_long_is_told() -> None:

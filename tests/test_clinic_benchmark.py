@@ -185,7 +185,7 @@ def test_command_writes_page_numbers_and_figures_and_report_makes_them_again(
     with (written.parent / "clinic.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["method"] for row in rows} == {"none", "iir", MODEL}
-    assert "iir: is stored already" in run(*options, "--methods", "iir").output
+    assert "iir: already stored" in run(*options, "--methods", "iir").output
     assert run("report", "--protocol", "clinic").exit_code == 0
     assert written.read_text() == page
     assert run("report", "--protocol", "clinic", "--against", "iir").exit_code == 0
@@ -203,7 +203,7 @@ def test_a_network_with_other_weights_is_run_again(
     write_model("mine.safetensors", tiny_model)
     first = run(*options, "--methods", "mine.safetensors")
     assert "mine: SNR improvement" in first.output, first.output
-    assert "mine: is stored already" in run(*options, "--methods", "mine.safetensors").output
+    assert "mine: already stored" in run(*options, "--methods", "mine.safetensors").output
     tensors = {name: 2 * tensor for name, tensor in tiny_model.tensors.items()}
     other = ModelFile(**{**vars(tiny_model), "tensors": tensors})
     write_model("mine.safetensors", other)

@@ -58,7 +58,7 @@ def test_a_tree_is_kept_and_a_bad_file_named_at_the_end() -> None:
     assert result.exit_code == 1
     assert lines(result)[-1].startswith("ipmdae: error: ")
     assert "bad.hea: the WFDB header is malformed" in lines(result)[-1]
-    assert "2 cleaned, 1 failed, 1 file of no known format" in result.stdout
+    assert "2 cleaned, 1 failed, 1 file of unknown format" in result.stdout
     assert {"a.hea", "a.dat", "deep/b.edf"} <= results()
     assert formats.read("out/deep/b.edf").duration == 4
     assert formats.read("out/a").leads == ("MLII", "V1")
@@ -209,7 +209,7 @@ def test_resume_leaves_out_what_is_done_and_whole() -> None:
     noisy = formats.read("data/deep/b.edf")
     formats.write(noisy.excerpt(0, 2), "out/deep/b.edf")
     result = run("data", "-o", "out", "--resume")
-    assert "out/a: is there already" in result.stdout.replace("\\", "/")
+    assert "out/a: already done" in result.stdout.replace("\\", "/")
     assert "1 cleaned, 1 done already, 1 failed" in result.stdout
     assert formats.read("out/deep/b.edf").duration == 4
     assert Path("out/a.dat").stat().st_mtime_ns == before["a.dat"]
@@ -288,13 +288,13 @@ def test_a_folder_takes_the_recording_under_its_own_name() -> None:
             "take --report for several",
         ),
         (("data/a", "-o", "x", "--figure", "f.gif"), "end its name in .png"),
-        (("data/a",), "say where results belong: -o OUT"),
+        (("data/a",), "name the result: -o OUT"),
         (("data/a", "-o", "x.csv", "--to", "edf"), "asks for CSV/TSV, --to for edf"),
         (("data/a", "-o", "x.csv", "--summary", "x.csv"), "asked for twice"),
         (("data/deep/b.edf", "-o", "x", "--report", "data/deep/b.edf"), "the name of a recording"),
         (("data/a", "-o", "x", "--leads", "aVR"), "there is no lead aVR; there are MLII, V1"),
         (("-", "data/a", "-o", "x"), "- stands for one recording"),
-        (("*.xyz", "-o", "x"), "no file fits this pattern"),
+        (("*.xyz", "-o", "x"), "no file matches this pattern"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(arguments: tuple[str, ...], message: str) -> None:
@@ -379,7 +379,7 @@ def test_a_signal_leaves_no_half_of_a_file_and_no_process(
     process.send_signal(number)
     _, complaint = process.communicate(timeout=60)
     assert process.returncode == code, complaint
-    assert complaint == "ipmdae: interrupted: nothing is half-written; add --resume to go on\n"
+    assert complaint == "ipmdae: interrupted: no file is partly written; add --resume to continue\n"
     assert not list(Path("out").glob(".*"))
     for file in Path("out").glob("*"):
         assert formats.read(file).duration == 3600

@@ -188,7 +188,7 @@ def test_no_one_can_read_a_result_who_cannot_read_its_source(
 @pytest.mark.parametrize("together", [False, True])
 def test_pipes_and_devices_are_not_replaced(tmp_path: Path, together: bool) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FileExistsError, match="pipe is no regular file"):
+    with pytest.raises(FileExistsError, match="pipe is not a regular file"):
         written(tmp_path / "pipe", together)
     assert [file.name for file in tmp_path.iterdir()] == ["pipe"]
 

@@ -1,4 +1,4 @@
-"""What can be read and written here: the command, the README, the extras."""
+"""Formats of an installation: the command, the docs page, the extras."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def test_what_is_not_here_is_told_with_the_command(monkeypatch: pytest.MonkeyPat
     shown = listed()
     assert re.search(r"^ISHNE +\.ecg +whole +-", shown, re.MULTILINE)
     assert not re.search(r"^XDF ", shown, re.MULTILINE)
-    assert 'not here: XDF; they come with: pip install "ultralight-ipm-dae[xdf]"' in shown
+    assert 'not installed: XDF; install with: pip install "ultralight-ipm-dae[xdf]"' in shown
 
 
-def test_the_readme_lists_the_same() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_docs_list_the_same() -> None:
+    text = (ROOT / "docs" / "howto" / "formats.md").read_text(encoding="utf-8")
     assert write_formats.updated(text) == text, "run python -m tools.write_formats"
 
 
-def test_a_readme_without_its_marks_is_an_error() -> None:
+def test_a_page_without_its_marks_is_an_error() -> None:
     with pytest.raises(ValueError, match="comments"):
-        write_formats.updated("# A readme")
+        write_formats.updated("# A page")
 
 
 def test_extras_bring_the_libraries() -> None:

@@ -149,7 +149,7 @@ def test_long_tables_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.Monk
         ("time,II (mV)\n0,1\n.1,inf\n.2,3\n", "infinite values"),
         ("time,II (mV)\n0,1\n.1,2,3\n.2,4\n", "not all of the rows 1 to 3 have 2 cells"),
         ("time,II (mV)\n0,1\n.1,2\n.2\n.3,4\n", "not all of the rows 1 to 4 have 2 cells"),
-        (b"time,II\n0,\x001\n", "is no text"),
+        (b"time,II\n0,\x001\n", "is not text"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*holds no numbers:UserWarning")
@@ -161,7 +161,7 @@ def test_broken_tables(tmp_path: Path, text: str | bytes, message: str) -> None:
 
 def test_text_further_down(tmp_path: Path) -> None:
     rows = "".join(f"{i / 250:.3f},{i}\n" for i in range(20_000))
-    with pytest.raises(FormatError, match="is no table of numbers"):
+    with pytest.raises(FormatError, match="is not a table of numbers"):
         read(tmp_path, f"time,II (mV)\n{rows}80.0,oops\n")
 
 

@@ -196,7 +196,7 @@ def test_fhir_value_of_the_observation_itself(tmp_path: Path) -> None:
     [
         ({"data": ""}, "has no data"),
         ({"data": 7}, "has no data"),
-        ({"data": "1 two"}, "are no numbers"),
+        ({"data": "1 two"}, "are not numbers"),
         ({"data": "1 2 3", "dimensions": 2}, "3 values of 2 dimensions"),
         ({"dimensions": 10**9}, "dimensions"),
         ({"dimensions": 0}, "dimensions"),

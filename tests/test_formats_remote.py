@@ -162,9 +162,9 @@ def test_without_a_library_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_is_written_to_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     r = Recording(signal=SIGNAL, fs=250, leads=("II",))
-    with pytest.raises(FormatError, match="is no place to write to"):
+    with pytest.raises(FormatError, match="is not a place to write to"):
         formats.write(r, "memory://ward/y.csv")
-    with pytest.raises(FormatError, match="is no place to write to"):
+    with pytest.raises(FormatError, match="is not a place to write to"):
         formats.open_writer(r.header, Path("s3://ward/y.csv"))
     assert not list(tmp_path.iterdir())
 

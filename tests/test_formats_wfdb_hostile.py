@@ -56,7 +56,7 @@ def test_rates_in_every_spelling(folder: Path, rate: str, fs: float) -> None:
 
 @pytest.mark.parametrize("rate", ["0", "0.0", "-250", "nan", "inf", "1e999", "1_0", "0x10", "/360"])
 def test_rates_that_are_none(folder: Path, rate: str) -> None:
-    with pytest.raises(FormatError, match="is no sampling rate"):
+    with pytest.raises(FormatError, match="is not a sampling rate"):
         read(folder, f"x 1 {rate} 8")
 
 

@@ -404,12 +404,12 @@ def test_goals_name_the_component_that_is_worst() -> None:
 def test_what_is_all_flagged_is_reached_and_what_is_not_measured_is_not() -> None:
     listed = [rows.Row(gains.GAIN, "f waves", "em 10", "a 0", 0.1, np.nan, 0.0)]
     found = judged(listed)
-    flagged = found["components, em or ma at 10 dB, not flagged: least median gain"]
-    assert (flagged.reached, flagged.measured) == (True, "all flagged")
+    flagged = found["components, em or ma at 10 dB, not rejected: least median gain"]
+    assert (flagged.reached, flagged.measured) == (True, "all rejected")
     missing = [goal for goal in goals.judged(None, None, None)]
     assert len(missing) == len(goals.WANTED)
     assert not any(goal.reached for goal in missing)
-    assert not judged([])["VF (cu01): height kept, not flagged, median"].reached
+    assert not judged([])["VF (cu01): height preserved, not rejected, median"].reached
 
 
 def test_goals_of_beats_and_peaks_are_relative_to_filter_and_input() -> None:
@@ -479,7 +479,7 @@ def test_command_measures_a_method_with_options(
     assert "least gain" in first.output
     stored = benchmark.load_all(Path("results/benchmark/hearts"), [])
     assert [result.method for result in stored] == ["butterworth-0.5-40+strength=0.5"]
-    assert "is stored already" in CliRunner().invoke(cli.app, arguments).output
+    assert "already stored" in CliRunner().invoke(cli.app, arguments).output
     page = Path("docs/results/hearts.md").read_text(encoding="utf-8")
     assert "`butterworth-0.5-40+strength=0.5`" in page
 

@@ -85,10 +85,10 @@ def test_what_is_named_is_tried_and_what_is_not_there_refused() -> None:
         "data/notes.md": "notes.md",
         "nowhere": "nowhere",
     }
-    with pytest.raises(FileNotFoundError, match=r"no file fits this pattern"):
+    with pytest.raises(FileNotFoundError, match=r"no file matches this pattern"):
         find(["data/*.xyz"])
     Path("empty").mkdir()
-    with pytest.raises(FileNotFoundError, match="there is no recording"):
+    with pytest.raises(FileNotFoundError, match="no recording found"):
         find(["empty"])
 
 

@@ -103,7 +103,7 @@ def test_broken_checkpoints_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.ckpt"):
         checkpoints.load_reference(tmp_path / "none.ckpt")
     (tmp_path / "text.ckpt").write_text("no checkpoint")
-    with pytest.raises(ValueError, match=r"text\.ckpt is no checkpoint"):
+    with pytest.raises(ValueError, match=r"text\.ckpt is not a checkpoint"):
         checkpoints.load_reference(tmp_path / "text.ckpt")
     state = {name: torch.from_numpy(np.array(t)) for name, t in reference_tensors().items()}
     del state["skip_layer_2.mamba.D"]

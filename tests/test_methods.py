@@ -142,7 +142,7 @@ def test_hum_is_removed_before_the_method_and_counts_as_removed() -> None:
         cleaned = method.clean(humming)
     assert np.mean((cleaned.noise[:, :2] - hum) ** 2) < 1e-3 * np.mean(hum**2)
     assert_array_equal(cleaned.recording.signal[:, 2], 2)
-    assert method.name == "none after removal of 60 Hz hum"
+    assert method.name == "none after removal of 60 Hz interference"
     assert cleaned.recording.comments == (
         f"Cleaned by {method.name}: lead 1, lead 2",
         "Unchanged, flat: lead 3",
@@ -194,7 +194,7 @@ def test_a_file_is_freed_of_hum_block_by_block(
 
     monkeypatch.setattr(type(method), "clean", whole)
     summary = denoise_file(tmp_path / "humming", tmp_path / "cleaned", method)
-    assert summary.method == "ipmdae-base after removal of 50 Hz hum"
+    assert summary.method == "ipmdae-base after removal of 50 Hz interference"
     cleaned = formats.read(tmp_path / "cleaned").signal
     monkeypatch.undo()
     direct = Network().clean(r).recording.signal

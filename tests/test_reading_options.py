@@ -90,7 +90,7 @@ def test_a_channel_at_another_rate_keeps_its_duration(tmp_path):
     [
         ({"fs": 0}, "must be positive"),
         ({"fs": float("nan")}, "must be positive"),
-        ({"unit": "bpm"}, "'bpm' is no unit of voltage"),
+        ({"unit": "bpm"}, "'bpm' is not a unit of voltage"),
         ({"unit": "1.2.3uV"}, "no unit of voltage"),
         ({"unit": "0uV"}, "no unit of voltage"),
     ],

@@ -171,7 +171,7 @@ def test_command_writes_a_page_and_goes_on_where_it_stopped(
     page = Path("docs/results/robustness.md").read_text(encoding="utf-8")
     assert f"## Against `{MODEL}`, signal by signal" in page
     assert "`none` (2 of 6 pieces)" in page
-    assert f"{MODEL}: is stored already" in CliRunner().invoke(cli.app, arguments).output
+    assert f"{MODEL}: already stored" in CliRunner().invoke(cli.app, arguments).output
 
 
 def test_old_results_of_a_model_that_ships_are_told(tmp_path: Path) -> None:

@@ -73,10 +73,10 @@ def test_each_seed_is_run_once_and_stored_and_the_page_has_their_mean(
     before = first.stat().st_mtime_ns
     outcome = run("run", *options, "--seeds", "all")
     assert outcome.exit_code == 0, outcome.output
-    assert f"{METHOD}: is stored already" in outcome.output
+    assert f"{METHOD}: already stored" in outcome.output
     assert f"{METHOD}@4: SSD" in outcome.output
     assert first.stat().st_mtime_ns == before
-    assert f"{METHOD}@4: is stored already" in run("run", *options, "--seeds", "1,4").output
+    assert f"{METHOD}@4: already stored" in run("run", *options, "--seeds", "1,4").output
 
     ours, other = benchmark.load(first), benchmark.load(first.with_name(f"{METHOD}@4.npz"))
     assert other.version == DeepFilterBenchmark(DATASETS, runs).version(f"{METHOD}@4")

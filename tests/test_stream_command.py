@@ -185,8 +185,8 @@ def test_missing_values_stay_missing(noisy: NDArray[np.float64]) -> None:
     ("text", "arguments", "message"),
     [
         ("1,2\n", (), "give it, e.g. --fs 360"),
-        ("", ("--fs", 360), "there is nothing to clean on stdin"),
-        ("II,V1 (adc)\n1,2\n", ("--fs", 360), "column V1 (adc) is no voltage: leave it out"),
+        ("", ("--fs", 360), "stdin is empty: nothing to denoise"),
+        ("II,V1 (adc)\n1,2\n", ("--fs", 360), "column V1 (adc) is not a voltage: leave it out"),
         ("acc_x,hr\n1,2\n", ("--fs", 360), "no column of the input is a lead"),
         ("names,only\n", ("--fs", 360), "no line of the input is numbers: names,only"),
         ('a "b\rc" d\n', ("--fs", 360), "no line of the input is numbers"),
@@ -311,7 +311,7 @@ def test_a_signal_ends_a_live_one_without_loss(
         pipe.close()
     assert process.wait(60) == code, complaint
     assert len(out) + rest.count("\n") == len(noisy)
-    assert "what had come is cleaned" in complaint
+    assert "the received samples are denoised" in complaint
 
 
 def unread(pipe: int) -> int:

@@ -79,7 +79,7 @@ def test_a_second_signal_does_not_disturb_the_clearing_up(number: int) -> None:
         process.send_signal(number)
     rest, complaint = process.communicate(timeout=30)
     assert rest == "cleared up\n"
-    assert complaint == "interrupted: nothing is half-written\n"
+    assert complaint == "interrupted: no file is partly written\n"
     assert process.returncode == 128 + number
 
 

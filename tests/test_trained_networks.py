@@ -122,7 +122,7 @@ def test_report_needs_no_runs_and_a_retrained_network_is_run_again(
     folders = finish(Path("runs"), "deepfilter", METHOD)
     options = ("--methods", METHOD, "--datasets", DATASETS, "--part", 5, "--runs", "runs")
     assert f"{METHOD}: SSD" in command("run", *options).output
-    assert f"{METHOD}: is stored already" in command("run", *options).output
+    assert f"{METHOD}: already stored" in command("run", *options).output
     finish(Path("runs"), "deepfilter", METHOD, seed=5)
     assert f"{METHOD}: SSD" in command("run", *options).output
     page = Path("docs/results/deepfilter.md").read_bytes()

@@ -174,7 +174,7 @@ def test_sigterm_ends_a_run_that_resumes_and_executes_nothing(tmp_path: Path) ->
     process.wait(60)
     complaint = (tmp_path / "stderr.txt").read_text(encoding="utf-8")
     assert process.returncode == 143, complaint
-    assert complaint.splitlines()[-1] == "interrupted: nothing is half-written"
+    assert complaint.splitlines()[-1] == "interrupted: no file is partly written"
     folder = tmp_path / "results/ipmdae-small/version_0"
     assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
     last = folder / "checkpoints" / "last.ckpt"
@@ -185,7 +185,7 @@ def test_sigterm_ends_a_run_that_resumes_and_executes_nothing(tmp_path: Path) ->
     torch.save(content, last)
     settings = run.read_settings(folder)
     machine = run.machine(None, 1, 0)
-    with pytest.raises(ValueError, match=r"last\.ckpt is no checkpoint of tensors"):
+    with pytest.raises(ValueError, match=r"last\.ckpt is not a checkpoint of tensors"):
         run.train(settings, folder.parent, machine, resume=0)
     last.write_bytes(b"no checkpoint")
     with pytest.raises(ValueError, match=r"last\.ckpt is "):

@@ -1,4 +1,4 @@
-"""What each part of our network and its recipe is worth: ``python -m tools.ablation``."""
+"""Ablation study of the network and its recipe: ``python -m tools.ablation``."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tools import show
 
 _COLUMNS = (
     "variant",
-    "what is different",
+    "change",
     "parameters",
     "MMAC",
     "validation loss",
     "SNR improvement (dB)",
     "to the base (dB)",
     "verdict",
-    "clean kept (dB)",
+    "SNR of clean leads after denoising (dB)",
 )
 _SECONDS = 5
 
@@ -61,8 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
     lines = [line for line in lines if line.scores]
     if not lines or lines[0].variant is not BASE:
         raise FileNotFoundError(
-            f"the base has no score of these seeds and this budget in {args.results}: "
-            "nothing to compare with"
+            f"no score of the base with these seeds and this budget in {args.results}: "
+            "the variants cannot be compared"
         )
     with replacing(args.output) as path:
         path.write_text(page(study, lines, args.seeds, args.output), encoding="utf-8")
@@ -70,11 +70,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The flags of the command."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.ablation",
         description="Train variants of a network, one factor at a time, with a small equal budget. "
-        "What is finished is skipped and what was killed goes on: give the same command again.",
+        "Repeat the command to resume: finished runs are skipped, killed runs continue.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
@@ -83,21 +83,26 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--output", type=Path, default=Path("docs/results/ablation.md"), help="page to write")
     add("--use_model", default=Study.model, help="the base of the study")
     names = [variant.name for variant in VARIANTS]
-    add("--variants", nargs="+", default=names, metavar="NAME", help="what to train")
-    add("--seeds", type=int, nargs="+", default=[0, 1], help="of weights, order and noise")
-    add("--epochs", type=flags.positive, default=Study.epochs, help="of each run")
-    add("--steps", type=flags.positive, default=Study.steps, help="of each epoch, at most")
-    add("--batch_size", type=flags.positive, default=Study.batch_size, help="windows a step")
+    add("--variants", nargs="+", default=names, metavar="NAME", help="variants to train")
+    add("--seeds", type=int, nargs="+", default=[0, 1], help="seeds of weights, order and noise")
+    add("--epochs", type=flags.positive, default=Study.epochs, help="epochs per run")
+    add(
+        "--steps",
+        type=flags.positive,
+        default=Study.steps,
+        help="largest number of steps per epoch",
+    )
+    add("--batch_size", type=flags.positive, default=Study.batch_size, help="windows per step")
     add("--gpu", type=int, default=None, help="number of the GPU to use")
     add("--workers", type=int, default=0, help="processes that prepare batches")
-    add("--report", action="store_true", help="train nothing: write the page of what is done")
+    add("--report", action="store_true", help="do not train: write the page from finished runs")
     return parser.parse_args(arguments)
 
 
 def train(
     study: Study, chosen: Sequence[Variant], seeds: Sequence[int], machine: run.Machine
 ) -> None:
-    """Train what is missing, all variants by the first seed, then all by the next."""
+    """Train missing runs: all variants with the first seed, then with the next."""
     jobs = [(variant, seed) for seed in seeds for variant in chosen]
     for index, (variant, seed) in enumerate(jobs, 1):
         with warnings_in_one_line():
@@ -107,13 +112,13 @@ def train(
 
 
 def stored(study: Study, variant: Variant, seeds: Sequence[int]) -> dict[int, Score]:
-    """The scores of a variant that there are, by seed."""
+    """Stored scores of a variant by seed."""
     found = {seed: study.stored(variant, seed) for seed in seeds}
     return {seed: score for seed, score in found.items() if score is not None}
 
 
 def page(study: Study, lines: Sequence[Line], seeds: Sequence[int], output: Path) -> str:
-    """The page in Markdown: what was done, the table, how it was made."""
+    """Format the page: setup, table, command."""
     base = lines[0].scores
     differences = [
         [line.scores[seed].improvement - base[seed].improvement for seed in line.scores]
@@ -124,26 +129,26 @@ def page(study: Study, lines: Sequence[Line], seeds: Sequence[int], output: Path
         cells(study.model, line, comparison)
         for line, comparison in zip(lines, compared, strict=True)
     ]
-    return f"""# What each part is worth
+    return f"""# Ablation study
 
 `{study.model}` as it ships, trained on protocol clinic with recipe `release` and augmentation, is
-the base; each variant differs from it in one thing. All get the same small budget:
+the base; each variant differs from it in one factor. All have the same small training budget:
 {plural(study.epochs, "epoch")} of at most {plural(study.steps, "step")} of {study.batch_size}
-windows, and {plural(len(seeds), "seed")}. Validation decides and scores (other patients, other
-noise); the test set takes no part.
+windows, and {plural(len(seeds), "seed")}. Model selection and scores use the validation set (other
+patients, other noise); the test set is not used.
 
 {table(_COLUMNS, rows)}
 Mean ± standard deviation over seeds. Multiply-accumulates (millions) are those of {_SECONDS} s of
-one lead, the scan included. The loss is that of the base's recipe, whatever the variant was trained
-by. The SNR improvement is by AC power, the mean over all validation windows with noise; "clean
-kept" is the SNR of the cleaned to the given signal where no noise was added. Differences are paired
-by seed. "Helped" or "hurt" means: more than two standard errors off zero, with the variance of the
-differences pooled over all variants. Among many variants one or two get there by chance.
+one lead, the scan included. The validation loss is that of the base's recipe, also for variants
+trained with another loss. The SNR improvement is by AC power, the mean over all validation windows
+with noise; "SNR of clean leads after denoising" measures the distortion of windows without added
+noise. Differences are paired by seed. "Helped" or "hurt" means more than two standard errors from
+zero, with the variance of the differences pooled over all variants. Among many variants one or two
+exceed that by chance.
 
-This decides nothing: with two seeds and so few steps no part of the paper's idea is shown to help
-or to hurt. So little training shows what learns fast. What pays late (averaged
-weights, augmentation, fresh noise, size) is worth more, in the long training of a model that
-ships, than it shows here.
+The study is inconclusive: with two seeds and so few steps no component of the paper is shown to
+help or to hurt. A short training favours what learns fast; averaged weights, augmentation, fresh
+noise and size are worth more in the long training of a shipped model than this table shows.
 
 Made by
 
@@ -154,7 +159,7 @@ Made by
 
 
 def cells(model: str, line: Line, comparison: Comparison | None) -> list[str]:
-    """The row of a variant; the base is compared with nothing."""
+    """Table row of a variant; the base has no difference."""
     variant, scores = line.variant, list(line.scores.values())
     samples = round(_SECONDS * qtdb.FS)
     cost = measure(variant.build(model, Clinic.leads), samples, Clinic.leads)
@@ -177,7 +182,7 @@ def plural(count: int, what: str) -> str:
 
 
 def spread(values: Sequence[float], digits: int = 3, *, signed: bool = False) -> str:
-    """``mean ± sd``, the mean alone of one value."""
+    """Format ``mean ± sd``; a single value without sd."""
     mean = number(float(np.mean(values)), digits)
     if signed and not mean.startswith("-"):
         mean = f"+{mean}"
@@ -185,7 +190,7 @@ def spread(values: Sequence[float], digits: int = 3, *, signed: bool = False) ->
 
 
 def command(study: Study, lines: Sequence[Line], seeds: Sequence[int], output: Path) -> str:
-    """What makes the same study again, from databases in the default folder."""
+    """Command that repeats the study, with databases in the default folder."""
     names = [line.variant.name for line in lines]
     chosen = f"--variants {' '.join(names)} " if len(names) < len(VARIANTS) else ""
     return (

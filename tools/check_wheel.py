@@ -1,4 +1,4 @@
-"""Checks that a wheel keeps what its name promises: ``python -m tools.check_wheel dist/*.whl``.
+"""Check that a wheel conforms to its name: ``python -m tools.check_wheel dist/*.whl``.
 
 The files are those of RECORD, and the library is of the tag's machine, asks for no newer system
 than the tag says and for no library but the system's, and exports the C interface and nothing else.
@@ -40,12 +40,12 @@ MACHINE = {
 
 
 class WheelError(ValueError):
-    """A wheel does not keep what its name promises."""
+    """A wheel does not conform to its name."""
 
 
 @dataclass(frozen=True)
 class Library:
-    """What a shared library says of itself.
+    """Metadata of a shared library.
 
     Attributes:
         size: bytes of its file.
@@ -67,7 +67,7 @@ def check_wheel(path: Path) -> Library:
     """Check a wheel and return what its library says.
 
     Raises:
-        WheelError: the wheel does not keep what its name promises.
+        WheelError: the wheel does not conform to its name.
     """
     _, _, _, tags = parse_wheel_filename(path.name)
     with ZipFile(path) as wheel:
@@ -85,7 +85,7 @@ def check_wheel(path: Path) -> Library:
         _require(f"{where}: machine", machine, library.machine)
         oldest = _oldest_system(platform)
         if library.system > oldest:
-            raise WheelError(f"{where}: needs {library.system}, the tag promises {oldest}")
+            raise WheelError(f"{where}: needs {library.system}, the tag allows {oldest}")
     unknown = [name for name in library.needs if not SYSTEM_LIBRARIES.fullmatch(name)]
     _require(f"{path}: libraries beyond the system's", [], unknown)
     _require(f"{path}: exported names", interface(), library.exports)
@@ -96,7 +96,7 @@ def read_library(data: bytes) -> Library:
     """Read a shared library in the format of Linux, macOS or Windows.
 
     Raises:
-        WheelError: it is none, or one for macOS without the signature that ARM processors ask for.
+        WheelError: it is not a library, or one for macOS without the signature that ARM requires.
     """
     binary = lief.parse(data)
     if isinstance(binary, lief.ELF.Binary):
@@ -155,7 +155,7 @@ def _read_pe(binary: lief.PE.Binary, size: int) -> Library:
 
 
 def _oldest_system(platform: str) -> tuple[int, int]:
-    """The glibc or macOS that a wheel's platform tag promises to run on."""
+    """The glibc or macOS version in a wheel's platform tag."""
     if platform.startswith("manylinux2014"):
         return 2, 17
     numbers = re.match(r"(?:manylinux|macosx)_(\d+)_(\d+)_", platform)

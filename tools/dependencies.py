@@ -1,4 +1,4 @@
-"""What the package needs, directly and through others, as it is installed here."""
+"""Dependencies of the package, direct and indirect, as installed here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Package:
     Attributes:
         name: its canonical name.
         version: the one that is installed.
-        licence: as its metadata tell it, an SPDX expression where they have one.
+        licence: from the metadata, an SPDX expression if available.
         needs: canonical names of the packages that it needs here.
     """
 

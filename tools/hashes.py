@@ -2,12 +2,12 @@
 
 Writes ``constraints-hashed.txt``: of all that the base installation and its build need the version
 in ``constraints.txt`` with the SHA-256 of the file that pip would install on this system and
-Python, as the package index tells it. Then
+Python, as the package index publishes it. Then
 
     pip install --require-hashes -r constraints-hashed.txt
     pip install --no-deps --no-build-isolation .
 
-installs nothing else. torch is not among it: of its builds an index of its own has the digests.
+installs nothing else. torch is not included: its builds come from another index with digests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tools.dependencies import CONSTRAINTS, ROOT, needed, pins
 
 OUTPUT = ROOT / "constraints-hashed.txt"
 BUILD = ("hatchling", "packaging", "pathspec", "pluggy", "trove-classifiers")
-"""What a build takes (``[build-system]`` of pyproject.toml), with all that this needs."""
+"""Packages for a build (``[build-system]`` of pyproject.toml), with their dependencies."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -58,7 +58,7 @@ def wanted(pinned: dict[str, str]) -> dict[str, str]:
 
 
 def report(versions: dict[str, str]) -> dict[str, Any]:
-    """What pip would install, and from which files.
+    """Packages that pip would install, with their files.
 
     Raises:
         ValueError: pip finds one of the versions not, or not for this system.
@@ -79,14 +79,14 @@ def hashed(versions: dict[str, str], found: dict[str, Any]) -> str:
     """The file: a line for each package, without addresses.
 
     Raises:
-        ValueError: the report has other versions, or tells no SHA-256 of a file.
+        ValueError: the report has other versions, or no SHA-256 of a file.
     """
     digests: dict[str, Any] = {}
     for item in found["install"]:
         name = canonicalize_name(item["metadata"]["name"])
         sha256 = item["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256")
         if sha256 is None or item["metadata"]["version"] != versions.get(name):
-            raise ValueError(f"no digest of {name}=={versions.get(name)} is told")
+            raise ValueError(f"no digest of {name}=={versions.get(name)} is known")
         digests[name] = sha256
     if digests.keys() != versions.keys():
         raise ValueError(f"no digest of {', '.join(sorted(versions.keys() - digests.keys()))}")

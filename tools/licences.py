@@ -17,14 +17,14 @@ PAGE = ROOT / "docs" / "licences.md"
 
 _HEAD = """# Licences
 
-The package itself is under the MIT licence (`LICENSE`). What it needs is installed beside it as
-packages of their own, none of which it contains; their licences, by what asks for them, as their
-metadata tell them. Made by `python -m tools.licences`.
+The package itself is under the MIT licence (`LICENSE`). Its dependencies are installed as separate
+packages and are not part of it; their licences, by the extra that needs them, are those in their
+metadata. Made by `python -m tools.licences`.
 
-`soxr`, which changes sampling rates, is under the LGPL 2.1 or later, as the library libsoxr in it
-is. It is a package of its own that anyone can replace by another build of it; nothing of it is in
-our wheels. A program that distributes both together, such as an installer, must keep that possible
-and pass its licence on.
+`soxr`, the resampler, is under the LGPL 2.1 or later, like the library libsoxr that it contains. It
+is a separate package that can be replaced by another build; the wheels of this package contain no
+part of it. A program that distributes both together, such as an installer, must keep it replaceable
+and include its licence.
 
 The models are under the MIT licence too. They were trained on the QT Database and the MIT-BIH Noise
 Stress Test Database, both under the Open Data Commons Attribution License 1.0.

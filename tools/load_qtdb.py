@@ -1,4 +1,4 @@
-"""Summarise the QT Database and draw a stretch of it: ``python -m tools.load_qtdb``."""
+"""Summarise the QT Database and draw a segment of it: ``python -m tools.load_qtdb``."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def offsets(recording: Recording) -> str:
 
 
 def windows(recording: Recording) -> int:
-    """How many whole windows the recording holds."""
+    """Number of whole windows in the recording."""
     return int(len(recording.signal) // (_WINDOW_SECONDS * recording.fs))
 
 

@@ -1,4 +1,4 @@
-"""How much a model improves real noisy records: ``python -m tools.noise_stress``."""
+"""SNR improvement of a model on real noisy records: ``python -m tools.noise_stress``."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _COLUMNS = (
     "gain (dB)",
     "RMSE before (mV)",
     "after (mV)",
-    "clean kept (dB)",
+    "SNR of clean leads after denoising (dB)",
 )
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tools.noise_stress",
-        description="Clean records of the noise database and compare them with their clean twins.",
+        description="Denoise records of the noise database and compare them with the clean record.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
@@ -52,12 +52,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def twin(record: str) -> str:
-    """The record with the same signal and the least noise, 24 dB."""
+    """Name of the record with the same signal and the least noise, 24 dB."""
     return f"{record[:3]}e24"
 
 
 def cells(record: str, result: Improvement) -> list[list[str]]:
-    """A row a lead: means over windows, the gain with its standard deviation."""
+    """One row per lead: means over windows, the gain with its standard deviation."""
     gain = result.snr_after - result.snr_before
     return [
         [
@@ -75,21 +75,20 @@ def cells(record: str, result: Improvement) -> list[list[str]]:
 
 
 def page(title: str, rows: list[list[str]], command: str) -> str:
-    """The table in Markdown, with what it says and how it was made."""
+    """Format the page: description, table, command."""
     lines = [f"| {' | '.join(row)} |" for row in (_COLUMNS, ["---"] * len(_COLUMNS), *rows)]
     table = "\n".join(lines)
     return f"""# {title}
 
 Records 118 and 119 of the MIT-BIH Arrhythmia Database with the noise `em` added at the SNR in their
 names (MIT-BIH Noise Stress Test Database). The reference is the same record at 24 dB, which still
-holds noise: no method can come out far above 24 dB. Scored are only segments whose noise lies after
-the first 15 min of `em`; since `em` is a loop ([nstdb.md](../nstdb.md)) these minutes repeat noise
-that trained the model. Neither patient trained it. Where the network is not trusted its own output
-is scored (`unreadable="network"`).
-Means over windows of 10 s, lead by lead; SNR without DC; the gain with its
-standard deviation over windows. "Clean kept" is the SNR of the cleaned to the given signal where no
-noise was added: what is lost there is the recording's own baseline wander, and what the network
-changes wrongly.
+contains noise: no method can reach much more than 24 dB. Only segments with noise from after the
+first 15 min of `em` are scored; since `em` is a loop ([nstdb.md](../nstdb.md)) these minutes repeat
+training noise of the model. Neither patient was in its training set. In unreadable segments the
+network's own output is scored (`unreadable="network"`). Means over windows of 10 s, lead by lead;
+SNR without DC; the gain with its standard deviation over windows. "SNR of clean leads after
+denoising" compares output and input where no noise was added: the difference is the recording's own
+baseline wander, which is removed rightly, and distortion.
 
 {table}
 

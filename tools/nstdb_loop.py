@@ -1,4 +1,4 @@
-"""How much of the noise database's half hours is different: ``python -m tools.nstdb_loop``."""
+"""Repetitions within the records of the noise database: ``python -m tools.nstdb_loop``."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _TEST_SECONDS = 900
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tools.nstdb_loop",
-        description="Find the stretches of the noise records that repeat earlier ones.",
+        description="Find the segments of the noise records that repeat earlier ones.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
     add("--path", type=Path, default=Path("datasets", nstdb.FOLDER), help="the database's folder")
     add("--output", type=Path, metavar="FILE", help="write a page in Markdown, too")
-    add("--figure", type=Path, metavar="FILE", help="draw where each stretch was before")
+    add("--figure", type=Path, metavar="FILE", help="draw the first occurrence of each segment")
     args = parser.parse_args(arguments)
     found, seconds = {}, {}
     for kind in nstdb.KINDS:
@@ -39,8 +39,8 @@ def main(arguments: list[str] | None = None) -> None:
         seconds[kind] = len(samples) / fs
     rows = [row for kind in nstdb.KINDS for row in cells(kind, found[kind])]
     totals = [total(kind, found[kind], seconds[kind]) for kind in nstdb.KINDS]
-    show.table("Stretches that repeat earlier ones", list(_COLUMNS), rows)
-    show.table("What is different", list(_TOTALS), totals)
+    show.table("Segments that repeat earlier ones", list(_COLUMNS), rows)
+    show.table("Distinct noise", list(_TOTALS), totals)
     if args.figure:
         save(draw(found, seconds), args.figure)
     if args.output:
@@ -51,21 +51,21 @@ def main(arguments: list[str] | None = None) -> None:
 _TOTALS = (
     "noise",
     "minutes",
-    "of them different",
-    "of the last 15 min, repeats of the first",
-    "segments that repeat another part's",
+    "distinct minutes",
+    "last 15 min that repeat the first 15",
+    "seconds shared by two sets",
 )
 
 
 def digital(folder: Path, kind: str) -> tuple[NDArray[np.float64], float]:
-    """The record's whole numbers, (time, 2), and the sampling rate."""
+    """The record's integer samples, (time, 2), and the sampling rate."""
     recording = nstdb.read(folder, kind)
     gains = [how.gain if how else _ADC_GAIN for how in recording.resolution]
     return np.rint(recording.signal * np.array(gains)), recording.fs
 
 
 def cells(kind: str, found: list[Repetition]) -> list[list[str]]:
-    """A row a stretch."""
+    """One table row per repeated segment."""
     return [
         [
             kind,
@@ -81,7 +81,7 @@ def cells(kind: str, found: list[Repetition]) -> list[list[str]]:
 
 
 def total(kind: str, found: list[Repetition], seconds: float) -> list[str]:
-    """How much of a record is different, and how much of its test parts is not."""
+    """Table row of a record: distinct minutes, and repetitions in its last 15 minutes."""
     repeated = repetitions.repeated_seconds(found, seconds)
     last = np.arange(max(int(seconds) - _TEST_SECONDS, 0), int(seconds))
     of_first = [
@@ -97,7 +97,7 @@ def total(kind: str, found: list[Repetition], seconds: float) -> list[str]:
 
 
 def source(second: float, found: list[Repetition]) -> float:
-    """Where the noise of a second was first, in s."""
+    """Time of the first occurrence of the noise at ``second``, in s."""
     for r in reversed(found):
         if r.first <= second < r.last:
             return source(second - r.lag, found)
@@ -105,7 +105,7 @@ def source(second: float, found: list[Repetition]) -> float:
 
 
 def overlaps(kind: str, found: list[Repetition]) -> int:
-    """Seconds of one part's segments whose noise another part has, too."""
+    """Seconds of noise that the segments of two sets share."""
     owners: dict[int, set[str]] = {}
     for part, intervals in nstdb.INTERVALS[kind].items():
         for first, last in intervals:
@@ -115,7 +115,7 @@ def overlaps(kind: str, found: list[Repetition]) -> int:
 
 
 def draw(found: dict[str, list[Repetition]], seconds: dict[str, float]) -> Figure:
-    """Time in the record against where the same noise was first, a panel a kind."""
+    """First occurrence of each second against time in the record, one panel per kind."""
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     for axes, kind in zip(figure.subplots(1, len(found), sharey=True), found, strict=True):
         times = np.arange(int(seconds[kind])) + 0.5
@@ -124,7 +124,7 @@ def draw(found: dict[str, list[Repetition]], seconds: dict[str, float]) -> Figur
         axes.plot(times[new] / 60, first[new] / 60, ".", markersize=2, color="C0")
         axes.plot(times[~new] / 60, first[~new] / 60, ".", markersize=2, color="C3")
         axes.set(title=f"{kind}: {new.sum() / 60:.1f} min", xlabel="time (min)", aspect="equal")
-    figure.axes[0].set_ylabel("where this noise was first (min)")
+    figure.axes[0].set_ylabel("first occurrence (min)")
     return figure
 
 
@@ -136,7 +136,7 @@ def page(rows: list[list[str]], totals: list[list[str]], figure: Path | None, ou
     if figure:
         where = Path(*(".." for _ in output.parent.relative_to(output.parent).parts), figure)
         where = figure.relative_to(output.parent) if output.parent in figure.parents else where
-        image = f"\n![Where each second of noise was first]({where.as_posix()})\n"
+        image = f"\n![First occurrence of each second of noise]({where.as_posix()})\n"
     return _PAGE.format(
         command=command,
         totals=markdown(_TOTALS, totals),
@@ -146,53 +146,52 @@ def page(rows: list[list[str]], totals: list[list[str]], figure: Path | None, ou
 
 
 def markdown(columns: tuple[str, ...], rows: list[list[str]]) -> str:
-    """A table."""
+    """Format a Markdown table."""
     lines = [columns, ("---",) * len(columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-_PAGE = """# The noise of the MIT-BIH Noise Stress Test Database is a loop
+_PAGE = """# Repetitions in the MIT-BIH Noise Stress Test Database
 
 Two of the three noise records of this database, `bw` (baseline wander) and `em` (electrode motion),
-are about ten minutes of noise, repeated until the half hour is full. `ma` (muscle artefact) is half
-an hour without repetition. As far as we know this is published nowhere.
+are loops: about ten minutes of noise, repeated to fill half an hour. `ma` (muscle artefact) is half
+an hour without repetition. To our knowledge this has not been published.
 
 {totals}
 
-A benchmark that trains on the first part of these records and tests on the last, as most do, this
-project's protocols `reference` (the paper's) and `deepfilter` included, tests on copies of the
-noise that it trained on.
+A benchmark that trains on the first part of these records and tests on the last part therefore
+tests on copies of its training noise. Most benchmarks do, including this project's protocols
+`reference` (the paper's) and `deepfilter`.
 
 ## The evidence
 
-The copies are not equal number by number: the tape was digitised anew each time round, so that
-sums of squares or hashes of stretches show nothing. A matched filter does. Windows of 4 s of the
-slope of both channels are correlated with all that comes before; the lags on which windows agree
-are followed through the record. In the table, r is the median correlation of the slopes; the
-difference is that of the record's own whole numbers and those one lag before, both less their mean
-over 4 s (root mean square), beside that of the noise. Stretches are exact to about 2 s, lags to a
-sample (2.8 ms). Repetitions of less than about a minute may be missed: em at 289 to 326 s repeats
-6 to 43 s, so that 9.2 min of it are different.
+The copies differ sample by sample, since the tape was digitised again for each repetition: power or
+hashes of segments do not reveal them. A matched filter does. Windows of 4 s of the slope of both
+channels are correlated with the whole record before them, and lags on which consecutive windows
+agree are followed through the record. In the table, r is the median correlation of the slopes; the
+difference is the root mean square of the record's integers minus those one lag earlier, each less
+its mean over 4 s, next to that of the noise itself. Segment limits are accurate to about 2 s, lags
+to one sample (2.8 ms). Repetitions shorter than about a minute may be missed: em at 289 to 326 s
+repeats 6 to 43 s, so that only 9.2 min of it are distinct.
 
 {rows}
 {image}
 Made by `{command}`.
 
-## How to divide it
+## A split without overlap
 
-`ipmdae.lab.data.nstdb.Noise.segments` gives training, validation and test stretches (`INTERVALS`)
-that share no noise, repetitions included: of bw and em from the stretches that hold each noise for
-the first time, of ma thirds. The last column of the first table counts the seconds that two of the
-parts share.
+`ipmdae.lab.data.nstdb.Noise.segments` returns training, validation and test segments (`INTERVALS`)
+that share no noise, repetitions included: for bw and em segments of the first occurrence of each
+noise, for ma thirds of the record. The last column of the first table counts the seconds that two
+of the sets share.
 
-## How much it mattered
+## Effect on results
 
-It can be checked whether a network learnt the test noise by heart: noise that is reversed in time,
-or the sum of two places, has the same character but was never seen. On such noise an earlier
+Whether a network has memorised the test noise can be checked: noise that is reversed in time, or
+the sum of two segments, has the same statistics but was not in training. On such noise an earlier
 `ipmdae-base`, trained on the first 15 min, gained as much as on the last 15 min to within 0.1 dB
-(bw 0.00, em 0.07, ma -0.03 dB; an independent measurement). The tables of this project that were
-made with the split by time are therefore not wrong by more than that; what is wrong is to call
-their noise unseen.
+(bw 0.00, em 0.07, ma -0.03 dB; an independent measurement). Tables of this project that were made
+with the split by time are therefore not off by more than that, but their noise is not unseen.
 """
 
 

@@ -1,4 +1,4 @@
-"""Where the models that ship lie, and which commit something is of."""
+"""Files of the shipped models, and the commit of the checkout."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def commit_of(path: Path) -> str:
 
 
 def _git(*words: str) -> str:
-    """What git says; :data:`UNKNOWN` outside of a checkout, or where there is no git."""
+    """Output of git; :data:`UNKNOWN` outside of a checkout, or without git."""
     try:
         done = subprocess.run(
             ["git", *words], capture_output=True, text=True, check=True, timeout=60

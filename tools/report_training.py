@@ -1,6 +1,6 @@
 """Table of the validation losses of several runs: ``python -m tools.report_training --versions …``.
 
-It is made from what the runs stored: nothing is computed again.
+It uses the stored results of the runs; nothing is computed again.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def summary(folder: Path) -> dict[str, Any]:
-    """What the run in ``folder`` stored of itself, with the test of its best checkpoint.
+    """Read settings, loss curves and the test of the best checkpoint of the run in ``folder``.
 
     Raises:
-        FileNotFoundError: the run, its curves or its test are not there.
+        FileNotFoundError: the run, its curves or its test are missing.
     """
     settings = run.read_settings(folder)
     results = folder / "results"
@@ -76,7 +76,7 @@ def summary(folder: Path) -> dict[str, Any]:
 
 
 def document(model: str, versions: list[int], runs: list[dict[str, Any]]) -> str:
-    """The whole page in Markdown."""
+    """Format the page."""
     recipe = runs[0]["settings"].recipe
     best = [r["best"] for r in runs]
     spread = f" ± {stdev(best):.5f} (sd over splits)" if len(best) > 1 else ""
@@ -94,9 +94,9 @@ def document(model: str, versions: list[int], runs: list[dict[str, Any]]) -> str
 Best validation mean squared error (windows scaled to [0, 1], mean over windows):
 **{mean(best):.5f}**{spread}, recipe `{recipe.name}`.
 The public implementation's logs have {PUBLISHED[0]:.5f} and {PUBLISHED[1]:.5f} after 600 epochs,
-each on an unsorted split of its own. As there, the records that pick the best epoch are the ones
-it is scored on: that is part of this protocol, and one of the reasons why it is not the one that
-decides what ships.
+each on its own unsorted split. As there, the best epoch is selected on the same records that it is
+scored on: this is part of the protocol, and one of the reasons why shipped models are selected by
+another one.
 
 {_HEADER}
 {chr(10).join(map(_row, runs))}

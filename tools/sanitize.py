@@ -21,7 +21,7 @@ TESTS = ["tests/test_native.py", "tests/test_native_network.py"]
 
 
 class Sanitizer(NamedTuple):
-    """How to build for a sanitizer and how to run with it."""
+    """Build and run settings of a sanitizer."""
 
     flags: str
     libraries: list[str]

@@ -1,4 +1,4 @@
-"""What both data commands do alike: their flags, their table, showing or saving a figure."""
+"""Common parts of the data commands: flags, table, showing or saving a figure."""
 
 from __future__ import annotations
 
@@ -71,6 +71,6 @@ def _has_screen() -> bool:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command, telling of what a user can mend in one line."""
+    """Run a command; errors that a user can fix are printed in one line."""
     with script():
         main()

@@ -1,6 +1,6 @@
 """The cards of the models that ship, with their scores: ``python -m tools.write_cards``.
 
-Writes ``src/ipmdae/weights/NAME.json`` beside each model file, from what the file tells and from
+Writes ``src/ipmdae/weights/NAME.json`` for each model file, from its metadata and from
 stored results of these very weights; the weights stay as they are.
 """
 
@@ -16,7 +16,7 @@ from tools.provenance import WEIGHTS, commit_of
 
 INTENDED_USE = (
     "Research and engineering: to clean recordings of the ECG in mV, offline or live, of any "
-    "length, rate (60 to 4000 Hz) and number of leads. It is no medical device: no use in "
+    "length, rate (60 to 4000 Hz) and number of leads. It is not a medical device: no use in "
     "diagnosis, monitoring or treatment of patients."
 )
 _EXCERPTS = Path("tests", "data", "datasets")
@@ -52,13 +52,13 @@ def card(model: Path, results: Path, datasets: Path) -> Card:
 
     Raises:
         FileNotFoundError: there is no such model, or a record is missing.
-        ValueError: the file does not tell how it was trained, or a stored result is of other
-            weights or of a part of the test; the message tells what to run.
+        ValueError: the file lacks its training, or a stored result is of other
+            weights or covers part of the test; the message names the command to run.
     """
     told = described(model)
     if "trained" not in told:
         raise ValueError(
-            f"{model} does not tell how it was trained: make it with python -m tools.release_model"
+            f"{model} does not state its training: make it with python -m tools.release_model"
         )
     split = told["trained"].pop("split")
     rhythms = bool(told.get("windows", {}).get("rhythms"))

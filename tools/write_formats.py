@@ -1,6 +1,6 @@
-"""The table of formats in the README: ``python -m tools.write_formats``.
+"""Table of formats in docs/howto/formats.md: ``python -m tools.write_formats``.
 
-It is made of what ``ipmdae formats`` lists, and stands between two comments.
+Generated from what ``ipmdae formats`` lists, and placed between two comments.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from pathlib import Path
 
 from ipmdae.formats.inventory import markdown
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "howto" / "formats.md"
 BEGIN = "<!-- formats: made by python -m tools.write_formats -->\n"
 END = "<!-- end of formats -->\n"
 
 
 def main(arguments: list[str] | None = None) -> None:
     argparse.ArgumentParser(
-        prog="python -m tools.write_formats", description="Write the README's table of formats."
+        prog="python -m tools.write_formats", description="Write the table of formats in the docs."
     ).parse_args(arguments)
-    README.write_text(updated(README.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"written to {README}")
+    PAGE.write_text(updated(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    print(f"written to {PAGE}")
 
 
 def updated(text: str) -> str:
-    """A README with the table as it is now.
+    """Page with the table of this version.
 
     Raises:
-        ValueError: the comments around it are missing.
+        ValueError: the comments around the table are missing.
     """
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)

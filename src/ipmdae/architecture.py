@@ -1,4 +1,4 @@
-"""What a network of the Ultralight IPM-DAE family is made of, apart from its weights.
+"""Architecture of the networks of the Ultralight IPM-DAE family, without weights.
 
 Imports neither torch nor the engine: training, inference and the model files all describe a
 network by the same arguments.
@@ -18,7 +18,7 @@ class Architecture:
     """Hyper-parameters of an Ultralight IPM-DAE. The defaults give the paper's network.
 
     Attributes:
-        leads: leads that the network takes and gives at once.
+        leads: number of leads of input and output.
         channels: output channels of the encoder's stages, each of which halves the length.
         branches: branches N of the MF-IPM module on each stage but the deepest;
             ``channels[k]`` must be divisible by ``branches[k]``. Where N is 0 the stage has a
@@ -33,10 +33,10 @@ class Architecture:
         fusion: ``"code"`` is softmax(M Mᵀ) M; ``"figure"`` puts learned linear maps before it.
         unused_projections: own the three matrices that the published code creates and never
             calls, so that the parameter count equals its own.
-        residual: the decoder gives the noise, and the network its input less that: what is clean
-            need not go through the bottleneck.
-        uncertainty: beside the cleaned leads the network gives, for each, the natural logarithm of
-            the standard deviation of its error; trained, not measured.
+        residual: the decoder estimates the noise, and the output is the input less that: the clean
+            signal does not pass the bottleneck.
+        uncertainty: the network also outputs, for each lead, the natural logarithm of the predicted
+            standard deviation of its error.
     """
 
     leads: int = 2
@@ -67,7 +67,7 @@ class Architecture:
                 raise ValueError(f"{channels} channels do not divide into {branches} branches")
 
     def _check_types(self) -> None:
-        """A model file's JSON may hold anything."""
+        """Check the types and ranges of arguments from a model file's JSON."""
         sizes: dict[str, tuple[Any, ...]] = {name: (getattr(self, name),) for name in _SIZES}
         sizes |= {"channels": self.channels}
         if self.pool_cap is not None:
@@ -88,7 +88,7 @@ class Architecture:
 
     @property
     def outputs(self) -> int:
-        """Channels that the network gives: its leads, then the uncertainty of each."""
+        """Number of output channels: the leads, then the uncertainty of each."""
         return self.leads * (2 if self.uncertainty else 1)
 
     def branch_width(self, stage: int) -> int:
@@ -101,7 +101,7 @@ class Architecture:
         return width if self.pool_cap is None else min(width, self.pool_cap)
 
     def to_json(self) -> str:
-        """The arguments as a JSON object, as stored in a model file's metadata."""
+        """Serialise as a JSON object for a model file's metadata."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
@@ -109,7 +109,7 @@ class Architecture:
         """The inverse of :meth:`to_json`.
 
         Raises:
-            ValueError: the text is no JSON object, or an argument is unknown or out of range.
+            ValueError: the text is not a JSON object, or an argument is unknown or out of range.
         """
         try:
             arguments: dict[str, Any] = json.loads(text)

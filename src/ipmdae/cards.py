@@ -1,8 +1,8 @@
-"""The card of a model: what it is, where it comes from, what it scores, what it is good for.
+"""Model cards: architecture, origin, scores and limits of a model.
 
-A model file tells how it was made. What is known of it only later, its scores above all, stands in
-a card of the same name beside it (``<name>.json``), which names the SHA-256 of the file that it
-belongs to: the file itself stays as it is, and with it all that was measured of it.
+A model file contains how it was made. Later knowledge, above all its scores, is stored in a card of
+the same name next to it (``<name>.json``), which contains the SHA-256 of the model file: the file
+itself, and with it everything measured with it, stays unchanged.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from ipmdae.engine.model_file import card_path
 from ipmdae.files import replacing
 
 Card = dict[str, Any]
-"""What JSON can hold, by headings."""
+"""A JSON value, by headings."""
 
 COST = "multiply-accumulates for 5 s of a lead"
 
-CLINIC, GAIN, KEPT = "clinic (P3)", "SNR improvement (dB)", "SNR of a clean lead to itself (dB)"
-"""The main scores and the protocol that they are of, as a card calls them."""
+CLINIC, GAIN, KEPT = "clinic", "SNR improvement (dB)", "SNR of clean leads after denoising (dB)"
+"""Main scores, and their protocol, as named in a card."""
 
 NOT_MEASURED = "not measured"
 
 
 def read_card(model: Path) -> Card:
-    """All that is known of a model file: its card, or else what it tells itself.
+    """Card of a model file, or else its own metadata.
 
     Raises:
-        FileNotFoundError: there is no such model file.
-        ValueError: the file holds no model, or its card is none, or that of other weights.
+        FileNotFoundError: the model file does not exist.
+        ValueError: the file is not a model, or its card is invalid or belongs to other weights.
     """
     told, path = described(model), card_path(model)
     if not path.is_file():
@@ -42,14 +42,14 @@ def read_card(model: Path) -> Card:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: no card of a model ({error}): remove it") from error
+        raise ValueError(f"{path}: not a model card ({error}): remove it") from error
     if not isinstance(card, dict) or "sha256" not in card:
-        raise ValueError(f"{path}: no card of a model (it states no SHA-256): remove it")
+        raise ValueError(f"{path}: not a model card (it states no SHA-256): remove it")
     return card
 
 
 def write_card(model: Path, card: Card) -> Path:
-    """Write the card beside a model file, and give its path."""
+    """Write the card of a model file, and return its path."""
     path = card_path(model)
     with replacing(path) as aside:
         text = json.dumps(card, indent=1, ensure_ascii=False)
@@ -58,7 +58,7 @@ def write_card(model: Path, card: Card) -> Path:
 
 
 def described(model: Path) -> Card:
-    """What a model file tells itself: its name and digest, make, cost, and how it was trained."""
+    """Metadata of a model file: name, digest, architecture, compute, training."""
     content = read_model(model)
     return {
         "name": content.name,

@@ -11,7 +11,7 @@ def parse(text: str) -> dict[str, str]:
     """Read a list as ``sha256sum`` writes it: file name -> digest, lower-case hexadecimal.
 
     Raises:
-        ValueError: a line is no such entry, or a name leads out of the database's folder.
+        ValueError: a line is not a valid entry, or a name leads out of the database's folder.
     """
     checksums = {}
     for line in text.splitlines():
@@ -28,7 +28,7 @@ def parse(text: str) -> dict[str, str]:
 
 
 def is_whole(path: Path, sha256: str) -> bool:
-    """Whether a file is there with the published content."""
+    """True if a file is there with the published content."""
     return path.is_file() and digest(path) == sha256
 
 
@@ -42,7 +42,7 @@ def digest(path: Path) -> str:
 
 
 def _stays_inside(name: str) -> bool:
-    """Whether a published name is a plain relative path on every operating system."""
+    """True if a published name is a plain relative path on every operating system."""
     path = PurePosixPath(name)
     relative = bool(path.parts) and not path.is_absolute() and ".." not in path.parts
     return relative and name.isprintable() and not set(name) & set('\\:*?"<>|')

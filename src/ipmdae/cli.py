@@ -1,4 +1,4 @@
-"""The command ``ipmdae``: what it can do, and how errors are told."""
+"""The command ``ipmdae``: its subcommands, and the reporting of errors."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ DEBUG = "--debug"
 class OneLineErrors(TyperGroup):
     """Prints errors in one line, without a traceback unless ``--debug`` is given, and exits with 1.
 
-    Warnings are printed alike, and an empty argument is an error: it is mostly a variable of a
-    script that is not set, and would stand for the current folder.
+    Warnings are printed in the same way. An empty argument is an error: it is usually an unset
+    variable of a script, and would mean the current folder.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -48,7 +48,7 @@ class OneLineErrors(TyperGroup):
             with terminations(), debugging(ctx.meta[DEBUG]), warnings_at_once():
                 return self._invoke(ctx)
         except KeyboardInterrupt as interruption:
-            complain("interrupted", "nothing is half-written; run the same command again")
+            complain("interrupted", "no file is partly written; run the same command again")
             raise typer.Exit(exit_code(interruption)) from interruption
 
     def _invoke(self, ctx: Any) -> Any:
@@ -57,7 +57,7 @@ class OneLineErrors(TyperGroup):
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            if hasattr(error, "exit_code"):  # of a command line that is wrong; it has its own words
+            if hasattr(error, "exit_code"):  # an invalid command line; typer prints its own message
                 raise
             complain("error", describe(error))
             raise typer.Exit(1) from error
@@ -75,7 +75,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     example: "ipmdae example && ls example",
     download: "ipmdae download qtdb nstdb --to datasets",
 }
-"""The commands in the order of the help, each with an example."""
+"""Commands in the order of the help, each with an example."""
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -109,4 +109,4 @@ def common(
         bool, typer.Option(DEBUG, help="Print the tracebacks of errors; anywhere on the line.")
     ] = False,
 ) -> None:
-    """Clean noise out of ECG recordings with a small neural network."""
+    """Denoise ECG recordings with a small neural network."""

@@ -1,4 +1,4 @@
-"""What the commands print on: results on stdout, everything else on stderr, a line each."""
+"""Console of the commands: results on stdout, everything else on stderr, one line each."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 _DEBUG = "IPMDAE_DEBUG"
-"""The variable of the environment by which processes know that tracebacks are wanted."""
+"""Environment variable that makes processes print tracebacks."""
 
 _EXPECTED = (OSError, ValueError, RuntimeError, ModuleNotFoundError, MemoryError)
-"""Errors that a user can mend; their messages say how."""
+"""Errors that a user can fix; their messages say how."""
 
 
 class _Console(Console):
-    """A console that shows control characters in text instead of sending them."""
+    """Console that prints control characters in text visibly instead of sending them."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         texts = (visible(one, "\n\t") if isinstance(one, str) else one for one in objects)
@@ -44,12 +44,12 @@ def complain(kind: str, message: str) -> None:
 
 
 def plain(text: str) -> str:
-    """Text for a table or a status: on one line, with nothing in it that is taken for markup."""
+    """Text for a table or a status: one line, without markup."""
     return escape(one_line(text))
 
 
 def describe(error: BaseException) -> str:
-    """An error in one line; with its traceback on stderr first, if that is wanted."""
+    """Describe an error in one line; print its traceback to stderr first in debug mode."""
     if os.environ.get(_DEBUG):
         err.print("".join(traceback.format_exception(error)).rstrip(), markup=False)
     if isinstance(error, OSError) and error.strerror and error.filename:
@@ -66,7 +66,7 @@ def describe(error: BaseException) -> str:
 
 @contextmanager
 def debugging(wanted: bool) -> Iterator[None]:
-    """Let :func:`describe` print tracebacks, in this process and those that it starts."""
+    """Make :func:`describe` print tracebacks, in this process and its children."""
     before = os.environ.get(_DEBUG)
     if wanted:
         os.environ[_DEBUG] = "1"
@@ -79,7 +79,7 @@ def debugging(wanted: bool) -> Iterator[None]:
 
 @contextmanager
 def warnings_at_once() -> Iterator[None]:
-    """Print the warnings of the block on stderr when they come, as errors are printed."""
+    """Print the warnings of the block to stderr as they are raised, formatted like errors."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", UserWarning)
@@ -89,7 +89,7 @@ def warnings_at_once() -> Iterator[None]:
 
 @contextmanager
 def warnings_in_one_line() -> Iterator[None]:
-    """Print the warnings of the block on stderr, when it ends, as errors are printed."""
+    """Print the warnings of the block to stderr when it ends, formatted like errors."""
     told: list[str] = []
     try:
         with warnings_into(told):
@@ -101,7 +101,7 @@ def warnings_in_one_line() -> Iterator[None]:
 
 @contextmanager
 def warnings_into(told: list[str]) -> Iterator[None]:
-    """Append the warnings of the block to ``told``, when it ends."""
+    """Append the warnings of the block to ``told`` when it ends."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", UserWarning)
@@ -112,7 +112,7 @@ def warnings_into(told: list[str]) -> Iterator[None]:
 
 
 def progress_bars(*columns: ProgressColumn) -> Progress:
-    """Bars on stderr with ``columns`` between bar and time left; none where no one looks."""
+    """Progress bars on stderr with ``columns`` between bar and time left; silent off a terminal."""
     from rich import progress
 
     return progress.Progress(
@@ -126,7 +126,7 @@ def progress_bars(*columns: ProgressColumn) -> Progress:
 
 
 def print_json(value: Any) -> None:
-    """Print ``value`` as JSON on stdout; a number that is none becomes ``null``."""
+    """Print ``value`` as JSON on stdout; NaN and infinities become ``null``."""
     text = json.dumps(strict(value), indent=2, ensure_ascii=False)
     if visible(text, "\n") != text:
         text = json.dumps(strict(value), indent=2)
@@ -134,7 +134,7 @@ def print_json(value: Any) -> None:
 
 
 def strict(value: Any) -> Any:
-    """A value with ``None`` for numbers that JSON does not have: NaN and infinities."""
+    """Replace NaN and infinities, which JSON lacks, by ``None``."""
     if isinstance(value, dict):
         return {key: strict(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

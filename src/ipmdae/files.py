@@ -1,8 +1,8 @@
-"""Writing files so that an interruption leaves the old file or the new one, never a half of one.
+"""Atomic writing of files: an interruption leaves the old file or the new one, never part of one.
 
-What is being written lies aside, in the folder where it will end up (a rename across file systems
-is a copy), and is renamed once it is complete. A process that is killed leaves it there; the next
-one that writes to the folder removes it (:mod:`ipmdae.temporaries`).
+A file is written to a temporary file in its target folder (a rename across file systems is a
+copy), and renamed when it is complete. A killed process leaves the temporary file behind; the next
+process that writes to the folder removes it (:mod:`ipmdae.temporaries`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from ipmdae import temporaries
 
 Check = Callable[[Path], None]
-"""Looks at what was written, a file or a folder of files, before it takes its place."""
+"""Check of a written file, or folder of files, before it is renamed."""
 
 _check: ContextVar[Check | None] = ContextVar("_check", default=None)
 _denied: ContextVar[int] = ContextVar("_denied", default=0)
@@ -26,16 +26,17 @@ _denied: ContextVar[int] = ContextVar("_denied", default=0)
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a path to write to, which takes the place of ``path`` when the block succeeds.
+    """Yield a temporary path that replaces ``path`` when the block succeeds.
 
-    The yielded path does not exist yet, has the suffix of ``path`` (writers choose a format by
-    it) and lies in the same folder, which is made where it is missing, or in a private folder there
-    where others may not read the result. When the block raises, KeyboardInterrupt included, it is
-    removed and ``path`` stays as it was. A link stays: what it leads to is replaced. Permissions of
-    a file that is replaced stay, see also :func:`no_more_readable_than`.
+    The yielded path does not exist yet, has the suffix of ``path`` (writers choose a format by it)
+    and is in the same folder, which is created if missing, or in a private folder there if others
+    may not read the result. When the block raises, KeyboardInterrupt included, the temporary file
+    is removed and ``path`` is unchanged. Of a link the target is replaced. Permissions of a
+    replaced file are kept, see also :func:`no_more_readable_than`.
 
     Raises:
-        OSError: the folder cannot be made, ``path`` is no regular file, or it cannot be replaced.
+        OSError: the folder cannot be created, ``path`` is not a regular file, or it cannot be
+            replaced.
         FileNotFoundError: the block wrote nothing to the yielded path.
     """
     target = _target(path)
@@ -64,18 +65,18 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 def replacing_together(folder: str | os.PathLike[str], last: str = "") -> Iterator[Path]:
     """Yield an empty folder; the files written into it move to ``folder`` when the block succeeds.
 
-    For files that make sense only together, such as a WFDB header and its signals: the names stay
-    as they are, since one file holds the name of another. Either all of them arrive or, when
-    anything raises on the way, none, and the files that they would have replaced are back. Links
-    and permissions are treated as by :func:`replacing`.
+    For files that belong together, such as a WFDB header and its signals: their names stay, since
+    one file contains the name of another. Either all of them are moved or, if anything raises,
+    none, and replaced files are restored. Links and permissions are treated as by
+    :func:`replacing`.
 
     Args:
-        folder: where the files belong, made where it is missing.
-        last: suffix of the file by which readers find the others (``".hea"``). It arrives after
-            them, so that even a killed process leaves no new header without its signals.
+        folder: target folder, created if missing.
+        last: suffix of the file by which readers find the others (``".hea"``). It is moved last, so
+            that even a killed process leaves no new header without its signals.
 
     Raises:
-        OSError: the folder cannot be made, or a file cannot be renamed.
+        OSError: the folder cannot be created, or a file cannot be renamed.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +96,7 @@ def replacing_together(folder: str | os.PathLike[str], last: str = "") -> Iterat
 
 @contextmanager
 def checked(check: Check) -> Iterator[None]:
-    """Within the block, nothing that is written takes its place unless ``check`` accepts it."""
+    """Within the block, rename only files that pass ``check``."""
     token = _check.set(check)
     try:
         yield
@@ -105,7 +106,7 @@ def checked(check: Check) -> Iterator[None]:
 
 @contextmanager
 def no_more_readable_than(sources: Iterable[Path]) -> Iterator[None]:
-    """Within the block, files that are written give no one a right that a source does not give."""
+    """Within the block, restrict the permissions of written files to those of the sources."""
     modes = [path.stat().st_mode for path in sources if path.is_file()]
     denied = 0
     for mode in modes:
@@ -118,15 +119,15 @@ def no_more_readable_than(sources: Iterable[Path]) -> Iterator[None]:
 
 
 def _target(path: str | os.PathLike[str]) -> Path:
-    """The file that is replaced: links are followed, devices and pipes refused."""
+    """Resolve the file to replace: links are followed, devices and pipes refused."""
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file() and not target.is_dir():
-        raise FileExistsError(f"{path} is no regular file: choose another name")
+        raise FileExistsError(f"{path} is not a regular file: choose another name")
     return target
 
 
 def _permissions(path: Path) -> int | None:
-    """The permissions of a file; ``None`` if it is not there."""
+    """Permissions of a file; ``None`` if it does not exist."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except OSError:
@@ -140,7 +141,7 @@ def _approve(aside: Path) -> None:
 
 
 def _settle(aside: Path, target: Path) -> None:
-    """Give what was written the permissions that it has in its place."""
+    """Set the final permissions of a written file."""
     own = stat.S_IMODE(aside.stat().st_mode)
     there = _permissions(target) if target.is_file() else None
     mode = (own if there is None else there) & ~_denied.get()
@@ -149,7 +150,7 @@ def _settle(aside: Path, target: Path) -> None:
 
 
 def _exchange(targets: Mapping[str, Path], new: Path, old: Path) -> None:
-    """Move files from ``new`` to their places, and what they replace to ``old``; all or none."""
+    """Move files from ``new`` to their places, and replaced files to ``old``; all or none."""
     try:
         for name in reversed(list(targets)):
             if targets[name].exists():

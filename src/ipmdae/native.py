@@ -66,7 +66,7 @@ def library() -> ctypes.CDLL | None:
     """The loaded library, or None (after one warning) where it was not built or does not load.
 
     Raises:
-        ValueError: ``IPMDAE_ISA`` names an instruction set that this processor does not run.
+        ValueError: ``IPMDAE_ISA`` names an instruction set that this processor does not support.
     """
     built = Path(__file__).parent / "_native" / f"libipmdae{_SUFFIX}"
     path = Path(os.environ.get("IPMDAE_NATIVE") or built)
@@ -87,24 +87,24 @@ def library() -> ctypes.CDLL | None:
         function.argtypes, function.restype = arguments, result
     wanted = os.environ.get("IPMDAE_ISA")
     if wanted and loaded.ipmdae_set_instruction_set(wanted.encode()):
-        raise ValueError(f"IPMDAE_ISA={wanted} names no instruction set that this processor runs")
+        raise ValueError(f"IPMDAE_ISA={wanted} is not an instruction set of this processor")
     loaded.ipmdae_set_threads(default_threads())
     return loaded
 
 
 def available() -> bool:
-    """Whether the native library is there."""
+    """True if the native library is loaded."""
     return library() is not None
 
 
 def instruction_set() -> str:
-    """The instruction set in use: ``avx512``, ``avx2``, ``sse42`` or ``generic``."""
+    """Instruction set in use: ``avx512``, ``avx2``, ``sse42`` or ``generic``."""
     name: bytes = _required().ipmdae_instruction_set()
     return name.decode()
 
 
 def default_threads() -> int:
-    """Threads to work with: see the module's text."""
+    """Number of threads, see the module's text."""
     for variable in ("IPMDAE_NUM_THREADS", "OMP_NUM_THREADS"):
         text = os.environ.get(variable, "")
         if text.isdigit() and int(text) > 0:
@@ -115,7 +115,7 @@ def default_threads() -> int:
 
 
 def set_threads(threads: int | None) -> None:
-    """Let at most ``threads`` threads work on a call; None stands for the number at the start.
+    """Limit the threads of a call; None restores the number at the start.
 
     Raises:
         ValueError: ``threads`` is less than 1.
@@ -128,7 +128,7 @@ def set_threads(threads: int | None) -> None:
 
 
 def scan_forward(u: Array, delta: Array, A: Array, B: Array, C: Array, D: Array) -> Array:
-    """The output y (batch, length, d) of the scan that starts at the state zero.
+    """Output y (batch, length, d) of the scan that starts at the state zero.
 
     Raises:
         ValueError: an array is not float32, not C-contiguous, or of a shape that does not fit
@@ -143,7 +143,7 @@ def scan_forward(u: Array, delta: Array, A: Array, B: Array, C: Array, D: Array)
 def scan_forward_state(
     u: Array, delta: Array, A: Array, B: Array, C: Array, D: Array, h0: Array
 ) -> tuple[Array, Array]:
-    """The output y and the last state (batch, d, n) of the scan that starts at the state ``h0``.
+    """Output y and last state (batch, d, n) of the scan that starts at the state ``h0``.
 
     Raises:
         ValueError: as :func:`scan_forward`.
@@ -175,21 +175,21 @@ def scan_backward(
 def scan_forward_pointers(*pointers_and_sizes: int) -> None:
     """Forward scan on addresses: u, delta, A, B, C, D, h0, y, h_last, then batch, length, d, n.
 
-    ``h0`` and ``h_last`` may be 0. Nothing is checked but the sizes: for callers that hold memory
-    of another library.
+    ``h0`` and ``h_last`` may be 0. Only sizes are checked: for callers that hold the memory of
+    another library.
     """
     _raise_for(_required().ipmdae_scan_forward(*pointers_and_sizes))
 
 
 def scan_backward_pointers(*pointers_and_sizes: int) -> None:
     """Backward scan on addresses: u, delta, A, B, C, D, dy, du, ddelta, dA, dB, dC, dD, then sizes
-    batch, length, d, n. Nothing is checked but the sizes.
+    batch, length, d, n. Only sizes are checked.
     """
     _raise_for(_required().ipmdae_scan_backward(*pointers_and_sizes))
 
 
 def network_open(description: Sequence[int], tensors: Sequence[Array]) -> int:
-    """The handle of a network, to be closed with :func:`network_close`.
+    """Open a network and return its handle, to be closed with :func:`network_close`.
 
     Args:
         description: the architecture as listed at ``ipmdae_network_open`` in native/ipmdae.h.
@@ -197,7 +197,7 @@ def network_open(description: Sequence[int], tensors: Sequence[Array]) -> int:
             :func:`ipmdae.engine.shapes.expected_shapes`. They are copied.
 
     Raises:
-        ValueError: the description is not that of a network of tensors of these sizes.
+        ValueError: the description does not match tensors of these sizes.
         MemoryError: the weights do not fit into memory.
     """
     numbers = (ctypes.c_int32 * len(description))(*description)
@@ -209,7 +209,7 @@ def network_open(description: Sequence[int], tensors: Sequence[Array]) -> int:
     )
     if status == 1:
         raise ValueError(
-            "the native library runs no such network: it takes up to 32 stages, sizes from 1 to "
+            "the native library cannot run this network: it takes up to 32 stages, sizes from 1 to "
             f"2^20 and the tensors of the description; got {list(description)} and "
             f"{len(tensors)} tensors of {sum(sizes)} values"
         )
@@ -219,13 +219,13 @@ def network_open(description: Sequence[int], tensors: Sequence[Array]) -> int:
 
 
 def network_run(handle: int, windows: Array, result: Array) -> None:
-    """Run windows (batch, time, leads) through the network that ``handle`` stands for.
+    """Run windows (batch, time, leads) through the network ``handle``.
 
     Both arrays are float32 and C-contiguous, which is not checked; ``result`` is (batch, time,
     outputs).
 
     Raises:
-        ValueError: the arrays are of other sizes than the network's leads and outputs ask for.
+        ValueError: the sizes of the arrays do not match the network's leads and outputs.
         MemoryError: the windows are too long for the memory.
     """
     batch, samples, _ = windows.shape
@@ -234,13 +234,13 @@ def network_run(handle: int, windows: Array, result: Array) -> None:
     if status == 1:
         raise ValueError(
             f"windows {windows.shape} and result {result.shape} do not fit the network's leads and "
-            "outputs, or hold no sample"
+            "outputs, or have no samples"
         )
     _raise_for(status)
 
 
 def network_close(handle: int) -> None:
-    """Free the network that ``handle`` stands for."""
+    """Free the network ``handle``."""
     _required().ipmdae_network_close(handle)
 
 

@@ -1,4 +1,4 @@
-"""Signals that travel with a recording without being part of it: other rates, other organs."""
+"""Auxiliary channels (other sampling rate, or not an ECG), copied through unchanged."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Passenger:
-    """A signal that is carried along untouched, e.g. respiration at 25 Hz beside an ECG at 250.
+    """An auxiliary channel, e.g. respiration at 25 Hz recorded with an ECG at 250 Hz.
 
-    Nothing cleans or resamples it. A format that holds several rates (EDF) stores it as it came,
-    the others leave it out with a warning.
+    It is neither denoised nor resampled. Formats with several sampling rates (EDF) store it
+    unchanged; others leave it out with a warning.
 
     Attributes:
-        name: what the file calls it.
-        unit: its unit in the file; values are in this unit, also where it is a voltage.
-        fs: its own sampling rate in Hz.
-        samples: how many there are.
-        place: its index among all signals of the file it came from.
-        resolution: how it was digitised, if it was.
-        read: the samples from the first to the second index (not included), (n,) float64 in
-            ``unit``, NaN where missing. They may still lie in the file they came from.
+        name: name in the file.
+        unit: unit in the file; values are in this unit, even if it is a voltage.
+        fs: sampling rate in Hz.
+        samples: number of samples.
+        place: index among all signals of its file.
+        resolution: digital resolution, if any.
+        read: function of two sample indices that returns the samples between them, (n,) float64 in
+            ``unit``, NaN where missing. The samples may still be in the file.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Passenger:
         object.__setattr__(self, "unit", one_line(self.unit))
 
     def excerpt(self, start: float, seconds: float) -> Passenger:
-        """The samples of ``seconds`` from ``start`` on (both in s)."""
+        """Samples of ``seconds`` s from ``start`` s on."""
         first = min(round(start * self.fs), self.samples)
         stop = min(round((start + seconds) * self.fs), self.samples)
         read = self.read

@@ -1,4 +1,4 @@
-"""A recording: the one thing that flows from the readers through the denoiser to the writers."""
+"""Recordings: signal, sampling rate, leads and metadata, from the readers to the writers."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from ipmdae.passenger import Passenger
 from ipmdae.text import counted, one_line, unique
 
 NO_UNIT = "NU"
-"""The unit of a lead that has none, or an unknown one; the word is WFDB's."""
+"""Unit of a lead without a unit, or with an unknown one; the word is WFDB's."""
 
 MILLIVOLTS = {"nv": 1e-6, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3}
-"""Millivolts in one of the units of voltage that files use, in lower case (both signs for mu)."""
+"""Millivolts per unit of voltage, by lower-case name (both signs for mu)."""
 
 
 def millivolts(unit: str) -> float | None:
-    """Millivolts in one ``unit`` (``"uV"``, ``"V"``, …); ``None`` if it is no unit of voltage."""
+    """Millivolts per ``unit`` (``"uV"``, ``"V"``, …); ``None`` if it is not a unit of voltage."""
     return MILLIVOLTS.get(unit.strip().lower())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resolution:
-    """How a lead was digitised, so that it can be stored as it came.
+    """Digital resolution of a lead, so that it can be stored without loss.
 
     A digital value d stands for (d - ``baseline``) / ``gain`` in ``unit``.
 
     Attributes:
-        gain: steps per ``unit``; negative where the digital values are upside down.
-        baseline: the digital value that stands for zero.
-        unit: the unit in the file, e.g. ``"uV"``; the signal itself is in mV then.
+        gain: steps per ``unit``; negative if the digital values are inverted.
+        baseline: digital value of zero.
+        unit: unit in the file, e.g. ``"uV"``; the signal itself is in mV then.
         bits: width of a stored sample.
     """
 
@@ -47,25 +47,25 @@ class Resolution:
 
     def __post_init__(self) -> None:
         if self.gain == 0 or not np.isfinite(self.gain):
-            raise ValueError(f"a gain of {self.gain} steps per {self.unit} has no meaning")
+            raise ValueError(f"a gain of {self.gain} steps per {self.unit} is invalid")
         object.__setattr__(self, "unit", one_line(self.unit))
 
     @property
     def step(self) -> float:
-        """Size of one step (LSB) in mV, or in the lead's own unit if that is no voltage."""
+        """Size of one step (LSB) in mV, or in the lead's own unit if it is not a voltage."""
         return (millivolts(self.unit) or 1.0) / abs(self.gain)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Annotations:
-    """Marks that one annotator, man or machine, set; all fields have one entry a mark.
+    """Annotations by one annotator; all fields have one entry per annotation.
 
     Attributes:
-        sample: index into the signal, rising; int64.
-        symbol: what it is, in PhysioNet's one-letter code (``"N"`` a normal beat, ``"("`` an
+        sample: index into the signal, ascending; int64.
+        symbol: PhysioNet's one-letter code (``"N"`` a normal beat, ``"("`` an
             onset, …).
         note: free text, often empty.
-        subtype, channel, number: small integers whose meaning is the annotator's.
+        subtype, channel, number: small integers defined by the annotator.
     """
 
     sample: NDArray[np.int64]
@@ -94,7 +94,7 @@ class Annotations:
         return f"<Annotations: {counted(len(self), 'mark')}>"
 
     def between(self, start: int, stop: int) -> Annotations:
-        """The marks on samples ``start`` to ``stop`` (not included), counted from ``start``."""
+        """Annotations on samples ``start`` to ``stop`` (not included), counted from ``start``."""
         inside = (self.sample >= start) & (self.sample < stop)
         kept = np.flatnonzero(inside)
         return Annotations(
@@ -107,25 +107,25 @@ class Annotations:
         )
 
     def rescaled(self, ratio: float) -> Annotations:
-        """The same marks for a signal of ``ratio`` times as many samples."""
+        """The same annotations for a signal with ``ratio`` times as many samples."""
         sample = np.rint(self.sample * ratio).astype(np.int64)
         return self if ratio == 1 else dataclasses.replace(self, sample=sample)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Header:
-    """A recording without its signal: what is known before, and kept while, it is read in blocks.
+    """A recording without its signal, as known before and while it is read in blocks.
 
     Names, units, comments and metadata are one line each, see :func:`ipmdae.text.one_line`; empty
-    or repeated names of leads get a number.
+    or repeated names of leads are numbered.
 
     Attributes:
-        samples: how many samples each lead has.
+        samples: number of samples per lead.
         fs, leads, units, start, annotations, resolution, comments, metadata, passengers: as in
             :class:`Recording`.
 
     Raises:
-        ValueError: counts do not agree, there is no sample or no lead, or the rate is not positive.
+        ValueError: counts do not agree, samples or leads are missing, or the rate is not positive.
     """
 
     samples: int
@@ -198,7 +198,7 @@ def _remade(kind: Callable[..., Any], fields: dict[str, Any]) -> Any:
 
 
 def _by_one_line(known: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What is known by names, which become one line each."""
+    """Convert metadata to one line each, by name."""
     return MappingProxyType({one_line(name): value for name, value in known.items()})
 
 
@@ -206,12 +206,12 @@ _KNOWN = (
     *("fs", "leads", "units", "start", "annotations"),
     *("resolution", "comments", "metadata", "passengers"),
 )
-"""What a recording and its header have in common."""
+"""Fields shared by a recording and its header."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Recording:
-    """Leads recorded together at one rate, and what is known about them. Immutable.
+    """Leads recorded together at one sampling rate, with metadata. Immutable.
 
     Example:
         >>> import numpy as np
@@ -224,18 +224,18 @@ class Recording:
         signal: (time, leads) float64, in mV where the lead is a voltage; NaN is a missing sample.
             Read-only.
         fs: sampling rate in Hz.
-        leads: their names.
-        units: ``"mV"``, or another unit for a lead that is no voltage (respiration, pressure);
+        leads: names of the leads.
+        units: ``"mV"``, or another unit for a lead that is not a voltage (respiration, pressure);
             by default all mV.
-        start: when sample 0 was taken, in the recorder's local time, if known.
-        annotations: by the name of the annotator.
-        resolution: how each lead was digitised; ``None`` for a lead that never was.
-        comments: free text of the file's header, one entry a line.
-        metadata: further fields by name (e.g. the patient's), as the file's format calls them.
-        passengers: signals at other rates that are carried along untouched.
+        start: time of sample 0, in the recorder's local time, if known.
+        annotations: by name of the annotator.
+        resolution: digital resolution of each lead; ``None`` for a lead without one.
+        comments: free text of the file's header, one entry per line.
+        metadata: further fields by name (e.g. the patient's), as named by the file's format.
+        passengers: auxiliary channels, copied unchanged.
 
     Raises:
-        ValueError: shapes or counts do not agree, there is no sample or no lead, the rate is not
+        ValueError: shapes or counts do not agree, samples or leads are missing, the rate is not
             positive, or the signal holds infinite values.
     """
 
@@ -268,16 +268,16 @@ class Recording:
 
     @property
     def header(self) -> Header:
-        """All but the signal."""
+        """Everything but the signal."""
         known: dict[str, Any] = {name: getattr(self, name) for name in _KNOWN}
         return Header(samples=self.samples, **known)
 
     @classmethod
     def from_header(cls, header: Header, signal: NDArray[np.float64]) -> Recording:
-        """The recording of a header and its signal (time, leads).
+        """Create a recording from a header and a signal (time, leads).
 
         Raises:
-            ValueError: the signal has another shape than the header says, or infinite values.
+            ValueError: the signal has another shape than the header states, or infinite values.
         """
         expected = (header.samples, len(header.leads))
         if signal.shape != expected:
@@ -287,7 +287,7 @@ class Recording:
 
     @classmethod
     def from_array(cls, x: ArrayLike, fs: float, leads: tuple[str, ...] = ()) -> Recording:
-        """A recording of an array in mV, (time,) or (time, leads); leads are numbered from 1.
+        """Create a recording from an array in mV, (time,) or (time, leads), with numbered leads.
 
         Raises:
             ValueError: the array has another shape, or no samples.
@@ -301,7 +301,7 @@ class Recording:
 
     @property
     def samples(self) -> int:
-        """How many samples each lead has."""
+        """Number of samples per lead."""
         return len(self.signal)
 
     @property
@@ -321,7 +321,7 @@ class Recording:
         return _remade, (type(self), {"signal": self.signal, **_known(self)})
 
     def with_leads(self, leads: Sequence[int]) -> Recording:
-        """The same recording with some of its leads only, given by their indices."""
+        """The same recording with a selection of leads, by index."""
         chosen = list(leads)
         names = ("leads", "units", "resolution")
         of_each: dict[str, Any] = {n: tuple(getattr(self, n)[i] for i in chosen) for n in names}
@@ -331,17 +331,17 @@ class Recording:
         """The same recording with another signal of the same shape.
 
         Raises:
-            ValueError: the shape is another one.
+            ValueError: the shape differs.
         """
         if signal.shape != self.signal.shape:
             raise ValueError(f"shape {signal.shape} does not replace {self.signal.shape}")
         return dataclasses.replace(self, signal=signal)
 
     def excerpt(self, start: float, seconds: float) -> Recording:
-        """``seconds`` from ``start`` on (both in s), with the annotations inside; a view.
+        """``seconds`` s from ``start`` s on, with the annotations inside; a view.
 
         Raises:
-            ValueError: no sample of the recording lies there.
+            ValueError: the recording has no samples there.
         """
         first = max(round(start * self.fs), 0)
         stop = min(round((start + seconds) * self.fs), self.samples)

@@ -1,4 +1,4 @@
-"""Limits on what a network may do to a recording, and the modes that combine them."""
+"""Limits on the changes of a network to a recording, and the modes that combine them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 Unreadable = Literal["classical", "network", "raw", "blank"]
-"""What stands where the network is not trusted: the result of a band-pass filter from 0.5 to 40 Hz,
-the network's own, the recorded signal, or missing samples."""
+"""Replacement of unreadable segments: output of a band-pass filter from 0.5 to 40 Hz, output of the
+network, recorded signal, or missing samples."""
 
 Mode = Literal["diagnostic", "monitoring", "beats", "gentle"]
 """Names of :data:`MODES`."""
@@ -15,14 +15,13 @@ Mode = Literal["diagnostic", "monitoring", "beats", "gentle"]
 
 @dataclass(frozen=True, kw_only=True)
 class Safeguards:
-    """Limits on what a network may do.
+    """Limits on the changes of a network.
 
     Attributes:
         guard: noise above 0.7 Hz, relative to the height of the QRS complex (root mean square),
-            below which nothing above 0.7 Hz is removed; from a third of it on the limit sets in
-            gradually. 0 removes all that the network takes for noise, infinity nothing above 0.7
-            Hz.
-        unreadable: what stands where the network is not trusted.
+            below which nothing above 0.7 Hz is removed; the removal sets in gradually from a third
+            of it on. 0 removes all noise that the network estimates, infinity none above 0.7 Hz.
+        unreadable: replacement of unreadable segments.
         consistent_leads: make limb leads obey Einthoven's and Goldberger's equations where the
             recorded ones do.
     """
@@ -46,12 +45,12 @@ MODES: dict[str, Safeguards] = {
     "beats": Safeguards(guard=0.0),
     "gentle": Safeguards(guard=float("inf")),
 }
-"""Safeguards by the name of what they are for.
+"""Safeguards by mode.
 
-``diagnostic``: waves before noise. Above 0.7 Hz nothing is changed unless noise exceeds 4 % of the
-QRS complex. ``monitoring``, the default: above 0.7 Hz nothing is changed unless noise exceeds 2 %.
-``beats``: everything that the network takes for noise is removed, for R peaks and rhythm; small
-waves may be lost. ``gentle``: baseline wander alone (and powerline interference with ``mains``).
+``diagnostic``: above 0.7 Hz nothing is changed unless noise exceeds 4 % of the QRS complex, for
+small waves. ``monitoring``, the default: nothing is changed unless noise exceeds 2 %. ``beats``:
+all noise that the network estimates is removed, for R peaks and rhythm; small waves may be lost.
+``gentle``: baseline wander only (and powerline interference with ``mains``).
 """
 
 DEFAULT_MODE: Mode = "monitoring"
@@ -63,10 +62,10 @@ def safeguards(
     unreadable: str | None = None,
     consistent_leads: bool = True,
 ) -> Safeguards:
-    """The safeguards of a mode, with single ones replaced.
+    """Safeguards of a mode, with single ones replaced.
 
     Raises:
-        ValueError: there is no such mode, or ``unreadable`` is none of :data:`Unreadable`.
+        ValueError: the mode, or the value of ``unreadable``, is unknown.
     """
     if mode not in MODES:
         raise ValueError(f"unknown mode {mode!r}; there are: {', '.join(MODES)}")
@@ -77,7 +76,7 @@ def safeguards(
 
 
 def strength_of(strength: float, max_attenuation_db: float | None) -> float:
-    """Share of the noise to remove so that it is attenuated by a number of dB at most.
+    """Share of the noise to remove for a largest attenuation in dB.
 
     Raises:
         ValueError: the attenuation is negative.

@@ -1,7 +1,7 @@
-"""A recording measured second by second, in pieces of any number of seconds.
+"""Measures of a recording per second, in chunks of any number of seconds.
 
-What is kept is little, even of a day, and enough to judge the quality of a recording and to draw it
-as a whole.
+The result is small, even for a day, and sufficient to judge the quality of a recording and to draw
+an overview.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 _HELD = 0.04
-"""Time in s for which a signal must stay at one value to be held there: no wave of an ECG has a top
-that is flat for so long."""
+"""Time in s at one value after which a signal counts as held: no wave of an ECG is flat for so
+long."""
 
 _QUARTER = 0.25
-"""Share of a second in which a level of trust makes it the second's."""
+"""Share of a second in which a level of trust applies to the whole second."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Seconds:
-    """Each second of each lead, measured; all (seconds, leads), in mV unless said.
+    """Measures per second and lead; all (seconds, leads), in mV unless stated.
 
     Attributes:
         missing: share of samples that are missing, 0 to 1.
-        low, middle, high: lowest, median and highest sample as recorded; NaN where there is none.
-        low_held, high_held: whether it stays at ``low`` or ``high`` for long; bool.
-        cleaned_low, cleaned_high: the same after cleaning; NaN where that is not known.
-        spread: mean standard deviation of the error; NaN where that is not known.
-        trust: worst :class:`ipmdae.pipeline.blocks.Trust` that holds for a quarter of the second;
-            0 where that is not known.
+        low, middle, high: lowest, median and highest sample as recorded; NaN without samples.
+        low_held, high_held: True if it stays at ``low`` or ``high`` for long.
+        cleaned_low, cleaned_high: the same after denoising; NaN if unknown.
+        spread: mean predicted standard deviation of the error; NaN if unknown.
+        trust: worst :class:`ipmdae.pipeline.blocks.Trust` that applies to a quarter of the second;
+            0 if unknown.
     """
 
     missing: NDArray[np.float64]
@@ -49,7 +49,7 @@ class Seconds:
 
     @classmethod
     def joined(cls, parts: Sequence[Seconds]) -> Seconds:
-        """Measures of pieces of a recording that follow each other, as one."""
+        """Concatenate the measures of consecutive chunks."""
         return cls(
             **{
                 field.name: np.concatenate([getattr(part, field.name) for part in parts])
@@ -59,7 +59,7 @@ class Seconds:
 
 
 def pieces(samples: int, fs: float, seconds: int) -> list[tuple[int, int]]:
-    """First samples and ends of pieces of whole ``seconds`` each, which make up a recording."""
+    """First samples and ends of chunks of ``seconds`` whole seconds each that cover a recording."""
     count = int(np.ceil(max(round(samples / fs), 1) / seconds))
     edges = [round(i * seconds * fs) for i in range(count)]
     return list(zip(edges, (*edges[1:], samples), strict=True))
@@ -74,15 +74,15 @@ def measure(
     spread: NDArray[Any] | None = None,
     trust: NDArray[np.uint8] | None = None,
 ) -> Seconds:
-    """Measure a piece that begins with a whole second of its recording.
+    """Measure a chunk that begins at a whole second of its recording.
 
     Args:
         noisy: (time, leads) as recorded, mV; NaN is a missing sample.
         fs: sampling rate in Hz.
-        first: its first sample in the recording, one of :func:`pieces`.
-        cleaned: the same, cleaned.
+        first: index of its first sample in the recording, one of :func:`pieces`.
+        cleaned: the same, denoised.
         spread: (time, leads) standard deviation of the error, mV.
-        trust: (time, leads) how far the cleaned signal is to be trusted.
+        trust: (time, leads) :class:`ipmdae.pipeline.blocks.Trust` of the denoised signal.
     """
     inside = _seconds(len(noisy), fs, first)
     values = _apart(noisy, inside)
@@ -108,7 +108,7 @@ def measure(
 
 
 def _worst(trust: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Worst level of (seconds, time, leads) that a quarter of a second has: (seconds, leads)."""
+    """Worst level of (seconds, time, leads) in a quarter of a second: (seconds, leads)."""
     known = np.maximum(np.isfinite(trust).sum(axis=1), 1)
     worst = np.zeros((trust.shape[0], trust.shape[2]), np.uint8)
     for level in range(1, 4):
@@ -117,7 +117,7 @@ def _worst(trust: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def _seconds(samples: int, fs: float, first: int) -> NDArray[np.bool_]:
-    """Which places of a table (seconds, samples of the longest) hold a sample of the piece."""
+    """Mask of a table (seconds, samples of the longest): cells that hold a sample of the chunk."""
     begin = round(first / fs)
     count = max(round((first + samples) / fs) - begin, 1)
     edges = np.rint((begin + np.arange(count + 1)) * fs).astype(np.int64) - first
@@ -128,19 +128,19 @@ def _seconds(samples: int, fs: float, first: int) -> NDArray[np.bool_]:
 
 
 def _apart(signal: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Seconds apart: (time, leads) → (seconds, time in a second, leads), filled up by NaN."""
+    """Split into seconds: (time, leads) → (seconds, time in a second, leads), padded with NaN."""
     table = np.full((*inside.shape, signal.shape[1]), np.nan)
     table[inside] = signal
     return table
 
 
 def _extremes(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lowest and highest sample of each second, NaN where there is none."""
+    """Lowest and highest sample of each second, NaN without samples."""
     return np.fmin.reduce(values, axis=1), np.fmax.reduce(values, axis=1)
 
 
 def _held(equal: NDArray[np.bool_], fs: float) -> NDArray[np.bool_]:
-    """Where (seconds, time, leads) is true for ``_HELD`` without a break: (seconds, leads)."""
+    """Mask of seconds where (seconds, time, leads) is true for ``_HELD`` without a break."""
     run = max(int(np.ceil(_HELD * fs)), 2)
     if equal.shape[1] < run:
         return np.zeros((len(equal), equal.shape[2]), bool)
@@ -151,7 +151,7 @@ def _held(equal: NDArray[np.bool_], fs: float) -> NDArray[np.bool_]:
 
 
 def over_known(function: Callable[..., Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A NaN-aware ``function`` along the last axis but one; NaN, without a word, where all are."""
+    """A NaN-aware ``function`` along the last axis but one; NaN, without a warning, if all are."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         result: NDArray[np.float64] = function(values, axis=values.ndim - 2)

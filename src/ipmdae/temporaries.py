@@ -1,8 +1,8 @@
-"""Names of files being written, which tell whose they are, so that those of dead processes can go.
+"""Names of temporary files, which identify their process, and removal of those of dead processes.
 
-A temporary file is called ``<head>.tmp-<machine>-<process>-<token><suffix>``. A process that is
-killed leaves it behind; the next one that writes to the folder removes it, and never one of a
-process that is alive or of another machine.
+A temporary file is named ``<head>.tmp-<machine>-<process>-<token><suffix>``. A killed process
+leaves it behind; the next process that writes to the folder removes it, but never a file of a
+running process or of another machine.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ _NAME = re.compile(r"\.tmp-([0-9a-f]{8})-(\d{1,10})-")
 
 
 def marker() -> str:
-    """The part of a temporary's name that tells this process, with a token of its own."""
+    """Part of a temporary name that identifies this process, with a random token."""
     return f".tmp-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def is_stale(name: str) -> bool:
-    """Whether a name is that of a temporary of this machine whose process is gone."""
+    """True for a temporary name of this machine whose process is gone."""
     found = _NAME.search(name)
     return found is not None and found[1] == _machine() and not _is_alive(int(found[2]))
 
 
 def without_marker(name: str) -> str:
-    """The head of a temporary's name."""
+    """Head of a temporary name."""
     return _NAME.split(name, maxsplit=1)[0]
 
 
 @cache
 def sweep(folder: Path) -> None:
-    """Remove what dead processes of this machine were writing in a folder; once for each folder."""
+    """Remove temporary files of dead processes of this machine in a folder; once per folder."""
     for path in list(_stale_in(folder)):
         with suppress(OSError):  # of another user, or removed by another process just now
             if path.is_dir() and not path.is_symlink():
@@ -50,7 +50,7 @@ def sweep(folder: Path) -> None:
 
 
 def _stale_in(folder: Path) -> Iterator[Path]:
-    """Temporaries of writers; what may go on, such as a download, has a head to its name."""
+    """Temporary files of writers; resumable ones, such as downloads, have a head in their name."""
     with suppress(OSError):
         for path in folder.iterdir():
             if path.name.startswith(".tmp-") and is_stale(path.name):
@@ -59,7 +59,7 @@ def _stale_in(folder: Path) -> Iterator[Path]:
 
 @cache
 def _machine() -> str:
-    """Eight digits for this machine and, in a container, its own numbering of processes."""
+    """Eight digits that identify this machine and, in a container, its process namespace."""
     try:
         processes = os.readlink("/proc/self/ns/pid")
     except OSError:  # not Linux
@@ -68,7 +68,7 @@ def _machine() -> str:
 
 
 def _is_alive(process: int) -> bool:
-    """Whether a process of that number is there; where that cannot be known, it is."""
+    """True if a process of that number exists, or if that cannot be known."""
     if sys.platform == "win32":
         import ctypes
 
@@ -82,6 +82,6 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):  # of another user, or a number that no process has
+    except (OSError, OverflowError):  # another user's, or an impossible number
         return True
     return True

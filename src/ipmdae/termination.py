@@ -1,4 +1,4 @@
-"""How a process ends: asked by a signal as by Ctrl-C, and never later than the one it works for."""
+"""Termination of processes: signals are handled like Ctrl-C, and workers end with their parent."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from multiprocessing import active_children, parent_process
 from types import FrameType
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Requests to end, from a service manager or a closed terminal, that are handled like Ctrl-C."""
+"""Signals of a service manager or a closed terminal that are handled like Ctrl-C."""
 
 GRACE = 2.0
-"""Seconds that a process has to remove what it was writing, before it ends without."""
+"""Seconds that a process has to remove its temporary files before it is ended."""
 
-_POLL = 0.5  # s between looks at whether the parent is there, where nothing tells of its end
+_POLL = 0.5  # s between checks for the parent, where the system does not signal its end
 
 
 class Terminated(KeyboardInterrupt):
-    """A request to end by one of :data:`SIGNALS`; whatever handles Ctrl-C handles it too.
+    """Request to end by one of :data:`SIGNALS`; code that handles Ctrl-C handles it too.
 
     Attributes:
-        number: of the signal.
+        number: number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -34,18 +34,18 @@ class Terminated(KeyboardInterrupt):
 
 
 def interruption(number: int) -> KeyboardInterrupt:
-    """The exception that stands for a signal: ``KeyboardInterrupt`` for Ctrl-C."""
+    """Exception for a signal: ``KeyboardInterrupt`` for Ctrl-C."""
     return KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
 
 
 def exit_code(interrupted: KeyboardInterrupt) -> int:
-    """The exit code by which shells tell a signal: 130 for Ctrl-C, 143 for SIGTERM."""
+    """Exit code of a signal as in shells: 130 for Ctrl-C, 143 for SIGTERM."""
     number = interrupted.number if isinstance(interrupted, Terminated) else signal.SIGINT
     return 128 + number
 
 
 class _Handler:
-    """Raises :class:`Terminated`; signals that follow soon do not disturb the clearing up."""
+    """Raises :class:`Terminated`; further signals do not disturb the cleanup."""
 
     def __init__(self) -> None:
         self.received: Terminated | None = None
@@ -60,14 +60,14 @@ class _Handler:
 
 @contextmanager
 def terminations() -> Iterator[None]:
-    """While this lasts, each of :data:`SIGNALS` raises :class:`Terminated` in the main thread.
+    """Within the context, each of :data:`SIGNALS` raises :class:`Terminated` in the main thread.
 
-    One that is ignored (``nohup``) or handled by the calling program stays so; in another thread
-    than the main one nothing changes.
+    Signals that are ignored (``nohup``) or handled by the calling program are left alone; outside
+    the main thread nothing changes.
 
     Raises:
-        Terminated: at the end, if not before: Python drops what is raised in some places, such as
-            a destructor, and what was asked to end has not succeeded.
+        Terminated: at the end, if not before: Python drops exceptions in some places, such as
+            destructors, and an interrupted block has not succeeded.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -87,10 +87,10 @@ def terminations() -> Iterator[None]:
 
 @contextmanager
 def script() -> Iterator[None]:
-    """The frame of a command outside ``ipmdae``: one line for an error, and its exit code.
+    """Run a command outside ``ipmdae``: one line for an error, and its exit code.
 
     Raises:
-        SystemExit: with 1 and a line for an error that a user can mend, with the code of
+        SystemExit: with 1 and one line for an error that a user can fix, with the code of
             :func:`exit_code` after a signal.
     """
     try:
@@ -99,12 +99,12 @@ def script() -> Iterator[None]:
     except (OSError, ValueError, ModuleNotFoundError) as error:
         raise SystemExit(f"error: {error}") from error
     except KeyboardInterrupt as interrupted:
-        print("interrupted: nothing is half-written", file=sys.stderr)
+        print("interrupted: no file is partly written", file=sys.stderr)
         raise SystemExit(exit_code(interrupted)) from interrupted
 
 
 def begin_worker() -> None:
-    """Prepare a process of a pool: SIGTERM ends it, Ctrl-C does not, and nor does it outlive.
+    """Initialise a worker of a pool: SIGTERM ends it, Ctrl-C does not, and it ends with its parent.
 
     Ctrl-C reaches all processes of a terminal; the parent then ends its workers.
     """
@@ -113,9 +113,9 @@ def begin_worker() -> None:
 
 
 def end_with_parent() -> None:
-    """Let this process end, by SIGTERM, when the one that started it is gone, even if killed.
+    """End this process by SIGTERM when its parent is gone, even if that was killed.
 
-    One that does not follow within :data:`GRACE` seconds ends at once.
+    A process that does not end within :data:`GRACE` seconds is killed.
     """
     threading.Thread(target=_outlive_not, args=(os.getppid(),), daemon=True).start()
 
@@ -125,7 +125,7 @@ def _outlive_not(parent: int) -> None:
     if started_by is not None:
         started_by.join()  # a pipe that only the parent holds open
     elif sys.platform == "win32":
-        return  # a process there knows no change of its parent
+        return  # a process in that system does not notice a change of its parent
     else:
         while os.getppid() == parent:
             time.sleep(_POLL)
@@ -135,6 +135,6 @@ def _outlive_not(parent: int) -> None:
 
 
 def end_workers() -> None:
-    """Ask the processes that :mod:`multiprocessing` started here to end."""
+    """Terminate the processes that :mod:`multiprocessing` started here."""
     for child in active_children():
         child.terminate()

@@ -1,17 +1,17 @@
-"""Text that comes from files: one line without control characters, names that are unique."""
+"""Text from files: one line without control characters, unique names."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 _JOINERS = "\u200c\u200d"
-"""Zero-width characters that the spelling of some languages needs."""
+"""Zero-width characters that some languages need."""
 
 
 def one_line(text: str) -> str:
-    """``text`` on one line, without blanks at its ends; other blanks than spaces become spaces.
+    """Convert ``text`` to one stripped line; other white space becomes spaces.
 
-    Control characters, direction marks and lone surrogates, which would steer a terminal or forge
+    Control characters, direction marks and lone surrogates, which could control a terminal or forge
     lines of a file, are escaped as in Python (``\\x1b``).
     """
     line = " ".join(part.strip() for part in text.splitlines())
@@ -19,7 +19,7 @@ def one_line(text: str) -> str:
 
 
 def visible(text: str, kept: str = "") -> str:
-    """``text`` with the characters escaped that cannot be printed, except those of ``kept``."""
+    """Escape the characters of ``text`` that cannot be printed, except those of ``kept``."""
     if text.isprintable():
         return text
     return "".join(
@@ -28,12 +28,12 @@ def visible(text: str, kept: str = "") -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things: ``"1 lead"``, ``"2 leads"``."""
+    """Format a count: ``"1 lead"``, ``"2 leads"``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """Names of leads, each once: empty ones get a number, repeated ones a suffix."""
+    """Make names of leads unique: empty ones get a number, repeated ones a suffix."""
     result: list[str] = []
     taken: set[str] = set()
     last: dict[str, int] = {}

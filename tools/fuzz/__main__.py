@@ -1,13 +1,13 @@
 """Fuzzes every reader: ``python -m tools.fuzz --seconds 60 [--jobs N] [--format F] [--seed S]``.
 
 Needs Linux. All kinds of files get the same time, so that those that are read fast get the most
-inputs; ``--inputs N`` goes on until there were N, and a fiftieth of them of each kind. A finding is
-an input that ends its process, takes more than ten seconds or a gigabyte, or whose error is none of
+inputs; ``--inputs N`` runs N inputs, and a fiftieth of them of each kind. A finding is
+an input that crashes its process, takes more than 10 s or a gigabyte, or whose error is none of
 those promised; it is stored, and the exit status is 1. ``--again FOLDER`` reads a stored one.
 
 Readers that otherwise run in a child process (HDF5, Parquet) run in the fuzzing process. Inputs
-that end it, or take more than a second or a gigabyte, are counted as contained and are no findings:
-users are told of such a file in one line.
+that end it, or take more than a second or a gigabyte, count as contained and not as findings:
+users see for such a file in one line.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _IMPORTS = ("h5py", "pyarrow.parquet", "pydicom", "ecgdatakit", "pandas", "wfdb"
 
 @dataclass
 class Tally:
-    """What became of the inputs of a target."""
+    """Outcome of the inputs of a target."""
 
     inputs: int = 0
     accepted: int = 0

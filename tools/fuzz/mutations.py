@@ -292,7 +292,7 @@ def _repeat(data: bytes, rng: random.Random) -> bytes:
 
 
 def _move(data: bytes, rng: random.Random) -> bytes:
-    """A piece from elsewhere put over what is there."""
+    """A segment from elsewhere put over what is there."""
     piece_at, at = _place(data, rng), _place(data, rng)
     piece = data[piece_at : piece_at + rng.choice((1, 4, 8, 16, 64))]
     return data[:at] + piece + data[at + len(piece) :]

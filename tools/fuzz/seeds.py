@@ -50,7 +50,7 @@ _TESTS = Path(__file__).resolve().parents[2] / "tests"
 
 
 def written(*names: str) -> list[Files]:
-    """What the formats of these names write."""
+    """Files written by the formats of these names."""
     return [_written(name) for name in names]
 
 

@@ -1,4 +1,4 @@
-"""What is fuzzed: by which seeds, and how an input is read."""
+"""Fuzz targets: their seeds, and how an input is read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OPTIONS = (
     ReadOptions(columns=("1",), fs=100),
     ReadOptions(fs=250, resample=True),
 )
-"""Of which each input is read by one; a rate lets files through that lost theirs."""
+"""Reading options, one per input; a rate admits files that lost theirs."""
 
 ISOLATED = ("matlab-7.3", "hdf5", "parquet", "xdf")
 

@@ -39,9 +39,9 @@ class Finding(NamedTuple):
     """An input that is neither read nor refused as it should be.
 
     Attributes:
-        target: what it was an input of.
-        number: which one.
-        reason: what happened, in one line.
+        target: target of the input.
+        number: number of the input.
+        reason: description in one line.
         details: a traceback, if there is one.
     """
 
@@ -52,14 +52,14 @@ class Finding(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What became of some inputs.
+    """Outcome of some inputs.
 
     Attributes:
-        inputs: how many there were.
-        accepted: how many were read.
-        seconds: how long it took.
+        inputs: number of inputs.
+        accepted: number of inputs that were read.
+        seconds: duration.
         findings: those that are neither read nor refused as they should be.
-        contained: how many ended a process in which users have them read too.
+        contained: number of crashes of a process that is isolated in normal use too.
     """
 
     inputs: int
@@ -103,11 +103,11 @@ class Worker:
 
     @property
     def old(self) -> bool:
-        """Whether the process has lived long enough."""
+        """True if the process has lived long enough."""
         return self._begun >= _LIFE
 
     def result(self, timeout: float) -> Report | None:
-        """What became of the inputs; ``None`` while they are in work.
+        """Outcome of the inputs; ``None`` while they are in work.
 
         When the process has ended, the report is of the inputs up to the one that ended it.
         """
@@ -133,7 +133,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be given more."""
+        """True if it can be given more."""
         return self._process.is_alive()
 
     def end(self) -> None:

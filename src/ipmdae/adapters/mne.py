@@ -13,7 +13,7 @@ from ipmdae.methods.network import DEFAULT_MODEL
 from ipmdae.recording import Recording
 
 _SKIPPED = "BAD_ACQ_SKIP"
-"""MNE's annotation of stretches that were not recorded, which hold zeros."""
+"""MNE's annotation of segments that were not recorded, which contain zeros."""
 
 
 def mne_raw(
@@ -62,7 +62,7 @@ def mne_raw(
 
 
 def _skipped(raw: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which samples (time,) were not recorded."""
+    """Mask of the samples (time,) that were not recorded."""
     skipped = np.zeros(raw.n_times, bool)
     for mark in raw.annotations:
         if mark["description"] == _SKIPPED:

@@ -29,7 +29,7 @@ def ecg_clean(
         sampling_rate: in Hz.
         method: a network, by name or file; any other name is a method of NeuroKit2, which is
             called then.
-        options: what :func:`ipmdae.denoise` takes besides (``strength``, ``mains``), or the
+        options: further options of :func:`ipmdae.denoise` (``strength``, ``mains``), or the
             method of NeuroKit2.
 
     Returns:

@@ -40,7 +40,7 @@ class ECGDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
             fs: sampling rate in Hz.
             method: see :func:`ipmdae.open_method`.
             strength: share of the noise found that is removed, 0 to 1.
-            mains: 50 or 60 (Hz) to remove powerline hum first.
+            mains: 50 or 60 (Hz) to remove powerline interference first.
         """
         self.fs = fs
         self.method = method
@@ -51,7 +51,7 @@ class ECGDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
         """Check the settings and the strips (strips, time) in mV; NaN is a missing sample.
 
         Raises:
-            ValueError: the method or another setting is not known, or X is no array of strips.
+            ValueError: the method or another setting is not known, or X is not an array of strips.
         """
         self._validated(X, reset=True)
         open_method(self.method, mains=self.mains)
@@ -69,7 +69,7 @@ class ECGDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
         together = len(strips) if self.mains is None else 1
         cleaned = np.empty_like(strips)
         with warnings.catch_warnings():
-            # Flat strips would be told of one by one.
+            # There would be one warning per flat strip.
             warnings.filterwarnings("ignore", message="lead .* comes back unchanged")
             for i in range(0, len(strips), together):
                 noisy = Recording.from_array(strips[i : i + together].T, self.fs)

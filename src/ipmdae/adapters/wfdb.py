@@ -32,7 +32,7 @@ def wfdb_record(
     Returns:
         A copy with cleaned samples, physical and digital as far as the record has them, with the
         checksums and first values that belong to them and a comment that says what was done.
-        Channels that are no voltage and all other fields are as they were.
+        Channels that are not a voltage and all other fields are as they were.
 
     Raises:
         ValueError: the record has segments, leads at several rates, or no samples; or as

@@ -39,7 +39,7 @@ class Learner(LeadMethod, Protocol):
     """A method that must be fitted before it cleans; RuntimeError when it is not.
 
     Attributes:
-        fresh_noise: whether it wants noise of its own for each window, where a protocol's noise
+        fresh_noise: True if each window needs new noise, where a protocol's noise
             repeats.
     """
 
@@ -127,10 +127,10 @@ def get(name: str) -> LeadMethod:
 
 
 def with_margins(clean: Callable[[Signal], Signal], x: Signal, margin: int) -> Signal:
-    """Apply ``clean`` to a signal (time,) that goes on at both ends, and cut the margins off.
+    """Apply ``clean`` to a signal (time,) extended at both ends, and cut the margins off.
 
-    The signal is turned about its end points (odd reflection), as often as needed, which goes on
-    with its level and its trend. A filter with a memory of seconds has none of its own on a single
+    The signal is extended by odd reflection about its end points, repeated as needed, which keeps
+    its level and its trend. A filter with a memory of seconds has too few samples on a single
     beat.
     """
     return clean(np.pad(x, margin, "reflect", reflect_type="odd"))[margin : margin + len(x)]

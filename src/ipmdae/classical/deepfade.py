@@ -22,10 +22,10 @@ _SHORTEST = 1.0  # s: it refuses less
 
 
 class DeepFADE:
-    """``ecgdatakit.processing.clean_ecg`` with method ``deepfade``; baseline goes too.
+    """``ecgdatakit.processing.clean_ecg`` with method ``deepfade``; removes baseline wander too.
 
-    Signals shorter than 1 s go on by their odd reflection. It resamples by itself, from the rate in
-    whole Hz. Slow: a beat is mirrored until it fills three windows of 10 s, a second of work or
+    Signals shorter than 1 s are extended by odd reflection. It resamples internally, from the rate
+    in whole Hz. Slow: a beat is mirrored until it fills three windows of 10 s, a second of work or
     more.
     """
 

@@ -28,8 +28,8 @@ _BETA, _RHO = 0.719, 2.01  # how the power of white noise falls from mode to mod
 class EmpiricalModes:
     """Drops modes below 0.5 Hz; of the others keeps what exceeds σ √(2 ln n), a σ for each mode.
 
-    The noise of the first mode is told by its median absolute value, that of the next by how white
-    noise goes on. PyEMD mirrors the extrema at the ends, so it needs no margins.
+    The noise of the first mode is estimated by its median absolute value, that of the next by the
+    decay for white noise. PyEMD mirrors the extrema at the ends, so it needs no margins.
     """
 
     def denoise(self, x: Signal, fs: float) -> Signal:

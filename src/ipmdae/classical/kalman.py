@@ -1,4 +1,4 @@
-"""Baseline as a local linear trend, followed by a Kalman filter and smoother, taken off.
+"""Baseline as a local linear trend, followed by a Kalman filter and smoother, subtracted.
 
 A. C. Harvey, "Forecasting, Structural Time Series Models and the Kalman Filter", 1989: a level that
 follows a slope, and a slope on a random walk; all else is measurement noise. Kalman filters of the

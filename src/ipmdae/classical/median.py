@@ -1,4 +1,4 @@
-"""Baseline by two running medians, taken off.
+"""Baseline by two running medians, subtracted.
 
 P. de Chazal, M. O'Dwyer, R. B. Reilly, "Automatic classification of heartbeats using ECG morphology
 and heartbeat interval features", IEEE Transactions on Biomedical Engineering 51(7), 2004: a median

@@ -20,7 +20,7 @@ _BANDWIDTH = 0.6  # of the noise's deviation
 
 
 class NonLocalMeans:
-    """Patches of 58 ms within 2 s; the noise is told by the finest wavelet details.
+    """Patches of 58 ms within 2 s; the noise is estimated from the finest wavelet details.
 
     It smooths and removes no baseline. What lies beyond the signal's ends has no say, so it needs
     no margins.

@@ -13,7 +13,7 @@ from ipmdae.classical import Signal
 
 
 class TotalVariation:
-    """Weight as large as the noise, whose deviation is told by the finest wavelet details.
+    """Weight equal to the noise level, which is estimated from the finest wavelet details.
 
     It smooths and removes no baseline. It sees no further than neighbouring samples, so it needs no
     margins.

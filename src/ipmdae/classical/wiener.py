@@ -1,6 +1,6 @@
 """Optimal linear filters, fitted on pairs of noisy and clean windows.
 
-They tell how far any linear method can get in the mean squared error: ``wiener`` among those that
+They are upper limits for linear methods in the mean squared error: ``wiener`` among those that
 treat all moments alike (N. Wiener, "Extrapolation, Interpolation, and Smoothing of Stationary Time
 Series", 1949), ``lmmse`` among all, if each window begins at the same point of a beat (the linear
 minimum mean squared error estimator; S. M. Kay, "Fundamentals of Statistical Signal Processing",
@@ -60,7 +60,7 @@ class Wiener:
 class LinearEstimator:
     """The affine map from noisy to clean windows of the least squared error.
 
-    A matrix of 512 x 512 numbers learns a few hundred pieces of noise by heart.
+    A matrix of 512 x 512 numbers overfits to a few hundred segments of noise.
     """
 
     def __init__(self, *, fresh_noise: bool) -> None:

@@ -1,4 +1,4 @@
-"""The commands of ``ipmdae``, a room each; :mod:`ipmdae.cli` puts them together.
+"""Commands of ``ipmdae``, one module each; :mod:`ipmdae.cli` assembles them.
 
-What a command needs is imported when it runs, so that ``ipmdae --help`` is quick.
+Dependencies are imported when a command runs, so that ``ipmdae --help`` is quick.
 """

@@ -1,4 +1,4 @@
-"""Recordings cleaned one after the other, or several at once by processes of their own."""
+"""Denoising of several recordings, in sequence or in parallel processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ipmdae import native, termination
 from ipmdae.commands.job import Job, Outcome, Settings, clean
 from ipmdae.methods import Method
 
-_TICK = 0.1  # s between looks at what the processes have done
+_TICK = 0.1  # s between updates of the progress
 
 
 def run(
@@ -24,13 +24,13 @@ def run(
     workers: int,
     tick: Callable[[MutableSequence[float]], None],
 ) -> Iterator[Outcome]:
-    """Clean recordings, and give each one's outcome when it is known.
+    """Denoise recordings, and yield each outcome as soon as it is known.
 
     Args:
-        jobs: which.
-        settings: how.
-        workers: how many at once; one works in this process.
-        tick: called again and again with the share of each job that is done.
+        jobs: recordings to denoise.
+        settings: settings for all of them.
+        workers: number of parallel jobs; a single one runs in this process.
+        tick: called repeatedly with the finished share of each job.
 
     Raises:
         ValueError, OSError: the method cannot be opened.
@@ -54,7 +54,7 @@ def run(
 
 
 Task = tuple[int, Job]
-"""A recording to clean, and its place among all."""
+"""A recording to denoise, and its index."""
 
 
 def _in_processes(
@@ -63,10 +63,10 @@ def _in_processes(
     workers: int,
     tick: Callable[[MutableSequence[float]], None],
 ) -> Iterator[Outcome]:
-    """Clean recordings by ``workers`` processes.
+    """Denoise recordings in ``workers`` processes.
 
-    A process that dies, mostly since memory runs out, takes its pool with it. What was in work then
-    is tried once more, each recording alone: the one whose process dies again has failed.
+    A process that dies, usually because memory runs out, breaks its pool. The recordings in work
+    at that moment are tried again, one at a time: one whose process dies again has failed.
     """
     context = get_context("spawn")
     shares = context.Array("d", len(jobs), lock=False)
@@ -100,9 +100,9 @@ def _in_pool(
     lost: list[Task],
     tick: Callable[[], None],
 ) -> Iterator[Outcome]:
-    """Clean recordings until none is left of ``tasks``, or a process dies.
+    """Denoise recordings until ``tasks`` is empty or a process dies.
 
-    No more is handed out than can be in work, so that ``lost`` tells what was when that happened.
+    No more are submitted than can be in work, so that ``lost`` lists what was in work then.
     """
     pending: dict[Future[Outcome], Task] = {}
     try:
@@ -126,7 +126,7 @@ def _in_pool(
 
 @contextmanager
 def _signals_wait() -> Iterator[None]:
-    """Let a process start undisturbed by signals, of which Ctrl-C reaches all of a terminal."""
+    """Start a process with signals blocked, since Ctrl-C reaches all processes of a terminal."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -141,7 +141,7 @@ _worker: tuple[Settings, Method, MutableSequence[float]]
 
 
 def _begin(settings: Settings, shares: MutableSequence[float], workers: int) -> None:
-    """Prepare a process: asked to end, it removes what it was writing, and ends."""
+    """Initialise a worker: on SIGTERM it removes its temporary files and exits."""
     global _worker
 
     def leave(*_: Any) -> None:
@@ -165,7 +165,7 @@ def _clean(index: int, job: Job) -> Outcome:
 
     try:
         outcome = clean(job, settings, method, progress)
-    except SystemExit:  # the pool would take it for a result, and go on
+    except SystemExit:  # the pool would treat it as a result and continue
         os._exit(128 + signal.SIGTERM)
     progress(1.0)
     return outcome

@@ -17,26 +17,24 @@ if TYPE_CHECKING:
 
 
 def compare(
-    noisy: Annotated[Path, typer.Argument(help="Recording as it was.")],
-    cleaned: Annotated[Path, typer.Argument(help="The same, cleaned.")],
-    clean: Annotated[
-        Path | None, typer.Argument(help="The same without noise, where that is known.")
-    ] = None,
+    noisy: Annotated[Path, typer.Argument(help="Noisy recording.")],
+    cleaned: Annotated[Path, typer.Argument(help="The denoised recording.")],
+    clean: Annotated[Path | None, typer.Argument(help="Clean reference, if available.")] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw the one upon the other to this picture.")
+        Path | None, typer.Option(help="Draw both recordings on top of each other to this picture.")
     ] = None,
     start: Annotated[float, typer.Option(min=0, help="First second to draw.")] = 0.0,
-    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="How much to draw.")] = 10.0,
-    leads: Annotated[str, typer.Option(help="Leads to draw, with commas between them.")] = "",
+    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="Seconds to draw.")] = 10.0,
+    leads: Annotated[str, typer.Option(help="Leads to draw, comma-separated.")] = "",
     fs: Annotated[
-        float | None, typer.Option(help="Sampling rate in Hz of files that do not say it.")
+        float | None, typer.Option(help="Sampling rate in Hz of files that do not state it.")
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a picture that is there already.")
+        bool, typer.Option("--overwrite", help="Replace an existing picture.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Tell what cleaning took out, as RMS in mV by lead and band; with CLEAN, also the SNR.
+    """Report what denoising removed, as RMS in mV by lead and band; with CLEAN, also the SNR.
 
     Constant offsets count neither as signal nor as noise.
     """
@@ -62,7 +60,7 @@ def compare(
 
 
 def measure(before: SignalReader, after: SignalReader, truth: SignalReader | None) -> Any:
-    """What was removed of each lead, mV RMS, in all and by band; SNR in dB where it is known."""
+    """Removed RMS in mV of each lead, in total and by band; with a clean reference also the SNR."""
     from ipmdae.inspection.files import inspect, signal_to_noise
     from ipmdae.inspection.spectrum import BANDS
 
@@ -86,7 +84,7 @@ def measure(before: SignalReader, after: SignalReader, truth: SignalReader | Non
 
 
 def show(compared: list[dict[str, Any]]) -> None:
-    """Print what was measured for a reader, a row for each lead; RMS in mV."""
+    """Print the measures as a table, one row per lead; RMS in mV."""
     bands = list(compared[0]["bands"])
     ratios = [key for key in ("snr before", "snr after") if key in compared[0]]
     table = Table(
@@ -112,7 +110,7 @@ def draw(
     seconds: float,
     leads: list[str] | None,
 ) -> None:
-    """Draw the cleaned recording upon the noisy one."""
+    """Draw the denoised recording on top of the noisy one."""
     from ipmdae import figures
     from ipmdae.inspection.files import excerpt
 

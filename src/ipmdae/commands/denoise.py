@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def paths(incomplete: str) -> list[str]:
-    """Files and folders, to complete them in a shell; a folder's name ends in its separator."""
+    """Files and folders for shell completion; a folder's name ends in its separator."""
     matches = (Path(match) for match in glob.glob(f"{glob.escape(incomplete)}*"))
     return [f"{match}{os.sep}" if match.is_dir() else str(match) for match in matches]
 
@@ -41,8 +41,8 @@ def denoise(
         list[Path],
         typer.Argument(
             metavar="IN",
-            help="Recordings of any format, folders or patterns; a WFDB record with or without "
-            ".hea; - for CSV on stdin.",
+            help="Recordings of any format, folders, patterns or URLs; a WFDB record with or "
+            "without .hea; - for CSV on stdin.",
         ),
     ],
     output: Annotated[
@@ -50,7 +50,7 @@ def denoise(
         typer.Option(
             "--output",
             "-o",
-            help="Recording to write, or folder for several; it is made.",
+            help="Recording to write, or folder for several; it is created.",
             autocompletion=paths,
         ),
     ] = None,
@@ -65,16 +65,16 @@ def denoise(
     max_attenuation_db: MaxAttenuation = None,
     consistent_leads: ConsistentLeads = True,
     leads: Annotated[
-        str, typer.Option(help="Leads to clean, with commas between them: II,V1; by default all.")
+        str, typer.Option(help="Leads to denoise, comma-separated: II,V1; by default all.")
     ] = "",
     fs: Rate = None,
     unit: Unit = None,
     columns: Columns = "",
     array: Array = None,
     resample: Resample = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Recordings cleaned at once.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Recordings denoised in parallel.")] = 1,
     report: Annotated[
-        Path | None, typer.Option(help="Write a page about what was done: report.html.")
+        Path | None, typer.Option(help="Write an HTML report of the result: report.html.")
     ] = None,
     figure: Annotated[
         Path | None, typer.Option(help="Draw strips before and after to this picture.")
@@ -82,40 +82,38 @@ def denoise(
     summary: Annotated[
         Path | None,
         typer.Option(
-            help="Write a table with a row for each recording and lead: quality, heart rate, what "
-            "was removed. CSV, or JSON lines if it ends in .jsonl."
+            help="Write a table with one row per recording and lead: quality, heart rate, removed "
+            "noise. CSV, or JSON lines if it ends in .jsonl."
         ),
     ] = None,
     rpeaks: Annotated[
         bool,
         typer.Option(
             "--rpeaks",
-            help="Write R peaks beside each result: as a table, or as WFDB annotations (.rpeaks).",
+            help="Write R peaks next to each result: as a table, or as WFDB annotations (.rpeaks).",
         ),
     ] = False,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Leave out what is done already: results that are whole and newer than their "
-            "sources. Settings are not compared.",
+            help="Skip recordings whose result is complete and newer than its source. Settings are "
+            "not compared.",
         ),
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace results that are there already.")
+        bool, typer.Option("--overwrite", help="Replace existing results.")
     ] = False,
     as_json: Annotated[
         bool,
-        typer.Option(
-            "--json", help="Print JSON lines, one for each recording and lead, for scripts."
-        ),
+        typer.Option("--json", help="Print JSON lines, one per recording and lead, for scripts."),
     ] = False,
 ) -> None:
-    """Clean recordings: any format, length, rate and number of leads; millivolts stay millivolts.
+    """Denoise ECG recordings of any format, length, sampling rate and number of leads, in mV.
 
-    Printed are the leads that were cleaned and those that were left, and how much of each can be
-    trusted. A folder's tree is kept. A recording that cannot be cleaned does not stop the others:
-    it is named at the end, and the exit code is 1.
+    The command lists the denoised leads, the unchanged ones with the reason, and the grades of
+    each. A folder's tree is kept. A recording that fails does not stop the others: it is listed at
+    the end, and the exit code is 1.
     """
     from ipmdae.commands import planning
     from ipmdae.commands.job import Settings
@@ -136,11 +134,11 @@ def denoise(
     )
     if Path("-") in recordings or output == "-":
         if report or figure or summary or rpeaks:
-            raise ValueError("- goes with no --report, --figure, --summary or --rpeaks: name files")
+            raise ValueError("- excludes --report, --figure, --summary and --rpeaks: name files")
         pipe(recordings, output, settings, overwrite)
         return
     if output is None:
-        raise ValueError("say where results belong: -o OUT")
+        raise ValueError("name the result: -o OUT")
     wishes = planning.Wishes(
         output=Path(output),
         is_folder=output.endswith((os.sep, "/")),
@@ -156,7 +154,7 @@ def denoise(
 
 
 def carry_out(plan: Plan, settings: Settings, workers: int, as_json: bool) -> None:
-    """Clean the recordings of a plan, print what became of each, and write about all of them.
+    """Denoise the recordings of a plan, print each outcome, and write summary and index.
 
     Raises:
         typer.Exit: with 1 if a recording failed, with 130 after Ctrl-C, 143 after SIGTERM.
@@ -170,7 +168,7 @@ def carry_out(plan: Plan, settings: Settings, workers: int, as_json: bool) -> No
             outcomes.append(outcome)
             show(outcome)
     except KeyboardInterrupt as interruption:
-        complain("interrupted", "nothing is half-written; add --resume to go on")
+        complain("interrupted", "no file is partly written; add --resume to continue")
         raise typer.Exit(exit_code(interruption)) from interruption
     finally:
         order = {job.target: i for i, job in enumerate(plan.jobs)}
@@ -185,7 +183,7 @@ def carry_out(plan: Plan, settings: Settings, workers: int, as_json: bool) -> No
 
 
 def pipe(recordings: list[Path], output: str | None, settings: Settings, overwrite: bool) -> None:
-    """Clean one recording from stdin, or to stdout, as CSV."""
+    """Denoise one recording from stdin, or to stdout, as CSV."""
     import shutil
     from tempfile import TemporaryDirectory, gettempdir
 
@@ -194,7 +192,7 @@ def pipe(recordings: list[Path], output: str | None, settings: Settings, overwri
     from ipmdae.commands.planning import check_new, check_place
 
     if len(recordings) > 1:
-        raise ValueError("- stands for one recording: clean the others apart")
+        raise ValueError("- stands for one recording: denoise the others separately")
     temporaries.sweep(Path(gettempdir()))
     with TemporaryDirectory(prefix=temporaries.marker()) as folder:
         source, target = recordings[0], Path(folder, "stdout.csv")
@@ -220,7 +218,7 @@ def pipe(recordings: list[Path], output: str | None, settings: Settings, overwri
 
 
 def clean(jobs: list[Job], settings: Settings, workers: int) -> Iterator[Outcome]:
-    """Clean recordings under a progress bar; give each one's outcome when it is known."""
+    """Denoise recordings with a progress bar; yield each outcome as soon as it is known."""
     from ipmdae.commands.batch import run
     from ipmdae.commands.progress import Watch
 
@@ -231,7 +229,7 @@ def clean(jobs: list[Job], settings: Settings, workers: int) -> Iterator[Outcome
 
 
 def finish(outcomes: list[Outcome], unknown: int, quiet: bool) -> None:
-    """Print how many recordings were cleaned, those that failed last; exit with 1 if any did."""
+    """Print the number of denoised recordings, and the failed ones last; exit with 1 if any."""
     failed = [outcome for outcome in outcomes if outcome.error]
     skipped = sum(outcome.skipped for outcome in outcomes)
     if not quiet and (len(outcomes) > 1 or unknown):
@@ -239,7 +237,7 @@ def finish(outcomes: list[Outcome], unknown: int, quiet: bool) -> None:
             "cleaned": len(outcomes) - len(failed) - skipped,
             "done already": skipped,
             "failed": len(failed),
-            f"{'file' if unknown == 1 else 'files'} of no known format": unknown,
+            f"{'file' if unknown == 1 else 'files'} of unknown format": unknown,
         }
         out.print(", ".join(f"{count} {what}" for what, count in counts.items() if count))
     for outcome in failed:

@@ -14,10 +14,10 @@ from ipmdae.console import out, print_json
 def formats(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """List the formats of files that this installation reads and writes, and what brings others.
+    """List the file formats that this installation reads and writes, and what the others need.
 
-    A format is known by the content of a file, and by the suffix where the content says nothing;
-    the suffix alone tells what is written. "In parts" means: files of any length, in flat memory.
+    On input a format is recognised by content, then by suffix; on output by suffix alone. "In
+    parts" means that files of any length are processed in constant memory.
     """
     from ipmdae.formats.inventory import entries
 
@@ -37,7 +37,7 @@ def formats(
     out.print(table)
     for command in dict.fromkeys(entry.command for entry in known if not entry.here):
         missing = ", ".join(e.name for e in known if not e.here and e.command == command)
-        out.print(f"not here: {missing}; they come with: {command}", markup=False)
+        out.print(f"not installed: {missing}; install with: {command}", markup=False)
 
 
 def _suffixes(suffixes: tuple[str, ...]) -> str:

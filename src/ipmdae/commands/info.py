@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SHORT_KINDS = {"not a voltage": "no voltage", "voltage, no beats found": "no beats"}
 
 SHORT = 3.0
-"""Seconds below which too few beats are there to judge a recording."""
+"""Shortest duration in s with enough beats to judge a recording."""
 
 
 def info(
@@ -36,11 +36,11 @@ def info(
     resample: Resample = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Describe recordings: rate and unit and how they were found, leads, quality, noise, heart
-    rate, and what denoise would do.
+    """Describe recordings: sampling rate and unit and how they were determined, leads, quality,
+    noise, heart rate, and what denoise would do.
 
-    A long recording is measured from end to end, and cleaned in parts to see what there is to
-    remove. Nothing is written.
+    A long recording is measured completely, and denoised in parts to estimate its noise. Nothing
+    is written.
     """
     from ipmdae.commands.inputs import located
     from ipmdae.formats.delimited_text import members
@@ -55,7 +55,7 @@ def info(
             name, file = located(file)
             with err.status(f"reading {plain(file.name)}"):
                 description = examine(file, options, method) | {"file": name}
-        except Exception as error:  # whatever is wrong with one file, the others are looked at
+        except Exception as error:  # an error in one file must not stop the others
             message = console.describe(error)
             complain("error", message if file.name in message else f"{file}: {message}")
             failed += 1
@@ -70,10 +70,10 @@ def info(
 
 
 def examine(file: Path, options: ReadOptions, method: Method) -> dict[str, Any]:
-    """All that is known of a file; see :func:`describe`.
+    """Examine a file; see :func:`describe`.
 
     Raises:
-        OSError, ValueError: it cannot be read.
+        OSError, ValueError: the file cannot be read.
     """
     from ipmdae import formats
     from ipmdae.inspection.files import inspect
@@ -91,7 +91,7 @@ def examine(file: Path, options: ReadOptions, method: Method) -> dict[str, Any]:
 def describe(
     file: Path, options: ReadOptions, reader: SignalReader, found: Inspection | None, tried: Preview
 ) -> dict[str, Any]:
-    """All that is told about a recording, as JSON has it; times in s, voltages in mV."""
+    """Describe a recording as in the JSON output; times in s, voltages in mV."""
     from ipmdae.commands.inputs import format_of
 
     header, format = reader.info, format_of(file.absolute())
@@ -138,7 +138,7 @@ def _rate_from(reader: SignalReader, options: ReadOptions) -> str:
 
 
 def _unit_from(header: Header, lead: int, options: ReadOptions) -> str:
-    """How the unit of a lead was found."""
+    """Source of a lead's unit, in words."""
     if header.units[lead] != "mV":
         return "stated by the file" if header.units[lead] != "NU" else "not stated"
     if options.unit is not None:
@@ -148,7 +148,7 @@ def _unit_from(header: Header, lead: int, options: ReadOptions) -> str:
 
 
 def kind(verdict: Verdict) -> str:
-    """What a lead seems to be."""
+    """Kind of a lead, in words."""
     if not verdict.judged:
         return "not a voltage"
     if verdict.why:
@@ -158,7 +158,7 @@ def kind(verdict: Verdict) -> str:
 
 
 def doubts(header: Header, tried: Preview) -> list[str]:
-    """Sentences on what makes a rate, a unit or a verdict doubtful."""
+    """Warnings about a doubtful sampling rate, unit or verdict."""
     from ipmdae.inspection.verdict import disagreements
 
     found = disagreements(tried.verdicts)
@@ -176,7 +176,7 @@ def doubts(header: Header, tried: Preview) -> list[str]:
 
 
 def _measures(found: Inspection, lead: int) -> dict[str, Any]:
-    """Measures of a lead as recorded; nothing if it is no voltage."""
+    """Measures of a lead as recorded; empty if it is not a voltage."""
     import numpy as np
 
     from ipmdae.pipeline.mains import NOMINAL
@@ -201,7 +201,7 @@ def _measures(found: Inspection, lead: int) -> dict[str, Any]:
 
 
 def _quality(verdict: Verdict) -> dict[str, Any]:
-    """Quality, heart rate and noise of a lead; nothing if it is no voltage."""
+    """Quality, heart rate and noise of a lead; empty if it is not a voltage."""
     if not verdict.judged:
         return {}
     return {
@@ -218,7 +218,7 @@ def _quality(verdict: Verdict) -> dict[str, Any]:
 
 
 def show(description: dict[str, Any]) -> None:
-    """Print a description for a reader."""
+    """Print a description as text."""
     leads, tried = description["leads"], description["denoise"]
     out.print(
         f"{visible(description['file'])}: {description['format']}, "
@@ -232,7 +232,7 @@ def show(description: dict[str, Any]) -> None:
         out.print(_quality_table(leads))
         out.print(_signal_table(leads))
     for other in description["other signals"]:
-        out.print(f"  {visible(other)}: of another rate, carried along unchanged", markup=False)
+        out.print(f"  {visible(other)}: auxiliary channel, copied unchanged", markup=False)
     out.print(f"  denoise {_would(tried, leads)}", markup=False)
     for name, count in description["annotations"].items():
         out.print(f"  annotations {visible(name)}: {count}", markup=False)
@@ -243,7 +243,7 @@ def show(description: dict[str, Any]) -> None:
 
 
 def _units(leads: list[dict[str, Any]]) -> str:
-    """How units were found, for all leads alike or by how it was."""
+    """Describe how units were determined, grouping leads with the same source."""
     by_way: dict[str, list[str]] = {}
     for lead in leads:
         if lead["unit"] == "mV":
@@ -254,13 +254,13 @@ def _units(leads: list[dict[str, Any]]) -> str:
 
 
 def _some(names: list[str], most: int = 12) -> str:
-    """Names with commas between them; of many only the first, and how many more there are."""
+    """Join names with commas; of many, the first ones and the number of the others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def _would(tried: dict[str, Any], leads: list[dict[str, Any]]) -> str:
-    """What cleaning would do, as the end of a sentence."""
+    """Describe what denoising would do, as the end of a sentence."""
     leaves = "; ".join(f"{visible(lead)} ({why})" for lead, why in tried["leaves"].items())
     left = f"; would leave {leaves}" if leaves else ""
     if tried["refused"]:

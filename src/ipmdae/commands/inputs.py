@@ -1,4 +1,4 @@
-"""Which recordings a command line names, and where their results belong."""
+"""Search for the recordings that a command line names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ipmdae.formats.delimited_text import members
 _WFDB = "WFDB"
 _UNISENS = "unisens.xml"
 _NOTES = (".txt", ".json", ".xml")
-"""Ends of names of files that folders hold for all kinds of reasons."""
+"""Suffixes of files that occur in folders for many other purposes."""
 
 _MAGIC = ("*", "?", "[")
 _LONGEST_HEADER = 1 << 20  # bytes
@@ -24,9 +24,9 @@ class Input:
     """A recording that was found.
 
     Attributes:
-        source: what to read; a WFDB record without suffix.
-        place: its path below the folder of results, without suffix.
-        suffix: of the format that it has, in which it is written by default.
+        source: path to read; a WFDB record without suffix.
+        place: path of the result relative to the results folder, without suffix.
+        suffix: suffix of its format, in which it is written by default.
     """
 
     source: Path
@@ -35,19 +35,19 @@ class Input:
 
     @property
     def size(self) -> int:
-        """Bytes of its files; how long it takes goes by them."""
+        """Size of its files in bytes, an estimate of the work."""
         files = self.source.parent.glob(f"{glob.escape(self.source.name)}.*")
         return sum(file.stat().st_size for file in (self.source, *files) if file.is_file())
 
 
 @dataclass(kw_only=True)
 class Inputs:
-    """What was found.
+    """Result of the search.
 
     Attributes:
         found: the recordings.
-        unknown: how many other files the folders hold.
-        several: whether their results belong into a folder.
+        unknown: number of other files in the folders.
+        several: True if the results must be written to a folder.
     """
 
     found: list[Input] = field(default_factory=list)
@@ -56,22 +56,22 @@ class Inputs:
 
 
 def format_of(path: Path) -> Format | None:
-    """The format of a file, by its content and else by its suffix; ``None`` if it has none."""
+    """Format of a file, by its content, else by its suffix; ``None`` if unknown."""
     for format in FORMATS:
         if format.recognises(path):
             return format
-    # Of a WFDB record only the header tells.
+    # A WFDB record is recognised by its header only.
     return next((f for f in FORMATS if f.NAME != _WFDB and _suffix(path, f)), None)
 
 
 def _suffix(path: Path, format: Format) -> str:
-    """The end of a name by which a format knows it, such as ``".csv.gz"``; empty if none."""
+    """Suffix by which a format recognises a name, such as ``".csv.gz"``; empty if none."""
     name = path.name.lower()
     return max((end for end in format.SUFFIXES if name.endswith(end)), key=len, default="")
 
 
 def located(file: Path) -> tuple[str, Path]:
-    """What a file is called, and where it lies; a URL is fetched, and called without its keys.
+    """Name and local path of a file; a URL is fetched, and named without credentials.
 
     Raises:
         OSError, ValueError: as :func:`ipmdae.formats.remote.fetch`.
@@ -81,16 +81,16 @@ def located(file: Path) -> tuple[str, Path]:
 
 
 def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
-    """Find the recordings that a user names.
+    """Find the recordings named by the user.
 
     Args:
-        texts: files, URLs, which are fetched, folders, which are searched through, and patterns
-            for files or folders, such as ``"data/**/*.edf"``. In folders, text, JSON and XML count
-            only where their content is known. A WFDB record is several files, and found once.
+        texts: files, URLs, which are fetched, folders, which are searched recursively, and
+            patterns for files or folders, such as ``"data/**/*.edf"``. In folders, text, JSON and
+            XML files count only if recognised by content. A WFDB record is found once.
         results: a folder of results, which is not searched.
 
     Raises:
-        FileNotFoundError: nothing has that name, or there is no recording in any of them.
+        FileNotFoundError: a name does not exist, or no recording was found.
     """
     inputs = Inputs(several=len(texts) > 1)
     folders = sum(Path(text).is_dir() for text in texts)
@@ -110,7 +110,7 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
         for file, base in _unpacked(found, inputs):
             in_folder = path.is_dir()
             is_note = in_folder and file.suffix.lower() in _NOTES
-            # R peaks are written beside results.
+            # R peaks are written next to results.
             is_result = in_folder and file.name.lower().endswith(".rpeaks.csv")
             recording = None if is_result else _recording(file, base, by_content=is_note)
             if recording is not None:
@@ -123,25 +123,25 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
                 )
     _join_records(inputs, others)
     if not inputs.found:
-        raise FileNotFoundError(f"{', '.join(texts)}: there is no recording")
+        raise FileNotFoundError(f"{', '.join(texts)}: no recording found")
     return inputs
 
 
 def _matches(pattern: str) -> Iterator[tuple[Path, Path]]:
-    """Files that a pattern fits, each with the folder where the pattern begins."""
+    """Files that match a pattern, each with the folder where the pattern begins."""
     parts = Path(pattern).parts
     fixed = next(i for i, part in enumerate(parts) if any(sign in part for sign in _MAGIC))
     base = Path(*parts[:fixed])
     matches = sorted(Path(match) for match in glob.glob(pattern, recursive=True))
     if not matches:
-        raise FileNotFoundError(f"{pattern}: no file fits this pattern")
+        raise FileNotFoundError(f"{pattern}: no file matches this pattern")
     for match in matches:
         for file in _walk(match, None) if match.is_dir() else (match,):
             yield file, base
 
 
 def _unpacked(found: Iterable[tuple[Path, Path]], inputs: Inputs) -> Iterator[tuple[Path, Path]]:
-    """Files, and in the place of a zip archive of several tables these."""
+    """Replace a zip archive of several tables by its tables."""
     for file, base in found:
         tables = members(file)
         if len(tables) < 2:
@@ -155,9 +155,9 @@ def _unpacked(found: Iterable[tuple[Path, Path]], inputs: Inputs) -> Iterator[tu
 def _walk(
     folder: Path, results: Path | None, above: frozenset[Path] = frozenset()
 ) -> Iterator[Path]:
-    """The files in a folder and those below it, in order, without hidden ones and results.
+    """Files in a folder and its subfolders, sorted, without hidden files and results.
 
-    A link to one of the folders ``above`` is not followed.
+    Links to one of the folders ``above`` are not followed.
     """
     above |= {folder.resolve()}
     for path in sorted(folder.iterdir()):
@@ -172,7 +172,7 @@ def _walk(
 
 
 def _recording(file: Path, base: Path, by_content: bool = False) -> Input | None:
-    """The recording that a file is, or that it is the header or the signal of."""
+    """Recording that a file is, or whose header or signal it is."""
     if by_content and not any(format.recognises(file) for format in FORMATS):
         return None
     format = format_of(file)
@@ -191,12 +191,12 @@ def _below(file: Path, base: Path) -> Path:
 
 
 def _is_part(file: Path) -> bool:
-    """Whether a file lies beside the header of a WFDB record of its name, as annotations do."""
+    """True for a companion of a WFDB header of the same name, such as annotations."""
     return file.is_file() and file.with_suffix(".hea").is_file()
 
 
 def _join_records(inputs: Inputs, others: Iterable[Path]) -> None:
-    """Keep each recording once, no segments whose whole is there; count the files of no kind."""
+    """Remove duplicates and segments of complete records; count the unknown files."""
     found = {input.source.absolute(): input for input in reversed(inputs.found)}
     described = {path.parent for path in found if path.name == _UNISENS}
     parts = {path for path in found if path.parent in described and path.name != _UNISENS}
@@ -213,7 +213,7 @@ def _join_records(inputs: Inputs, others: Iterable[Path]) -> None:
 
 
 def _names_in(header: Path) -> set[str]:
-    """Names of the signal files, or of the segments, that a WFDB header lists."""
+    """Names of the signal files, or of the segments, listed in a WFDB header."""
     if not header.is_file():
         return set()
     with header.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in a live signal, which must not lose what has come already."""
+"""Ctrl-C and SIGTERM in a live signal, without loss of received samples."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ipmdae.termination import SIGNALS, interruption
 
 
 class Interruption:
-    """Lets Ctrl-C and SIGTERM through where a source is waited for, and puts them off elsewhere.
+    """Delivers Ctrl-C and SIGTERM while waiting for input, and defers them elsewhere.
 
-    In the middle of cleaning or printing they would lose samples. A second one is not put off.
+    During denoising or printing they would lose samples. A second signal is not deferred.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Interruption:
 
     @contextmanager
     def handled(self) -> Iterator[None]:
-        """While this lasts, signals are handled so; one that is ignored stays so."""
+        """Install the handlers while the context lasts; ignored signals stay ignored."""
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, *SIGNALS)}
         heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
         self._asked = 0
@@ -35,10 +35,10 @@ class Interruption:
 
     @contextmanager
     def welcome(self) -> Iterator[None]:
-        """Here nothing gets lost: one that was put off comes now.
+        """Deliver a deferred signal; safe because no samples are in flight.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C, now or before.
+            KeyboardInterrupt: Ctrl-C, now or deferred.
             Terminated: SIGTERM, likewise.
         """
         if self._asked:

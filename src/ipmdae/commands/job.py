@@ -1,4 +1,4 @@
-"""One recording to clean: what is to be done, how, and what became of it."""
+"""Denoising of one recording by the command line: job, settings, outcome."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from ipmdae.safeguards import DEFAULT_MODE, strength_of
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A recording to clean.
+    """A recording to denoise.
 
     Attributes:
-        source: what to read.
-        target: what to write.
-        page: the report to write, if one is wanted.
-        figure: the picture to draw, if one is wanted.
-        peaks: the file of R peaks to write, if one is wanted.
-        weight: how much work it is, in any unit.
+        source: path to read.
+        target: path to write.
+        page: report to write, if requested.
+        figure: picture to draw, if requested.
+        peaks: file of R peaks to write, if requested.
+        weight: estimated work, in any unit.
     """
 
     source: Path
@@ -46,17 +46,17 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How recordings are cleaned; see :func:`ipmdae.cleaning.denoise_file`.
+    """Settings of :func:`ipmdae.cleaning.denoise_file`.
 
     Attributes:
-        method: its name, or the path of a model file.
-        mains: mains frequency in Hz whose hum is removed first.
-        leads: those to clean; all by default.
-        strength: share of the noise found that is removed.
+        method: name of a method, or path of a model file.
+        mains: mains frequency in Hz, if powerline interference is removed first.
+        leads: leads to denoise; all by default.
+        strength: share of the estimated noise to remove.
         mode, unreadable, max_attenuation_db, consistent_leads: see :func:`ipmdae.denoise`.
-        reading: what is stated about the files.
-        resume: leave out what is done already.
-        heart_rates: whether to measure the heart rate before and after.
+        reading: statements about the files.
+        resume: skip existing results.
+        heart_rates: True to measure the heart rate before and after.
     """
 
     method: str
@@ -90,33 +90,33 @@ class Settings:
         return read_model(find_model(self.method)).card
 
     def words(self) -> dict[str, str]:
-        """The settings as a report tells them."""
+        """Settings in words, for the report."""
         return {
             "mode": self.mode or DEFAULT_MODE,
             "strength": f"{strength_of(self.strength, self.max_attenuation_db):.3g}",
-            "mains": f"{self.mains:g} Hz" if self.mains else "not removed apart",
+            "mains": f"{self.mains:g} Hz" if self.mains else "not removed separately",
             "leads": ", ".join(self.leads) if self.leads else "all",
         }
 
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What became of a recording; times in s.
+    """Outcome of a job; times in s.
 
     Attributes:
-        job: what was to be done.
-        duration: of the recording.
-        fs: its sampling rate in Hz.
-        leads: all of its leads.
-        cleaned: those that were cleaned.
-        unchanged: why not, by the names of the others.
-        method: name of what cleaned it.
-        verdicts: on each lead.
-        peaks: lead in which R peaks were found, and how many; ``None`` where none were asked for.
-        seconds: how long cleaning took.
-        skipped: whether it had been done already.
-        warnings: what a user should know.
-        error: why it failed; empty if it did not.
+        job: the job.
+        duration: duration of the recording.
+        fs: sampling rate in Hz.
+        leads: all leads.
+        cleaned: denoised leads.
+        unchanged: reasons by name of the other leads.
+        method: name of the method.
+        verdicts: verdict on each lead.
+        peaks: lead in which R peaks were found, and their number; ``None`` if not requested.
+        seconds: processing time.
+        skipped: True if the result existed.
+        warnings: messages for the user.
+        error: reason of a failure; empty otherwise.
     """
 
     job: Job
@@ -137,13 +137,13 @@ class Outcome:
 def clean(
     job: Job, settings: Settings, method: Method, progress: Callable[[float], None]
 ) -> Outcome:
-    """Clean one recording; what goes wrong is told by the outcome and ends nothing else.
+    """Denoise one recording; an error is stored in the outcome.
 
     Args:
-        job: which.
-        settings: how.
-        method: that of ``settings``, open.
-        progress: is told the share that is done, 0 to 1.
+        job: the recording.
+        settings: the settings.
+        method: the method of ``settings``, open.
+        progress: called with the finished share, 0 to 1.
     """
     outcome = Outcome(job=job)
     try:
@@ -154,7 +154,7 @@ def clean(
             else:
                 outcome.skipped = True
                 _describe(outcome, done)
-    except Exception as error:  # whatever is wrong with one file, the others are cleaned
+    except Exception as error:  # an error in one file must not stop the others
         outcome.error = describe(error)
     return outcome
 
@@ -166,7 +166,7 @@ def _describe(outcome: Outcome, header: Header) -> None:
 def _clean_anew(
     outcome: Outcome, settings: Settings, method: Method, progress: Callable[[float], None]
 ) -> None:
-    """Clean a recording, and write what else is wanted of it while its source is open."""
+    """Denoise a recording, and write report, picture and R peaks while its source is open."""
     job = outcome.job
     started = time.perf_counter()
     with formats.open_reader(job.source, options=settings.reading) as reader:
@@ -204,14 +204,14 @@ def _clean_anew(
 
 
 def _inspector(header: Header, settings: Settings) -> Inspector | None:
-    """What measures the recording; nothing where no lead is a voltage."""
+    """Create the inspector of a recording; None if no lead is a voltage."""
     if "mV" not in header.units:
         return None
     return Inspector(header, heart_rates=settings.heart_rates)
 
 
 def _draw(outcome: Outcome, found: Inspection, settings: Settings, source: SignalReader) -> None:
-    """Write the report and the picture, of both recordings where they are open."""
+    """Write the report and the picture from the noisy and the denoised recording."""
     job = outcome.job
     from ipmdae.report import ReportInput, write_figure, write_page  # slow to import
 
@@ -241,9 +241,9 @@ def _header(file: Path, options: ReadOptions = DEFAULTS) -> Header:
 
 
 def result_of(job: Job, options: ReadOptions = DEFAULTS) -> Header | None:
-    """The header of a result that is there, no older than its source, and whole; else ``None``.
+    """Header of an existing, complete result no older than its source; else ``None``.
 
-    Results take their name when they are complete. By which settings one was made is not known.
+    Results get their name when they are complete. The settings of a result are not known.
     """
     mine, others = newest(job.target), newest(job.source)
     if mine is None or (others is not None and mine < others):
@@ -259,7 +259,7 @@ def result_of(job: Job, options: ReadOptions = DEFAULTS) -> Header | None:
 
 
 def files_of(recording: Path) -> list[Path]:
-    """The files that a recording is, or would be, written to."""
+    """Files of a recording."""
     if recording.suffix in ("", ".hea", ".dat"):
         stem = recording.with_suffix("")
         return [stem.with_name(f"{stem.name}{suffix}") for suffix in (".hea", ".dat")]
@@ -267,7 +267,7 @@ def files_of(recording: Path) -> list[Path]:
 
 
 def newest(recording: Path) -> float | None:
-    """When the last of its files was changed; ``None`` if one is missing."""
+    """Latest modification time of its files; ``None`` if one is missing."""
     try:
         return max(file.stat().st_mtime for file in files_of(recording))
     except (FileNotFoundError, NotADirectoryError):  # the latter within an archive

@@ -19,30 +19,30 @@ from ipmdae.formats.delimited_layout import number as number_in
 from ipmdae.formats.lead_names import is_ecg
 from ipmdae.recording import millivolts
 
-_READ = 1 << 16  # bytes at once at most; what has come is taken, however little it is
+_READ = 1 << 16  # bytes, largest read; fewer are processed as they arrive
 _LONGEST_LINE = 1 << 20  # bytes
 _LONGEST_HEAD = 1000  # lines
 
-_ANSWER = 5.0  # s to wait for a source
-_GAP = 0.5  # s between time stamps from which on samples are missing: clocks jitter
+_ANSWER = 5.0  # s to wait for a source to answer
+_GAP = 0.5  # s between time stamps that count as missing samples: clocks jitter
 _UNITS = {"microvolts": "uV", "microvolt": "uV", "millivolts": "mV", "volts": "V", "volt": "V"}
 
 Chunk = tuple[list[str], NDArray[np.float64]]
-"""Cells that are passed through, as text, a line's together, if there are any; and samples (time,
-leads) in mV."""
+"""Text of the copied columns, one string per line, if there are any; and samples (time, leads) in
+mV."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """A signal that is coming in.
+    """A live signal.
 
     Attributes:
         fs: sampling rate in Hz.
-        leads: their names.
-        header: headings of all columns, where the source gave them.
-        scale: (leads,) millivolts in one unit of the source, which is that of the output too.
-        chunks: what comes, until it ends.
-        bad: lines that were not samples; each is a missing sample of all leads.
+        leads: names of the leads.
+        header: headings of all columns, if the source has any.
+        scale: (leads,) millivolts per unit of the source, which is also the unit of the output.
+        chunks: samples as they arrive, until the signal ends.
+        bad: lines that were not samples; each counts as a missing sample of all leads.
     """
 
     fs: float
@@ -58,9 +58,9 @@ class BadLines:
     """Lines that could not be read as samples.
 
     Attributes:
-        count: how many there were.
-        first: the first of them, with its number and what is wrong.
-        good: how many lines were samples.
+        count: number of bad lines.
+        first: the first bad line, with its number and the reason.
+        good: number of good lines.
     """
 
     count: int = 0
@@ -68,22 +68,22 @@ class BadLines:
     good: int = 0
 
     def add(self, complaint: str) -> None:
-        """Count one."""
+        """Count a bad line."""
         self.first = self.first or complaint
         self.count += 1
 
 
 @contextmanager
 def open_lines(source: BinaryIO, fs: float | None) -> Iterator[Live]:
-    """Lines of numbers, laid out as text files are; see :mod:`ipmdae.formats.delimited_layout`.
+    """Read lines of numbers; the layout is that of :mod:`ipmdae.formats.delimited_layout`.
 
-    They are mV where the head or the headings say nothing else, such as ``II (uV)``. Columns that
-    are no leads (times, counters, accelerometers) are passed through as text. A line that has other
-    columns than the first, or other than numbers, counts as a missing sample: serial ports lose
+    Values are in mV unless header or headings state another unit, such as ``II (uV)``. Columns that
+    are not leads (times, counters, accelerometers) are copied as text. A line with another number
+    of columns than the first, or with other text, counts as a missing sample: serial ports lose
     bytes.
 
     Raises:
-        ValueError: the rate is not given, there is nothing, or no column is a lead.
+        ValueError: the sampling rate is not given, the input is empty, or no column is a lead.
     """
     batches = _batches(source)
     texts: list[str] = []
@@ -94,13 +94,13 @@ def open_lines(source: BinaryIO, fs: float | None) -> Iterator[Live]:
             break
     fs = fs or (layout.head.fs if layout else None)
     if fs is None:
-        raise ValueError("lines of numbers have no rate: give it, e.g. --fs 360")
+        raise ValueError("lines of numbers have no sampling rate: give it, e.g. --fs 360")
     if layout is None:
         first = next(filter(None, texts), "")
         raise ValueError(
             f"no line of the input is numbers: {first[:80]}"
             if first
-            else "there is nothing to clean on stdin"
+            else "stdin is empty: nothing to denoise"
         )
     rows = _Rows(layout)
 
@@ -122,17 +122,17 @@ def open_lines(source: BinaryIO, fs: float | None) -> Iterator[Live]:
 
 
 def _growing(batches: Iterator[list[str]]) -> Iterator[list[str]]:
-    """All lines so far, after each batch."""
+    """All lines so far, after each read."""
     texts: list[str] = []
     for lines in batches:
         texts += lines
         yield texts
         if len(texts) > _LONGEST_HEAD:
-            raise ValueError(f"the first {_LONGEST_HEAD} lines of the input are no numbers")
+            raise ValueError(f"the first {_LONGEST_HEAD} lines of the input are not numbers")
 
 
 def _layout(texts: Sequence[str]) -> Layout | None:
-    """The layout of lines, once one of them is numbers."""
+    """Layout of the lines, once one of them is numbers."""
     try:
         return lay_out(texts, judged=False) if any(texts) else None
     except ValueError:
@@ -140,12 +140,12 @@ def _layout(texts: Sequence[str]) -> Layout | None:
 
 
 class _Rows:
-    """Turns lines into samples, and what is passed through.
+    """Parser of lines: samples, and columns that are copied.
 
     Attributes:
-        names: of the leads.
-        header: headings of the columns as they come out, where there are any.
-        scale: (leads,) millivolts in one of each lead's unit.
+        names: names of the leads.
+        header: headings of the output columns, if any.
+        scale: (leads,) millivolts per unit of each lead.
         bad: lines that were not samples.
     """
 
@@ -167,14 +167,14 @@ class _Rows:
         units = [columns[i].unit or layout.head.unit or "mV" for i in self._leads]
         self.scale = np.array([millivolts(unit) or np.nan for unit in units])
         for i in np.array(self._leads)[np.isnan(self.scale)]:
-            raise ValueError(f"column {columns[i].heading} is no voltage: leave it out")
+            raise ValueError(f"column {columns[i].heading} is not a voltage: leave it out")
 
     def parsed(self, number: int, lines: Sequence[str]) -> Iterator[Chunk]:
-        """What some lines hold; a broken line is a missing sample, and counted.
+        """Parse lines; an invalid line is a missing sample, and is counted.
 
         Args:
-            number: how many lines came before.
-            lines: the next ones; empty ones are left out.
+            number: number of lines before these.
+            lines: next lines; empty ones are skipped.
         """
         rows, passed = [], []
         for at, line in enumerate(lines, number + 1):
@@ -200,7 +200,7 @@ class _Rows:
         return text.replace(",", ".") if is_decimal else '"{}"'.format(text.replace('"', '""'))
 
     def _wrong(self, cells: Sequence[str]) -> str:
-        """Why cells are not samples; empty if they are."""
+        """Reason why cells are not samples; empty if they are."""
         if len(cells) != self._layout.width:
             return f"has {len(cells)} columns, the first {self._layout.width}"
         decimal = self._layout.decimal
@@ -211,7 +211,7 @@ class _Rows:
 
 
 def _batches(source: BinaryIO) -> Iterator[list[str]]:
-    """Whole lines as they come."""
+    """Complete lines as they arrive."""
     rest = b""
     read = getattr(source, "read1", source.read)
     while True:
@@ -232,7 +232,7 @@ def _texts(lines: list[bytes]) -> list[str]:
 
 @contextmanager
 def open_lsl(name: str) -> Iterator[Live]:
-    """A source of the Lab Streaming Layer, by its name; voltages become mV.
+    """A source of the Lab Streaming Layer, by name; voltages are converted to mV.
 
     Raises:
         ModuleNotFoundError: pylsl is not installed.
@@ -262,7 +262,7 @@ def open_lsl(name: str) -> Iterator[Live]:
 
 
 def _channels(info: Any) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Names of a source's channels, and millivolts in one of their units."""
+    """Names of a source's channels, and millivolts per unit of each."""
     names, scale = [], np.ones(info.channel_count())
     channel = info.desc().child("channels").child("channel")
     for i in range(info.channel_count()):
@@ -270,7 +270,7 @@ def _channels(info: Any) -> tuple[tuple[str, ...], NDArray[np.float64]]:
         unit = channel.child_value("unit")
         known = millivolts(_UNITS.get(unit.lower(), unit))
         if known is None:
-            complain("warning", f"channel {names[-1]} has the unit {unit!r}; taken for mV")
+            complain("warning", f"channel {names[-1]} has the unit {unit!r}; assumed to be mV")
         scale[i] = known or 1.0
         channel = channel.next_sibling()
     return tuple(names), scale
@@ -279,7 +279,7 @@ def _channels(info: Any) -> tuple[tuple[str, ...], NDArray[np.float64]]:
 def _pulled(
     inlet: Any, fs: float, scale: NDArray[np.float64], lost: type[Exception]
 ) -> Iterator[Chunk]:
-    """What comes from a source until it is gone; samples that it left out are missing (NaN)."""
+    """Samples from a source until it ends; samples that it left out are missing (NaN)."""
     last = np.inf
     while True:
         try:
@@ -301,9 +301,9 @@ def _pulled(
 def open_outlet(
     name: str, leads: tuple[str, ...], fs: float, latency: float
 ) -> Iterator[Callable[[NDArray[np.float64]], None]]:
-    """An outlet of the Lab Streaming Layer; gives what takes samples (time, leads) in mV.
+    """An outlet of the Lab Streaming Layer: a function that takes samples (time, leads) in mV.
 
-    Samples are stamped with the time at which they were recorded: ``latency`` s ago.
+    Samples carry the time at which they were recorded: ``latency`` s ago.
 
     Raises:
         ModuleNotFoundError: pylsl is not installed.
@@ -327,7 +327,7 @@ def open_outlet(
 
 
 def _lost_error(pylsl: Any) -> type[Exception]:
-    """The exception of a source that is gone, which versions of pylsl keep in different places."""
+    """Exception of a lost source, which pylsl versions keep in different places."""
     home = pylsl if hasattr(pylsl, "LostError") else import_module("pylsl.util")
     error: type[Exception] = home.LostError
     return error

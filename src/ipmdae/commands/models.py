@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 def models(
     about: Annotated[
-        str | None, typer.Argument(help="Name of a model, or a model file, to tell all about.")
+        str | None, typer.Argument(help="Name of a model, or a model file, to describe.")
     ] = None,
 ) -> None:
-    """List the models that come with the package, or print the card of one, as JSON."""
+    """List the models that ship with the package, or print one model card as JSON."""
     from ipmdae.cards import COST, GAIN, KEPT, read_card
     from ipmdae.engine import model_names, model_path
     from ipmdae.methods import listed
@@ -63,7 +63,7 @@ def models(
 
 
 def print_card(model: str) -> None:
-    """Print what a model is made of, where it comes from and what it scores."""
+    """Print architecture, origin and scores of a model."""
     from ipmdae.cards import read_card
     from ipmdae.engine import find_model
 
@@ -73,7 +73,7 @@ def print_card(model: str) -> None:
 
 
 def _score(card: Card, name: str) -> str:
-    """A main score of a card's; a dash where it has none."""
+    """Main score of a model card; a dash if not measured."""
     from ipmdae.cards import CLINIC
 
     measured = card.get("scores", {}).get(CLINIC)
@@ -81,7 +81,7 @@ def _score(card: Card, name: str) -> str:
 
 
 class Target(str, Enum):
-    """What a model can be exported to."""
+    """Export formats of a model."""
 
     ONNX = "onnx"
 
@@ -92,13 +92,13 @@ def export(
     ],
     to: Annotated[Target, typer.Option(help="Format to write.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="File to write; its folder is made.")
+        Path, typer.Option("--output", "-o", help="File to write; its folder is created.")
     ],
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that is there already.")
+        bool, typer.Option("--overwrite", help="Replace an existing file.")
     ] = False,
 ) -> None:
-    """Write a model for other runtimes: any batch and any length, with all that describes it."""
+    """Export a model for other runtimes, for any batch size and length, with its metadata."""
     from ipmdae.engine import find_model, read_model
 
     source = find_model(model)

@@ -1,4 +1,4 @@
-"""R peaks of a cleaned recording, written beside it."""
+"""R peaks of a denoised recording, written next to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ANNOTATOR = ".rpeaks"
 
 
 def peaks_of(target: Path) -> Path:
-    """The file beside a result that holds its R peaks: of WFDB an annotation file, else a table."""
+    """Path of the R peaks of a result: for WFDB an annotation file, otherwise a table."""
     if target.suffix in ("", ".hea", ".dat"):
         stem = target.with_suffix("")
         return stem.with_name(stem.name + _ANNOTATOR)
@@ -33,17 +33,17 @@ def peaks_of(target: Path) -> Path:
 
 
 def write_peaks(path: Path, target: Path, verdicts: Sequence[Verdict]) -> tuple[str, int]:
-    """Find the R peaks of the lead of which most is good, and write them.
+    """Find the R peaks of the lead with the largest good share, and write them.
 
-    A table has a row for each peak: its sample, its time in s, and the RR interval before it in s.
+    A table has one row per peak: its sample, its time in s, and the RR interval before it in s.
 
     Args:
-        path: the file to write, of :func:`peaks_of`.
-        target: the cleaned recording.
-        verdicts: on each of its leads.
+        path: file to write, from :func:`peaks_of`.
+        target: the denoised recording.
+        verdicts: verdict on each of its leads.
 
     Returns:
-        Name of the lead, and how many there are.
+        Name of the lead, and number of peaks.
 
     Raises:
         ValueError: no lead is a voltage.

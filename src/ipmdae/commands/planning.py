@@ -1,4 +1,4 @@
-"""What is to be written where, settled before any work is done."""
+"""Planning of a batch: input and output paths, checked before any work is done."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ipmdae.formats import FORMATS
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """What a user wants to be written; see ``ipmdae denoise --help``.
+    """Requested output; see ``ipmdae denoise --help``.
 
     Attributes:
         output: the result, or the folder of the results.
-        is_folder: whether a folder is meant, be it there or not.
+        is_folder: True if the user means a folder, even if it does not exist.
         to: name of the format.
         report, figure, summary: further files.
-        peaks: whether to write R peaks beside each result.
-        overwrite, resume: what to do with results that are there.
+        peaks: True to write R peaks next to each result.
+        overwrite, resume: treatment of existing results.
     """
 
     output: Path
@@ -39,13 +39,13 @@ class Wishes:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What will be done.
+    """Planned work.
 
     Attributes:
-        jobs: a recording each.
-        unknown: how many files of folders are no recordings.
-        summary: the table about all recordings, if one is wanted.
-        index: the page that leads to all reports, if there are several.
+        jobs: one per recording.
+        unknown: number of files in folders that are not recordings.
+        summary: table of all recordings, if requested.
+        index: page with links to all reports, if there are several.
     """
 
     jobs: list[Job]
@@ -55,13 +55,12 @@ class Plan:
 
 
 def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
-    """Settle what is done with the recordings that a user names.
+    """Plan the denoising of the recordings named by the user.
 
     Raises:
-        ValueError: results would overwrite their sources or each other, or wishes do not go
-            together.
-        FileExistsError: results are there, and shall be neither kept nor replaced.
-        OSError: there are no recordings, or the folder of results cannot be one.
+        ValueError: results would overwrite their sources or each other, or options conflict.
+        FileExistsError: results exist, and neither ``overwrite`` nor ``resume`` is set.
+        OSError: no recordings were found, or the results folder is not a folder.
     """
     check_place(wishes.output)
     inputs = find(texts, wishes.output)
@@ -76,7 +75,7 @@ def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
     check_new([*written, *others], wishes.overwrite or wishes.resume)
     if wishes.figure:
         if inputs.several:
-            raise ValueError("--figure draws one recording; take --report for several")
+            raise ValueError("--figure draws one recording; use --report for several")
         check_picture(wishes.figure, overwrite=True)
     jobs = [
         Job(
@@ -98,7 +97,7 @@ def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
 
 
 def suffix_of(name: str) -> str:
-    """The suffix of a format that a user names: ``"edf"``, ``".csv"`` or ``"wfdb"``.
+    """Suffix of the format that a user names: ``"edf"``, ``".csv"`` or ``"wfdb"``.
 
     Raises:
         ValueError: no format that can be written has this name.
@@ -117,7 +116,7 @@ def suffix_of(name: str) -> str:
 
 
 def _targets(inputs: Inputs, wishes: Wishes, suffix: str | None) -> list[Path]:
-    """The results' paths, in the order of the recordings."""
+    """Paths of the results, in the order of the recordings."""
     output = wishes.output
     if inputs.several and output.exists() and not output.is_dir():
         raise NotADirectoryError(f"{output} is a file: several recordings need a folder")
@@ -137,19 +136,19 @@ def _targets(inputs: Inputs, wishes: Wishes, suffix: str | None) -> list[Path]:
         return [output]
     if asked:
         raise ValueError(
-            f"-o {output} asks for {asked}, --to for {wishes.to}: leave one of them out"
+            f"-o {output} asks for {asked}, --to for {wishes.to}: use only one of them"
         )
     return [_named(output, suffix)]
 
 
 def _format_of(name: str) -> str:
-    """The format that a file's suffix asks for, by its name; empty where it asks for none."""
+    """Format that a file's suffix asks for, by name; empty if none."""
     ends = ((end, format.NAME) for format in FORMATS for end in format.SUFFIXES if end)
     return next((format for end, format in ends if name.lower().endswith(end)), "")
 
 
 def _pages(inputs: Inputs, report: Path | None) -> list[Path | None]:
-    """The reports' paths: that wanted, or, for several recordings, in a folder beside it."""
+    """Paths of the reports: the requested one or, for several recordings, a folder next to it."""
     if report is None:
         return [None] * len(inputs.found)
     if not inputs.several:
@@ -163,7 +162,7 @@ def _named(path: Path, suffix: str) -> Path:
 
 
 def _check_targets(found: Sequence[Input], targets: Sequence[Path]) -> None:
-    """Raise where a result would replace a recording, or two would be one."""
+    """Check that no result would replace a recording or another result."""
     sources = {file.resolve(): input.source for input in found for file in files_of(input.source)}
     owners: dict[Path, Path] = {}
     for input, target in zip(found, targets, strict=True):
@@ -173,32 +172,33 @@ def _check_targets(found: Sequence[Input], targets: Sequence[Path]) -> None:
         other = owners.setdefault(target.resolve(), input.source)
         if other is not input.source:
             raise ValueError(
-                f"{other} and {input.source} would both be written to {target}: clean them apart"
+                f"{other} and {input.source} would both be written to {target}: "
+                "denoise them separately"
             )
 
 
 def _check_others(found: Sequence[Input], results: Sequence[Path], others: Sequence[Path]) -> None:
-    """Raise where a further file would replace a recording, a result or another further file."""
+    """Check that no further file would replace a recording, a result or another further file."""
     taken = {file.resolve() for input in found for file in files_of(input.source)}
     taken |= {file.resolve() for file in results}
     for file in others:
         if file.resolve() in taken:
             raise ValueError(
-                f"{file} is the name of a recording, or asked for twice: choose another"
+                f"{file} is the name of a recording, or requested twice: choose another"
             )
         taken.add(file.resolve())
 
 
 def check_place(path: Path) -> None:
-    """Raise where a path is a device or a pipe, beside which no results belong."""
+    """Check that a path is not a device or pipe."""
     if path.exists() and not path.is_file() and not path.is_dir():
         raise FileExistsError(
-            f"{path} is no regular file: name a file or a folder, or - for CSV to stdout"
+            f"{path} is not a regular file: name a file or a folder, or - for CSV to stdout"
         )
 
 
 def check_new(files: Sequence[Path], replace: bool) -> None:
-    """Raise where results are there already, and shall not be replaced."""
+    """Check that no result exists that may not be replaced."""
     there = [file for file in files if file.exists()]
     folders = [file for file in there if file.is_dir()]
     if folders:
@@ -207,5 +207,5 @@ def check_new(files: Sequence[Path], replace: bool) -> None:
         others = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
         raise FileExistsError(
             f"{there[0]} exists{others}: choose another name, add --overwrite to replace, or "
-            "--resume to keep what is done"
+            "--resume to keep existing results"
         )

@@ -13,7 +13,7 @@ from ipmdae.console import out, warnings_in_one_line
 
 
 class Layout(str, Enum):
-    """How the leads are arranged."""
+    """Arrangement of the leads."""
 
     ONE = "1"
     TWO = "2"
@@ -30,28 +30,28 @@ def plot(
         typer.Option("--output", "-o", help="Picture: PNG, SVG or PDF; by default FILE's .png."),
     ] = None,
     start: Annotated[float, typer.Option(min=0, help="First second to show.")] = 0.0,
-    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="How much to show.")] = 10.0,
+    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="Seconds to show.")] = 10.0,
     layout: Annotated[
         Layout | None,
         typer.Option(
-            help="1, 2 or 3 leads below each other; of the 12 standard leads 3x4 with a rhythm "
+            help="1, 2 or 3 leads below each other; for the 12 standard leads 3x4 with a rhythm "
             "strip, 6x2 or 12x1; by default all leads below each other."
         ),
     ] = None,
-    leads: Annotated[str, typer.Option(help="Leads to show, with commas between them.")] = "",
+    leads: Annotated[str, typer.Option(help="Leads to show, comma-separated.")] = "",
     fs: Rate = None,
     unit: Unit = None,
     columns: Columns = "",
     array: Array = None,
     resample: Resample = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a picture that is there already.")
+        bool, typer.Option("--overwrite", help="Replace an existing picture.")
     ] = False,
 ) -> None:
     """Draw a recording on ECG paper, 25 mm/s and 10 mm/mV when printed.
 
-    File, date, rate, filter and scale stand on the sheet. More than 10 s go on in further rows.
-    What cannot be read is shaded.
+    The sheet states file, date, sampling rate, filter and scale. Each row shows 10 s; unreadable
+    segments are shaded.
     """
     from ipmdae import figures, formats
     from ipmdae.inspection.files import excerpt
@@ -77,13 +77,13 @@ def plot(
 
 
 def check_picture(target: Path, overwrite: bool) -> None:
-    """Raise, before any work is done, where a picture could not or should not be written."""
+    """Check, before any work is done, that a picture can and may be written."""
     if target.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ValueError(f"{target} is no picture: end its name in .png, .svg or .pdf")
+        raise ValueError(f"{target} is not a picture: use the suffix .png, .svg or .pdf")
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists: choose another name, or add --overwrite")
 
 
 def split(leads: str) -> list[str] | None:
-    """Names with commas between them; ``None`` if there are none."""
+    """Split comma-separated names; ``None`` without any."""
     return [name.strip() for name in leads.split(",") if name.strip()] or None

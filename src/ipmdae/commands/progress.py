@@ -1,4 +1,4 @@
-"""The progress of a batch: a bar on stderr with the time left and the real-time factor."""
+"""Progress of a batch: a bar on stderr with the time left and the real-time factor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ipmdae.console import err
 
 
 class Watch:
-    """A bar over the work of all recordings; a context manager. Nothing where no one looks."""
+    """Progress bar over all recordings, as a context manager; silent without a terminal."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._weights = [job.weight for job in jobs]
@@ -44,12 +44,12 @@ class Watch:
         self._bar.stop()
 
     def tick(self, shares: Sequence[float]) -> None:
-        """Show how much of each recording is done, 0 to 1."""
+        """Show the finished share of each recording, 0 to 1."""
         done = sum(weight * share for weight, share in zip(self._weights, shares, strict=True))
         self._bar.update(self._task, completed=done)
 
     def done(self, outcome: Outcome) -> None:
-        """Count a recording that is finished."""
+        """Count a finished recording."""
         self._finished += 1
         self._recorded += outcome.duration
         seconds = time.perf_counter() - self._started

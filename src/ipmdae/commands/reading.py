@@ -9,11 +9,11 @@ import typer
 if TYPE_CHECKING:
     from ipmdae.formats import ReadOptions
 
-_PANEL = "Options for files that do not say it themselves, or say it wrongly"
+_PANEL = "Options for files that do not state it themselves, or state it wrongly"
 
 Rate = Annotated[
     float | None,
-    typer.Option("--fs", help="Sampling rate in Hz; overrules the file's.", rich_help_panel=_PANEL),
+    typer.Option("--fs", help="Sampling rate in Hz; overrides the file's.", rich_help_panel=_PANEL),
 ]
 Unit = Annotated[
     str | None,
@@ -25,7 +25,7 @@ Unit = Annotated[
 Columns = Annotated[
     str,
     typer.Option(
-        help="Columns to read as leads, by heading or number, with commas between them.",
+        help="Columns to read as leads, by heading or number, comma-separated.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -46,10 +46,10 @@ Resample = Annotated[
 def read_options(
     fs: float | None, unit: str | None, columns: str, array: str | None, resample: bool
 ) -> ReadOptions:
-    """The options of a command line.
+    """Build the options of a command line.
 
     Raises:
-        ValueError: the rate or the unit makes no sense.
+        ValueError: the sampling rate or the unit is invalid.
     """
     from ipmdae.formats import ReadOptions
 

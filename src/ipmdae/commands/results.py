@@ -1,4 +1,4 @@
-"""Results of ``ipmdae denoise``: printed for a reader, as JSON lines, and as a table."""
+"""Results of ``ipmdae denoise``: printed as text, as JSON lines, and as a table."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from ipmdae.report import Entry
 
 _MOST_LINES = 16
-"""Leads that are printed one by one; of more, those that are good are only counted."""
+"""Largest number of leads that are listed; beyond it, good leads are only counted."""
 
 _FORMULA = re.compile(r"[=+@]|-(?![\w .]+$)")
-"""Begin of a text that a spreadsheet would take for a formula."""
+"""Start of a text that a spreadsheet would evaluate as a formula."""
 
 
 def rows_of(outcome: Outcome) -> list[dict[str, Any]]:
-    """What became of a recording, a row for each lead; times in s, voltages in mV rms.
+    """Summary rows of a recording, one per lead; times in s, voltages in mV rms.
 
-    A recording that failed, or was done already, has one row without a lead.
+    A recording that failed, or was skipped, has one row without a lead.
     """
     state = "failed" if outcome.error else "done already" if outcome.skipped else ""
     common = {
@@ -74,27 +74,27 @@ def _blank() -> dict[str, Any]:
 
 
 def _column(band: str) -> str:
-    """Heading of a band of what was removed: ``"removed_below_0.7_hz_mv"``."""
+    """Column name of a removed band: ``"removed_below_0.7_hz_mv"``."""
     return f"removed_{band.lower().replace(' ', '_')}_mv"
 
 
 def print_lines(outcome: Outcome) -> None:
-    """Print the rows of a recording as JSON, each on a line of its own."""
+    """Print the rows of a recording as JSON lines."""
     for row in rows_of(outcome):
         sys.stdout.write(json.dumps(strict(row)) + "\n")
     sys.stdout.flush()
 
 
 def write_summary(path: Path, outcomes: Sequence[Outcome], resume: bool) -> None:
-    """Write the rows of all recordings as CSV, or as JSON lines where the suffix says so.
+    """Write the rows of all recordings as CSV, or as JSON lines, by suffix.
 
     Args:
-        path: the file.
-        outcomes: what became of each recording.
-        resume: keep the rows that ``path`` has of recordings that were not cleaned anew.
+        path: file to write.
+        outcomes: outcome of each recording.
+        resume: keep the rows of ``path`` for recordings that were not processed again.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     before = _before(path) if resume else {}
     rows: list[dict[str, Any]] = []
@@ -112,7 +112,7 @@ def write_summary(path: Path, outcomes: Sequence[Outcome], resume: bool) -> None
 
 
 def _before(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """The rows of a summary that is there, by file; none where it is of another kind."""
+    """Rows of an existing summary, by file; empty if the file has another format."""
     found: dict[str, list[dict[str, Any]]] = {}
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -128,7 +128,7 @@ def _before(path: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def _headings() -> list[str]:
-    """Headings of the table."""
+    """Column names of the table."""
     head, tail = ["file", "output"], ["duration_s", "fs_hz", "method", "seconds", "report"]
     return [*head, *_row(Verdict(lead="")), *tail, "warnings", "error"]
 
@@ -138,7 +138,7 @@ def _is_json(path: Path) -> bool:
 
 
 def _cell(value: Any) -> str:
-    """A value as text of one line; nothing where it is not known."""
+    """Format a value as one line of text; empty if unknown."""
     if isinstance(value, bool) or value is None or value != value:
         return ""
     if isinstance(value, float):
@@ -152,12 +152,12 @@ def _cell(value: Any) -> str:
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """Print what became of a recording: a line, its warnings, and the verdict on each lead."""
+    """Print the outcome of a recording: one line, its warnings, and the verdict on each lead."""
     job = outcome.job
     for warning in outcome.warnings:
         complain("warning", warning)
     if outcome.skipped:
-        out.print(f"{visible(str(job.target))}: is there already", markup=False)
+        out.print(f"{visible(str(job.target))}: already done", markup=False)
     elif not outcome.error:
         factor = outcome.seconds / outcome.duration
         out.print(
@@ -181,7 +181,7 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 def lead_lines(verdicts: Sequence[Verdict]) -> list[str]:
-    """The verdict on each lead, a line each; of many leads those that are all good are counted."""
+    """Verdicts as lines of text; of many leads the good ones are counted only."""
     shown = list(verdicts)
     many = len(shown) > _MOST_LINES
     fine = [v for v in shown if many and not v.why and v.grade == "good"]
@@ -193,7 +193,7 @@ def lead_lines(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def entry(outcome: Outcome) -> Entry:
-    """A recording's row on the page that leads to the reports."""
+    """Row of a recording on the index page of the reports."""
     from ipmdae.report import Entry
 
     page = outcome.job.page

@@ -1,4 +1,4 @@
-"""The command ``ipmdae stream``: samples in, cleaned samples out, while they come."""
+"""The command ``ipmdae stream``: a live signal, denoised sample by sample."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 GRADES = ("good", "limited", "unusable")
 
 LATENCIES = (2.0, 3.0, 4.0, 6.0)
-"""Longest delays in s that are tried by default: resampling of low rates takes more than 2 s."""
+"""Longest default delays in s, tried in turn: resampling low rates takes more than 2 s."""
 
 MEANING = {
     "gap": "no samples",
     "lost": "no samples for so long that it counts as lost",
     "back": "has samples again",
 }
-"""Events of the signal that comes in; others are grades of the signal that goes out."""
+"""Events of the input signal; all others are grades of the output signal."""
 
 
 def stream(
@@ -61,16 +61,14 @@ def stream(
     consistent_leads: ConsistentLeads = True,
     max_latency: Annotated[
         float | None,
-        typer.Option(
-            min=0, help="Longest delay in s that is allowed; by default 2 s where that is possible."
-        ),
+        typer.Option(min=0, help="Longest allowed delay in s; by default 2 s where possible."),
     ] = None,
     lsl: Annotated[
         str | None, typer.Option(help="Name of a Lab Streaming Layer source to read instead.")
     ] = None,
     to_lsl: Annotated[
         str | None,
-        typer.Option(help="Name of a Lab Streaming Layer outlet to make, instead of stdout."),
+        typer.Option(help="Name of a Lab Streaming Layer outlet to create, instead of stdout."),
     ] = None,
     as_json: Annotated[
         bool,
@@ -80,12 +78,12 @@ def stream(
         ),
     ] = False,
 ) -> None:
-    """Clean a live signal: a sample of each lead on each line, from stdin to stdout, in mV.
+    """Denoise a live signal: one line per sample, one column per lead, stdin to stdout, in mV.
 
     Values are separated by commas, semicolons, tabs or spaces; an empty one, or nan, is missing. A
-    first line of names is kept, and tells units, as in II (uV); a first column named time is passed
-    through. A line that is no sample counts as missing. On stderr stand the delay, changes of
-    quality, and at the end how many lines were bad and how fast one core was.
+    first line of names is kept and may give units, as in II (uV); a first column named time is
+    copied. An invalid line counts as a missing sample. stderr shows the delay, changes of quality,
+    and at the end the number of invalid lines and the speed on one core.
     """
     from ipmdae.commands.live import open_lines, open_lsl, open_outlet
 
@@ -116,10 +114,10 @@ def stream(
 def open_streamer(
     live: Live, reporter: Reporter, max_latency: float | None, settings: Mapping[str, Any]
 ) -> Streamer:
-    """The streamer, as quick as was asked for, or else as a default that its rate allows.
+    """Create the streamer with the requested latency, or with a default that the rate permits.
 
     Raises:
-        ValueError: the latency is too short, or the rate makes no sense for an ECG.
+        ValueError: the latency is too short, or the sampling rate is not that of an ECG.
     """
     from ipmdae.stream import Streamer
 
@@ -140,7 +138,7 @@ def open_streamer(
 
 
 class Reporter:
-    """Prints what happens on stderr: sentences for people, or JSON lines for scripts."""
+    """Reports events on stderr: sentences, or JSON lines for scripts."""
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
@@ -149,18 +147,18 @@ class Reporter:
         self._seconds = dict.fromkeys(GRADES, 0.0)
 
     def start(self, streamer: Streamer, live: Live) -> None:
-        """Cleaning begins."""
+        """Report the start of the signal."""
         self._leads = live.leads
         if self._as_json:
             self._line(event="start", fs=live.fs, leads=list(live.leads), latency=streamer.latency)
         else:
             err.print(
-                f"{counted(len(live.leads), 'lead')} at {live.fs:g} Hz; what comes out is "
+                f"{counted(len(live.leads), 'lead')} at {live.fs:g} Hz; the output is "
                 f"{streamer.latency:.3g} s late"
             )
 
     def event(self, event: Event) -> None:
-        """Something happened to a lead, or its grade changed."""
+        """Report an event of a lead, or a change of its grade."""
         if event.kind in GRADES:
             self._count(event.lead, event.time)
             self._grades[event.lead] = event.time, event.kind
@@ -174,12 +172,12 @@ class Reporter:
             complain("warning", f"{event.time:.1f} s: lead {event.lead}: {meaning}")
 
     def _count(self, lead: str, now: float) -> None:
-        """Count the seconds that a lead has had its grade until ``now``."""
+        """Add the seconds that a lead has had its grade until ``now``."""
         since, grade = self._grades.get(lead, (0.0, "good"))
         self._seconds[grade] += max(now - since, 0)
 
     def end(self, live: Live, samples: int, busy: float) -> None:
-        """The signal has ended."""
+        """Report the end of the signal."""
         seconds = samples / live.fs
         factor = busy / seconds if seconds else float("nan")
         for lead in self._leads:
@@ -214,11 +212,11 @@ class Reporter:
 
 
 def run(streamer: Streamer, live: Live, sink: Sink, reporter: Reporter) -> None:
-    """Clean what comes until it ends, or until Ctrl-C.
+    """Denoise the live signal until it ends, or until Ctrl-C.
 
     Raises:
-        typer.Exit: with 143 after SIGTERM, when what had come is cleaned.
-        ValueError: nothing that came could be read.
+        typer.Exit: with 143 after SIGTERM, when the received samples are denoised.
+        ValueError: no input could be read.
     """
     times: deque[str] = deque()
     samples, busy = 0, -time.process_time()
@@ -231,8 +229,8 @@ def run(streamer: Streamer, live: Live, sink: Sink, reporter: Reporter) -> None:
                 times.extend(passed)
                 samples += len(values)
                 sink(streamer.feed(values) / live.scale, times)
-    except KeyboardInterrupt as interrupted:  # how most live signals end; nothing is lost
-        complain("interrupted", "what had come is cleaned")
+    except KeyboardInterrupt as interrupted:  # the usual end of a live signal; nothing is lost
+        complain("interrupted", "the received samples are denoised")
         if isinstance(interrupted, Terminated):
             broken = typer.Exit(exit_code(interrupted))
     except ValueError as error:
@@ -246,7 +244,7 @@ def run(streamer: Streamer, live: Live, sink: Sink, reporter: Reporter) -> None:
 
 
 def to_outlet(push: Callable[[NDArray[np.float64]], None], live: Live) -> Sink:
-    """What gives samples to an outlet, in mV."""
+    """Create a function that sends samples in mV to an outlet."""
 
     def sink(cleaned: NDArray[np.floating[Any]], times: deque[str]) -> None:
         times.clear()
@@ -256,7 +254,7 @@ def to_outlet(push: Callable[[NDArray[np.float64]], None], live: Live) -> Sink:
 
 
 def put(cleaned: NDArray[np.floating[Any]], times: deque[str]) -> None:
-    """Print samples (time, leads), a line each, after their times if they have any."""
+    """Print samples (time, leads), one line each, after their times if given."""
     for row in cleaned:
         values = ("" if value != value else f"{value:.6g}" for value in row)
         put_line((times.popleft(), *values) if times else values)
@@ -264,5 +262,5 @@ def put(cleaned: NDArray[np.floating[Any]], times: deque[str]) -> None:
 
 
 def put_line(values: Any) -> None:
-    """Print values with commas between them."""
+    """Print comma-separated values."""
     sys.stdout.write(",".join(values) + "\n")

@@ -1,4 +1,4 @@
-"""What runs a network, without torch: one protocol, a backend for each way to compute it.
+"""Inference without torch: one protocol, several backends.
 
 A network is described by its model file alone. :func:`open_engine` takes the backend that is
 asked for, or the first that this machine can run.

@@ -1,4 +1,4 @@
-"""What a network costs: weights, and multiply-accumulates counted from its architecture.
+"""Complexity of a network: weights, and multiply-accumulates derived from its architecture.
 
 A multiply-accumulate is one product added to a sum. Products with weights and between activations
 count, those of the selective scan included; biases, norms, poolings, gates and activations do
@@ -23,7 +23,7 @@ def multiply_accumulates(architecture: Architecture, samples: int) -> dict[str, 
     """Multiply-accumulates for one window of all leads, by kind of layer.
 
     Args:
-        architecture: what the network is made of.
+        architecture: architecture of the network.
         samples: length of the window.
 
     Returns:

@@ -35,7 +35,7 @@ _LARGEST_CARD = 1 << 24  # bytes
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """What is done to a recording before the network sees it, and undone after.
+    """Processing before and after the network.
 
     Attributes:
         fs: sampling rate that the network works at, Hz.
@@ -67,13 +67,13 @@ class Preprocessing:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFile:
-    """What a model file holds.
+    """Content of a model file.
 
     Attributes:
         name: the model's name, such as ``ipmdae-base``.
-        architecture: what the network is made of.
-        preprocessing: what it takes.
-        card: where it comes from: data, split, scores; anything that JSON can hold.
+        architecture: architecture of the network.
+        preprocessing: preprocessing of its input.
+        card: origin: data, split, scores; any JSON values.
         tensors: float32 weights by name.
     """
 
@@ -137,12 +137,12 @@ def write_model(path: str | os.PathLike[str], model: ModelFile) -> None:
 
 
 def card_path(model: Path) -> Path:
-    """Where the card of a model file lies."""
+    """Path of the card of a model file."""
     return model.with_suffix(".json")
 
 
 def _agrees_with_card(model: Path) -> bool:
-    """Whether no card beside a model file states the SHA-256 of another."""
+    """True if no card beside a model file states the SHA-256 of another."""
     card = card_path(model)
     if not card.is_file() or card.stat().st_size > _LARGEST_CARD:
         return True
@@ -173,8 +173,8 @@ def check_tensors(
 
     Args:
         tensors: arrays by name.
-        architecture: what the network is made of.
-        where: what holds the tensors, to begin the message with, such as a file's name.
+        architecture: architecture of the network.
+        where: container of the tensors, such as a file's name, which begins the message.
 
     Raises:
         ValueError: a tensor is missing, surplus, of another shape or type, or not finite.

@@ -22,7 +22,7 @@ class NativeNetwork:
     result of a window is the same to the last bit whatever their number, and in any batch.
 
     Args:
-        architecture: what the network is made of.
+        architecture: architecture of the network.
         tensors: its weights by name, as in :func:`ipmdae.engine.shapes.expected_shapes`; copied.
 
     Raises:

@@ -40,7 +40,7 @@ class NumpyNetwork(Generic[Float]):
     """An :class:`ipmdae.engine.Engine` in NumPy.
 
     Args:
-        architecture: what the network is made of.
+        architecture: architecture of the network.
         tensors: its weights by name, as in :func:`ipmdae.engine.shapes.expected_shapes`.
         dtype: ``np.float32`` or ``np.float64``, for weights, arithmetic and result.
 
@@ -92,7 +92,7 @@ def network(x: Array, tensors: Mapping[str, Array], architecture: Architecture) 
     Args:
         x: (batch, time, leads).
         tensors: the weights by name.
-        architecture: what the network is made of.
+        architecture: architecture of the network.
 
     Returns:
         (batch, time, outputs).
@@ -131,7 +131,7 @@ def mf_ipm(x: Array, weights: Mapping[str, Array], architecture: Architecture) -
     Args:
         x: (batch, time, C).
         weights: the module's tensors by their names within it.
-        architecture: what the network is made of.
+        architecture: architecture of the network.
 
     Returns:
         (batch, time, C).
@@ -167,7 +167,7 @@ def channel_attention(x: Array, weights: Mapping[str, Array], architecture: Arch
     Args:
         x: (batch, time, d).
         weights: ``squeeze.weight`` W_1 and ``excite.weight`` W_2, (d, d) each.
-        architecture: which of the two.
+        architecture: one of the two variants.
 
     Returns:
         M_n, (batch, d).
@@ -188,7 +188,7 @@ def multi_scale_fusion(M: Array, weights: Mapping[str, Array], architecture: Arc
     Args:
         M: (batch, N, d).
         weights: with ``fusion.query.weight``, ``.key.`` and ``.value.``, (d, d), for the figure.
-        architecture: which of the two.
+        architecture: one of the two variants.
 
     Returns:
         (batch, N, d).

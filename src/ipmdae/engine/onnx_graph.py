@@ -52,7 +52,7 @@ class Graph:
         return values
 
     def split(self, x: Value, sizes: Sequence[int], axis: int) -> list[Value]:
-        """Cut an array along ``axis`` into pieces of ``sizes``."""
+        """Cut an array along ``axis`` into chunks of ``sizes``."""
         return self.add_several(len(sizes), "Split", x, self.integers(*sizes), axis=axis)
 
     def weight(self, name: str) -> Value:

@@ -1,6 +1,6 @@
 """The layers of an Ultralight IPM-DAE as ONNX operators, an equation each.
 
-The twins of :mod:`ipmdae.engine.numpy_layers` and :mod:`ipmdae.engine.numpy_mamba`: values are
+Counterparts of :mod:`ipmdae.engine.numpy_layers` and :mod:`ipmdae.engine.numpy_mamba`: values are
 (batch, time, channels), and what depends on batch or time is computed when the network runs. The
 argument ``layer`` is the prefix of a layer's weights, such as ``encoder.0``.
 """

@@ -41,8 +41,8 @@ def check_shapes(tensors: Mapping[str, NDArray[np.generic]], expected: Shapes, w
 
     Args:
         tensors: arrays by name.
-        expected: what they must be.
-        where: what holds the tensors, to begin the message with, such as a file's name.
+        expected: required shapes.
+        where: container of the tensors, such as a file's name, which begins the message.
 
     Raises:
         ValueError: a tensor is missing, surplus or of another shape; the message names it.

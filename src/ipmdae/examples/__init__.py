@@ -13,7 +13,7 @@ def names() -> tuple[str, ...]:
 
 
 def path(name: str) -> Path:
-    """Where the example ``name`` lies: a WFDB record, given by its path without a suffix.
+    """Path of the example ``name``: a WFDB record, given by its path without a suffix.
 
     Raises:
         KeyError: there is no such example; the message lists those that exist.

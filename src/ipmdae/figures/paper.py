@@ -1,6 +1,6 @@
 """ECG paper: 25 mm are one second and 10 mm are one millivolt.
 
-The fine grid is 1 mm, the bold one 5 mm, and a calibration pulse of 1 mV and 200 ms stands before
+The fine grid is 1 mm, the bold one 5 mm, and a calibration pulse of 1 mV and 200 ms is drawn before
 each row. Figures have that size when printed.
 """
 
@@ -25,7 +25,7 @@ INK, FAINT_INK, RED_INK = "#16181d", "#7d8594", "#b3402e"
 _PAPER, _FINE, _BOLD = "#fffbf9", "#f8d9d4", "#eeaaa2"
 _BAND, _SHADE = "#3d6fb4", "#5b6472"
 _LEFT, _RIGHT, _TOP, _BOTTOM = 25.0, 5.0, 10.0, 10.0
-_ROOM = 5.0  # mm between rows, in which the names of leads stand that begin within a row
+_ROOM = 5.0  # mm between rows, for the names of leads that begin within a row
 _MIN_LOW, _MIN_HIGH, _MAX = -5.0, 10.0, 60.0
 _INCH = 25.4
 
@@ -55,8 +55,8 @@ class Cell:
         label: name of the lead.
         traces: drawn over each other; the median of the last is the zero of all.
         remark: below the label.
-        begin: where it begins on the row, in s.
-        shaded: stretches (from, to) in s from its begin that cannot be read.
+        begin: start on the row, in s.
+        shaded: unreadable segments (from, to) in s after its begin.
     """
 
     label: str
@@ -73,7 +73,7 @@ class Cell:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Duration in s."""
         return max(len(trace.values) / trace.fs for trace in self.traces)
 
     def span(self, gain: float) -> tuple[float, float]:
@@ -88,7 +88,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """How a sheet of paper is laid out.
+    """Layout of a sheet of paper.
 
     Attributes:
         title: above the traces: whose, when, how recorded and filtered.
@@ -116,7 +116,7 @@ def paper(systems: Sequence[System], sheet: Sheet) -> Figure:
     Args:
         systems: groups of rows that follow each other in time; the label of a row's first cell
             stands in the margin, those of the others between the rows.
-        sheet: how they are laid out.
+        sheet: layout of the sheet.
 
     Returns:
         A figure whose only axes cover it, in mm from its lower left corner.
@@ -265,7 +265,7 @@ def _times(axes: Axes, bottom: float, start: float, seconds: float, whole: float
 
 
 def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    """Text that stays readable upon the grid; a dollar in a name is not taken for a formula."""
+    """Text that stays readable on the grid; a dollar in a name is not interpreted as a formula."""
     axes.text(
         x,
         y,

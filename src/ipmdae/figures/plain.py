@@ -28,7 +28,7 @@ def strip(
     """Plain strips below each other, for signals that are no ECG or have no calibration.
 
     Args:
-        traces: what to draw, (time,) each, by label.
+        traces: signals to draw, (time,) each, by label.
         fs: sampling rate in Hz.
         unit: of all traces.
         title: above the strips.
@@ -58,7 +58,7 @@ def spectrum(
     """Power spectra, a row for each lead, over a logarithmic axis.
 
     Args:
-        frequencies: (bins,) in Hz, rising; that of 0 Hz is not drawn.
+        frequencies: (bins,) in Hz, ascending; that of 0 Hz is not drawn.
         densities: by lead, and by what was measured (such as ``"recorded"``), (bins,) in mV²/Hz.
 
     Raises:
@@ -89,13 +89,13 @@ def timeline(
     shaded: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     unit: str = "mV",
 ) -> Figure:
-    """What happens over a whole recording: bands between a low and a high value, row by row.
+    """Overview of a whole recording: bands between a low and a high value, row by row.
 
     Args:
         times: (points,) in s.
         rows: by label, the bands (their label, low, high), low and high (points,); a band whose
             two are the same array is drawn as a line with points.
-        shaded: by the rows' labels, stretches (from, to) in s that cannot be read.
+        shaded: unreadable segments (from, to) in s, by label of the row.
         unit: of all bands.
 
     Raises:
@@ -139,7 +139,7 @@ def _plain(axes: Axes, label: str) -> None:
 
 
 def _legend(figure: Figure, row: Axes) -> None:
-    """What the colours are, above all rows."""
+    """Legend of the colours above all rows."""
     handles, labels = row.get_legend_handles_labels()
     figure.legend(
         handles, labels, ncols=len(labels), frameon=False, fontsize=8, loc="outside upper right"

@@ -20,7 +20,7 @@ def save(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) -> None
     """Write a figure as PNG, SVG or PDF by the suffix; the file appears when it is complete.
 
     Raises:
-        ValueError: the suffix is none that matplotlib writes.
+        ValueError: matplotlib does not support the suffix.
         OSError: the file cannot be written.
     """
     with replacing(path) as aside, _any_letter():

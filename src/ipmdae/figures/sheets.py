@@ -44,7 +44,7 @@ LAYOUTS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Rows of leads by the name of the layout; the columns of a row follow each other in time. 1, 2 and
 3 are the first leads of the recording, a row each; 3x4 has a rhythm strip of lead II."""
 
-_LINE = 10.0  # s of a row without columns; what is longer goes on below
+_LINE = 10.0  # s of a row without columns; longer signals continue below
 _PITCH = 13.0  # mm between rows of many leads: twelve fit a landscape A4
 
 
@@ -62,9 +62,9 @@ def ecg_paper(
     """A recording on ECG paper, by default all leads below each other, 10 s in a row.
 
     Args:
-        recording: what to show.
+        recording: recording to show.
         start: first second to show.
-        seconds: how much to show; what the recording does not have is left out.
+        seconds: duration to show; limited by the recording.
         leads: names of the leads to show, by default all that are voltages.
         layout: one of :data:`LAYOUTS`. Those of several columns want the twelve standard leads.
         quality: of the recording; what cannot be read is shaded.
@@ -97,9 +97,9 @@ def title_of(recording: Recording, name: str, filtered: str = "") -> str:
     """A line for the top of a sheet: name, date, rate, and what the signal was filtered by.
 
     Args:
-        recording: what is shown.
+        recording: recording to show.
         name: of its file.
-        filtered: what it was cleaned by; by default what its comments say.
+        filtered: name of the method; by default from the recording's comments.
     """
     by = [c.split(":")[0] for c in recording.comments if c.startswith("Cleaned by ")]
     when = recording.start.strftime("%Y-%m-%d %H:%M:%S") if recording.start else "date not known"
@@ -282,7 +282,7 @@ def _cell(
 def _shaded(
     shown: Recording, lead: int, quality: Quality | None, start: float
 ) -> tuple[tuple[float, float], ...]:
-    """What cannot be read of a lead from ``start`` on, (from, to) in s after it."""
+    """Unreadable segments of a lead from ``start`` on, (from, to) in s after it."""
     column = shown.units[:lead].count("mV")
     stretches = quality.stretches(column) if quality is not None else []
     cut = ((max(s.start - start, 0), min(s.stop - start, shown.duration)) for s in stretches)

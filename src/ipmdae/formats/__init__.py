@@ -64,18 +64,18 @@ __all__ = [
 
 
 class Format(Protocol):
-    """What a module must offer to be one of :data:`FORMATS`."""
+    """Protocol of the modules in :data:`FORMATS`."""
 
     @property
     def NAME(self) -> str:  # noqa: N802
-        """What a user calls it."""
+        """Name of the format."""
 
     @property
     def SUFFIXES(self) -> tuple[str, ...]:  # noqa: N802
-        """Ends of names by which it is known, the most usual first."""
+        """File suffixes, the most usual first."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether the content of ``path`` is of this format; a missing file is of none."""
+        """True if the content of ``path`` is of this format; a missing file is of none."""
 
     def read(
         self, path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS
@@ -140,7 +140,7 @@ def read(
 ) -> Recording:
     """Read a recording; voltages become mV, whatever unit the file has.
 
-    The format is told by the content, and by the suffix where the content says nothing. A WFDB
+    The format is recognised by content, and by the suffix if the content is ambiguous. A WFDB
     record is given with or without ``.hea``.
 
     Args:
@@ -175,7 +175,7 @@ def open_reader(
 ) -> SignalReader:
     """Open a recording to read it block by block, in memory that does not grow with its length.
 
-    A file whose format cannot be read so is read whole, and then given out in blocks.
+    A file whose format cannot be read so is read whole, and then returned in blocks.
 
     Args:
         path: the file, or a URL of one, which is fetched whole.
@@ -274,7 +274,7 @@ def _format_of(path: Path) -> Format:
 def _local(path: str | os.PathLike[str]) -> Path:
     url = remote.url_of(path)
     if url is not None:
-        raise FormatError(remote.shown(url), "is no place to write to; write a file and copy it")
+        raise FormatError(remote.shown(url), "is not a place to write to; write a file and copy it")
     return Path(path).absolute()
 
 
@@ -289,7 +289,7 @@ def _writable(path: Path) -> Writable:
 
 
 def _reader_of(format: Format, header: Header, suffix: str) -> Callable[[Path], SignalReader]:
-    """What opens a file that was written in a format; an array has no rate of its own."""
+    """Options to read a written file again; an array has no sampling rate."""
     options = ReadOptions(fs=header.fs) if suffix.lower() == ".npy" else DEFAULTS
 
     def open(path: Path) -> SignalReader:

@@ -29,7 +29,7 @@ OPTIONS = frozenset({"unit"})
 LIBRARY = "bioread"
 
 _REVISIONS = range(30, 256)
-"""What the second field of a file holds, in one of the two byte orders."""
+"""Second field of a file, in one of the two byte orders."""
 
 _MOST_CHANNELS = 256
 _LONGEST_PATTERN = 1 << 16
@@ -39,14 +39,14 @@ _STEP = 1 << 20
 
 
 def recognises(path: Path) -> bool:
-    """Whether a file of this suffix begins with a revision that AcqKnowledge has written."""
+    """True if a file of this suffix begins with a revision that AcqKnowledge has written."""
     return path.suffix.lower() in SUFFIXES and path.is_file() and _revision(path) is not None
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
-    """Read a file: leads are the channels at the rate of the ECG, the others are passengers.
+    """Read a file: leads are the channels at the rate of the ECG, the others auxiliary channels.
 
-    Event markers become annotations. The journal, which may tell of the person, is not read.
+    Event markers become annotations. The journal, which may identify the person, is not read.
 
     Args:
         path: the file.

@@ -161,7 +161,7 @@ def _found(places: list[tuple[str, list[Struct]]]) -> str:
 
 
 def signal_name(arrays: Mapping[str, Any]) -> str | None:
-    """Which of some arrays, by lower-case name, is the signal; ``None`` if none or several are."""
+    """Name of the signal among arrays, by lower-case name; ``None`` if none or several match."""
     for name in SIGNALS:
         if name in arrays and _is_signal(arrays[name]):
             return name

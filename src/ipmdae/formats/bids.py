@@ -49,7 +49,7 @@ _CHUNK = 1 << 22
 
 
 def recognises(path: Path) -> bool:
-    """Whether it is a table with a JSON file beside it that states rate and columns."""
+    """True if it is a table with a JSON file beside it that states rate and columns."""
     if not path.name.lower().endswith(_TABLES) or not path.is_file():
         return False
     return json_file.contains(_sidecar(path), RATE, COLUMNS)
@@ -59,7 +59,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     """Read all columns. ``StartTime`` (in s, relative to the first image) is kept as metadata.
 
     Columns that state no unit are leads if they are called ``cardiac`` or as leads of an ECG are;
-    others (``respiratory``, ``trigger``) are taken along without a unit.
+    others (``respiratory``, ``trigger``) are copied without a unit.
 
     Args:
         path: the table; its JSON file is found by name.
@@ -68,7 +68,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
 
     Raises:
         FileNotFoundError: the table, or its JSON file, is missing.
-        FormatError: the table is no table of numbers, or does not agree with its JSON file.
+        FormatError: the table is not a table of numbers, or does not agree with its JSON file.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
@@ -141,7 +141,7 @@ def _sidecar(path: Path) -> Path:
 
 
 def _description(path: Path) -> dict[str, Any]:
-    """What the JSON files say that apply to a table; the nearest overrules the others."""
+    """Merged content of the JSON files that apply to a table; the nearest has priority."""
     said: dict[str, Any] = {}
     for file in reversed(list(_descriptions(path))):
         said |= json_file.load(file)
@@ -189,7 +189,7 @@ def _table(path: Path, names: list[str]) -> NDArray[np.float64]:
         )
         values = np.ascontiguousarray(table.to_numpy(np.float64))
     except Exception as error:
-        raise FormatError(path, f"is no table of numbers ({reason(error)})") from error
+        raise FormatError(path, f"is not a table of numbers ({reason(error)})") from error
     if values.shape[1] != len(names):
         raise FormatError(path, f"has {values.shape[1]} columns, its JSON file names {len(names)}")
     return values

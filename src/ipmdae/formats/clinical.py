@@ -37,7 +37,7 @@ _EDAN = "patient.hea", "ecgraw.dat"
 """EDAN's header and signals, always of these names."""
 
 _NOT_SAID = ("auto_scale=False", "Sampling rate")
-"""How ecgdatakit's warnings begin that do not apply: raw samples and the exact rate are used."""
+"""Start of ecgdatakit's warnings that do not apply: raw samples and the exact rate are used."""
 
 _FAULT = -32768
 """ISHNE's value of a sample while the lead was off."""
@@ -49,8 +49,8 @@ class ClinicalFormat:
 
     Attributes:
         NAME, SUFFIXES, LIBRARY, OPTIONS: as every format has them.
-        parser: what ecgdatakit calls its reader.
-        mark: what the first bytes of such a file contain, without zero bytes.
+        parser: name of ecgdatakit's reader.
+        mark: pattern in the first bytes of such a file, without zero bytes.
     """
 
     NAME: str
@@ -61,7 +61,7 @@ class ClinicalFormat:
     OPTIONS: frozenset[str] = frozenset({"unit"})
 
     def recognises(self, path: Path) -> bool:
-        """Whether the beginning of the file is of this format."""
+        """True if the beginning of the file is of this format."""
         if not path.is_file():
             return False
         with path.open("rb") as file:
@@ -101,7 +101,7 @@ class ClinicalFormat:
                 warnings.simplefilter("always")
                 found = FileParser.detect_format(path)
                 if found is None or found["parser"] not in _PARSERS:
-                    raise FormatError(path, f"is none of {', '.join(f.NAME for f in FORMATS)}")
+                    raise FormatError(path, f"is not {', '.join(f.NAME for f in FORMATS)}")
                 if found["parser"] == _PHILIPS:
                     philips.check_expansion(path)
                 record: Any = FileParser.parse(path, auto_scale=False)

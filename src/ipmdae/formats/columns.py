@@ -59,7 +59,7 @@ _NO_LEAD = set(
     "gps button".split()
 )
 _SELDOM_LEAD = set("aux other analog digital resp respiration bp abp x y z flag flags".split())
-"""Names of columns that are no leads, unless an ECG is named too."""
+"""Names of columns that are not leads, unless an ECG is named too."""
 
 _COUNTS = {"counts", "count", "adc", "lsb", "adu", "raw"}
 """Units of a converter's steps whose size is not known."""
@@ -159,12 +159,12 @@ def columns_of(headings: Sequence[str], units: Sequence[str]) -> list[Column]:
 
 
 def is_counts(unit: str) -> bool:
-    """Whether a unit is the step of a converter, of unknown size."""
+    """True if a unit is the step of a converter, of unknown size."""
     return unit.lower() in _COUNTS
 
 
 def plain_unit(text: str) -> str:
-    """A unit in the spelling of this package; empty for the words that say there is none."""
+    """A unit in the spelling of this package; empty for words that mean no unit."""
     unit = unquoted(text)
     bracketed, volts = _BRACKETS.fullmatch(unit), _VOLTS.fullmatch(unit)
     if bracketed:
@@ -175,7 +175,7 @@ def plain_unit(text: str) -> str:
 
 
 def is_unit(text: str) -> bool:
-    """Whether a cell of a row below the headings is a unit of a signal or a time."""
+    """True if a cell of a row below the headings is a unit of a signal or a time."""
     unit = plain_unit(text).lower()
     return bool(
         unit in _SECONDS
@@ -191,7 +191,7 @@ def by_shape(columns: Sequence[Column], values: Sequence[NDArray[np.float64]]) -
 
     Args:
         columns: by their headings.
-        values: the first rows of each, NaN where a cell is no number.
+        values: the first rows of each, NaN where a cell is not a number.
     """
     axes = {"x", "y", "z"} <= {column.name.lower() for column in columns}
     result = []
@@ -222,7 +222,7 @@ def by_shape(columns: Sequence[Column], values: Sequence[NDArray[np.float64]]) -
 def select(
     path: Path, columns: Sequence[Column], numeric: Sequence[bool], wanted: Sequence[str] | None
 ) -> list[int]:
-    """Which columns are read: those wanted, or else the leads and all that travels with them.
+    """Columns to read: the requested ones, or else the leads and auxiliary channels.
 
     Args:
         path: named in messages.
@@ -231,7 +231,7 @@ def select(
         wanted: headings, names, or numbers from 1.
 
     Raises:
-        FormatError: a wanted column is not there or holds no numbers, or there is none to read.
+        FormatError: a requested column is missing or not numeric, or there are no columns to read.
     """
     if wanted is None:
         kept = [i for i, column in enumerate(columns) if column.kind in ("lead", "other")]
@@ -263,13 +263,13 @@ def select(
 
 
 def _holds_values(column: Column, cells: NDArray[np.float64]) -> bool:
-    """Whether a column that may count samples, by its heading, does not."""
+    """True if a column that may count samples, by its heading, does not."""
     told = len(cells) > 1 or not column.name
     return told and column.name.lower() in _PERHAPS_SAMPLES and not counts(cells)
 
 
 def counts(cells: NDArray[np.float64]) -> bool:
-    """Whether a column counts up by one, perhaps beginning anew at times (0 to 255)."""
+    """True if a column counts up by one, perhaps beginning anew at times (0 to 255)."""
     if len(cells) < 2 or not np.isfinite(cells).all():
         return False
     steps = np.diff(cells)
@@ -277,7 +277,7 @@ def counts(cells: NDArray[np.float64]) -> bool:
 
 
 def is_epoch(cells: NDArray[np.float64]) -> bool:
-    """Whether a column rises and holds s, ms, µs or ns since 1970 (2001 to 2100)."""
+    """True if a column rises and holds s, ms, µs or ns since 1970 (2001 to 2100)."""
     if len(cells) < 2 or not np.isfinite(cells).all() or (np.diff(cells) < 0).any():
         return False
     return any(1e9 < cells[0] * scale < 4.2e9 for scale in (1, 1e-3, 1e-6, 1e-9))
@@ -296,7 +296,7 @@ def heading(name: str, unit: str) -> str:
 
 
 def _is_even(cells: NDArray[np.float64]) -> bool:
-    """Whether a column rises evenly, as times do."""
+    """True if a column rises evenly, as times do."""
     steps = np.diff(cells)
     return bool(len(steps) > 1 and steps.min() > 0 and steps.max() < 3 * steps.min())
 
@@ -322,7 +322,7 @@ def _is_clock(cells: NDArray[np.float64]) -> bool:
 
 
 def _is_flag(cells: NDArray[np.float64]) -> bool:
-    """Whether a column has no more than three whole values, one of them zero, as marks have."""
+    """True if a column has no more than three whole values, one of them zero, as marks have."""
     known = np.unique(cells[np.isfinite(cells)])
     whole = len(known) and (known == np.rint(known)).all()
     return bool(len(cells) >= 50 and 0 < len(known) <= 3 and whole and 0 in known)

@@ -38,9 +38,9 @@ _CHUNK = 1 << 23
 
 
 def recognises(path: Path) -> bool:
-    """Whether it is a table in a zip archive, as Apple Health exports it, or text with a rate.
+    """True if it is a table in a zip archive, as Apple Health exports it, or text with a rate.
 
-    Other text has no mark of its own: the suffix decides.
+    Other text is recognised by its suffix.
     """
     if not path.name.lower().endswith(SUFFIXES) or not path.is_file():
         return is_archive(path)
@@ -64,16 +64,16 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     The rate is that of the head (``Sample Rate,512 Hz``), or the mean rate of a time column (in s,
     ms, µs, ns, since 1970 or not, clock times, dates); rows left out become missing samples. Units
     stand in the head, in headings, ``II (mV)`` or ``ecg_uV``, or in a row of their own. Columns
-    that are no leads (accelerometer, heart rate) are kept in their units; those that count samples,
-    tell the time, or hold no numbers are left out.
-
+    that are not leads (accelerometer, heart rate) are kept in their units; sample counters,
+    or times, or hold no numbers are left out.
+    times, and columns without numbers are left out.
     Args:
         path: the file, perhaps in a zip archive: ``export.zip/folder/ecg.csv``.
         options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        FormatError: it is no table of numbers, or has no rate, or an irregular one.
+        FormatError: it is not a table of numbers, or has no rate, or an irregular one.
     """
     return DelimitedReader(path, options)
 
@@ -94,7 +94,7 @@ class _Chunk:
 
 
 class DelimitedReader(SignalReader):
-    """A table that is parsed piece by piece; a first pass counts rows and checks their times."""
+    """A table that is parsed in chunks; a first pass counts rows and checks their times."""
 
     def __init__(self, path: Path, options: ReadOptions = DEFAULTS) -> None:
         """Scan a table; see :func:`open_reader`."""
@@ -121,7 +121,7 @@ class DelimitedReader(SignalReader):
             raise
 
     def _is_numeric(self, index: int) -> bool:
-        """Whether nearly all first cells are numbers; a stray word is an error later."""
+        """True if nearly all first cells are numbers; a stray word is an error later."""
         cells = self._layout.cells(index)
         numbers = sum(layouts.is_number(cell, self._layout.decimal) for cell in cells)
         return numbers >= 0.9 * len(cells)
@@ -205,7 +205,7 @@ class DelimitedReader(SignalReader):
         self._stream.close()
 
     def _rows(self, first: int, stop: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """The rows ``first`` to ``stop`` in pieces: the first row and the values of each."""
+        """The rows ``first`` to ``stop`` in chunks: the first row and the values of each."""
         for chunk in self._chunks:
             low, high = max(chunk.row, first), min(chunk.row + chunk.rows, stop)
             if high > low:
@@ -239,7 +239,7 @@ class DelimitedReader(SignalReader):
                 yield offset, whole + newline
                 offset += len(whole) + 1
             elif len(tail) > 8 * _CHUNK:
-                raise FormatError(self._path, "is no table: a line of it never ends")
+                raise FormatError(self._path, "is not a table: a line of it never ends")
             rest = tail
         if rest.strip():
             self._check_last(rest)
@@ -284,5 +284,5 @@ class DelimitedReader(SignalReader):
                 engine="c",
             )
         except Exception as error:
-            raise FormatError(self._path, f"is no table of numbers ({reason(error)})") from error
+            raise FormatError(self._path, f"is not a table of numbers ({reason(error)})") from error
         return table[columns]

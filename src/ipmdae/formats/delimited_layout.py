@@ -1,4 +1,4 @@
-"""How a text table is laid out: separator, decimal sign, head, headings, first row of data.
+"""Layout of a text table: separator, decimal sign, header, headings, first row of data.
 
 Files and live signals are looked at in the same way, by :func:`lay_out`.
 """
@@ -45,7 +45,7 @@ class Layout:
         first: line where the data begin.
         width: cells in a row.
         columns: one a column, empty ones too.
-        head: what is known from above the data.
+        head: information from above the data.
         rows: the cells of the first rows.
     """
 
@@ -62,7 +62,7 @@ class Layout:
         return [row[index] for row in self.rows]
 
     def stamps(self, index: int) -> str:
-        """What the cells of a column are: numbers, times of the day, or dates with times."""
+        """Type of a column's cells: numbers, times of the day, or dates with times."""
         cells = [cell for cell in self.cells(index) if cell.lower() not in _EMPTY]
         for kind, pattern in ((DATE, _DATE), (CLOCK, _CLOCK)):
             if cells and all(pattern.fullmatch(cell) for cell in cells):
@@ -164,7 +164,7 @@ def number(cell: str, decimal: str) -> float:
 
 
 def is_number(cell: str, decimal: str) -> bool:
-    """Whether a cell is a number or says that there is none."""
+    """True if a cell is a number or marks a missing one."""
     return cell.lower() in _EMPTY or not np.isnan(number(cell, decimal))
 
 
@@ -172,11 +172,11 @@ def clock_seconds(cell: str) -> float:
     """``12:34:56.7``, ``34:56.7`` or ``03/14/2026 12:34:56.7 PM`` in s since midnight.
 
     Raises:
-        ValueError: it is no time.
+        ValueError: it is not a time.
     """
     found = _CLOCK.fullmatch(cell.strip().strip("'\""))
     if not found:
-        raise ValueError(f"{cell!r} is no time")
+        raise ValueError(f"{cell!r} is not a time")
     hours, minutes, seconds, half = found.groups("0")
     hour = int(hours) if half == "0" else int(hours) % 12 + 12 * (half in "Pp")
     return hour * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
@@ -206,7 +206,7 @@ def _decimal(rows: Sequence[Sequence[str]], separator: str) -> str:
 
 
 def _is_single(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether rows of two cells, split by commas, are one column of numbers with decimal commas."""
+    """True if rows of two cells, split by commas, are one column of numbers with decimal commas."""
     last = [row for row in rows[-_ROWS:] if len(row) <= 2 and all(map(_is_whole, row))]
     pairs = [row for row in last if len(row) == 2]
     if len(last) < 0.8 * len(rows[-_ROWS:]) - 12 or len(pairs) < 2:
@@ -227,7 +227,7 @@ def _is_whole(cell: str) -> bool:
 
 
 def _is_data(cells: Sequence[str], *decimals: str) -> bool:
-    """Whether a row is data: numbers, stamps, perhaps a word, but not words only."""
+    """True if a row is data: numbers, stamps, perhaps a word, but not words only."""
     numbers = [c for c in cells if c and any(is_number(c, decimal) for decimal in decimals)]
     stamps = [cell for cell in cells if _CLOCK.fullmatch(cell) or _DATE.fullmatch(cell)]
     words = len(cells) - len(numbers) - len(stamps) - sum(not cell for cell in cells)
@@ -251,7 +251,7 @@ def _headings(
         rows = [split(texts[-1].lstrip("#% "), separator)]
     shorter = rows[-1:] if rows and len(rows[-1]) == width - 1 else []
     rows = [row for row in rows[-4:] if len(row) == width] or shorter
-    if width == 1:  # any line is a row of one cell; one with a key and a value is no heading
+    if width == 1:  # any line is a row of one cell; one with a key and a value is not a heading
         rows = rows[-2:] if rows and _are_units(rows[-1]) else rows[-1:]
         rows = [row for row in rows if not re.search(r"[:=;,]", row[0])]
     missing = [[""] * (width - len(row)) for row in rows]

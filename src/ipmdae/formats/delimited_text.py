@@ -22,11 +22,11 @@ HEAD = 1 << 16
 
 _TABLES = (".csv", ".tsv", ".txt")
 _ECG_FOLDER = "electrocardiograms/"
-"""Where the archive of Apple Health has its ECGs, among tables and files of all kinds."""
+"""Folder of the ECGs in Apple Health's archive, among tables and files of all kinds."""
 
 
 def members(path: Path) -> list[Path]:
-    """The tables in a zip archive, as paths that lead into it; none if it is no such archive.
+    """The tables in a zip archive, as paths that lead into it; empty for other files.
 
     ``export.zip`` holds ``export.zip/apple_health_export/electrocardiograms/ecg_2026-03-14.csv``.
     """
@@ -42,7 +42,7 @@ def members(path: Path) -> list[Path]:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a path is that of a zip archive of tables, or leads into one."""
+    """True if a path is that of a zip archive of tables, or leads into one."""
     return bool(members(path)) or _archive_of(path) is not None
 
 
@@ -91,13 +91,13 @@ def sniff(path: Path) -> tuple[Layout, int, str]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        FormatError: it is no text table of numbers.
+        FormatError: it is not a text table of numbers.
     """
     with open_text(path) as file:
         head = file.read(HEAD)
         complete = not file.read(1)
     if b"\0" in head:
-        raise FormatError(path, "is no text")
+        raise FormatError(path, "is not text")
     lines = head.split(b"\n")
     if not complete and len(lines) > 1:
         lines.pop()

@@ -28,8 +28,8 @@ class Stamps:
         index: of the column.
         kind: of its cells, see :meth:`Layout.stamps`.
         scale: seconds in one unit of its numbers; ``None`` if they count samples.
-        start: the date of the first stamp, where the column tells it.
-        quantum: how finely the stamps are rounded, in s.
+        start: date of the first stamp, if the column has one.
+        quantum: resolution of the stamps, in s.
     """
 
     def __init__(self, layout: Layout, index: int) -> None:
@@ -61,7 +61,7 @@ class Stamps:
             cells: the next ones, a pandas series of numbers or texts.
 
         Raises:
-            FormatError: a cell is no time.
+            FormatError: a cell is not a time.
         """
         try:
             if self.kind == layouts.DATE:
@@ -75,7 +75,7 @@ class Stamps:
             else:
                 times = cells.to_numpy(np.float64)
         except Exception as error:
-            raise FormatError(path, f"has a time that is none ({reason(error)})") from error
+            raise FormatError(path, f"has an invalid time ({reason(error)})") from error
         if self._first is None:
             finite = times[np.isfinite(times)]
             self._first = float(finite[0]) if len(finite) else None
@@ -84,7 +84,7 @@ class Stamps:
 
 
 def chosen(layout: Layout, candidates: list[int]) -> Stamps | None:
-    """The time column that tells the rate best: rising, even, finely rounded.
+    """The time column with the best estimate of the rate: rising, even, finely rounded.
 
     A telephone's clock, for one, often has the same time for all samples of a packet. The start is
     taken from another column where only that has a date.
@@ -111,7 +111,7 @@ def _dated(layout: Layout, clock: Stamps) -> datetime | None:
 
 
 def _faults(layout: Layout, stamps: Stamps) -> tuple[float, float, float]:
-    """How much speaks against a time column: stamps that don't rise, unevenness, rounding."""
+    """Penalty of a time column: stamps that do not rise, unevenness, rounding."""
     import pandas as pd
 
     cells = layout.cells(stamps.index)
@@ -144,7 +144,7 @@ def _dates(cells: Any) -> NDArray[np.float64]:
 
 
 def _decimals(cell: str) -> int:
-    """How many decimals a number has, or the seconds of a time."""
+    """Number of decimals of a number, or of the seconds of a time."""
     seconds = _SECONDS.search(cell)
     number = _NUMBER.fullmatch(cell)
     if seconds:

@@ -86,7 +86,7 @@ class DelimitedWriter(SignalWriter):
 
 
 def _cell(text: str, mark: str) -> str:
-    """A heading, in quotes where it would be taken for something else."""
+    """A heading, in quotes where it would be ambiguous."""
     doubled = text.replace('"', '""')
     return f'"{doubled}"' if mark in text or '"' in text else text
 

@@ -18,7 +18,7 @@ KEY = "ipmdae"
 
 
 def to_json(header: Header) -> str:
-    """A header as JSON; passengers are left out, see :func:`warn_lost`."""
+    """A header as JSON; auxiliary channels are left out, see :func:`warn_lost`."""
     return json.dumps(
         {
             "fs": header.fs,
@@ -52,7 +52,7 @@ def from_json(text: str | bytes) -> dict[str, Any]:
     """The fields of a header, less ``samples``, from what :func:`to_json` made.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a header.
     """
     try:
         known = json.loads(text)
@@ -88,7 +88,7 @@ def as_comments(header: Header, held: Mapping[str, str]) -> list[str]:
 
     Args:
         header: of the recording.
-        held: the metadata that the format gives back from elsewhere.
+        held: the metadata that the format returns from elsewhere.
     """
     others = [f"{key}: {value}" for key, value in header.metadata.items() if held.get(key) != value]
     return [*header.comments, *(line for line in others if line not in header.comments)]
@@ -105,6 +105,7 @@ def warn_lost(path: Path, header: Header, format: str, *, lost: Mapping[str, obj
     passengers = [passenger.name for passenger in header.passengers]
     names = [name for name, value in lost.items() if value]
     if passengers:
-        names.append(f"signals of other rates or organs ({', '.join(passengers)}; EDF holds them)")
+        listed = ", ".join(passengers)
+        names.append(f"auxiliary channels ({listed}; EDF holds them)")
     if names:
         warnings.warn(f"{path}: {format} cannot hold, and loses, {', '.join(names)}", stacklevel=3)

@@ -42,7 +42,7 @@ _PERSONAL = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """What stands above a table, or is known of the layout of its vendor.
+    """Information from above a table, or known from the vendor's layout.
 
     Attributes:
         device: the vendor's name where the layout is known.
@@ -52,7 +52,7 @@ class Head:
         start: when the recording began.
         comments: the lines, without personal ones.
         columns: of a table without headings, where the layout says what they are.
-        skip: rows at the beginning of the data that are no samples.
+        skip: rows at the beginning of the data that are not samples.
     """
 
     device: str = ""
@@ -73,7 +73,7 @@ class Sample:
         above: the lines above the data, empty ones left out.
         headed: whether the last of them are headings of the columns.
         separator: of the cells.
-        values: (rows, columns) numbers of the first rows, NaN where a cell is none.
+        values: (rows, columns) numbers of the first rows, NaN where a cell is not a number.
         stem: name of the file without suffixes.
     """
 

@@ -39,7 +39,7 @@ _TYPES |= {(32, "SL"): "<i4", (32, "UL"): "<u4"}
 
 
 def recognises(path: Path) -> bool:
-    """Whether the file has DICOM's preamble."""
+    """True if the file has DICOM's preamble."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -56,7 +56,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
 
     Raises:
         FileNotFoundError: there is no such file.
-        FormatError: it is no waveform, or broken.
+        FormatError: it is not a waveform, or broken.
         ModuleNotFoundError: pydicom is not installed.
     """
     if not path.is_file():
@@ -64,7 +64,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     with needs("pydicom", "DICOM files"):
         import pydicom
     try:
-        # pydicom tells of each unusual value; what matters is checked here.
+        # pydicom warns of each unusual value; relevant ones are checked here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # In memory, so that no more is asked for than there is.

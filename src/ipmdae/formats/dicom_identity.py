@@ -22,7 +22,7 @@ _ELEMENTS = {
 
 
 def metadata_of(dataset: Any) -> dict[str, str]:
-    """What an object says of patient, study and equipment."""
+    """Metadata of patient, study and equipment of an object."""
     elements = {name: element for name, (element, _) in _ELEMENTS.items()}
     elements[fields.STUDY_UID] = "StudyInstanceUID"
     known = {name: str(dataset.get(element, "") or "") for name, element in elements.items()}

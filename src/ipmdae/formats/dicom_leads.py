@@ -69,5 +69,5 @@ def name_of(value: str, scheme: str, meaning: str, label: str) -> str:
 
 
 def is_twelve_lead(names: tuple[str, ...]) -> bool:
-    """Whether these are the twelve standard leads, in any order."""
+    """True if these are the twelve standard leads, in any order."""
     return sorted(name.lower() for name in names) == sorted(name.lower() for name in STANDARD)

@@ -112,7 +112,7 @@ def _step(channel: Any) -> float:
 
 
 def _kind(path: Path, recording: Recording, bits: int) -> Any:
-    """Which kind of object holds the recording."""
+    """Kind of object that can hold the recording."""
     from pydicom import uid
 
     count = len(recording.leads)
@@ -192,7 +192,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _mark(path: Path, text: str, *, name: str = "", sample: int | None = None) -> Any:
-    """A text about the recording, with what it tells, or at a sample."""
+    """A text annotation, of the whole recording or at a sample."""
     from pydicom import Dataset
 
     if len(text) > _LONGEST:

@@ -37,7 +37,7 @@ SUFFIXES: tuple[str, ...] = (".edf", ".bdf", ".rec")
 
 
 def recognises(path: Path) -> bool:
-    """Whether the file begins as EDF or BDF does."""
+    """True if the file begins as EDF or BDF does."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -58,7 +58,7 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
 
     Its leads are the signals that are named as ECGs are, or, where none is, all in a unit of
     voltage, or, where none is, all; of these, those of the highest rate. Signals of the same rate
-    that are no voltage (respiration) are leads too, in their own unit. All others are passengers.
+    that are not voltages (respiration) are leads too, in their own unit. All others are auxiliary.
 
     Args:
         path: the file.
@@ -148,7 +148,7 @@ class EdfReader(SignalReader):
         return values
 
     def _passenger(self, channel: Channel, cut: float) -> Passenger:
-        """A signal that rides along, less the last ``cut`` seconds that were filled up."""
+        """A signal that is copied, less the last ``cut`` seconds that were filled up."""
 
         def values(first: int, stop: int) -> NDArray[np.float64]:
             if stop <= first:
@@ -173,7 +173,7 @@ def _parted(file: EdfFile) -> tuple[tuple[Channel, ...], list[Channel], tuple[st
         raise FormatError(file.path, "holds no samples")
     texts = [e.text.removeprefix(COMMENT) for e in file.events if _is_comment(e)]
     usable, listed, comments = edf_labels.restored(usable, texts)
-    # A unit without a scale is none.
+    # A unit without a scale is not used.
     known = [c if c.resolution else dataclasses.replace(c, unit="") for c in usable]
     chosen = leads_by_rule(known) if listed is None else listed
     leads = tuple(usable[i] for i in chosen)

@@ -1,7 +1,7 @@
 """EDF and BDF files as they lie on disk: the header by edfio, samples record by record.
 
 Specifications: https://www.edfplus.info/specs/ and https://www.biosemi.com/faq/file_format.htm.
-Samples are read in pieces, which edfio does for EDF only, and files with interruptions
+Samples are read in chunks, which edfio does for EDF only, and files with interruptions
 (EDF+D) are laid out in time, which it does not do.
 """
 
@@ -39,7 +39,7 @@ COMMENT = "# "
 """Prefix, at time 0, of texts about the whole recording."""
 
 DURATION = r"(.*) \[(\d+(?:\.\d+)?) s\]"
-"""How the duration of an annotation is told in its text outside of EDF."""
+"""Text form of the duration of an annotation outside of EDF."""
 
 _BLOCK = 1 << 22
 """Bytes that are read at once."""
@@ -53,7 +53,7 @@ class Channel:
         place: its index among all signals of the file.
         fs: its sampling rate in Hz.
         offset, count: first byte and number of samples in a data record.
-        resolution: how it is scaled; ``None`` where the header's ranges make no scale.
+        resolution: its scaling; ``None`` where the header's ranges are invalid.
     """
 
     place: int
@@ -69,10 +69,10 @@ class EdfFile:
     """An open description of a file; it is read on demand.
 
     Attributes:
-        channels: the signals that are no annotations.
+        channels: the signals that are not annotations.
         duration: of a data record, in s.
         start: when the first sample was taken, if known.
-        metadata: what the header says of patient and recording, see :mod:`ipmdae.formats.fields`.
+        metadata: patient and recording as in the header, see :mod:`ipmdae.formats.fields`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -114,7 +114,7 @@ class EdfFile:
             self.records = self._count(int(raw[236:244]), max(size, 0) // self._record_bytes)
             file.seek(len(raw))
             first = file.read(self._record_bytes)
-        # The first record tells fractions of the start's second; the others are read in pieces.
+        # The first record has fractions of the start's second; the others are read in chunks.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             read: Any = edfio.read_bdf if self.bits == 24 else edfio.read_edf
@@ -133,7 +133,7 @@ class EdfFile:
         return found if announced < 0 else announced
 
     def _describe(self, header: Any, labels: list[bytes], counts: list[int], start: int) -> None:
-        """Where each signal lies in a record, and what its values mean."""
+        """Position of each signal in a record, and scaling of its values."""
         self.duration = float(header.data_record_duration)
         self.interrupted = header.reserved[3:5] == "+D"
         offsets = np.cumsum([0, *counts]) * self.bits // 8
@@ -163,7 +163,7 @@ class EdfFile:
 
     @cached_property
     def events(self) -> list[edf_tal.Event]:
-        """All annotations, in s from the first sample, less those that tell the records' times.
+        """All annotations, in s from the first sample, without the time stamps of records.
 
         Raises:
             FormatError: the annotations are malformed.
@@ -180,7 +180,7 @@ class EdfFile:
 
     @cached_property
     def has_times(self) -> bool:
-        """Whether each record begins with its time, as in EDF+."""
+        """True if each record begins with its time, as in EDF+."""
         return all(events and not events[0].text for events in self._all_events)
 
     @cached_property
@@ -201,7 +201,7 @@ class EdfFile:
 
     @cached_property
     def _onsets(self) -> NDArray[np.float64]:
-        """When each record begins, in s from the first; uninterrupted unless the header says so."""
+        """Start of each record, in s from the first; contiguous unless the header differs."""
         if not self.interrupted:
             return np.arange(self.records, dtype=np.float64) * self.duration
         if not self._annotations or not self.has_times:
@@ -218,7 +218,7 @@ class EdfFile:
         return np.rint(self._onsets * channel.fs).astype(np.int64)
 
     def samples(self, channel: Channel) -> int:
-        """How many samples a signal has, those of interruptions included.
+        """Number of samples of a signal, those of interruptions included.
 
         Raises:
             FormatError: interruptions of absurd length.

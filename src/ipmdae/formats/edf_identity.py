@@ -25,7 +25,7 @@ SIZE = 80
 
 
 def start_of(header: Any) -> datetime | None:
-    """When the recording began; ``None`` if the date was taken out or is none."""
+    """Start of the recording; ``None`` if the date was removed or is invalid."""
     try:
         start: datetime = header.startdatetime
         return start
@@ -34,7 +34,7 @@ def start_of(header: Any) -> datetime | None:
 
 
 def metadata_of(header: Any) -> dict[str, str]:
-    """What the header says of patient and recording."""
+    """Metadata of patient and recording in the header."""
     result: dict[str, str] = {}
     if start_of(header) is None:
         result[fields.TIME_OF_DAY] = _time_of_day(header)
@@ -66,7 +66,7 @@ def parse(patient: str, study: str, *, plus: bool) -> dict[str, str]:
 
 
 def compose(metadata: Mapping[str, str], start: datetime | None) -> tuple[str, str]:
-    """The two fields of EDF+, cut to their size; :func:`parse` tells what they hold."""
+    """The two fields of EDF+, cut to their size; :func:`parse` describes them."""
     known = dict(metadata)
     birth = known.get(fields.BIRTH_DATE, "")
     if re.fullmatch(r"\d{4}-\d\d-\d\d", birth):
@@ -95,7 +95,7 @@ def _subfield(text: str) -> str:
 
 
 def _edf(day: str) -> str:
-    """A date YYYY-MM-DD as EDF+ writes it; what is none stays as it is."""
+    """A date YYYY-MM-DD in the form of EDF+; an invalid one is kept as text."""
     try:
         known = date.fromisoformat(day)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Long names and units of EDF signals, and which are leads, told by comments.
+"""Long names and units of EDF signals, and the choice of leads, from comments.
 
 A label has 16 characters of ASCII, a unit 8. Where a name is longer, or other signs are in it, a
-comment tells it: ``label 2: Brustwand links außen``. It counts only where it is the name that would
+comment states it: ``label 2: Brustwand links außen``. It counts only where the name would
 have got that label. ``leads are signals 1 2`` lists the leads of a recording by number.
 """
 
@@ -42,13 +42,13 @@ class Signal(Protocol):
 
 
 def label(name: str) -> str:
-    """The label of a signal; annotations are told by theirs, which no other may have."""
+    """Label of a signal; the label of annotations is reserved."""
     text = plain(name, LABEL)
     return f"?{text[1:]}" if text in _RESERVED else text
 
 
 def unit(name: str) -> str:
-    """The unit of a signal in the header, which is blank where there is none."""
+    """Unit of a signal in the header; blank if there is no unit."""
     return "" if name == NO_UNIT else plain(name, UNIT)
 
 
@@ -67,7 +67,7 @@ def leads_by_rule(signals: Sequence[Signal]) -> list[int]:
 
 
 def comments(signals: Sequence[Signal], leads: Sequence[int]) -> list[str]:
-    """The comments that tell what the header does not; ``leads`` are indices."""
+    """Comments with information that the header lacks; ``leads`` are indices."""
     told = []
     for number, signal in enumerate(signals, 1):
         if label(signal.label) != signal.label:

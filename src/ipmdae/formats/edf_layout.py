@@ -1,4 +1,4 @@
-"""How long the data records of an EDF file are, so that signals of all rates fill them."""
+"""Duration of the data records of an EDF file, such that signals of all rates fill them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Layout:
     Attributes:
         duration: of a record in s, as it is written.
         counts: samples a record has of each signal.
-        records: how many there are.
+        records: number of records.
     """
 
     duration: str
@@ -44,7 +44,7 @@ def plan(path: Path, rates: Sequence[float], samples: Sequence[int], width: int)
     Args:
         path: named where it cannot be done.
         rates: of the signals in Hz.
-        samples: how many each has.
+        samples: number of samples of each.
         width: bytes of a sample.
 
     Raises:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ipmdae.recording import Resolution
 
 _TRIED = 4096
-"""How many digital limits are tried for one whose physical value fits 8 characters."""
+"""Number of digital limits tried for one whose physical value fits 8 characters."""
 
 _WRITABLE = (-999_999.0, 9_999_999.0)
 """Physical limits that 8 characters can hold."""
@@ -28,7 +28,7 @@ _EXACT = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class EdfResolution(Resolution):
-    """How an EDF or BDF signal was digitised, and what its header says besides.
+    """Digital resolution of an EDF or BDF signal, with other header fields.
 
     Attributes:
         physical, digital: lowest and highest value; the physical ones in ``unit``.
@@ -109,7 +109,7 @@ def choose(
 
     Args:
         path, name: of file and signal, for the warning where the step must become coarser.
-        had: how the signal was digitised.
+        had: original resolution of the signal.
         unit: its unit in the file.
         extent: least and greatest value in ``unit``.
         bits: width of a stored sample.
@@ -144,7 +144,7 @@ def choose(
             + ("; BDF (.bdf) has 24 bits" if bits == 16 else ""),
             stacklevel=2,
         )
-    # Wider than 8 characters can tell apart.
+    # More digits than 8 characters can hold.
     margin = max((high - low) * 1e-3, 2e-5 * max(abs(low), abs(high), 1.0))
     physical = float(eight(low - margin)), float(eight(high + margin))
     return EdfResolution.of(

@@ -2,7 +2,7 @@
 
 Specification: https://www.edfplus.info/specs/edfplus.html, section 2.2. A list is ``+onset``, an
 optional duration after 0x15, texts that each end with 0x14, and 0x00; the first of a record has
-an empty text and tells when the record starts. Times are seconds since the file's start time.
+an empty text and states when the record starts. Times are seconds since the file's start time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def decode(data: bytes) -> list[Event]:
     """The events in the annotation bytes of one record; a record's start has an empty text.
 
     Raises:
-        ValueError: the bytes are no annotation lists.
+        ValueError: the bytes are not annotation lists.
     """
     events = []
     for tal in data.split(b"\0"):
@@ -38,7 +38,7 @@ def decode(data: bytes) -> list[Event]:
         time, *texts = tal.split(b"\x14")
         found = _TIME.fullmatch(time)
         if not found or not texts or texts[-1]:
-            raise ValueError(f"{tal[:40]!r} is no annotation")
+            raise ValueError(f"{tal[:40]!r} is not an annotation")
         onset, duration = found.groups()
         events += [
             Event(float(onset), float(duration) if duration else None, _decoded(text))
@@ -60,7 +60,7 @@ def encode(event: Event) -> bytes:
 def seconds(value: float) -> str:
     """A time in s as the specification wants it: no exponent, no trailing zeros."""
     if not math.isfinite(value):
-        raise ValueError(f"{value} is no time")
+        raise ValueError(f"{value} is not a time")
     return f"{value:.9f}".rstrip("0").rstrip(".")
 
 

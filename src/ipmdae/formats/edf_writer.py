@@ -42,7 +42,7 @@ _LONGEST_LIST = 512
 
 @dataclass(frozen=True)
 class _Signal:
-    """A lead or a passenger, ready to be stored."""
+    """A lead or an auxiliary channel, ready to be stored."""
 
     label: str
     unit: str
@@ -55,7 +55,7 @@ class _Signal:
 
 @dataclass(frozen=True)
 class _Extent:
-    """Least and greatest value of a signal, and stretches without (first and stop sample)."""
+    """Least and greatest value of a signal, and its gaps (first and stop sample)."""
 
     low: float
     high: float
@@ -63,7 +63,7 @@ class _Extent:
 
 
 def compose(header: Header, read: Read, path: Path) -> None:
-    """Write a recording with its passengers, in pieces.
+    """Write a recording with its auxiliary channels, in chunks.
 
     Args:
         header: all but the samples.
@@ -114,7 +114,7 @@ def compose(header: Header, read: Read, path: Path) -> None:
 
 
 def _signals(header: Header, read: Read) -> list[_Signal]:
-    """Leads and passengers in the order that they had."""
+    """Leads and auxiliary channels in their original order."""
     signals = []
     for i, (name, unit, had) in enumerate(
         zip(header.leads, header.units, header.resolution, strict=True)

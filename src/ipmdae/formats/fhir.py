@@ -39,7 +39,7 @@ _PIECE = re.compile(r"\S+(?:\s+\S+){0,99999}")
 
 
 def recognises(path: Path) -> bool:
-    """Whether it is a JSON object with the keys of a resource of sampled data."""
+    """True if it is a JSON object with the keys of a resource of sampled data."""
     return json_file.contains(path, "resourceType", "valueSampledData")
 
 
@@ -47,7 +47,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     """Read an Observation, or the first of a Bundle that has sampled data.
 
     Samples beyond a limit take its value where it is stated, and are missing where not; a warning
-    tells how many there are. Notes become comments.
+    states how many there are. Notes become comments.
 
     Args:
         path: the file.
@@ -118,7 +118,7 @@ def _signals(
     origin = data.get("origin") if isinstance(data.get("origin"), dict) else {}
     zero, factor = number(origin.get("value", 0)), number(data.get("factor", 1))
     if zero is None or not factor:
-        raise FormatError(path, f"the origin or factor of {name} is no number")
+        raise FormatError(path, f"the origin or factor of {name} is not a number")
     values, digital = _values(path, name, data, zero, factor)
     if len(values) % int(count):
         raise FormatError(path, f"{name} has {len(values)} values of {int(count)} dimensions")
@@ -162,7 +162,7 @@ def _values(
     try:
         steps, letters = _parsed(stored)
     except ValueError as error:
-        raise FormatError(path, f"the data of {name} are no numbers") from error
+        raise FormatError(path, f"the data of {name} are not numbers") from error
     check_samples(path, len(steps), 1)
     values = zero + factor * steps
     for letter, key in (("U", "upperLimit"), ("L", "lowerLimit")):
@@ -179,7 +179,7 @@ def _values(
 
 
 def _parsed(stored: str) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """Numbers, NaN where a letter stands, and the letters, piece by piece to save memory."""
+    """Numbers, NaN where a letter stands, and the letters, in chunks to save memory."""
     steps, letters = [], []
     for piece in _PIECE.finditer(stored):
         tokens = np.array(piece[0].split())
@@ -207,7 +207,7 @@ def _limit(
 
 
 def _name(code: Any) -> str:
-    """What a lead is called: by its IEEE 11073-10101 code, else the text of the concept."""
+    """Name of a lead: by its IEEE 11073-10101 code, else the text of the concept."""
     if not isinstance(code, dict):
         return ""
     codings = _dicts(code.get("coding"))
@@ -238,5 +238,5 @@ def _metadata(observation: dict[str, Any]) -> dict[str, str]:
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
-    """The objects in a list; none where it is no list."""
+    """The objects in a list; none where it is not a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

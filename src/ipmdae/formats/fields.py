@@ -21,7 +21,7 @@ STUDY_UID = "study uid"
 """DICOM's identifier of the study, so that what is written belongs to it."""
 
 PATIENT = (PATIENT_ID, PATIENT_NAME, SEX, BIRTH_DATE, AGE, PATIENT_NOTE)
-"""What is known of a patient."""
+"""Metadata fields of a patient."""
 
 ALL = frozenset((*PATIENT, STUDY_ID, TECHNICIAN, DEVICE, RECORDING_NOTE, STUDY_UID))
 """All of these but the time of day, which is a part of a recording's start."""

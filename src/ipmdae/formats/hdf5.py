@@ -1,4 +1,4 @@
-"""HDF5 files of named arrays, with h5py in a process of its own; for reading."""
+"""HDF5 files of named arrays, read by h5py in a child process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 def recognises(path: Path) -> bool:
-    """Whether the file begins as HDF5 does."""
+    """True if the file begins as HDF5 does."""
     if not path.is_file():
         return False
     with path.open("rb") as file:

@@ -41,7 +41,7 @@ def content(path: Path) -> dict[str, Any]:
 
 
 class _Content:
-    """What is read of a file, and what of it has been seen."""
+    """Arrays read from a file, and the objects visited."""
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         self._path, self._file = path, file
@@ -116,7 +116,7 @@ class _Content:
             self._budget.left += piece
 
     def _cells(self, item: h5py.Dataset, depth: int) -> list[Any] | None:
-        """What the references of an array point to, which lies in the file."""
+        """Targets in the file of an array of references."""
         if item.size > _MAX_OBJECTS or depth >= _MAX_DEPTH:
             return None
         self._count(item.size)

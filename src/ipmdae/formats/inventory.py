@@ -1,4 +1,4 @@
-"""What can be read and written, here and with which extra: for users, and for the README."""
+"""Formats that can be read and written, and the extra that each needs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ IN_PARTS, WHOLE = "in parts", "whole"
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One format.
+    """A file format.
 
     Attributes:
-        name: what it is called.
-        suffixes: ends of names, the most usual first.
+        name: name of the format.
+        suffixes: file suffixes, the most usual first.
         reads, writes: ``"in parts"`` (any length), ``"whole"`` (in memory), or empty.
-        library: what it needs beside the base installation; empty if nothing.
+        library: required package that is not in the base installation; empty if none.
     """
 
     name: str
@@ -29,17 +29,17 @@ class Entry:
 
     @property
     def here(self) -> bool:
-        """Whether this installation has what it needs."""
+        """True where this installation has the library."""
         return not self.library or is_installed(self.library)
 
     @property
     def extra(self) -> str:
-        """The extra that brings its library; empty if it needs none."""
+        """Extra that installs the library; empty if none is needed."""
         return EXTRAS[self.library] if self.library else ""
 
     @property
     def command(self) -> str:
-        """The command that installs what it needs; empty if it needs nothing."""
+        """Command that installs the library; empty if none is needed."""
         return command(self.library) if self.library else ""
 
 
@@ -62,7 +62,7 @@ def entries() -> list[Entry]:
 
 
 def markdown() -> str:
-    """A table of all formats by extra, for the README."""
+    """Markdown table of all formats by extra, for docs/howto/formats.md."""
     rows = ["| extra | reads and writes | reads |", "| --- | --- | --- |"]
     known = entries()
     for extra in dict.fromkeys(entry.extra for entry in known):

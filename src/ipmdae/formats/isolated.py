@@ -39,7 +39,7 @@ _ANSWER = 8.0
 _SPEED = 2e6
 """... bytes of a file for which it may take a second more."""
 _PATIENCE = 6
-"""How many times as long it may take in all, on a machine that is busy with other things."""
+"""Factor on the time limit, for machines under load."""
 _MEMORY = 256 << 20
 """Bytes of memory beside three copies of the content."""
 _BLOCK = 1 << 21
@@ -57,7 +57,7 @@ _NOT_USED = "wfdb"
 _ERRORS = (FileNotFoundError, PermissionError, ModuleNotFoundError, OSError)
 
 enabled = True
-"""Whether child processes are used; without them a broken file may end this process."""
+"""True if child processes are used; without them a broken file may end this process."""
 
 
 def open_reader(path: Path, options: ReadOptions, module: str) -> SignalReader:

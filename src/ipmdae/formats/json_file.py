@@ -17,7 +17,7 @@ _BLANKS = b" \t\r\n"
 
 
 def contains(path: Path, *keys: str) -> bool:
-    """Whether a file is a JSON object in whose text all of ``keys`` occur as keys."""
+    """True if a file is a JSON object in whose text all of ``keys`` occur as keys."""
     if not path.is_file() or path.stat().st_size > _LARGEST:
         return False
     with path.open("rb") as file:
@@ -42,7 +42,7 @@ def load(path: Path, largest: int = _LARGEST) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes().decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise FormatError(path, f"is no valid JSON ({reason(error)})") from error
+        raise FormatError(path, f"is not valid JSON ({reason(error)})") from error
     if not isinstance(value, dict):
         raise FormatError(path, "is JSON, but no object")
     return value

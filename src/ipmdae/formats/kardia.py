@@ -33,7 +33,7 @@ _LEADS = {"leadI": "I", "leadII": "II", "leadIII": "III", "AVR": "aVR", "AVL": "
 
 
 def recognises(path: Path) -> bool:
-    """Whether it is a JSON object with the keys of a Kardia recording."""
+    """True if it is a JSON object with the keys of a Kardia recording."""
     return json_file.contains(path, "recordedAt", "data", "samples", "raw") or json_file.contains(
         path, "recordedAt", "data12L"
     )
@@ -103,14 +103,14 @@ def _microvolts(path: Path, raw: dict[str, Any], options: ReadOptions) -> float:
 
 def _values(path: Path, name: str, column: Any) -> NDArray[np.float64]:
     if not isinstance(column, list):
-        raise FormatError(path, f"the samples of {name} are no list")
+        raise FormatError(path, f"the samples of {name} are not a list")
     check_samples(path, len(column), 1)
     try:
         values = np.array(column, np.float64)
     except (ValueError, TypeError, OverflowError) as error:
-        raise FormatError(path, f"the samples of {name} are no numbers") from error
+        raise FormatError(path, f"the samples of {name} are not numbers") from error
     if values.ndim != 1:
-        raise FormatError(path, f"the samples of {name} are no list of numbers")
+        raise FormatError(path, f"the samples of {name} are not a list of numbers")
     return values
 
 

@@ -1,4 +1,4 @@
-"""What leads of an ECG are called, and which units signals have that say none."""
+"""Names of ECG leads, and default units of signals without a unit."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _ECG = re.compile(
 
 
 def is_ecg(name: str) -> bool:
-    """Whether a signal is called as leads of an ECG are (``II``, ``MLII``, ``aVR``, ``ECG 1``)."""
+    """True if a signal is called as leads of an ECG are (``II``, ``MLII``, ``aVR``, ``ECG 1``)."""
     return _ECG.fullmatch(name.strip()) is not None
 
 
 def assume_units(path: Path, names: Sequence[str], units: Sequence[str]) -> list[str]:
-    """The units of signals, those that are not told assumed, with a warning.
+    """Units of signals; missing ones are assumed, with a warning.
 
     Such a signal is in mV if it is called as leads are or none is; otherwise its unit stays open,
     so that nothing takes it for an ECG.
 
     Args:
         path: the file, for the warning.
-        names, units: of the signals; an empty unit is not told.
+        names, units: of the signals; an empty unit is not stated.
     """
     any_ecg = any(map(is_ecg, names))
     silent = [

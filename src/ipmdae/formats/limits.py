@@ -11,14 +11,14 @@ MAX_SAMPLES = 1 << 31
 2 kHz."""
 
 _MAX_EXPANSION = 200
-"""How many times its size a file may become; an ECG in float64 is 20 times its compressed form."""
+"""Largest ratio of decompressed to stored size; an ECG in float64 reaches 20."""
 
 _ALWAYS_FINE = 1 << 27
 """Bytes up to which no expansion is suspicious."""
 
 
 _MAX_GAPS = 16
-"""How many times the samples that are there may be missing between them."""
+"""Largest ratio of missing samples to stored ones."""
 
 _ALWAYS_FINE_GAPS = 1 << 23
 """Values, missing ones included, up to which gaps have any length: 9 h of a lead at 250 Hz."""
@@ -32,7 +32,7 @@ def check_samples(
     Args:
         path: the file.
         samples: of each lead, missing ones included.
-        leads: how many.
+        leads: number of leads.
         held: samples of each lead that the file holds; the others are missing. By default all.
 
     Raises:

@@ -32,7 +32,7 @@ _GAIN = 200
 
 
 def recognises(path: Path) -> bool:
-    """Whether the file begins as MATLAB's do."""
+    """True if the file begins as MATLAB's do."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -42,7 +42,7 @@ def recognises(path: Path) -> bool:
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read arrays; see :func:`ipmdae.formats.arrays.from_arrays` for their names.
 
-    PhysioNet's files hold digital samples ``val`` (leads, time), as version 4, and tell their gain
+    PhysioNet's files hold digital samples ``val`` (leads, time), as version 4, and state their gain
     in a ``.hea`` file beside: with it they are read as WFDB; without, 200 steps per mV are assumed,
     with a warning. Files of version 7.3 are read in a process of their own.
 

@@ -48,7 +48,7 @@ _MAX_DIMENSIONS = 8
 
 
 class Element(NamedTuple):
-    """A piece of a file: its type and its data."""
+    """A chunk of a file: its type and its data."""
 
     kind: int
     data: memoryview

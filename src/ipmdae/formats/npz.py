@@ -37,7 +37,7 @@ _READERS = {
 
 
 def recognises(path: Path) -> bool:
-    """Whether it is an ``.npy`` file, or a zip archive of nothing but these."""
+    """True if it is an ``.npy`` file, or a zip archive of nothing but these."""
     if not path.is_file():
         return False
     with path.open("rb") as file:

@@ -23,7 +23,7 @@ EXTRAS = {
 
 
 def is_installed(library: str) -> bool:
-    """Whether a library is there, without importing it."""
+    """True if a library is there, without importing it."""
     return importlib.util.find_spec(library) is not None
 
 

@@ -1,4 +1,4 @@
-"""How a file is to be read where it does not say so itself, or says it wrongly."""
+"""Reading options for files that lack information or state it wrongly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNIT = re.compile(r"\s*([\d.]+(?:[eE][+-]?\d+)?)?\s*([a-zµμ]+)\s*", re.IGNORE
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """What a user states about a file. It overrules what the file says, with a warning.
+    """Statements of the user about a file. They override the file, with a warning.
 
     Attributes:
         fs: sampling rate in Hz. A time column is then not used: rows are taken as even.
@@ -36,7 +36,7 @@ class ReadOptions:
             else the mean rate.
 
     Raises:
-        ValueError: the rate is not positive, or the unit is no voltage.
+        ValueError: the rate is not positive, or the unit is not a voltage.
     """
 
     fs: float | None = None
@@ -52,8 +52,8 @@ class ReadOptions:
             object.__setattr__(self, "columns", tuple(self.columns) or None)
         if self.unit is not None and not self.scale:
             raise ValueError(
-                f"{self.unit!r} is no unit of voltage; known are V, mV, uV, nV, and multiples such "
-                "as 0.298uV"
+                f"{self.unit!r} is not a unit of voltage; known are V, mV, uV, nV, and multiples "
+                "such as 0.298uV"
             )
 
     @property
@@ -79,7 +79,7 @@ def overrule(
     Args:
         path: the file, for messages.
         reader: its reader.
-        options: what the user states.
+        options: the user's statements.
         heeded: names of the options that the reader has applied.
 
     Raises:
@@ -125,7 +125,7 @@ def _chosen(path: Path, leads: Sequence[str], columns: Sequence[str]) -> list[in
 
 
 def _scale(header: Header, lead: int, scale: float | None) -> float:
-    """By what the values of a lead are multiplied so that its unit is as wished."""
+    """Factor on the values of a lead for the requested unit."""
     if scale is None or header.units[lead] not in ("mV", "NU"):
         return 1.0
     return scale / (millivolts(_stored(header, lead)) or 1.0)

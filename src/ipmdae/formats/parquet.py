@@ -46,7 +46,7 @@ _GROUP = 1 << 18
 
 
 def recognises(path: Path) -> bool:
-    """Whether the file begins as Parquet does."""
+    """True if the file begins as Parquet does."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -61,7 +61,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     """Open a table: ours, or another with a time column and leads, named as in CSV files.
 
-    It is read in a process of its own, which a broken file may end.
+    It is read in a child process, which a broken file may crash.
 
     Args:
         path: the file.
@@ -319,7 +319,7 @@ class ParquetWriter(SignalWriter):
 
 
 def _index_metadata(columns: list[str]) -> str:
-    """By what pandas knows which column is the index."""
+    """Metadata by which pandas finds the index."""
     import pandas as pd
     import pyarrow as pa
 

@@ -35,7 +35,7 @@ def check_expansion(path: Path) -> None:
     try:
         data = base64.b64decode(found[1])
     except (binascii.Error, ValueError) as error:
-        raise FormatError(path, f"its waveforms are no base64 ({error})") from error
+        raise FormatError(path, f"its waveforms are not base64 ({error})") from error
     expanded, at = 0, 0
     while at + 8 < len(data):
         size = int.from_bytes(data[at : at + 4], "little")

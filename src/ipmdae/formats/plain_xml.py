@@ -13,7 +13,7 @@ _DECLARATION = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
 def parse(path: Path) -> ElementTree.Element:
-    """The root of a file, with namespaces taken off.
+    """The root of a file, with namespaces removed.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -41,9 +41,9 @@ def check(header: Header, path: Path, aside: Path, open: Open) -> None:
     """Compare a file with what it was to hold: leads, units, rate, length, start, patient, marks.
 
     Args:
-        header: what was to be written.
+        header: the header that should have been written.
         path: the file's name.
-        aside: where it lies, or the folder with the files of a WFDB record.
+        aside: the temporary file, or the folder with the files of a WFDB record.
         open: opens it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Files that lie elsewhere: URLs (``https://``, ``s3://``, …), fetched whole by fsspec.
+"""Remote files: URLs (``https://``, ``s3://``, …), downloaded by fsspec.
 
 A format that needs several files at once (WFDB, Unisens, BIDS, EDAN) must be fetched by the user.
 """
@@ -26,11 +26,11 @@ LARGEST = 1 << 33
 """Bytes that are fetched at most: 8 GiB."""
 
 _SCHEMES = ("http", "https", "s3", "gs", "gcs", "abfs", "az", "adl", "ftp", "sftp", "hf", "memory")
-"""Where files are fetched from; no chains, and nothing that reads other files of this machine."""
+"""Schemes that are fetched; no chains, and nothing that reads local files."""
 
 _LIBRARIES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "sftp": "paramiko"}
 _LIBRARIES |= {"hf": "huggingface_hub"} | dict.fromkeys(("abfs", "az", "adl"), "adlfs")
-"""What fsspec needs for some schemes."""
+"""Package that fsspec needs for a scheme."""
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])(.*)", re.IGNORECASE | re.DOTALL)
 _STEP = 1 << 20

@@ -30,11 +30,11 @@ class Signal:
     """One signal of a file.
 
     Attributes:
-        name: what the file calls it; may be empty.
+        name: name in the file; may be empty.
         unit: of ``values``; empty where the file does not state it.
         fs: sampling rate in Hz.
         values: (time,) float64; NaN is a missing sample.
-        resolution: how it was digitised, if known.
+        resolution: digital resolution, if known.
     """
 
     name: str
@@ -55,7 +55,7 @@ def from_signals(
     """A recording whose leads are the signals that share a rate and a length.
 
     Of several such groups, that with signals called as leads of an ECG are is taken, else that of
-    most voltages, then of most signals, then the longest; the other signals are passengers.
+    most voltages, then of most signals, then the longest; the other signals are auxiliary channels.
 
     Args:
         path: the file, for messages.

@@ -29,7 +29,7 @@ class SpoolingWriter(SignalWriter):
         """Begin to collect.
 
         Args:
-            header: what will be written.
+            header: header of the recording to write.
             path: the target.
             compose: writes it, given what reads the samples back.
         """

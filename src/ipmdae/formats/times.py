@@ -1,7 +1,7 @@
 """Sampling rates and gaps from columns of time stamps.
 
-Stamps are rounded (0.003, 0.006, 0.008, 0.011 s at 360 Hz), so that one step tells the rate only
-roughly; a stretch without a gap tells it well.
+Stamps are rounded (0.003, 0.006, 0.008, 0.011 s at 360 Hz), so that one step gives the rate only
+roughly; a segment without a gap gives it accurately.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from ipmdae.formats.errors import FormatError
 
 _COMMON = (100, 125, 128, 130, 200, 250, 256, 300, 360, 400, 500, 512, 600, 1000, 1024, 2000)
-"""Rates in Hz of common recorders, preferred where stamps are too coarse to tell."""
+"""Rates in Hz of common recorders, preferred where stamps are too coarse."""
 
 _PLAUSIBLE = (8.0, 5000.0)
 """Rates in Hz by which the unit of unlabelled stamps is found; less than a factor of 1000 apart."""
 
 _EPOCH = (1e9, 4.2e9)
-"""Seconds since 1970 that are taken for a date: 2001 to 2103."""
+"""Range of seconds since 1970 that is interpreted as a date: 2001 to 2103."""
 
 _MAX_GAPS = 100_000
 _ALWAYS_MISSING = 1_000_000
@@ -82,15 +82,15 @@ class Run:
 
 @dataclass
 class Timeline:
-    """Collects time stamps piece by piece.
+    """Collects time stamps in chunks.
 
     Attributes:
         path: named in errors.
-        quantum: how finely the stamps are rounded, in s.
-        leads: how many samples a row has.
+        quantum: resolution of the stamps, in s.
+        leads: number of samples per row.
         runs: rows without a gap between them.
-        wrong: how many stamps do not rise or are no numbers.
-        uneven: how many steps are too short.
+        wrong: number of stamps that do not rise or are not numbers.
+        uneven: number of steps that are too short.
     """
 
     path: Path
@@ -131,7 +131,7 @@ class Timeline:
             raise FormatError(self.path, f"has more than {_MAX_GAPS} gaps in its time column")
 
     def _begin(self, times: NDArray[np.float64]) -> None:
-        """Begin with stamps that tell nothing."""
+        """Skip leading stamps without information."""
         self.runs.append(Run(0, len(times), 0.0, 0.0))
         self._rows += len(times)
 
@@ -160,7 +160,7 @@ class Timeline:
             kept = np.sort(steps[first:][good[first:]])
             self._step = float(kept[(len(kept) - 1) // 2]) if len(kept) else 0.0
         longest = 1.5 * self._step + self.quantum
-        # A step beside a stamp that was interpolated tells nothing.
+        # A step next to an interpolated stamp carries no information.
         known = good & np.append(True, good[:-1])
         short = (steps < 0.5 * self._step - self.quantum) & known
         self.uneven += int(short[first:].sum())
@@ -186,20 +186,20 @@ class Timeline:
 
     @property
     def is_uneven(self) -> bool:
-        """Whether more than a handful of stamps are wrong or out of step."""
+        """True if more than a handful of stamps are wrong or out of step."""
         few = max(self._rows >= 20, _FEW * self._rows)
         return self.wrong > few or self.uneven > few or not self._steps
 
     def rate(self) -> float:
         """The rate in Hz; a common one, or else a whole number, where the stamps allow it.
 
-        A handful of wrong stamps is told of in a warning.
+        A few wrong stamps give a warning.
 
         Raises:
             FormatError: fewer than two rows follow one another, or the rows are not even.
         """
         if self._rows < 2:
-            raise FormatError(self.path, "has too few rows to tell its rate; give it (fs=, --fs)")
+            raise FormatError(self.path, "has too few rows to give a rate; give it (fs=, --fs)")
         if self.is_uneven:
             mean = f" ({self.mean:.4g} rows a second)" if self.mean else ""
             what = (
@@ -224,7 +224,7 @@ class Timeline:
         return fs
 
     def places(self, fs: float) -> tuple[list[tuple[int, int, int]], int]:
-        """Where the rows belong.
+        """Positions of the rows in time.
 
         Returns:
             First row, number of rows and first sample of each run; and samples in all.
@@ -260,7 +260,7 @@ def placed(
 
     Args:
         path: named in messages.
-        rows: how many there are.
+        rows: number of rows.
         timeline: of a time column.
         wished: the rate that the user states in Hz; it overrules all others.
         stated: the rate that the head of the table states.
@@ -269,7 +269,7 @@ def placed(
         The rate in Hz, the places (see :meth:`Timeline.places`), and the samples in all.
 
     Raises:
-        FormatError: there is no rate, or the times are uneven and nothing else tells the rate.
+        FormatError: there is no rate, or the times are uneven and no rate is stated.
     """
     fs = wished or stated
     even = [(0, rows, 0)]

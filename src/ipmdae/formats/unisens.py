@@ -42,7 +42,7 @@ _PATIENT |= {"sensortype": fields.DEVICE}
 
 
 def recognises(path: Path) -> bool:
-    """Whether the file begins with the root of a Unisens description."""
+    """True if the file begins with the root of a Unisens description."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -50,7 +50,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
-    """Read the signals of a description; those at other rates than the ECG's are passengers.
+    """Read the signals of a description; those at another rate than the ECG are auxiliary channels.
 
     Entries of events become annotations; those of values (heart rate, steps) are not read.
 
@@ -81,7 +81,7 @@ def _signals(path: Path, entry: Element) -> list[Signal]:
     fs = number(entry.get("sampleRate"))
     step, zero = number(entry.get("lsbValue", "1")), number(entry.get("baseline", "0"))
     if not fs or fs <= 0 or not step or zero is None:
-        raise FormatError(path, f"entry {name} states no rate, or a scale that is no number")
+        raise FormatError(path, f"entry {name} states no rate, or a scale that is not a number")
     channels = [" ".join((c.get("name") or "").split()) for c in entry.iter("channel")]
     if not channels:
         raise FormatError(path, f"entry {name} has no channels")
@@ -108,7 +108,7 @@ def _signals(path: Path, entry: Element) -> list[Signal]:
 
 
 def _named(kind: str, channel: str) -> str:
-    """What a channel is called; one of an ECG always as an ECG."""
+    """Name of a channel; that of an ECG channel always begins with ECG."""
     if kind != "ECG" or is_ecg(channel):
         return channel or kind.lower()
     return f"ECG {channel}".strip()
@@ -146,7 +146,8 @@ def _from_table(path: Path, file: Path, entry: Element, channels: int) -> NDArra
         )
         values = np.ascontiguousarray(table.to_numpy(np.float64))
     except Exception as error:
-        raise FormatError(path, f"{file.name} is no table of numbers ({reason(error)})") from error
+        text = f"{file.name} is not a table of numbers ({reason(error)})"
+        raise FormatError(path, text) from error
     if values.shape[1] != channels:
         raise FormatError(path, f"{file.name} has {values.shape[1]} columns, not {channels}")
     return values
@@ -163,7 +164,7 @@ def _events(path: Path, root: Element, recording: Recording) -> dict[str, Annota
         lines = companion(path, name).read_text("utf-8", "replace").splitlines()
         rows = [line.split(layout.get("separator") or ";") for line in lines if line.strip()]
         if any(number(row[0]) is None for row in rows):
-            raise FormatError(path, f"{name} has an event whose sample is no number")
+            raise FormatError(path, f"{name} has an event whose sample is not a number")
         found = [(round(float(row[0]) * recording.fs / fs), row[1:]) for row in rows]
         inside = [(at, words) for at, words in sorted(found) if 0 <= at < recording.samples]
         if inside:

@@ -22,7 +22,7 @@ _MOST_MILLIVOLTS, _MOST_MICROVOLTS = 50.0, 50_000.0
 
 @dataclass(frozen=True)
 class Units:
-    """How stored values become those of a recording: (value - ``zero``) * ``scale``.
+    """Conversion of stored values: (value - ``zero``) * ``scale``.
 
     Attributes:
         names: unit of each lead in the recording.

@@ -53,11 +53,11 @@ _LARGEST = (1 << 32) - 1
 
 @dataclass(frozen=True, kw_only=True)
 class _Layout:
-    """Where and how the samples of a file are stored.
+    """Position and encoding of the samples of a file.
 
     Attributes:
         kind: :data:`_PCM` or :data:`_FLOAT`.
-        channels: how many there are.
+        channels: number of channels.
         rate: in Hz.
         width: bytes of a sample.
         offset, size: first byte and number of bytes of the samples.
@@ -74,7 +74,7 @@ class _Layout:
 
 
 def recognises(path: Path) -> bool:
-    """Whether the file begins as WAV does."""
+    """True if the file begins as WAV does."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -186,7 +186,7 @@ class WavWriter(SignalWriter):
 
 
 def _layout(path: Path, file: BinaryIO) -> _Layout:
-    """Where the samples lie; the first of several chunks of them.
+    """Position of the samples; the first of several chunks of them.
 
     Raises:
         FormatError: the file is cut off, lacks a chunk, or stores samples in another way.
@@ -204,7 +204,7 @@ def _layout(path: Path, file: BinaryIO) -> _Layout:
             comment = found[1] if found else comment
         elif name == b"data":
             if layout is None:
-                raise FormatError(path, "has samples before the chunk that tells their format")
+                raise FormatError(path, "has samples before the chunk that states their format")
             stored = size - offset if length in _UNKNOWN else length
             if offset + stored > size:
                 raise FormatError(path, "is cut off: it holds fewer samples than it announces")

@@ -22,7 +22,7 @@ SUFFIXES: tuple[str, ...] = ("", ".hea", ".dat")
 
 
 def recognises(path: Path) -> bool:
-    """Whether there is a header of this name."""
+    """True if there is a header of this name."""
     return header_path(path).is_file()
 
 

@@ -47,7 +47,7 @@ def read_all(
         header: path of the header.
         fs: rate in Hz in which the files count, where they do not say so themselves.
         signal_fs: rate of the signal, in which the result counts.
-        exclude: names of files that are no annotations, such as the signal files.
+        exclude: names of files that are not annotations, such as the signal files.
     """
     result = {}
     for path in sorted(header.parent.glob(f"{glob.escape(header.stem)}.*")):
@@ -69,7 +69,7 @@ def read_all(
 
 
 def is_annotator(name: str) -> bool:
-    """Whether annotations of this name can lie beside a header, and overwrite nothing else."""
+    """True if annotations of this name can lie beside a header, and overwrite nothing else."""
     return _ANNOTATOR.fullmatch(name) is not None and name.lower() not in _OTHERS
 
 
@@ -77,7 +77,7 @@ def write_all(annotations: Mapping[str, Annotations], record: Path) -> None:
     """Write ``record.<annotator>`` for each of ``annotations``.
 
     Raises:
-        ValueError: a name is no annotator's, or numbers do not fit the format.
+        ValueError: a name is not an annotator's, or numbers do not fit the format.
     """
     for annotator, marks in annotations.items():
         if not is_annotator(annotator):
@@ -98,7 +98,7 @@ def decode(data: bytes) -> tuple[Annotations, float | None]:
     """The annotations in a file's bytes, and the rate in Hz at which it counts, if it says so.
 
     Raises:
-        ValueError: these are no annotations: the end mark is missing, or there is an unknown code.
+        ValueError: these are not annotations: the end mark is missing, or there is an unknown code.
     """
     sample: list[int] = []
     code: list[int] = []
@@ -142,7 +142,7 @@ def encode(marks: Annotations) -> bytes:
     A symbol that WFDB does not know becomes a note; notes are cut at 255 bytes.
 
     Raises:
-        ValueError: a number does not fit the format, or the first note would be taken for a rate.
+        ValueError: a number does not fit the format, or the first note would be read as a rate.
     """
     _check_numbers(marks)
     out = bytearray()
@@ -199,7 +199,7 @@ def _check_numbers(marks: Annotations) -> None:
             raise ValueError(f"WFDB has no place for {numbers.min()} to {numbers.max()} in a mark")
     first = int(np.argmin(marks.sample))
     if _RESOLUTION.fullmatch(marks.note[first]):
-        raise ValueError(f"the note {marks.note[first]!r} would be taken for a rate")
+        raise ValueError(f"the note {marks.note[first]!r} would be read as a rate")
 
 
 def _words(data: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -56,7 +56,7 @@ def read_header(header: Path) -> Any:
     names that are not ASCII) or refused (numbers of which it takes a part).
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: the header does not exist.
         FormatError: it is malformed, announces no signals, or leads out of its folder.
     """
     if not header.is_file():
@@ -107,7 +107,7 @@ def beside(header: Path, name: str) -> Path:
 
 
 def _lines(header: Path) -> tuple[list[str], list[str]]:
-    """The lines that are no comments, and the comments; not every recorder writes UTF-8."""
+    """The lines that are not comments, and the comments; not every recorder writes UTF-8."""
     if header.stat().st_size > _LARGEST:
         raise FormatError(header, f"is larger than {_LARGEST >> 20} MiB, as no WFDB header is")
     data = header.read_bytes()
@@ -126,7 +126,7 @@ def _lines(header: Path) -> tuple[list[str], list[str]]:
 def _correct_record(fields: Any, words: list[str]) -> None:
     """Set rate, length and start by the words of the record line.
 
-    ``fields.agreed`` tells whether the ``wfdb`` package knows the length as well.
+    ``fields.agreed`` states if the ``wfdb`` package knows the length as well.
 
     Raises:
         ValueError: a word is malformed.
@@ -137,7 +137,7 @@ def _correct_record(fields: Any, words: list[str]) -> None:
     found = _RATE.fullmatch(rate)
     fs = float(found[1]) if found else math.nan
     if not 0 < fs < math.inf:
-        raise ValueError(f"{rate} is no sampling rate")
+        raise ValueError(f"{rate} is not a sampling rate")
     fields.fs = int(fs) if fs == int(fs) else fs
     length = int(words[3]) if len(words) > 3 else None
     fields.agreed, fields.sig_len = fields.sig_len == length, length
@@ -145,7 +145,7 @@ def _correct_record(fields: Any, words: list[str]) -> None:
     if time:
         parts = TIME.fullmatch(time)
         if not parts:
-            raise ValueError(f"{time} is no time of the day")
+            raise ValueError(f"{time} is not a time of the day")
         hour, minute, second, fraction = parts.groups()
         microsecond = int((fraction or "0").ljust(6, "0"))
         fields.base_time = clock(int(hour or 0), int(minute or 0), int(second), microsecond)
@@ -172,7 +172,7 @@ def _correct_signals(fields: Any, lines: list[str]) -> None:
 
 
 def _without_units(fields: Any, comments: list[str]) -> list[str]:
-    """The comments but those that tell units with blanks, which are put in their place."""
+    """Comments without those that state units with blanks, which are applied."""
     result = []
     for comment in comments:
         found = re.fullmatch(rf"{UNIT} (\d{{1,4}}): (.*)", comment)

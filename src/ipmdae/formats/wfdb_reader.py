@@ -126,7 +126,7 @@ class Segments(SignalReader):
     """The segments of a record, one after the other; what none of them holds is missing.
 
     Where the layout is fixed, all have the same leads in the same order; where it is variable, the
-    first segment has no samples, and leads are told by their names. A lead whose resolution changes
+    first segment has no samples, and leads are identified by name. A lead whose resolution changes
     gets the finest.
     """
 
@@ -178,7 +178,7 @@ class Segments(SignalReader):
 
     @staticmethod
     def _keys(part: Record, layout: str) -> list[Hashable]:
-        """What tells the leads of a segment from one another."""
+        """Key that identifies the leads of a segment."""
         return list(range(len(part.info.leads)) if layout == "fixed" else part.info.leads)
 
 

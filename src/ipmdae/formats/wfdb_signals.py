@@ -84,7 +84,7 @@ def missing(bits: int) -> int:
 
 
 def fits(low: int, high: int, bits: int) -> bool:
-    """Whether values from ``low`` to ``high`` can be stored, the missing value left free."""
+    """True if values from ``low`` to ``high`` can be stored, the missing value left free."""
     return missing(bits) < low and high < -missing(bits)
 
 

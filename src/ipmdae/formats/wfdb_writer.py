@@ -72,7 +72,7 @@ def _compose(recording: Header, read: Read, path: Path) -> None:
 
 
 def _same_kind(one: str, other: str) -> bool:
-    """Whether two units are the same, or both of a voltage."""
+    """True if two units are the same, or both of a voltage."""
     return one == other or (millivolts(one) is not None and millivolts(other) is not None)
 
 
@@ -130,7 +130,7 @@ def _record_line(name: str, recording: Header) -> str:
 
 
 def _comments(recording: Header, resolution: list[Resolution]) -> list[str]:
-    """The comments, and what else is known of the recording, which has no place of its own."""
+    """Comments, and metadata of the recording that have no field in the header."""
     time = recording.metadata.get(TIME_OF_DAY, "")
     held = {TIME_OF_DAY: time} if recording.start or TIME.fullmatch(time) else {}
     units = [f"{UNIT} {i + 1}: {how.unit}" for i, how in enumerate(resolution) if " " in how.unit]

@@ -40,7 +40,7 @@ _LONGEST_GAP = 86400.0
 
 
 def recognises(path: Path) -> bool:
-    """Whether the file begins as XDF does, compressed or not."""
+    """True if the file begins as XDF does, compressed or not."""
     return path.is_file() and is_xdf(path)
 
 
@@ -102,7 +102,7 @@ def _choose(path: Path, streams: list[StreamHeader], options: ReadOptions) -> St
     """The stream to read.
 
     Raises:
-        FormatError: there is none of the name wanted, or none that can be an ECG.
+        FormatError: no stream has the requested name, or none can be an ECG.
     """
     numeric = [stream for stream in streams if not stream.text and stream.samples]
     named = ", ".join(stream.name or str(stream.number) for stream in streams)[:200]
@@ -134,7 +134,7 @@ def _likelihood(stream: StreamHeader) -> tuple[bool, int, int]:
 
 
 def _load(path: Path, numbers: list[int]) -> dict[int, dict[str, Any]]:
-    """What pyxdf reads of some streams, by their number."""
+    """Streams as read by pyxdf, by number."""
     with needs(LIBRARY, "XDF files"):
         import pyxdf
     try:
@@ -148,13 +148,13 @@ def _load(path: Path, numbers: list[int]) -> dict[int, dict[str, Any]]:
 def _places(
     path: Path, header: StreamHeader, stream: dict[str, Any], options: ReadOptions
 ) -> tuple[list[tuple[int, int, int]], float]:
-    """Where the parts of a stream belong, and its rate in Hz.
+    """Positions of the segments of a stream, and its rate in Hz.
 
     Returns:
         First index, index after the last, and first sample of each part.
 
     Raises:
-        FormatError: times are no numbers, or a gap is longer than a day.
+        FormatError: times are not numbers, or a gap is longer than a day.
     """
     times = np.asarray(stream["time_stamps"], np.float64)
     if len(times) != header.samples or not np.isfinite(times).all():
@@ -186,7 +186,7 @@ def _places(
 
 
 def _parts(info: dict[str, Any]) -> Iterator[tuple[int, int]]:
-    """First and last index of the stretches without interruption or reset of the clock."""
+    """First and last index of the segments without interruption or reset of the clock."""
     segments, clocks = info["segments"], info["clock_segments"]
     starts = sorted({first for first, _ in (*segments, *clocks)})
     stop = max(last for _, last in segments)

@@ -31,17 +31,17 @@ _MOST_CHANNELS = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class StreamHeader:
-    """What a file tells of a stream.
+    """Description of a stream in the file.
 
     Attributes:
         number: its number in the file.
-        name, type: what it is called.
+        name, type: name and type of the stream.
         fs: its nominal rate in Hz; 0 if it has none.
-        channels: how many it has.
+        channels: number of channels.
         text: whether its samples are texts.
         size: bytes of a sample of numbers.
-        samples: how many the file holds.
-        labels: name and unit of each channel; empty where they are not told.
+        samples: number of samples in the file.
+        labels: name and unit of each channel; empty where they are not stated.
     """
 
     number: int
@@ -56,7 +56,7 @@ class StreamHeader:
 
 
 def is_xdf(path: Path) -> bool:
-    """Whether a file begins as XDF does, compressed by gzip or not."""
+    """True if a file begins as XDF does, compressed by gzip or not."""
     try:
         with _open(path) as file:
             return file.read(4) == _MAGIC
@@ -126,7 +126,7 @@ def _variable(path: Path, head: bytes, file: BinaryIO) -> int:
 
 
 def _count(path: Path, stream: StreamHeader, content: bytes) -> int:
-    """How many samples a chunk holds, by its first bytes."""
+    """Number of samples in a chunk, from its first bytes."""
     width = content[0] if content else 0
     if width not in (1, 4, 8) or len(content) < 1 + width:
         raise FormatError(path, f"stream {stream.number} has a broken chunk of samples")

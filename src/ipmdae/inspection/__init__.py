@@ -1,1 +1,1 @@
-"""What is in a recording: measures of each second, spectra, heart rate, a file from end to end."""
+"""Inspection of recordings: measures per second, spectra, heart rate, whole files."""

@@ -1,4 +1,4 @@
-"""A recording measured from end to end, alone or beside its cleaned version, in flat memory."""
+"""Measures of a whole recording, alone or with its denoised version, in constant memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ipmdae.recording import Annotations, Header, Recording
 from ipmdae.seconds import Seconds, measure, over_known, pieces
 
 _AT_ONCE = 120
-"""Seconds that are in memory together; a multiple of the heart rate's window."""
+"""Seconds in memory at once; a multiple of the heart rate's window."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,13 +29,13 @@ class Inspection:
     """Measures of a recording, in the leads that are voltages.
 
     Attributes:
-        header: of the recording.
-        columns: indices of those leads among all leads.
-        seconds: each second, measured.
+        header: header of the recording.
+        columns: indices of the voltage leads among all leads.
+        seconds: measures of each second.
         quality: grade and reason of each second.
-        spectra: ``"recorded"``, and, beside a cleaned recording, ``"cleaned"`` and ``"removed"``.
-        removed: (seconds, leads) RMS of what was removed, mV; NaN without a cleaned recording.
-        heart_rates: before and after cleaning; ``None`` where they were not asked for.
+        spectra: ``"recorded"`` and, with a denoised recording, ``"cleaned"`` and ``"removed"``.
+        removed: (seconds, leads) RMS of the removed noise, mV; NaN without a denoised recording.
+        heart_rates: before and after denoising; ``None`` if not requested.
     """
 
     header: Header
@@ -53,16 +53,16 @@ class Inspection:
 
     @property
     def amplitude(self) -> NDArray[np.float64]:
-        """(leads,) median peak-to-peak amplitude of the seconds as recorded, mV; NaN if none."""
+        """(leads,) median peak-to-peak amplitude of the recorded seconds, mV; NaN if unknown."""
         return over_known(np.nanmedian, self.seconds.high - self.seconds.low)
 
     @property
     def removed_in_all(self) -> NDArray[np.float64]:
-        """(leads,) RMS of what was removed, mV; NaN without a cleaned recording."""
+        """(leads,) RMS of the removed noise, mV; NaN without a denoised recording."""
         return np.sqrt(over_known(np.nanmean, np.square(self.removed)))
 
     def warnings(self, *, hum: bool = True) -> list[str]:
-        """Sentences on what a user should check before trusting a result; ``hum`` among them."""
+        """Warnings for the user; powerline interference is included if ``hum`` is true."""
         found = amplitude_warnings(self.leads, self.amplitude)
         for mains in NOMINAL if hum else ():
             hums = self.spectra["recorded"].hum(mains)
@@ -79,14 +79,14 @@ class Inspection:
 
 
 class Inspector:
-    """Measures a recording while its samples pass by, so that nothing is read twice."""
+    """Measures a recording in a single pass over its samples."""
 
     def __init__(self, header: Header, *, heart_rates: bool = False) -> None:
         """Begin a recording.
 
         Args:
-            header: of the recording.
-            heart_rates: whether to measure the heart rate too, which is slower.
+            header: header of the recording.
+            heart_rates: True to measure the heart rate too, which is slower.
 
         Raises:
             ValueError: no lead is a voltage.
@@ -111,13 +111,13 @@ class Inspector:
         spread: NDArray[Any] | None = None,
         trust: NDArray[np.uint8] | None = None,
     ) -> None:
-        """Take the next samples in; each call must give the same kinds of signals.
+        """Add the next samples; each call must pass the same kinds of signals.
 
         Args:
             noisy: (time, all leads) as recorded, mV; NaN is a missing sample.
-            cleaned: the same, cleaned.
+            cleaned: the same, denoised.
             spread: (time, all leads) standard deviation of the error, mV.
-            trust: (time, all leads) how far the cleaned signal is to be trusted.
+            trust: (time, all leads) :class:`ipmdae.pipeline.blocks.Trust` of the denoised signal.
         """
         given = {"recorded": noisy, "cleaned": cleaned, "spread": spread, "trust": trust}
         for name, signal in given.items():
@@ -128,7 +128,7 @@ class Inspector:
             self._measure(*self._pieces.pop(0))
 
     def result(self) -> Inspection:
-        """All that was measured, once the whole recording has passed by."""
+        """Results, after the last sample."""
         if self._pieces:
             raise ValueError("the recording is not complete yet")
         seconds = Seconds.joined(self._seconds)
@@ -146,7 +146,7 @@ class Inspector:
         )
 
     def _measure(self, first: int, stop: int) -> None:
-        """Measure the samples of a piece, which are then forgotten."""
+        """Measure the samples of a chunk."""
         parts = {name: tail.rows(first, stop) for name, tail in self._waiting.items()}
         before, after = parts["recorded"], parts.get("cleaned")
         fs = self._header.fs
@@ -183,16 +183,16 @@ def inspect(
     heart_rates: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Inspection:
-    """Measure a recording, and what cleaning removed from it.
+    """Measure a recording, and the noise removed from it.
 
     Args:
-        noisy: as recorded.
-        cleaned: the same leads and samples, cleaned.
-        heart_rates: whether to measure the heart rate too.
-        progress: called with the share that is done, 0 to 1.
+        noisy: recording before denoising.
+        cleaned: the same leads and samples, denoised.
+        heart_rates: True to measure the heart rate too.
+        progress: called with the finished share, 0 to 1.
 
     Raises:
-        ValueError: no lead is a voltage, or the two have other leads, samples or rates.
+        ValueError: no lead is a voltage, or leads, samples or rates differ.
     """
     header = noisy.info
     inspector = Inspector(header, heart_rates=heart_rates)
@@ -208,15 +208,15 @@ def inspect(
 
 
 def signal_to_noise(clean: SignalReader, *others: SignalReader) -> NDArray[np.float64]:
-    """Power of a clean recording over that of others' difference to it, in dB, for each lead.
+    """SNR of other recordings relative to a clean one, in dB, for each lead.
 
-    Constant offsets count neither as signal nor as noise. Missing samples of any are left out.
+    Constant offsets count neither as signal nor as noise. Samples missing in any are left out.
 
     Returns:
-        (others, leads); infinite where there is no difference, NaN without a sample.
+        (others, leads); infinite for equal signals, NaN without samples.
 
     Raises:
-        ValueError: the recordings have other leads, samples or rates.
+        ValueError: leads, samples or rates of the recordings differ.
     """
     header = clean.info
     for other in others:
@@ -238,7 +238,7 @@ def signal_to_noise(clean: SignalReader, *others: SignalReader) -> NDArray[np.fl
 
 
 def check_twins(one: Header, other: Header) -> None:
-    """Raise a ValueError where two recordings have other leads, samples or rates."""
+    """Check that two recordings have the same leads, samples and rates."""
     for what in ("leads", "samples", "fs"):
         mine, its = getattr(one, what), getattr(other, what)
         if mine != its:
@@ -249,10 +249,10 @@ def check_twins(one: Header, other: Header) -> None:
 
 
 def excerpt(reader: SignalReader, start: float, seconds: float) -> Recording:
-    """``seconds`` from ``start`` on (both in s), without annotations; less where the file ends.
+    """``seconds`` s from ``start`` s on, without annotations; fewer at the end of the file.
 
     Raises:
-        ValueError: no sample of the recording lies there.
+        ValueError: the recording has no samples there.
     """
     header = reader.info
     first = max(round(start * header.fs), 0)
@@ -273,7 +273,7 @@ def excerpt(reader: SignalReader, start: float, seconds: float) -> Recording:
 def _rms_by_second(
     difference: NDArray[np.float64], fs: float, first: int, seconds: int
 ) -> NDArray[np.float64]:
-    """RMS of a piece (time, leads) from sample ``first`` on in its seconds: (seconds, leads)."""
+    """RMS per second of a chunk (time, leads) that begins at sample ``first``: (seconds, leads)."""
     begin = round(first / fs)
     edges = np.rint((begin + np.arange(seconds)) * fs).astype(np.int64) - first
     known = np.isfinite(difference)

@@ -1,4 +1,4 @@
-"""Heart rate over time and R peaks, to see whether cleaning leaves the beats where they are."""
+"""Heart rate over time and R peaks, to verify that denoising preserves the beats."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from ipmdae.pipeline.gaps import fill_gaps
 from ipmdae.pipeline.window import MIN_SPREAD
 
 WINDOW = 15.0
-"""Seconds over which one heart rate is measured: enough beats for a median."""
+"""Seconds per heart rate: enough beats for a median."""
 
 DETECTOR = "XQRS of wfdb"
-"""What finds beats: XQRS of the ``wfdb`` package (A. Johnson, L. Bulgarelli, T. Pollard, S. Horng,
+"""Beat detector: XQRS of the ``wfdb`` package (A. Johnson, L. Bulgarelli, T. Pollard, S. Horng,
 L. A. Celi, R. G. Mark)."""
 
 _DETECTIONS = 240
-"""Windows in which beats are searched at most, over all leads: that is slower than cleaning."""
-_MOST, _LEAST = 48, 1  # windows of a lead, spread evenly over longer recordings
-_PIECE, _OVERLAP = 300.0, 10.0  # s: long signals are searched in pieces that overlap
-_REACH = 0.06  # s around a detection in which its R peak lies
+"""Largest number of windows for beat detection, over all leads: it is slower than denoising."""
+_MOST, _LEAST = 48, 1  # windows of a lead, evenly spaced over longer recordings
+_PIECE, _OVERLAP = 300.0, 10.0  # s: long signals are searched in chunks that overlap
+_REACH = 0.06  # s around a detection that contain its R peak
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeartRates:
-    """Heart rates at several places of a recording.
+    """Heart rates at several positions of a recording.
 
     Attributes:
-        times: (places,) where each window of :data:`WINDOW` begins, s.
-        before, after: (places, leads) in beats per minute; NaN where none could be measured, and
-            all of ``after`` without a cleaned recording.
+        times: (places,) start of each window of :data:`WINDOW`, s.
+        before, after: (places, leads) in beats per minute; NaN if not measurable, and all of
+            ``after`` without a denoised recording.
     """
 
     times: NDArray[np.float64]
@@ -42,7 +42,7 @@ class HeartRates:
 
 
 class HeartRateMeter:
-    """Measures the heart rate of each lead in windows spread over a recording that passes by."""
+    """Measures the heart rate of each lead in windows spread over a recording, in one pass."""
 
     def __init__(self, duration: float, fs: float, leads: int) -> None:
         """Begin a recording of ``duration`` s at ``fs`` Hz."""
@@ -54,9 +54,9 @@ class HeartRateMeter:
     def add(
         self, first: int, before: NDArray[np.float64], after: NDArray[np.float64] | None
     ) -> None:
-        """Measure the windows that begin in a piece (time, leads) whose first sample is ``first``.
+        """Measure the windows that begin in a chunk (time, leads) whose first sample is ``first``.
 
-        A window that goes on beyond the piece is measured as far as it is there.
+        A window that extends beyond the chunk is measured as far as available.
         """
         stop = first + len(before)
         begins = np.rint(self._times * self._fs).astype(int)
@@ -68,12 +68,12 @@ class HeartRateMeter:
                     rates[place] = [heart_rate(lead, self._fs) for lead in signal[window].T]
 
     def rates(self) -> HeartRates:
-        """All that was measured."""
+        """Results, after the last sample."""
         return HeartRates(times=self._times, before=self._before, after=self._after)
 
 
 def windows(duration: float, leads: int = 1) -> NDArray[np.float64]:
-    """When the windows begin, in s, in a recording of ``duration`` s with so many leads."""
+    """Start times of the windows, in s, in a recording of ``duration`` s with so many leads."""
     count = max(int(duration // WINDOW), 1)
     most = min(max(_DETECTIONS // leads, _LEAST), _MOST)
     times: NDArray[np.float64] = np.linspace(0, count - 1, min(count, most)).round() * WINDOW
@@ -96,14 +96,14 @@ def heart_rate(signal: NDArray[np.float64], fs: float) -> float:
 
 
 def detect_beats(signal: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
-    """Places of the beats that :data:`DETECTOR` finds in one lead.
+    """Positions of the beats that :data:`DETECTOR` finds in one lead.
 
     Args:
         signal: (time,) in mV; NaN is a missing sample.
         fs: sampling rate in Hz.
 
     Returns:
-        (beats,) sample indices, rising; none where more than half is missing or the lead is flat.
+        (beats,) sample indices, ascending; empty if more than half is missing or the lead is flat.
     """
     nothing = np.zeros(0, np.int64)
     missing = np.isnan(signal).mean() if len(signal) else 1.0
@@ -125,16 +125,16 @@ def detect_beats(signal: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
 def r_peaks(
     read: Callable[[int, int], NDArray[np.float64]], samples: int, fs: float
 ) -> NDArray[np.int64]:
-    """R peaks of one lead of any length, which is read in pieces of 5 min.
+    """R peaks of one lead of any length, which is read in chunks of 5 min.
 
     Args:
         read: the samples (time,) in mV from the first to the second index (not included).
-        samples: how many there are.
+        samples: number of samples.
         fs: sampling rate in Hz.
 
     Returns:
-        (beats,) sample indices, rising: the extreme value within 60 ms of each detected beat, on
-        the side on which most beats of the piece have it.
+        (beats,) sample indices, ascending: the extreme value within 60 ms of each detected beat, on
+        the side on which most beats of the chunk have it.
     """
     length, overlap = round(_PIECE * fs), round(_OVERLAP * fs)
     found: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]

@@ -1,4 +1,4 @@
-"""What cleaning would do to a recording, tried on parts of it."""
+"""Preview of denoising: a trial on parts of a recording."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from ipmdae.pipeline.guarantees import check_rate, reason
 from ipmdae.recording import Header
 
 _PART = 30.0
-"""Seconds of a part: enough for the network to see a window, and two windows of heart rate."""
+"""Seconds of a part: enough for a window of the network, and two windows of heart rate."""
 
 _MOST = 3600.0
-"""Seconds of all leads together that are tried; a recording up to that is tried whole."""
+"""Largest duration of the trial, summed over leads; shorter recordings are tried completely."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What cleaning would do.
+    """Result of the trial.
 
     Attributes:
-        verdicts: on each lead, as after cleaning; only on what is known without it where the
+        verdicts: verdict on each lead after denoising; limited to the recorded signal if the
             recording would be refused.
-        seconds: how much of the recording was tried.
-        refused: why it would not be cleaned; empty if it would.
+        seconds: duration that was tried.
+        refused: reason why the recording would be refused; empty if none.
     """
 
     verdicts: list[Verdict]
@@ -42,9 +42,9 @@ def preview(reader: SignalReader, found: Inspection | None, method: Method) -> P
     """Try a method on parts spread over a recording, or on all of a short one.
 
     Args:
-        reader: the recording.
-        found: its measures; ``None`` where no lead is a voltage.
-        method: what would clean it.
+        reader: open recording.
+        found: its measures; ``None`` if no lead is a voltage.
+        method: method to try.
     """
     header = reader.info
     unchanged = _unchanged(header, found)
@@ -63,7 +63,7 @@ def preview(reader: SignalReader, found: Inspection | None, method: Method) -> P
 
 
 def _unchanged(header: Header, found: Inspection | None) -> dict[str, str]:
-    """Why leads would not be cleaned, by their names; empty for those that would be."""
+    """Reasons why leads would stay unchanged, by name; without those that would be denoised."""
     ranges = np.full(len(header.leads), np.nan)
     if found is not None:
         low, high = found.seconds.low, found.seconds.high
@@ -75,7 +75,7 @@ def _unchanged(header: Header, found: Inspection | None) -> dict[str, str]:
 
 
 def _tried(reader: SignalReader, method: Method) -> tuple[Inspection, float]:
-    """Measures of the parts before and after cleaning, as if they were a recording."""
+    """Measures of the parts before and after denoising, joined as one recording."""
     header = reader.info
     count = max(int(_MOST / len(header.leads) / _PART), 3)
     whole = header.duration <= count * _PART
@@ -86,7 +86,7 @@ def _tried(reader: SignalReader, method: Method) -> tuple[Inspection, float]:
     inspector = Inspector(dataclasses.replace(header, samples=samples), heart_rates=True)
     for part in parts:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # on leads left: see the verdicts
+            warnings.simplefilter("ignore", UserWarning)  # on unchanged leads: see the verdicts
             cleaned = method.clean(part)
         inspector.add(part.signal, cleaned.recording.signal, cleaned.sd, cleaned.trust)
     return inspector.result(), samples / header.fs

@@ -1,4 +1,4 @@
-"""Power spectra of signals of any length, and what they hold by band, gathered piece by piece."""
+"""Power spectra of signals of any length, and power per band, accumulated in chunks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ BANDS = (
     ("muscle, 25 to 100 Hz", 25.0, 100.0),
     ("above 100 Hz", 100.0, np.inf),
 )
-"""Name, lowest and highest (not included) frequency in Hz of the bands that are told apart."""
+"""Name, lowest and highest (not included) frequency in Hz of the bands."""
 
-_SEGMENT = 8.0  # s: tells 0.125 Hz apart
-_LONG = 3600.0  # s: longer recordings have segments enough without overlap
-_HUM = 10.0  # how far a line stands out of the spectrum around it, as a ratio of power densities
-_MIN_HUM = 0.005  # mV RMS: less is not seen
+_SEGMENT = 8.0  # s: a resolution of 0.125 Hz
+_LONG = 3600.0  # s: longer recordings have enough segments without overlap
+_HUM = 10.0  # smallest ratio of a line's power density to the spectrum around it
+_MIN_HUM = 0.005  # mV RMS: detection limit
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,7 +31,7 @@ class Spectrum:
 
     Attributes:
         frequencies: (bins,) in Hz.
-        density: (bins, leads) in mV²/Hz; NaN for a lead of which no segment is whole.
+        density: (bins, leads) in mV²/Hz; NaN for a lead without a complete segment.
     """
 
     frequencies: NDArray[np.float64]
@@ -45,9 +45,9 @@ class Spectrum:
         return rms
 
     def hum(self, mains: float) -> NDArray[np.float64]:
-        """RMS in mV of the hum at ``mains`` Hz in each lead; 0 where none stands out.
+        """RMS in mV of the powerline interference at ``mains`` Hz in each lead; 0 if not detected.
 
-        Signals too short to resolve it have none.
+        Signals too short to resolve it give 0.
         """
         distance = np.abs(self.frequencies - mains)
         line, around = distance <= 0.5, (distance > 1) & (distance <= 5)
@@ -63,18 +63,18 @@ class Spectrum:
 class SpectrumGatherer:
     """Averages the spectra of segments of 8 s (Welch's method), each under a Hann window.
 
-    Those of a recording of up to an hour overlap by half within a piece. Those with missing samples
-    are left out, lead by lead. A signal that is shorter is one segment. The constant offset, that
-    of the first piece, is taken off, or it would hide the lowest frequencies.
+    Segments of recordings of up to an hour overlap by half within a chunk. Segments with missing
+    samples are left out, lead by lead. A shorter signal is one segment. The constant offset, that
+    of the first chunk, is subtracted, since it would mask the lowest frequencies.
     """
 
     def __init__(self, fs: float, leads: int, samples: int) -> None:
-        """Begin.
+        """Begin a signal.
 
         Args:
             fs: sampling rate in Hz.
-            leads: how many.
-            samples: of the whole recording.
+            leads: number of leads.
+            samples: number of samples of the recording.
         """
         self._length = max(min(round(_SEGMENT * fs), samples), 2)
         self._step = max(self._length if samples > _LONG * fs else self._length // 2, 1)
@@ -86,7 +86,7 @@ class SpectrumGatherer:
         self._offset: NDArray[np.float64] | None = None
 
     def add(self, signal: NDArray[np.floating[Any]]) -> None:
-        """Count the next piece in: (time, leads) in mV, NaN where missing."""
+        """Add the next chunk: (time, leads) in mV, NaN where missing."""
         if self._offset is None:
             self._offset = np.nan_to_num(over_known(np.nanmedian, signal.astype(np.float64)))
         for begin in range(0, len(signal) - self._length + 1, self._step):
@@ -94,11 +94,11 @@ class SpectrumGatherer:
             whole = np.isfinite(segment).all(axis=0)
             transformed = np.fft.rfft(segment[:, whole] * self._window, axis=0)
             power = np.square(np.abs(transformed)) / self._scale
-            power[1 : (self._length + 1) // 2] *= 2  # negative frequencies hold as much
+            power[1 : (self._length + 1) // 2] *= 2  # negative frequencies have the same power
             self._total[:, whole] += power
             self._count += whole
 
     def spectrum(self) -> Spectrum:
-        """The average of all that was counted in."""
+        """Average over all segments."""
         counted = np.where(self._count, self._count, np.nan)
         return Spectrum(frequencies=self._frequencies, density=self._total / counted)

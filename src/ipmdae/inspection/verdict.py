@@ -1,4 +1,4 @@
-"""Verdict on each lead of a recording: how much of it may be trusted, and what was removed."""
+"""Verdict on each lead of a recording: shares of the grades, and the removed noise."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ REMOVED_BANDS = (
     ("0.7 to 40 Hz", 0.7, 40.0),
     ("above 40 Hz", 40.0, np.inf),
 )
-"""Name, lowest and highest (not included) frequency in Hz of the bands of what was removed."""
+"""Name, lowest and highest (not included) frequency in Hz of the bands of the removed noise."""
 
 NOISE_KINDS = (
     ("baseline wander", 0.0, 0.7),
     ("motion", 0.7, 15.0),
     ("muscle", 15.0, np.inf),
 )
-"""Kinds of noise by the band that holds most of each, as :data:`REMOVED_BANDS`: no band holds one
-kind alone."""
+"""Kinds of noise by the band of :data:`REMOVED_BANDS` with most of their power; no band has one
+kind only."""
 
-_APART = 10.0  # beats/min by which heart rates of leads may differ
+_APART = 10.0  # beats/min: largest difference between the heart rates of leads
 
 _GOOD, _USABLE = 0.9, 0.5
 """Share of good seconds of a good lead; of good or limited seconds of a limited one."""
@@ -39,19 +39,19 @@ _GOOD, _USABLE = 0.9, 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What may be trusted of one lead. Shares are 0 to 1; NaN is not known.
+    """Quality of one lead. Shares are 0 to 1; NaN is unknown.
 
     Attributes:
-        lead: its name.
-        unit: its unit.
-        why: why it was left unchanged; empty if it was cleaned.
-        good, limited, unusable: shares of the seconds that have each grade.
-        reasons: seconds that are not good, by the reason.
-        rate_before, rate_after: median heart rate of the windows that can be read, beats/min.
-        removed: RMS of what was removed, mV.
+        lead: name of the lead.
+        unit: unit of the lead.
+        why: reason why it was left unchanged; empty if it was denoised.
+        good, limited, unusable: shares of the seconds with each grade.
+        reasons: seconds that are not good, by reason.
+        rate_before, rate_after: median heart rate of the readable windows, beats/min.
+        removed: RMS of the removed noise, mV.
         bands: the same by :data:`REMOVED_BANDS`.
         noise: the same by :data:`NOISE_KINDS`, and powerline interference as recorded.
-        error: median of the error that the network predicts (one standard deviation), mV.
+        error: median of the predicted standard deviation of the error, mV.
     """
 
     lead: str
@@ -69,17 +69,17 @@ class Verdict:
     error: float = float("nan")
 
     def __getitem__(self, grade: str) -> float:
-        """Share of the seconds of a grade, by its name."""
+        """Share of the seconds with a grade, by its name."""
         return float(getattr(self, grade))
 
     @property
     def judged(self) -> bool:
-        """Whether the lead is a voltage, so that its seconds have grades."""
+        """True if the lead is a voltage, so that its seconds have grades."""
         return bool(np.isfinite(self.good))
 
     @property
     def grade(self) -> str:
-        """Grade of the lead; empty where it is not judged."""
+        """Grade of the lead; empty if it is not graded."""
         if not self.judged:
             return ""
         if self.good >= _GOOD:
@@ -99,11 +99,11 @@ class Verdict:
 
     @property
     def remark(self) -> str:
-        """Why the lead was left, or what is not good of it; empty where there is nothing."""
+        """Reason why the lead is unchanged or not good; empty if there is none."""
         return f"left unchanged: {self.why}" if self.why else self.main_reasons
 
     def sentence(self) -> str:
-        """The verdict in words, without the lead's name."""
+        """Verdict in words, without the lead's name."""
         if self.why:
             return f"left unchanged ({self.why})"
         parts = [f"cleaned; {self.shares()}"]
@@ -116,7 +116,7 @@ class Verdict:
         return "; ".join(parts)
 
     def shares(self) -> str:
-        """The shares of the grades in words, with the reasons of what is not good."""
+        """Shares of the grades in words, with the reasons of seconds that are not good."""
         if not self.judged:
             return "not judged"
         shares = (self.good, self.limited, self.unusable)
@@ -140,14 +140,14 @@ def percent(share: float) -> str:
 
 
 def number(value: float) -> str:
-    """A whole number, or that it is not known."""
+    """A whole number, or ``not known``."""
     return f"{value:.0f}" if np.isfinite(value) else "not known"
 
 
 def shares_of(
     quality: Quality, column: int, begin: int = 0, stop: int | None = None
 ) -> tuple[float, float, float]:
-    """Shares of good, limited and unusable seconds of a lead, from second to second."""
+    """Shares of good, limited and unusable seconds of a lead in an interval."""
     graded = quality.grade[begin:stop, column]
     good, limited, unusable = np.bincount(graded, minlength=len(GRADES)) / len(graded)
     return float(good), float(limited), float(unusable)
@@ -156,18 +156,18 @@ def shares_of(
 def reasons_of(
     quality: Quality, column: int, begin: int = 0, stop: int | None = None
 ) -> dict[str, int]:
-    """Seconds of a lead that are not good, by the reason."""
+    """Seconds of a lead that are not good, by reason."""
     graded = quality.grade[begin:stop, column]
     counts = np.bincount(quality.reason[begin:stop, column][graded > 0], minlength=len(Reason))
     return {Reason(r).words: int(n) for r, n in enumerate(counts) if r and n}
 
 
 def verdicts(found: Inspection, unchanged: Mapping[str, str] | None = None) -> list[Verdict]:
-    """The verdict on each lead of a recording, also on those that are no voltage.
+    """Verdict on each lead of a recording, also on those that are not a voltage.
 
     Args:
-        found: measures of the recording, with what was removed where it was cleaned.
-        unchanged: by the names of leads, why they were not cleaned.
+        found: measures of the recording, with the removed noise if it was denoised.
+        unchanged: reasons by name of the leads that were not denoised.
     """
     header, columns = found.header, {lead: i for i, lead in enumerate(found.columns)}
     left = unchanged or {}
@@ -179,7 +179,7 @@ def verdicts(found: Inspection, unchanged: Mapping[str, str] | None = None) -> l
 
 
 def disagreements(found: Sequence[Verdict]) -> list[str]:
-    """A sentence on the leads whose heart rate is not that of most others, if there are three."""
+    """Warnings about leads whose heart rate differs from most others, if there are three."""
     rates = {v.lead: v.rate_after if np.isfinite(v.rate_after) else v.rate_before for v in found}
     known = {lead: rate for lead, rate in rates.items() if np.isfinite(rate)}
     if len(known) < 3:
@@ -195,7 +195,7 @@ def disagreements(found: Sequence[Verdict]) -> list[str]:
 
 
 def unmeasured(leads: Sequence[str], units: Sequence[str], why: Mapping[str, str]) -> list[Verdict]:
-    """The verdicts on leads of which none is a voltage."""
+    """Verdicts on leads if none is a voltage."""
     return [
         Verdict(lead=lead, unit=unit, why=_words(why.get(lead, f"in {unit}")))
         for lead, unit in zip(leads, units, strict=True)
@@ -203,7 +203,7 @@ def unmeasured(leads: Sequence[str], units: Sequence[str], why: Mapping[str, str
 
 
 def _words(why: str) -> str:
-    """Why a lead was left, so that a reader who does not know units sees it too."""
+    """Reason why a lead is unchanged, understandable without knowledge of units."""
     if not why.startswith("in "):
         return why
     unit = why.removeprefix("in ")
@@ -211,7 +211,7 @@ def _words(why: str) -> str:
 
 
 def _measured(found: Inspection, i: int) -> dict[str, Any]:
-    """What is known of the lead in column ``i`` of the measures."""
+    """Verdict on the lead in column ``i`` of the measures."""
     good, limited, unusable = shares_of(found.quality, i)
     before, after = _rates(found, i)
     return {
@@ -231,7 +231,7 @@ def _measured(found: Inspection, i: int) -> dict[str, Any]:
 def _by_band(
     found: Inspection, i: int, bands: Sequence[tuple[str, float, float]]
 ) -> dict[str, float]:
-    """RMS of what was removed by band, mV: its power is shared out as its spectrum has it."""
+    """RMS of the removed noise per band, mV: its power, divided by the shares of its spectrum."""
     removed = found.spectra.get("removed")
     if removed is None:
         return {}
@@ -242,7 +242,7 @@ def _by_band(
 
 
 def _noise(found: Inspection, i: int) -> dict[str, float]:
-    """RMS of each kind of noise in mV: of what was removed, where that is known."""
+    """RMS of each kind of noise in mV, of the removed noise if known."""
     kinds = _by_band(found, i, NOISE_KINDS)
     hums = {mains: float(found.spectra["recorded"].hum(mains)[i]) for mains in NOMINAL}
     mains = max(hums, key=lambda each: hums[each])
@@ -250,7 +250,7 @@ def _noise(found: Inspection, i: int) -> dict[str, float]:
 
 
 def _rates(found: Inspection, i: int) -> tuple[float, float]:
-    """Median heart rate before and after, of the windows most of which can be read."""
+    """Median heart rate before and after, of the windows that are mostly readable."""
     rates = found.heart_rates
     if rates is None:
         return float("nan"), float("nan")

@@ -1,4 +1,4 @@
-"""One way of a signal through a network, block by block.
+"""Processing of a signal by a network, block by block.
 
-A stage takes samples in and gives those out that are settled.
+A stage takes samples and returns those that are finished.
 """

@@ -1,7 +1,7 @@
-"""The way of a signal through a network, piece by piece: the same for a file and a live signal.
+"""Processing of a signal by a network in chunks: the same for a file and a live signal.
 
-A signal may be of any length and come in pieces of any size: a few seconds of it are in memory.
-Each stage takes samples in and gives those out that are settled; at the end it gives out the rest.
+A signal may have any length and come in chunks of any size: only a few seconds are in memory.
+Each stage takes samples and returns those that are finished; at the end it returns the rest.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from ipmdae.pipeline.window import Framing
 from ipmdae.safeguards import Safeguards
 
 LIMITED = 0.6
-"""Doubt (1 where the network is no longer trusted) from which on small waves may be lost."""
+"""Normalised uncertainty (1: the output is not trusted) from which on small waves may be lost."""
 
 _LARGEST = 1e30
-"""Values in mV beyond which a lead is cut off, so that they stay finite in single precision."""
+"""Limits in mV at which a lead is clipped, so that it stays finite in single precision."""
 
 LONGEST_LINE = 2.0
-"""Seconds of a gap that are bridged by a line, and that it may hold a live signal up."""
+"""Seconds of a gap bridged by a straight line; a gap may delay a live signal by as much."""
 
 
 class Block(NamedTuple):
-    """Some samples of all leads, as they come out of a :class:`Cleaning`.
+    """Samples of all leads, as returned by :class:`Cleaning`.
 
     Attributes:
-        noisy: (time, leads) as they came in.
-        cleaned: (time, leads), in mV.
-        spread: (time, leads), the standard deviation of the network's error in mV, where it tells.
-        trust: (time, leads) uint8, a :class:`Trust` each, where it tells.
+        noisy: (time, leads) input.
+        cleaned: (time, leads) output, in mV.
+        spread: (time, leads), predicted standard deviation of the error in mV, if available.
+        trust: (time, leads) uint8, a :class:`Trust` each, if available.
     """
 
     noisy: NDArray[np.float64]
@@ -52,19 +52,19 @@ class Block(NamedTuple):
 
 
 class Trust(IntEnum):
-    """How far a network's output is to be trusted at a sample."""
+    """Degree of trust in a network's output at a sample."""
 
     GOOD = 0
     LIMITED = 1
     """Waves are reliable, but small ones may be lost."""
     ALTERED = 2
-    """A periodic part of what the network took for noise has been put back."""
+    """A periodic component that the network had removed was restored."""
     UNTRUSTED = 3
-    """The network's own uncertainty is too large."""
+    """The predicted error of the network is too large."""
 
 
 class Pipeline:
-    """Cleans leads that lie around zero: fills gaps, resamples, runs the network, and resamples."""
+    """Denoises leads without offset: fills gaps, resamples, runs the network, resamples back."""
 
     def __init__(
         self,
@@ -81,13 +81,14 @@ class Pipeline:
 
         Args:
             engine: the network.
-            framing: of the windows that it is given.
-            net_fs: the rate in Hz that it works at.
-            fs: the signal's.
-            leads: the signal's; a multiple of the network's.
-            limits: of what the network may change.
-            live: whether samples are to come out as soon as :func:`latency` says; without, more
-                of them are resampled at once, which is quicker.
+            framing: positions of the windows.
+            net_fs: sampling rate of the network in Hz.
+            fs: sampling rate of the signal in Hz.
+            leads: number of leads of the signal; a multiple of the network's.
+            limits: limits on the network's changes.
+            live: True to return samples after :func:`latency`; otherwise larger blocks are
+            resampled,
+                which is faster.
         """
         self._up, self._down = fraction(fs, net_fs)
         self._leads = leads
@@ -103,10 +104,10 @@ class Pipeline:
         self._given = 0
 
     def feed(self, x: Signal) -> Signal:
-        """Take samples in; give those out that are settled.
+        """Take samples and return those that are finished.
 
         Args:
-            x: (time, leads) in mV around zero; NaN is a missing sample.
+            x: (time, leads) in mV without offset; NaN is a missing sample.
 
         Returns:
             (time, columns), gaps filled; see :class:`WindowedNetwork`.
@@ -117,7 +118,7 @@ class Pipeline:
         return self._returned(self._clean(self._there.feed(filled)))
 
     def flush(self) -> Signal:
-        """Give out what is left: the signal has ended."""
+        """Return the remaining samples: the signal has ended."""
         filled = self._filler.flush()
         self._filled.append(filled)
         rest = self._there.feed(filled)
@@ -126,12 +127,12 @@ class Pipeline:
         return np.concatenate([*back, self._along(self._back.flush(self._absent.stop))])
 
     def _returned(self, values: Signal) -> Signal:
-        """Bring what the network gave back to the signal's rate."""
+        """Resample the network's output to the signal's rate."""
         leads = self._leads
         if self._up == self._down:
             return values
-        # Where nothing above 15 Hz was removed, what lies above the network's band stays: the
-        # signal goes back as its difference from the share of the input that was given back.
+        # Where nothing above 15 Hz was removed, the band above the network's is kept: only the
+        # output less the restored share of the input is resampled; the input has the full band.
         first = self._narrowed.first
         narrow = self._narrowed.rows(first, first + len(values))
         self._narrowed.drop(first + len(values))
@@ -141,7 +142,7 @@ class Pipeline:
         )
 
     def _along(self, back: Signal) -> Signal:
-        """Resampled leads and what goes along with them, taken from the nearest sample."""
+        """Resampled leads and their further columns, which are taken from the nearest sample."""
         if self._up == self._down:
             return np.empty((0, self._network.columns), np.float32)
         first, stop = self._given, self._given + len(back)
@@ -154,9 +155,9 @@ class Pipeline:
         return np.concatenate([back + slow[:, : self._leads] * filled, slow], axis=1)
 
     def _clean(self, x: Signal) -> Signal:
-        """Run samples (time, leads) at the network's rate through it."""
+        """Run samples (time, leads) at the network's rate through the network."""
         first, self._passed = self._passed, self._passed + len(x)
-        # The sample nearest in time tells whether one is missing.
+        # The sample nearest in time decides if one is missing.
         nearest = _nearest(first, self._passed, self._down, self._up, self._absent.stop)
         known = self._absent.rows(self._absent.first, self._absent.stop)
         absent = known[nearest - self._absent.first]
@@ -167,16 +168,16 @@ class Pipeline:
 
 
 def _nearest(first: int, stop: int, up: int, down: int, known: int) -> NDArray[np.int64]:
-    """Samples nearest in time to ``first`` … ``stop`` of a signal, in another of up / down its rate
-    of which so many are ``known``."""
+    """Samples nearest in time to ``first`` … ``stop`` of a signal, at up / down times its rate,
+    of which ``known`` are available."""
     place = np.arange(first, stop)
     return np.minimum((2 * place * up + down) // (2 * down), known - 1)
 
 
 def latency(framing: Framing, net_fs: float, fs: float) -> float:
-    """Seconds of signal that must have come in, from a sample on, until that comes out.
+    """Seconds of signal after a sample that must be available before it is returned.
 
-    A gap may hold it up by :data:`LONGEST_LINE` more.
+    A gap may delay it by :data:`LONGEST_LINE` more.
     """
     there, back = reach(fs, net_fs), reach(net_fs, fs)
     needed = (there + bool(there)) / fs + (framing.latency + back) / net_fs
@@ -187,12 +188,12 @@ def latency(framing: Framing, net_fs: float, fs: float) -> float:
 
 
 class Cleaning:
-    """Cleans some leads of a signal and passes the others through, all at the same pace.
+    """Denoises some leads of a signal and copies the others, with the same delay.
 
-    Powerline interference is removed first, where that is wished.
+    Powerline interference is removed first, if requested.
 
-    Each lead keeps its offset and its pacing spikes. What was missing is missing again. Limb leads
-    that obeyed Einthoven's and Goldberger's equations do so again.
+    Each lead keeps its offset, its missing samples and its pacing spikes. Limb leads that obeyed
+    Einthoven's and Goldberger's equations obey them again.
     """
 
     def __init__(
@@ -208,16 +209,16 @@ class Cleaning:
         """Begin a signal.
 
         Args:
-            pipeline: through which some of the leads go; ``None`` where all pass by.
-            group: the leads that go through it.
-            leads: all of them.
-            limits: of what the network may change.
-            fs: the signal's rate in Hz.
-            strength: share of the noise found that is removed, 0 to 1.
-            mains: frequency in Hz of the hum that is removed first.
+            pipeline: pipeline for some of the leads; ``None`` if all are copied.
+            group: leads that are denoised by it.
+            leads: properties of all leads.
+            limits: limits on the network's changes.
+            fs: sampling rate of the signal in Hz.
+            strength: share of the estimated noise to remove, 0 to 1.
+            mains: frequency in Hz of the powerline interference to remove first.
 
         Raises:
-            ValueError: there is no such mains, or the rate is too low to hold its frequency.
+            ValueError: no such mains frequency, or the rate is too low for it.
         """
         self._unreadable = limits.unreadable
         self.offset = leads.offset
@@ -234,20 +235,20 @@ class Cleaning:
         self._limbs = leads.limbs if limits.consistent_leads and projects(leads) else None
 
     def run(self, blocks: Iterable[NDArray[np.float64]]) -> Iterator[Block]:
-        """Clean a whole signal, given in blocks (time, leads)."""
+        """Denoise a whole signal, given in blocks (time, leads)."""
         for block in blocks:
             yield self.feed(block)
         yield self.flush()
 
     def feed(self, x: NDArray[np.float64]) -> Block:
-        """Take samples (time, leads) in mV in; give those out that are ready."""
+        """Take samples (time, leads) in mV and return those that are finished."""
         if self._pipeline is None:
             return Block(x, x)
         self._noisy.append(x)
         return self._finish(self._clean(self._pipeline, self._mains.feed(x)))
 
     def flush(self) -> Block:
-        """Give out what is left: the signal has ended."""
+        """Return the remaining samples: the signal has ended."""
         if self._pipeline is None:
             return Block(self._noisy.rows(0, 0), self._noisy.rows(0, 0))
         before = self._clean(self._pipeline, self._mains.flush())
@@ -268,7 +269,7 @@ class Cleaning:
         return np.clip(centred, -_LARGEST, _LARGEST)
 
     def _finish(self, values: Signal) -> Block:
-        """Samples as they are given out, of what the pipeline gave for its leads."""
+        """Block of samples from the pipeline's output for its leads."""
         first, count = self._noisy.first, len(self._group)
         noisy = self._noisy.rows(first, first + len(values))
         self._noisy.drop(first + len(values))
@@ -299,13 +300,13 @@ class Cleaning:
 
 
 def projects(leads: Leads) -> bool:
-    """Whether limb leads are to be projected: they obey the equations, and all are cleaned."""
+    """True if limb leads are to be projected: they obey the equations, and all are denoised."""
     limbs = leads.limbs
     return limbs is not None and limbs.consistent and not any(leads.why[i] for i in limbs.columns)
 
 
 def _trust(doubt: Signal, altered: Signal) -> NDArray[np.uint8]:
-    """A :class:`Trust` for each sample, (time,)."""
+    """One :class:`Trust` per sample, (time,)."""
     conditions = [doubt >= 1, altered > 0.5, doubt >= LIMITED]
     chosen = np.select(conditions, [Trust.UNTRUSTED, Trust.ALTERED, Trust.LIMITED], Trust.GOOD)
     return chosen.astype(np.uint8)

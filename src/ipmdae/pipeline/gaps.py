@@ -1,7 +1,7 @@
-"""Missing samples (NaN), bridged for filters and networks; what is missing is missing again later.
+"""Missing samples (NaN): bridged for filters and networks, and missing again in the output.
 
-A gap is bridged by a straight line between the samples at its ends. In a signal that is still
-coming in, a longer gap holds the last value until the line begins: nobody knows when data return.
+A gap is bridged by a straight line between the samples at its ends. In a live signal a longer gap
+holds the last value until the line begins, since the next sample is not yet known.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ Float = TypeVar("Float", bound=np.floating[Any])
 
 
 class GapFiller(Generic[Float]):
-    """Bridges the gaps of a signal that comes in pieces.
+    """Bridges the gaps of a signal that comes in chunks.
 
-    The last ``limit`` samples of a gap lie on a straight line to the sample after it; those of a
+    The last ``limit`` samples of a gap are on a straight line to the sample after it; those of a
     longer gap before them keep the last known value. A gap at the beginning takes the first known
     value, or 0 where it is longer than ``limit``; one at the end the last known. So samples are
-    held back only while a gap lasts, and ``limit`` of them at most. The pieces do not matter.
+    delayed only while a gap lasts, by ``limit`` at most. The output does not depend on the chunks.
     """
 
     def __init__(self, leads: int, limit: int, dtype: DTypeLike = np.float32) -> None:
         """Begin a signal.
 
         Args:
-            leads: how many there are.
+            leads: number of leads.
             limit: samples on the line, at least 1.
-            dtype: of the signal, floating.
+            dtype: floating-point type of the signal.
         """
         self._limit = limit
         self._rows: NDArray[Float] = np.empty((0, leads), dtype)
         self._last: NDArray[Float] = np.full(leads, np.nan, dtype)
 
     def feed(self, x: NDArray[Float]) -> NDArray[Float]:
-        """Take samples (time, leads) in; give those out that are settled, without gaps."""
+        """Take samples (time, leads) and return those that are finished, without gaps."""
         rows = np.concatenate([self._rows, x]) if len(self._rows) else x
         absent = np.isnan(rows)
         ready = len(rows)
@@ -47,7 +47,7 @@ class GapFiller(Generic[Float]):
         return self._give(rows, absent, ready)
 
     def flush(self) -> NDArray[Float]:
-        """Give out what is left: the signal has ended."""
+        """Return the remaining samples: the signal has ended."""
         return self._give(self._rows, np.isnan(self._rows), len(self._rows))
 
     def _give(self, rows: NDArray[Float], absent: NDArray[np.bool_], ready: int) -> NDArray[Float]:
@@ -57,8 +57,8 @@ class GapFiller(Generic[Float]):
             filled = rows.copy()
             for lead in np.flatnonzero(absent.any(axis=0)):
                 self._fill(filled[:, lead], absent[:, lead], self._last[lead])
-            # What another lead's gap holds back stays filled up to the lead's last known sample:
-            # a line that began again in its middle would be rounded otherwise.
+            # Samples that another lead's gap delays stay filled up to the lead's last known sample:
+            # a line that began again in its middle would be rounded differently.
             ended = np.logical_or.accumulate(~absent[::-1])[::-1]
             self._rows = np.where(ended[ready:], filled[ready:], rows[ready:])
         if ready:
@@ -80,7 +80,7 @@ class GapFiller(Generic[Float]):
             begin = int(known[known < end][-1]) if known[0] < end else -1
             level = lead[begin] if begin >= 0 else before
             lead[begin + 1 : end - self._limit] = level
-            # By the same function as above: where pieces end, it may be either that bridges a gap.
+            # The same function as above: depending on the chunks, either may bridge a gap.
             place = np.arange(1, self._limit + 1)
             line = np.interp(place, [0, self._limit + 1], [level, lead[end]])
             lead[end - self._limit : end] = line

@@ -1,12 +1,12 @@
-"""The guard: what a network removes without evidence of noise is given back.
+"""The guard: restores what a network removes without evidence of noise.
 
-It works window by window on the network's input and output, needs no training, and does three
-things. Where little is removed above 0.7 Hz all along, as in a recording with baseline wander
-alone, everything above 0.7 Hz is given back: f waves, P waves and single ectopic beats come through
-unchanged. That is judged up to 15 Hz and above on its own, since muscle noise and powerline
-interference lie above and rhythms below. Where what is removed is periodic at 3 to 10 Hz, as
-flutter is and noise hardly ever, it is given back too, and marked as an altered rhythm. Where the
-network's own uncertainty is large beside the ECG, its output is replaced by that of a band-pass
+It works on the network's input and output window by window, needs no training, and does three
+things. Where little is removed above 0.7 Hz throughout, as in a recording with baseline wander
+only, everything above 0.7 Hz is restored: f waves, P waves and single ectopic beats are preserved.
+This is decided separately up to 15 Hz and above, since muscle noise and powerline interference are
+above and rhythms below. A removed component that is periodic at 3 to 10 Hz, as flutter is and noise
+hardly ever, is restored too, and marked as an altered rhythm. Where the predicted error of the
+network is large relative to the ECG, its output is replaced by that of a band-pass
 filter, so that a QRS complex under strong noise is never flattened.
 
 Arrays are windows (batch, time, leads) in mV about zero, float32, of any length.
@@ -25,58 +25,58 @@ from ipmdae.safeguards import Safeguards
 Array = NDArray[np.float32]
 
 DOUBT = 0.09
-"""Standard deviation of the network's error, relative to the height of the QRS complex, from which
-on its output is not trusted: a P wave is about that high.
+"""Predicted standard deviation of the error, relative to the height of the QRS complex, above
+which the output is not trusted: about the height of a P wave.
 
 On validation windows with noise of all kinds from -5 to 20 dB, two seconds with an error of up to
 5 % (root mean square) pass in 98.5 % of cases, with more than 15 % in 8 %."""
 
 _SPLIT = (0.5, 0.9)
-"""Band in Hz in which what is removed goes over from baseline wander to what the guard watches."""
+"""Transition band in Hz between baseline wander and the band that the guard monitors."""
 
 _BORDER = (12.0, 18.0)
-"""Band in Hz in which the guard's two bands meet: rhythms are below, muscle noise is above."""
+"""Transition in Hz between the guard's two bands: rhythms below, muscle noise above."""
 
 _SHARP = 0.25
-"""Limit above 15 Hz, relative to that below: noise that is spread over all frequencies is three
-times as strong below."""
+"""Limit above 15 Hz, relative to that below: noise with a flat spectrum is three times as strong
+below."""
 
 _CLASSICAL = ((0.4, 0.6), (35.0, 45.0))
-"""Edges in Hz of the band-pass filter for what is not trusted."""
+"""Edges in Hz of the band-pass filter for unreadable segments."""
 
 _STEP, _MEDIAN = 0.04, 0.6
-"""Seconds of the steps of the running median, and of its span."""
+"""Steps of the running median, and its span, in s."""
 
 _CHUNK = 0.25
-"""Seconds of which the root mean square of what is removed is taken."""
+"""Duration in s over which the root mean square of the removed noise is taken."""
 
 _SPAN = 6.0
-"""Seconds over which the guard takes a percentile of those."""
+"""Duration in s over which the guard takes a percentile of these."""
 
 _PERCENTILE = 0.4
-"""A burst that is shorter than three fifths of the span does not count as noise all along."""
+"""Percentile: a burst shorter than three fifths of the span does not count as noise."""
 
 _PERIODIC = (3.0, 10.0)
 """Frequencies in Hz of flutter and fibrillation."""
 
 _NARROW = 0.6
-"""Half width in Hz of the line that a periodic rhythm is."""
+"""Half width in Hz of the spectral line of a periodic rhythm."""
 
 _CONCENTRATION = 0.6
-"""Share of the power from 2 to 20 Hz in that line and its harmonics from which on what is removed
-is periodic."""
+"""Least share of the power from 2 to 20 Hz in that line and its harmonics with which removed
+noise counts as periodic."""
 
 _LEAST_LINE = 0.005
 """Least root mean square of that line, relative to the height of the QRS complex."""
 
 _OPEN = 0.95
-"""Share given back from which on the network counts as having changed nothing but the baseline."""
+"""Restored share above which the network counts as having changed the baseline only."""
 
 _SMALL = 0.2
-"""Least height of a QRS complex in mV by which noise is measured: some µV are none in any lead."""
+"""Least height of a QRS complex in mV for a noise measure: smaller ones do not occur."""
 
 _SMALLEST = 0.05
-"""Least height of a QRS complex in mV by which anything is measured: an ECG is not smaller."""
+"""Least height of a QRS complex in mV for any measure: an ECG is not smaller."""
 
 
 class Guarded(NamedTuple):
@@ -84,10 +84,10 @@ class Guarded(NamedTuple):
 
     Attributes:
         signal: the result, mV.
-        gain: share of what was removed above 15 Hz that was given back, 0 to 1.
-        doubt: uncertainty by the bound of :data:`DOUBT`; from 1 on the network is not trusted. 0
-            where the network states no uncertainty.
-        altered: 1 where a periodic part of what was removed has been given back, else 0.
+        gain: restored share of the noise removed above 15 Hz, 0 to 1.
+        doubt: predicted error relative to :data:`DOUBT`; from 1 on the output is not trusted. 0
+            without uncertainty.
+        altered: 1 where a periodic component was restored, else 0.
     """
 
     signal: Array
@@ -97,14 +97,14 @@ class Guarded(NamedTuple):
 
 
 def guard(noisy: Array, cleaned: Array, sd: Array | None, fs: float, limits: Safeguards) -> Guarded:
-    """Give back what a network removed without evidence, and replace what is not trusted.
+    """Restore what a network removed without evidence, and replace unreadable segments.
 
     Args:
-        noisy: what went into the network.
-        cleaned: what came out.
-        sd: standard deviation of its error, where it states one.
+        noisy: input of the network.
+        cleaned: output of the network.
+        sd: predicted standard deviation of its error, if available.
         fs: sampling rate in Hz.
-        limits: how far to go.
+        limits: limits of the changes.
     """
     shape = noisy.shape
     x, y = _rows(noisy), _rows(cleaned)
@@ -119,11 +119,11 @@ def guard(noisy: Array, cleaned: Array, sd: Array | None, fs: float, limits: Saf
     signal = y + given + periodic
     doubt = np.zeros_like(y)
     if sd is not None:
-        # Beyond the height of the QRS an error has no meaning, and must not outweigh its seconds.
+        # An error above the height of the QRS is clipped, so that it does not dominate its seconds.
         bounded = grid.chunks(np.minimum(_rows(sd), size))
         level = _average(bounded.mean(axis=2), 2) / (DOUBT * size)
         doubt = grid.expanded(level)
-        # Where all is given back it is not the network's output that would be replaced.
+        # Where everything is restored, the output that would be replaced is not the network's.
         rejected = _average((level >= 1) & (quiet < _OPEN), 2) > 0
         some = rejected.any(axis=1)
         if limits.unreadable == "classical" and some.any():
@@ -146,10 +146,10 @@ def _windows(rows: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _bands(removed: Array, fs: float) -> tuple[Array, Array]:
-    """What is removed beside baseline wander, in two bands: up to 15 Hz, and above.
+    """Removed noise other than baseline wander, in two bands: up to 15 Hz, and above.
 
-    (rows, time) each. Wander is what lies below 0.7 Hz of the running median, which a wave that is
-    shorter than half its span does not move: of an ectopic beat or an ST segment nothing is lost.
+    (rows, time) each. Baseline wander is the band below 0.7 Hz of the running median, which a wave
+    shorter than half its span does not affect, so that ectopic beats and ST segments are excluded.
     """
     grid = _Grid(removed.shape[1], fs, _STEP)
     reach = round(_MEDIAN / _STEP / 2)
@@ -173,9 +173,9 @@ def _band_passed(rows: Array, fs: float) -> Array:
 def _spectrum(
     rows: Array, fs: float
 ) -> tuple[NDArray[np.float64], NDArray[Any], Callable[[NDArray[Any]], Array]]:
-    """Frequencies and spectrum of (rows, time), and the way back.
+    """Frequencies and spectrum of (rows, time), and the inverse transform.
 
-    Both ends go on by their point reflection, so that filters have no start-up.
+    Both ends are extended by point reflection, so that filters have no transients.
     """
     time = rows.shape[1]
     margin = min(round(2 * fs), time - 1)
@@ -199,9 +199,9 @@ def _rise(frequency: NDArray[np.float64], low: float, high: float) -> NDArray[np
 
 
 def _size(y: Array, fs: float) -> Array:
-    """Height of the QRS complex in each row, (rows, 1): median of the seconds' ranges.
+    """Height of the QRS complex in each row, (rows, 1): median of the ranges per second.
 
-    Seconds without a beat, as where an electrode is off, do not count.
+    Seconds without a beat, as with a disconnected electrode, do not count.
     """
     second = min(round(fs), y.shape[1])
     ranges = np.ptp(y[:, : y.shape[1] // second * second].reshape(len(y), -1, second), axis=2)
@@ -212,7 +212,7 @@ def _size(y: Array, fs: float) -> Array:
 
 
 class _Grid:
-    """A window in chunks of some seconds, of which everything slow is measured."""
+    """A window in chunks of a fraction of a second, in which slow quantities are computed."""
 
     def __init__(self, time: int, fs: float, seconds: float) -> None:
         self._time = time
@@ -223,7 +223,7 @@ class _Grid:
         self._share = (place - self._left).astype(np.float32)
 
     def chunks(self, rows: Array) -> Array:
-        """(rows, time) -> (rows, chunks, samples); the last chunk goes on with its last value."""
+        """(rows, time) -> (rows, chunks, samples); the last chunk is padded with its last value."""
         missing = self._count * self._chunk - self._time
         padded = np.pad(rows, ((0, 0), (0, missing)), mode="edge") if missing else rows
         return padded.reshape(len(rows), self._count, self._chunk)
@@ -237,7 +237,7 @@ class _Grid:
 
 
 def _gain(fast: Array, size: Array, grid: _Grid, limit: float) -> Array:
-    """Share of what was removed in a band that is given back, (rows, chunks)."""
+    """Restored share of the noise removed in a band, (rows, chunks)."""
     level: Array = np.sqrt(np.square(grid.chunks(fast)).mean(axis=2)) / size
     if limit == 0:
         return np.zeros_like(level)
@@ -253,7 +253,7 @@ def _gain(fast: Array, size: Array, grid: _Grid, limit: float) -> Array:
 
 
 def _average(values: NDArray[Any], reach: int) -> Array:
-    """Moving average of (rows, chunks) over ``reach`` chunks on both sides, the ends held."""
+    """Moving average of (rows, chunks) over ``reach`` chunks on both sides, with held ends."""
     padded = np.pad(values.astype(np.float32), ((0, 0), (reach, reach)), mode="edge")
     count = values.shape[1]
     average: Array = sum(padded[:, i : i + count] for i in range(2 * reach + 1)) / np.float32(
@@ -263,7 +263,7 @@ def _average(values: NDArray[Any], reach: int) -> Array:
 
 
 def _periodic(fast: Array, size: Array, fs: float, limit: float) -> tuple[Array, Array]:
-    """The periodic part of what is removed (rows, time) where it dominates, and where that is."""
+    """Periodic part of the removed noise (rows, time) where it dominates, and that mask."""
     time = fast.shape[1]
     none = np.zeros_like(fast)
     if time < 4 * fs or limit == 0:

@@ -1,7 +1,7 @@
 """libsoxr's filter as a matrix, for the short blocks of a live signal.
 
 To set libsoxr up takes longer than to filter a tenth of a second. Its filter is linear, so what it
-makes of impulses tells what it makes of any signal: a new sample is the sum of the old ones, each
+response to impulses determines that to any signal: a new sample is the sum of the old ones, each
 weighted by the impulse response g at its distance in time, n · down / up - k old samples for the
 new sample n and the old one k. On the grid of those distances, 1 / up apart, g is measured once.
 """
@@ -15,7 +15,7 @@ import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 QUALITY = "VHQ"
-"""Of libsoxr's filters: its highest."""
+"""Quality setting of libsoxr's filters: the highest."""
 
 
 class BlockFilter:
@@ -65,7 +65,7 @@ class BlockFilter:
 
 @cache
 def impulse_response(up: int, down: int, reach: int) -> NDArray[np.float64]:
-    """What libsoxr gives for an impulse: (2 · reach · up + 1,), at distances in 1 / up of a sample.
+    """Impulse response of libsoxr: (2 · reach · up + 1,), at distances in 1 / up of a sample.
 
     Impulses at ``down`` places, one after the other, together have new samples at all distances.
     """

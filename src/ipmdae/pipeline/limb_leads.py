@@ -1,10 +1,10 @@
-"""Limb leads that agree: Einthoven's and Goldberger's equations.
+"""Consistency of limb leads: Einthoven's and Goldberger's equations.
 
 The six limb leads are differences of three electrodes, so two of them give the others:
 III = II - I, aVR = -(I + II)/2, aVL = I - II/2, aVF = II - I/2 (P. Kligfield et al.,
 "Recommendations for the standardization and interpretation of the electrocardiogram, part I",
 Circulation 115, 2007). A network that cleans lead by lead breaks these equations; projecting its
-result onto the leads that obey them (least squares) mends that, sample by sample.
+result onto the leads that obey them (least squares) corrects that, sample by sample.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ EQUATIONS = {
 }
 
 TOLERANCE = 0.01
-"""Root mean square in mV up to which recorded leads count as consistent: a few steps of common
-recorders."""
+"""Largest root mean square in mV with which recorded leads count as consistent: a few steps of
+common recorders."""
 
 _PREFIX = re.compile(r"^(MDC_ECG_LEAD_|ECG[ _-]*|LEAD[ _-]*)+")
 
 
 def standard_name(name: str) -> str | None:
-    """The key of :data:`EQUATIONS` that a lead's name means, in any usual spelling, if one."""
+    """Key of :data:`EQUATIONS` for a lead's name in any usual spelling, if there is one."""
     plain = _PREFIX.sub("", name.strip().upper())
     return plain if plain in EQUATIONS else None
 
@@ -46,11 +46,11 @@ class LimbLeads:
     """Limb leads of a recording.
 
     Attributes:
-        columns: their columns, at least three.
-        names: their keys of :data:`EQUATIONS`.
+        columns: column of each, at least three.
+        names: keys of :data:`EQUATIONS`.
         shift: constant offset of each from the equations, (leads,) in mV.
-        rms: root mean square of what the recorded leads are off the equations, mV; NaN where they
-            are never all there.
+        rms: root mean square deviation of the recorded leads from the equations, mV; NaN if they
+            are never available together.
     """
 
     columns: tuple[int, ...]
@@ -60,13 +60,13 @@ class LimbLeads:
 
     @property
     def consistent(self) -> bool:
-        """Whether the recorded leads obey the equations."""
+        """True if the recorded leads obey the equations."""
         return self.rms <= TOLERANCE
 
     def project(self, signal: Array) -> Array:
-        """The leads nearest to (time, leads) that are as far off the equations as recorded.
+        """The leads nearest to (time, leads) that deviate from the equations as recorded.
 
-        That is by a constant offset, or not at all. Where one is missing (NaN) nothing changes.
+        The deviation is a constant offset, or zero. Where one is missing (NaN) nothing changes.
         """
         projected: Array = signal @ _projection(self.names) + self.shift
         return np.where(np.isfinite(projected), projected, signal)
@@ -89,7 +89,7 @@ class LimbLeadCheck:
         self._squares = np.zeros(len(found))
 
     def add(self, block: Array) -> None:
-        """Look at the next samples, (time, all leads) in mV."""
+        """Add the next samples, (time, all leads) in mV."""
         if len(self._columns) < 3:
             return
         leads = block[:, self._columns]
@@ -100,7 +100,7 @@ class LimbLeadCheck:
         self._squares += np.square(residual).sum(axis=0)
 
     def result(self) -> LimbLeads | None:
-        """What was found; ``None`` where fewer than three limb leads are there.
+        """The consistent leads found; ``None`` for fewer than three limb leads.
 
         A constant offset of a lead does not count.
         """
@@ -115,10 +115,10 @@ class LimbLeadCheck:
 
 
 def inconsistency(names: Sequence[str], signal: Array) -> float | None:
-    """Root mean square in mV of what limb leads (time, leads) are off the equations.
+    """Root mean square deviation in mV of limb leads (time, leads) from the equations.
 
     Returns:
-        ``None`` where fewer than three limb leads are there.
+        ``None`` for fewer than three limb leads.
     """
     check = LimbLeadCheck(names, [True] * len(names))
     check.add(signal)

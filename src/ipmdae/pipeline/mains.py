@@ -1,10 +1,10 @@
-"""Powerline interference: its sinusoids are estimated window by window, and subtracted.
+"""Removal of powerline interference by windowed estimation and subtraction of its sinusoids.
 
-In each window of 2 s the frequency of the mains is searched within 0.5 Hz of its nominal value, for
-all leads together; then the fundamental and its harmonics are fitted to each lead by least squares.
-Neighbouring windows overlap by half and fade into one another. A notch narrow enough to spare the
-QRS complex rings after each of them; sinusoids that are fitted over seconds hardly see a QRS and
-follow what changes slowly.
+In each window of 2 s the mains frequency is searched within 0.5 Hz of its nominal value, jointly
+for all leads; then the fundamental and its harmonics are fitted to each lead by least squares.
+Neighbouring windows overlap by half and are cross-faded. A notch filter narrow enough to spare the
+QRS complex rings after each complex; sinusoids fitted over seconds are hardly affected by it and
+follow slow changes.
 
 Estimation and subtraction: L. Sörnmo, P. Laguna, "Bioelectrical Signal Processing in Cardiac and
 Neurological Applications", 2005, section 7.2. The frequency is that of the largest likelihood:
@@ -22,19 +22,19 @@ from ipmdae.pipeline.gaps import fill_gaps
 from ipmdae.pipeline.tail import Tail
 
 NOMINAL = (50.0, 60.0)
-"""Mains frequencies of the world in Hz."""
+"""Mains frequencies in Hz."""
 
 _WINDOW = 2.0  # s
 _DEVIATION = 0.5  # Hz: grids keep their frequency far better
-_STEP = 0.1  # Hz: a quarter of what a window can tell apart at the highest harmonic searched
-_SEARCHED = 4  # harmonics that tell the frequency
+_STEP = 0.1  # Hz: a quarter of the resolution of a window at the highest harmonic searched
+_SEARCHED = 4  # harmonics used to estimate the frequency
 _KNOWN = 0.1  # of a window: with fewer samples nothing is fitted
 _RIDGE = 1e-9  # of the mean square of a sinusoid: keeps a window full of gaps solvable
-_BATCH = 64  # windows in work together
+_BATCH = 64  # windows processed together
 
 
 def check_mains(mains: float) -> None:
-    """Raise ValueError unless there is mains of this nominal frequency in Hz."""
+    """Check a nominal mains frequency in Hz."""
     if mains not in NOMINAL:
         raise ValueError(f"mains must be 50 or 60 Hz, got {mains}")
 
@@ -50,7 +50,7 @@ def mains_delay(fs: float) -> float:
 
 
 def remove_mains(signal: NDArray[np.float64], fs: float, mains: float) -> NDArray[np.float64]:
-    """Remove hum from a whole signal.
+    """Remove powerline interference from a whole signal.
 
     Args:
         signal: (time, leads), in any unit; NaN is a missing sample.
@@ -68,32 +68,32 @@ def remove_mains(signal: NDArray[np.float64], fs: float, mains: float) -> NDArra
 
 
 class MainsFilter:
-    """Removes hum from a signal that comes in pieces, in constant memory.
+    """Removes powerline interference from a signal in chunks, in constant memory.
 
-    The pieces may have any length: what comes out does not depend on it, and is as long in all as
-    what went in.
+    Chunks may have any length: the output does not depend on it, and has as many samples as the
+    input.
 
     Attributes:
-        harmonics: how many multiples of the mains frequency are removed: all below half the rate.
+        harmonics: number of harmonics removed, all below half the sampling rate.
     """
 
     def __init__(self, fs: float, leads: int, mains: float) -> None:
-        """Prepare for leads that share their mains.
+        """Prepare for leads with the same mains frequency.
 
         Args:
             fs: sampling rate in Hz.
-            leads: how many leads a piece has.
+            leads: number of leads.
             mains: nominal frequency of the mains in Hz, 50 or 60.
 
         Raises:
-            ValueError: there is no such mains, or the rate is too low to hold its frequency.
+            ValueError: the mains frequency is not 50 or 60 Hz, or not below half the sampling rate.
         """
         check_mains(mains)
-        # A sinusoid nearer to the Nyquist frequency than a window can tell is not one.
+        # A sinusoid too close to the Nyquist frequency for the resolution of a window is left out.
         self.harmonics = int((fs / 2 - 2 / _WINDOW) / (mains + _DEVIATION))
         if self.harmonics < 1:
             raise ValueError(
-                f"a recording at {fs:g} Hz holds no hum of {mains:g} Hz: leave mains out"
+                f"a recording at {fs:g} Hz cannot contain {mains:g} Hz: leave mains out"
             )
         self._fs, self._leads = fs, leads
         self._hop = round(fs * _WINDOW / 2)
@@ -110,10 +110,10 @@ class MainsFilter:
         self._start()
 
     def feed(self, piece: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Take the next samples (time, leads) and give those that are finished.
+        """Take the next samples (time, leads) and return those that are finished.
 
         Raises:
-            ValueError: the piece has other axes or another number of leads.
+            ValueError: the chunk has other axes or another number of leads.
         """
         if piece.ndim != 2 or piece.shape[1] != self._leads:
             raise ValueError(f"a piece must be (time, {self._leads}), got shape {piece.shape}")
@@ -124,7 +124,7 @@ class MainsFilter:
         return cleaned[before:]
 
     def flush(self) -> NDArray[np.float64]:
-        """End the signal and give the rest (time, leads); the next piece begins a new one."""
+        """End the signal and return the rest (time, leads); the next chunk begins a new one."""
         rest = len(self._waiting) - self._before
         padding = -len(self._waiting) % self._hop + self._hop
         cleaned = self.feed(np.full((padding, self._leads), np.nan))[:rest]
@@ -132,24 +132,24 @@ class MainsFilter:
         return cleaned
 
     def _start(self) -> None:
-        """Before its first sample and after its last a signal counts as missing."""
+        """Pad with missing samples before the first and after the last sample."""
         self._waiting = np.full((self._hop, self._leads), np.nan)
         self._before = self._hop
         self._hum = np.zeros((self._hop, self._leads))
         self._weight = np.zeros((self._hop, self._leads))
 
     def _batches(self) -> list[int]:
-        """Numbers of windows to work on together, of those that wait."""
+        """Counts of waiting windows to process together."""
         count = max(len(self._waiting) // self._hop - 1, 0)
         return [min(_BATCH, count - i) for i in range(0, count, _BATCH)]
 
     def _advance(self, count: int) -> NDArray[np.float64]:
-        """Clean the samples that the next ``count`` windows finish: half a window each."""
+        """Filter the samples that the next ``count`` windows finish: half a window each."""
         hop = self._hop
         halves = self._waiting[: (count + 1) * hop].reshape(count + 1, hop, self._leads)
         hum, weight = self._fit(np.concatenate([halves[:-1], halves[1:]], axis=1))
         hum *= weight
-        # The second half of each window meets the first half of the next.
+        # The second half of each window is added to the first half of the next.
         total = hum[:, :hop] + np.concatenate([self._hum[None], hum[:-1, hop:]])
         sum_of_weights = weight[:, :hop] + np.concatenate([self._weight[None], weight[:-1, hop:]])
         self._hum, self._weight = hum[-1, hop:], weight[-1, hop:]
@@ -159,7 +159,7 @@ class MainsFilter:
         return cleaned
 
     def _fit(self, windows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The hum in windows (windows, time, leads), and how much each sample of it counts."""
+        """Interference in windows (windows, time, leads), and the weight of each sample."""
         known = ~np.isnan(windows)
         filled = np.stack([fill_gaps(window) for window in windows])
         filled -= filled.mean(axis=1, keepdims=True)
@@ -176,7 +176,7 @@ class MainsFilter:
         return hum, taper * np.where(share > _KNOWN, share, 0)
 
     def _frequency(self, windows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The mains frequency in each window (windows,): where the power of all leads peaks."""
+        """Mains frequency in each window (windows,): the peak of the power summed over leads."""
         spectrum = np.square(self._search @ windows).sum(axis=2)
         power = spectrum.reshape(len(windows), -1, len(self._grid)).sum(axis=1)
         best = np.clip(power.argmax(axis=1), 1, len(self._grid) - 2)
@@ -243,7 +243,7 @@ class MainsStage:
 def _project(
     windows: NDArray[np.float64], waves: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """What of windows (windows, time, leads) the waves make up, by weighted least squares.
+    """Weighted least-squares fit of the waves to windows (windows, time, leads).
 
     Args:
         windows: the signal.

@@ -1,4 +1,4 @@
-"""A signal through a network, window by window, as it comes in."""
+"""Windowed processing of a signal by a network, as samples arrive."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from ipmdae.pipeline.window import MIN_SPREAD, Framing, OverlapAdd, cut, robust_
 from ipmdae.safeguards import Safeguards
 
 _BATCH = 32
-"""Windows that go through the network at once: more are not faster, and need more memory."""
+"""Windows in a batch: more are not faster, and need more memory."""
 
 _FAILED = 10.0
-"""Doubt where the network gives no finite number."""
+"""Normalised uncertainty where the network returns a non-finite value."""
 
 Signal = NDArray[np.float32]
 
 
 class WindowedNetwork:
-    """Cuts a signal into windows, scales them, runs the network and the guard, and blends.
+    """Cuts a signal into windows, scales them, runs network and guard, and cross-fades the windows.
 
-    A lead that is flat in a window (within 1 µV) passes through unchanged. Windows are scaled by
-    what was measured alone, not by what fills a gap.
+    A lead that is flat in a window (within 1 µV) is copied. Windows are scaled by their measured
+    samples, without those that fill gaps.
 
     Attributes:
-        columns: channels that come out, for each lead in turn: the cleaned leads; the share of what
-            was removed above 15 Hz that the guard gave back; and, of a network with uncertainty,
-            the standard deviation of the error, the doubt and whether the rhythm was altered
+        columns: output channels, for each lead in turn: the denoised lead; the share of the noise
+            removed above 15 Hz that the guard restored; and, for a network with uncertainty,
+            the predicted standard deviation of the error, its normalised value, and altered rhythm
             (:class:`ipmdae.pipeline.guard.Guarded`).
     """
 
     def __init__(
         self, engine: Engine, framing: Framing, fs: float, leads: int, limits: Safeguards
     ) -> None:
-        """Begin a signal of so many leads, which go through in groups of the network's number.
+        """Begin a signal of ``leads`` leads, which are processed in groups of the network's number.
 
         Args:
             engine: the network.
-            framing: of its windows.
-            fs: the rate in Hz that it works at.
-            leads: of the signal.
-            limits: of what it may change.
+            framing: positions of the windows.
+            fs: sampling rate of the network in Hz.
+            leads: number of leads of the signal.
+            limits: limits on the network's changes.
         """
         architecture = engine.architecture
         self._engine = engine
@@ -61,11 +61,11 @@ class WindowedNetwork:
         self._end = 0
 
     def feed(self, x: Signal, absent: NDArray[np.bool_]) -> Signal:
-        """Take samples in; give those out that are settled.
+        """Take samples and return those that are finished.
 
         Args:
-            x: (time, leads) in mV around zero, gaps filled.
-            absent: (time, leads), which samples fill gaps.
+            x: (time, leads) in mV without offset, gaps filled.
+            absent: (time, leads), mask of the samples that fill gaps.
 
         Returns:
             (time, columns).
@@ -83,14 +83,14 @@ class WindowedNetwork:
         return np.concatenate(done)
 
     def flush(self) -> Signal:
-        """Give out what is left: the signal has ended."""
+        """Return the remaining samples: the signal has ended."""
         end = self._signal.stop
         if end == self._end:
             return self._adder.flush()
         return self._adder.add(self._clean(np.array([end]))[0], end, last=True)
 
     def _batches(self, ends: NDArray[np.intp], leads: int) -> Iterator[NDArray[np.intp]]:
-        """Ends of windows that go through the network together, since they are of one length."""
+        """Ends of windows of equal length that form a batch."""
         short = np.count_nonzero(ends < self._framing.window)
         yield from ends[:short, np.newaxis]
         count = max(_BATCH * self._width // leads, 1)
@@ -98,7 +98,7 @@ class WindowedNetwork:
             yield ends[i : i + count]
 
     def _clean(self, ends: NDArray[np.intp]) -> Signal:
-        """The cleaned windows (batch, time, columns) that end at some samples."""
+        """Denoised windows (batch, time, columns) that end at given samples."""
         length = self._framing.length(int(ends[0]))
         first = ends - length - self._signal.first
         windows = cut(self._signal.rows(self._signal.first, self._signal.stop), first, length)
@@ -126,14 +126,14 @@ class WindowedNetwork:
         lost |= ~np.isfinite(sd)
         np.copyto(sd, 0, where=flat | lost)
         guarded = guard(windows, signal, sd, self._fs, self._limits)
-        # Where the network gives no finite number the input stays, and is not trusted.
+        # Where the network returns non-finite values the input is kept, and is not trusted.
         np.copyto(guarded.doubt, _FAILED, where=lost)
         np.copyto(guarded.gain, 1, where=lost)
         parts = [guarded.signal, guarded.gain, sd, guarded.doubt, guarded.altered]
         return np.concatenate(parts, axis=2)
 
     def _run(self, scaled: Signal, active: NDArray[np.bool_]) -> Signal:
-        """What the network gives for windows (batch, time, leads): (batch, time, outputs).
+        """Output of the network for windows (batch, time, leads): (batch, time, outputs).
 
         Groups of leads none of which is ``active``, (batch, 1, leads), are left out and get 0.
         """

@@ -74,7 +74,7 @@ def reach(fs: float) -> int:
 
 
 class PacingCheck:
-    """Finds, piece by piece, which leads of a recording are paced."""
+    """Finds, in chunks, which leads of a recording are paced."""
 
     def __init__(self, leads: int, fs: float) -> None:
         """Begin a recording."""
@@ -97,7 +97,7 @@ class PacingCheck:
 
 
 def _height(heights: Array, minutes: float) -> float:
-    """Median of the heights of spikes of a pacemaker; NaN if they are none."""
+    """Median height of pacing spikes; NaN if they are not from a pacemaker."""
     if len(heights) < 3 or not _RATE[0] * minutes <= len(heights) <= _RATE[1] * minutes:
         return float("nan")
     middle = float(np.median(heights))
@@ -106,10 +106,10 @@ def _height(heights: Array, minutes: float) -> float:
 
 
 class SpikeRemover:
-    """Takes pacing spikes out of a signal that comes in pieces of any size.
+    """Takes pacing spikes out of a signal that comes in chunks of any size.
 
     Attributes:
-        lag: samples by which what is given out lags.
+        lag: samples by which what is returned lags.
     """
 
     def __init__(self, heights: Array, fs: float) -> None:

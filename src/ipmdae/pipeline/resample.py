@@ -17,31 +17,31 @@ from ipmdae.pipeline.tail import Tail
 Float = TypeVar("Float", bound=np.floating[Any])
 
 _REACH = 160
-"""Samples, of the lower of the two rates, beyond which the filter hears nothing (below 1e-9)."""
+"""Half-length of the filter in samples of the lower rate: its response is below 1e-9 beyond."""
 
 _MAX_TERM = 8192
 """Largest term of the fraction that stands for a ratio of rates; it is off by 1e-8 at most."""
 
 _BLOCK = 1 << 16
-"""Samples that are given out together, so that long signals need little memory."""
+"""Samples that are returned together, so that long signals need little memory."""
 
 _LIVE, _LIVE_SLOWLY = 0.04, 0.1
-"""Seconds of a live signal that are given out together, where the filter is a matrix or is not."""
+"""Seconds of a live signal that are returned together, where the filter is a matrix or is not."""
 
 _MOST_IMPULSES = 512
 """Terms of a ratio up to which the filter is measured, which goes fast: those of whole rates."""
 
 
 class Resampler(Generic[Float]):
-    """Changes the rate of a signal that comes in pieces, by libsoxr at its highest quality.
+    """Changes the rate of a signal that comes in chunks, by libsoxr at its highest quality.
 
     Sample 0 keeps its time, and aliases lie below -130 dB. Beyond both ends the signal is continued
     by its point reflection, so that neither an offset nor a slope rings there.
 
-    A stream of libsoxr gives out what it hears seconds later, since it computes in large blocks.
+    A stream of libsoxr outputs samples seconds late, since it computes in large blocks.
     Here blocks of new samples are filtered on their own instead, each together with as much of the
-    signal on either side as the filter reaches: what is given out lags by that and by a block
-    alone. Blocks lie at fixed places, so that the pieces do not even matter to the last bit. The
+    signal on either side as the filter reaches: the output lags by that and by a block
+    alone. Blocks lie at fixed places, so that the chunks do not even matter to the last bit. The
     blocks of a live signal are short: a :class:`~ipmdae.pipeline.kernel.BlockFilter` filters them.
     """
 
@@ -147,7 +147,7 @@ class Resampler(Generic[Float]):
         return np.pad(rows, ((before, after), (0, 0)))
 
     def _start(self, new: int) -> int:
-        """Where to begin filtering for a new sample: a sample that has one of the new exactly."""
+        """Input sample at which to start filtering for a new sample: one that coincides exactly."""
         return (new * self._down // self._up - self._reach) // self._down * self._down
 
 
@@ -158,7 +158,7 @@ def reach(fs: float, new_fs: float) -> int:
 
 
 def live_block(fs: float, new_fs: float) -> int:
-    """New samples of a live signal that a :class:`Resampler` gives out together."""
+    """New samples of a live signal that a :class:`Resampler` returns together."""
     _, down = fraction(fs, new_fs)
     return max(round((_LIVE if down <= _MOST_IMPULSES else _LIVE_SLOWLY) * new_fs), 1)
 
@@ -224,7 +224,7 @@ def _reflected(signal: NDArray[Float], before: int, after: int) -> NDArray[Float
 
 
 def _missing(absent: NDArray[np.bool_], samples: int, ratio: float) -> NDArray[np.bool_]:
-    """Which new samples (samples,) of a lead are missing, by which old ones (time,) are.
+    """Mask of missing new samples (samples,) of a lead, from the mask of the old ones (time,).
 
     A new sample is missing if the old one nearest to it is, and if it is the nearest to one.
     """

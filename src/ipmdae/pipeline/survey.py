@@ -1,4 +1,4 @@
-"""What must be known of a whole recording before it can be cleaned: a first pass over it."""
+"""First pass over a recording: offsets, scales and flat leads, needed before denoising."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _PIECE = 10.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Leads:
-    """What must be known of a signal's leads before it can be cleaned piece by piece.
+    """Properties of a signal's leads, needed to denoise it in chunks.
 
     Attributes:
         names: of the leads.
         units: their units.
-        why: for each why it is to come back unchanged; empty if it is to be cleaned.
-        offset: what each lies around, (leads,) in mV. Where it is NaN, so must be the lead; it may
-            be set while nothing but NaN came in.
+        why: for each lead the reason why it stays unchanged; empty if it is denoised.
+        offset: DC offset (median) of each lead, (leads,) in mV; NaN until its first sample arrives,
+            then it may be set.
         pacing: height of each lead's pacing spikes, (leads,) in mV, NaN for a lead without;
-            ``None`` where they were not looked for.
-        limbs: the limb leads, where at least three are there.
+            ``None`` if they were not searched for.
+        limbs: the limb leads, if there are at least three.
     """
 
     names: Sequence[str]
@@ -51,8 +51,8 @@ class Leads:
 class Survey:
     """Finds offset, range, pacing and consistency of leads, block by block.
 
-    The offset is the weighted median of the medians of pieces of 10 s, each with the weight of its
-    known samples. It takes little memory, and neither beats nor a stretch of noise move it.
+    The offset is the weighted median of the medians of chunks of 10 s, each with the weight of its
+    known samples. It takes little memory, and is robust against beats and noisy segments.
     """
 
     def __init__(self, header: Header, mains: float | None = None) -> None:
@@ -66,7 +66,7 @@ class Survey:
         self._names, self._units = header.leads, header.units
         self._piece = max(round(_PIECE * header.fs), 1)
         self._rest: Tail[np.float64] = Tail(len(header.leads), np.float64)
-        self._medians = array("d")  # of all leads of the first piece, then of the second, …
+        self._medians = array("d")  # of all leads of the first chunk, then of the second, …
         self._weights = array("q")
         self._low = np.full(len(header.leads), np.inf)
         self._high = np.full(len(header.leads), -np.inf)
@@ -83,7 +83,7 @@ class Survey:
             self._take(self._rest.first + self._piece)
 
     def leads(self) -> Leads:
-        """What is known of the leads, all of which was looked at."""
+        """Properties of the leads from the samples so far."""
         self._look(self._mains.flush())
         self._take(self._rest.stop)
         return Leads(

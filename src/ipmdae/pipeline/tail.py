@@ -1,4 +1,4 @@
-"""The end of an array that grows: what a signal that comes in pieces needs to be remembered."""
+"""The end of an array that grows: what a signal that comes in chunks needs to be remembered."""
 
 from __future__ import annotations
 

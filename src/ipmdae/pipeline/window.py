@@ -62,21 +62,25 @@ def _percentiles(windows: NDArray[Float], percents: tuple[float, ...]) -> list[N
 
 @dataclass(frozen=True)
 class Framing:
-    """Where windows lie and which part of each one counts; all in samples.
+    """Positions of windows and of the segment that each contributes; all in samples.
 
-    Windows end ``hop`` apart. Each one counts from where the one before it ceases to, ``margin`` +
-    ``fade`` before that one's end, and fades in over ``fade``: a network sees too little around
-    the outermost samples of a window. The first window ends at sample ``first``; windows that would
-    begin before the signal begin with it, and are shorter. The last one is moved back to end with
-    the signal, and counts to there, so that it holds true samples too.
+    Window k contributes from sample end(k-1) - margin - fade on, and is cross-faded with window k-1
+    over ``fade`` samples, since a network has too little context at the ends of a window::
+
+        window k-1  ------------------------|fade|margin|
+        window k           -----------------|fade|-----------------|fade|margin|
+
+    Ends are ``hop`` apart, the first at sample ``first``; windows that would begin before the
+    signal begin with it, and are shorter. The last one is moved back to end with the signal, and
+    contributes up to its end.
 
     Attributes:
         window: length of a window.
-        hop: distance of windows.
-        margin: samples before the end of a window that do not count, unless the signal ends there.
-        fade: samples before those in which the next window fades in.
+        hop: distance of the ends of windows.
+        margin: samples at the end of a window without contribution, unless the signal ends there.
+        fade: length of the cross-fade before the margin.
         first: end of the first window.
-        shortest: least length of a window; what it lacks before the signal is mirrored.
+        shortest: least length of a window; a shorter one is extended by reflection.
     """
 
     window: int
@@ -166,7 +170,7 @@ class OverlapAdd(Generic[Float]):
             last: whether the signal ends there.
 
         Returns:
-            (time, leads), following what was given out before.
+            (time, leads), following what was returned before.
         """
         new = values[len(values) - (end - self._done) :].copy()
         if len(self._tail):
@@ -179,7 +183,7 @@ class OverlapAdd(Generic[Float]):
         return settled
 
     def flush(self) -> NDArray[Float]:
-        """What is left of the last window, which ended with the signal."""
+        """Remainder of the last window, which ended with the signal."""
         return self._tail
 
 

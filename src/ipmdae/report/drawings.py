@@ -211,7 +211,7 @@ def _reduced(
 
 
 def _runs(bad: NDArray[np.bool_], times: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Where (points,) is true, from when to when."""
+    """Intervals in which (points,) is true."""
     change = np.diff(bad.astype(np.int8), prepend=0, append=0)
     step = times[1] - times[0] if len(times) > 1 else 1.0
     begin, end = times[np.flatnonzero(change == 1)], times[np.flatnonzero(change == -1) - 1] + step

@@ -20,13 +20,13 @@ class Entry:
     """A recording on the index.
 
     Attributes:
-        name: what to call it.
+        name: name of the recording.
         page: its own page; ``None`` if it has none.
         duration: its length in s.
-        error: why it failed; empty if it did not.
+        error: reason of a failure; empty otherwise.
         skipped: whether it had been done already.
         verdicts: on its leads.
-        warnings: what a user should know.
+        warnings: messages for the user.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Entry:
 
     @property
     def result(self) -> str:
-        """What became of it, in a word or two."""
+        """Outcome in a word or two."""
         return "failed" if self.error else "done already" if self.skipped else "cleaned"
 
     @property
@@ -50,7 +50,7 @@ class Entry:
 
     @property
     def remarks(self) -> list[str]:
-        """What there is to look at."""
+        """Findings to look at."""
         moved = [v.lead for v in self.verdicts if abs(v.rate_after - v.rate_before) > _RATE]
         left = [f"{v.lead} left ({v.why})" for v in self.verdicts if v.why]
         return [
@@ -63,7 +63,7 @@ class Entry:
 
     @property
     def urgency(self) -> tuple[bool, float, int]:
-        """How much it needs a look; the more the higher."""
+        """Urgency of a look; higher is more urgent."""
         worst = self.worst
         if worst is None:
             return bool(self.error), 0.0, len(self.remarks)

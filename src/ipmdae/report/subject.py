@@ -1,4 +1,4 @@
-"""What a report is made from."""
+"""Input of a report."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class ReportInput:
         target: path of the cleaned one.
         method: name of what cleaned it.
         card: of its model; ``None`` for a classical method.
-        settings: how it was cleaned, as texts by name.
+        settings: settings of denoising, as texts by name.
         found: measures of both.
         verdicts: on each lead of the recording.
-        warnings: what a user should know.
+        warnings: messages for the user.
         noisy, cleaned: both recordings, open; only what is drawn is read of them.
     """
 

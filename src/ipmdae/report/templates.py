@@ -25,7 +25,7 @@ class Picture:
 
     Attributes:
         source: its data, as an address.
-        text: what it shows, for those who do not see it.
+        text: alternative text of the image.
         caption: below it.
         width: in mm, which it keeps when it is printed and on small screens.
     """
@@ -41,7 +41,7 @@ def picture(
 ) -> Picture:
     """A figure as a picture; see :class:`Picture`.
 
-    It is an image of its own: names of leads that are written in it can do nothing to the page.
+    It is a separate image: text in it, such as names of leads, cannot affect the page.
     """
     data = b64encode(figures.png(figure, dpi, colours)).decode("ascii")
     width, _ = figure.get_size_inches() * 25.4
@@ -77,7 +77,7 @@ def _environment() -> Environment:
 
 
 def _shown(value: Any) -> Any:
-    """What is put into a page: text without control characters."""
+    """Text for a page, without control characters."""
     if isinstance(value, (list, tuple)):
         return ", ".join(str(_shown(each)) for each in value)
     if isinstance(value, float):

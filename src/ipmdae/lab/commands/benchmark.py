@@ -28,13 +28,13 @@ ProtocolOption = Annotated[
 OutputOption = Annotated[Path, typer.Option(help="Folder for the tables and figures.")]
 ResultsOption = Annotated[Path, typer.Option(help="Folder of the stored results.")]
 AgainstOption = Annotated[
-    str | None, typer.Option(help="Method that the others are compared with in the tables.")
+    str | None, typer.Option(help="Method to compare the others with in the tables.")
 ]
 
 
 @benchmark.callback()
 def common() -> None:
-    """Measure methods on a benchmark, side by side."""
+    """Compare methods on a benchmark."""
 
 
 @benchmark.command(
@@ -45,8 +45,8 @@ def run(
     methods: Annotated[
         str,
         typer.Option(
-            help="Methods and model files with commas between them; by default all, of networks "
-            "those that are trained."
+            help="Methods and model files, comma-separated; by default all methods and all "
+            "trained networks."
         ),
     ] = "",
     datasets: Annotated[Path, typer.Option(help="Folder that holds the databases.")] = Path(
@@ -57,30 +57,30 @@ def run(
     runs: Annotated[
         Path, typer.Option(help="Folder of the runs of 'ipmdae benchmark train'.")
     ] = Path("results"),
-    jobs: Annotated[int, typer.Option(min=1, help="Processes that clean and score.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
     part: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Test only so many beats of each version (deepfilter), pieces of each lead "
+            help="Use only this many beats of each version (deepfilter), segments of each lead "
             "(clinic, robustness), records (clinical), leads and records (hearts) or windows of "
-            "each record (reference), evenly spread.",
+            "each record (reference), evenly spaced.",
         ),
     ] = None,
     seeds: Annotated[
         str,
         typer.Option(
-            help="Seeds that networks were trained with, commas between them, or all "
-            "(deepfilter); by default the lowest."
+            help="Training seeds of networks, comma-separated, or all (deepfilter); by default "
+            "the lowest."
         ),
     ] = "",
     against: AgainstOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Run what is done again.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Ignore stored results.")] = False,
 ) -> None:
-    """Put methods to a test, store all scores, write the tables and figures.
+    """Run methods on a benchmark, store all scores, write the tables and figures.
 
-    A method whose result is stored is skipped, so that an interrupted run goes on; a network whose
-    weights are others by now is run again.
+    Methods with a stored result are skipped, so that an interrupted run can be continued; a network
+    whose weights have changed is run again.
     """
     require_scipy()
     from rich.progress import MofNCompleteColumn, TextColumn
@@ -106,7 +106,7 @@ def run(
         for name in chosen:
             path = results / protocol / f"{harness.label(name)}.npz"
             if not force and is_stored(path, versions[name], size):
-                out.print(f"{path.stem}: is stored already")
+                out.print(f"{path.stem}: already stored")
                 continue
             advance = partial(bars.advance, bars.add_task(path.stem, total=size))
             try:
@@ -136,7 +136,7 @@ def report(
 
 
 def require_scipy() -> None:
-    """Raise, with what to install, where the extra ``benchmark`` is missing."""
+    """Check that the extra ``benchmark`` is installed; the error names the command."""
     if find_spec("scipy") is None:
         raise ModuleNotFoundError(
             "benchmarks need SciPy: pip install 'ultralight-ipm-dae[benchmark]'"
@@ -144,7 +144,7 @@ def require_scipy() -> None:
 
 
 def refuse_unknown(protocol: str) -> None:
-    """Raise where there is no such benchmark."""
+    """Check that the benchmark exists."""
     from ipmdae.lab.evaluation.benchmarks import NAMES
 
     if protocol not in NAMES:
@@ -152,7 +152,7 @@ def refuse_unknown(protocol: str) -> None:
 
 
 def refuse_seeds(protocol: str) -> None:
-    """Raise where the seeds of a network are not told apart."""
+    """Check that the protocol distinguishes training seeds."""
     from ipmdae.lab.evaluation.benchmarks import WITH_SEEDS
 
     if protocol not in WITH_SEEDS:
@@ -160,7 +160,7 @@ def refuse_seeds(protocol: str) -> None:
 
 
 def refuse_namesakes(methods: list[str]) -> None:
-    """Raise where two methods would be stored under one name."""
+    """Check that no two methods would be stored under one name."""
     from ipmdae.lab.evaluation.benchmark import label
 
     by_name: dict[str, str] = {}
@@ -171,7 +171,7 @@ def refuse_namesakes(methods: list[str]) -> None:
 
 
 def is_stored(path: Path, version: str, size: int) -> bool:
-    """Whether a result of this version is there, of so much of the test at least."""
+    """Check for a stored result of this version that covers at least ``size`` items."""
     from ipmdae.lab.evaluation.benchmark import load
 
     if not path.is_file():
@@ -181,7 +181,7 @@ def is_stored(path: Path, version: str, size: int) -> bool:
 
 
 def write_report(protocol: str, results: Path, output: Path, against: str | None) -> None:
-    """Write tables and figures of all that is stored of a protocol."""
+    """Write tables and figures of all stored results of a protocol."""
     require_scipy()
     from ipmdae.lab.evaluation.benchmarks import open_reporter
 
@@ -198,7 +198,7 @@ def write_report(protocol: str, results: Path, output: Path, against: str | None
 
 @contextmanager
 def processes(jobs: int) -> Iterator[Mapper]:
-    """What applies a function to many items, in this process or in ``jobs`` others."""
+    """Provide a ``map`` over items, in this process or in ``jobs`` others."""
     if jobs == 1:
         yield map
         return

@@ -29,11 +29,11 @@ def download(
     base_url: Annotated[
         str | None, typer.Option(help="Mirror with the layout of https://physionet.org/files.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Files fetched at once.")] = 4,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of parallel downloads.")] = 4,
 ) -> None:
-    """Fetch the databases for training and testing from PhysioNet, every file checked.
+    """Download the databases for training and testing from PhysioNet and verify every file.
 
-    Run it again after an interruption: it goes on where it stopped.
+    Repeat the command after an interruption: it resumes.
     """
     from rich.progress import DownloadColumn, TransferSpeedColumn
 
@@ -57,7 +57,7 @@ def download(
 
 
 def progress_to(bars: ProgressBars) -> Progress:
-    """What shows the progress of a download on ``bars``, one for each database."""
+    """Create a callback that shows the progress of downloads, one bar per database."""
     tasks: dict[str, TaskID] = {}
 
     def show(dataset: Dataset, here: int, expected: int) -> None:

@@ -16,17 +16,15 @@ def train(
     protocol: Annotated[
         str, typer.Option(help="Protocol: deepfilter, clinic or reference.")
     ] = "deepfilter",
-    methods: Annotated[
-        str, typer.Option(help="Networks with commas between them; by default all.")
-    ] = "",
+    methods: Annotated[str, typer.Option(help="Networks, comma-separated; by default all.")] = "",
     epochs: Annotated[
-        int, typer.Option(min=1, help="Passes over the training windows: the budget of each.")
+        int, typer.Option(min=1, help="Training budget: passes over the training windows.")
     ] = 30,
-    batch_size: Annotated[int, typer.Option(min=1, help="Windows a step.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="Windows per step.")] = 64,
     recipe: Annotated[
-        str, typer.Option(help="The rest of how to train: rival, modern, release or beats.")
+        str, typer.Option(help="Training recipe: rival, modern, release or beats.")
     ] = "rival",
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and noise.")] = 0,
     fresh_noise: Annotated[
         bool | None,
         typer.Option(help="Draw noise anew in each epoch, or once; by default as published."),
@@ -35,12 +33,12 @@ def train(
         "datasets"
     ),
     results: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("results"),
-    gpu: Annotated[bool, typer.Option(help="Use a GPU where there is one.")] = True,
+    gpu: Annotated[bool, typer.Option(help="Use a GPU if available.")] = True,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare batches.")] = 2,
 ) -> None:
-    """Train networks, one after another, by the same loop and with the same epochs.
+    """Train networks, one after another, in the same loop and for the same epochs.
 
-    What is finished is skipped and what was killed goes on: give the same command again.
+    Repeat the command to resume: finished runs are skipped, killed runs continue.
     """
     for package in ("torch", "lightning"):
         if find_spec(package) is None:

@@ -1,4 +1,4 @@
-"""What recorders, electrodes and mains do to an ECG, drawn at random for training.
+"""Random augmentation of training windows: effects of recorders, electrodes and mains.
 
 Arrays are one lead's window (time, 1) in mV, float32. Whatever belongs to the signal (heart rate,
 bandwidth) changes the target too; whatever disturbs it changes the input alone.
@@ -19,19 +19,20 @@ POLARITIES = (1, 1, -1)
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How often each change is drawn, as a share of the windows.
+    """Probability of each change, per window.
 
     Attributes:
         fs: sampling rate in Hz.
-        stretch: the signal, or the noise, is played faster or slower.
+        stretch: time scaling of the signal, or of the noise.
         band: signal and noise lack high frequencies, as from a monitor or a slow recorder.
-        mains: hum of 50 or 60 Hz.
+        mains: powerline interference at 50 or 60 Hz.
         white: noise of an amplifier.
         pop: an electrode that moves: a step that decays.
         clip: the recorder's range ends within the signal.
         steps: coarse digital steps.
         noise_only: there is no signal at all.
-        projection: the signal, or the noise, is of a lead between the two that were recorded.
+        projection: probability of replacing the lead, or the noise, by a random linear combination
+            of the two recorded ones (a rotation in their plane).
     """
 
     fs: float
@@ -46,15 +47,15 @@ class Augmentation:
     projection: float = 0.5
 
     def tempo(self, rng: np.random.Generator) -> float:
-        """How many samples of the recording make one of the window: 0.75 to 1.33, mostly 1."""
+        """Samples of the recording per sample of the window: 0.75 to 1.33, mostly 1."""
         return float(np.exp(rng.uniform(-0.29, 0.29))) if rng.random() < self.stretch else 1.0
 
     def bandwidth(self, rng: np.random.Generator) -> float | None:
-        """Where the recorder's band ends, in Hz, if it ends within the network's."""
+        """Upper band limit of a simulated recorder in Hz, or None if above the network's band."""
         return float(rng.uniform(30, 80)) if rng.random() < self.band else None
 
     def angle(self, rng: np.random.Generator) -> float | None:
-        """From which side two leads are seen, if not as they are; in radians."""
+        """Angle of the random lead projection in radians, or None for the recorded leads."""
         if not self.projection or rng.random() >= self.projection:
             return None
         return float(rng.uniform(0, 2 * np.pi))
@@ -88,7 +89,7 @@ class Augmentation:
 
 
 def project(leads: Array, angle: float) -> Array:
-    """What a lead at ``angle`` to the first of two shows, were they at a right angle.
+    """Project two (assumed orthogonal) leads onto the direction ``angle``.
 
     Patients are few, and so are the shapes of their beats; an electrode might have been elsewhere.
 
@@ -106,7 +107,7 @@ def project(leads: Array, angle: float) -> Array:
 def at_tempo(signal: Array, start: int, length: int, tempo: float) -> Array:
     """``length`` samples of (time, channels) from ``start`` on, played ``tempo`` times as fast.
 
-    The piece must lie within the signal; see :func:`reach`.
+    The segment must lie within the signal; see :func:`reach`.
     """
     if tempo == 1:
         return signal[start : start + length]
@@ -130,7 +131,7 @@ def low_pass(x: Array, edge: float, fs: float) -> Array:
 
 
 def good_targets(windows: Array, fs: float, wander: float = 0.1) -> NDArray[np.bool_]:
-    """Which windows of a recording are clean enough to be what a network should give.
+    """Mask of the windows of a recording that are clean enough to be training targets.
 
     Training towards a "clean" window that holds noise teaches to keep noise. A window is left out
     if its baseline wander is too large, if it trembles from sample to sample by more than 1 % of

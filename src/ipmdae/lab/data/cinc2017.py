@@ -2,9 +2,9 @@
 
 Clifford et al., "AF classification from a short single lead ECG recording: the PhysioNet/Computing
 in Cardiology Challenge 2017", Computing in Cardiology 44, 2017; version 1.0.0, its training set.
-The device passes 0.5 to 40 Hz. Nothing is published on which recordings are of one person; each is
-taken for a person of its own. ``splits/cinc2017/held_back`` lists a tenth of the recordings, drawn
-at random, that never train.
+The device passes 0.5 to 40 Hz. It is not published which recordings are of the same person; each is
+treated as another person. ``splits/cinc2017/held_back`` lists a tenth of the recordings, drawn at
+random, that are never trained on.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Dataset:
         name: the short name by which PhysioNet and ``ipmdae download`` know it.
         title: its full name.
         folder: the name of its folder on this machine, that of PhysioNet's own archive.
-        url_path: where it lies below the base URL.
+        url_path: path below the base URL.
         part: the folder of it that is fetched, with a slash at its end; empty for all of it.
         licence: under which its files may be used.
         size: of all its files in bytes, about.
@@ -135,11 +135,11 @@ class DownloadError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What a download did for one database.
+    """Result of the download of one database.
 
     Attributes:
-        dataset: which one.
-        folder: where it lies now.
+        dataset: the database.
+        folder: its folder.
         fetched: files that were fetched.
         present: files that were already there, with the published checksum.
         size: bytes of all of them.
@@ -166,17 +166,17 @@ def download(
     """Fetch databases into folders below ``to``, every file checked against its checksum.
 
     A file that is there but does not have the published checksum is replaced. Whatever stops a
-    download, Ctrl-C included, leaves complete files and ``.part`` files; the next call goes on
+    download, Ctrl-C included, leaves complete files and ``.part`` files; the next call resumes
     from there. SHA256SUMS.txt comes last: where it is, the database was complete. Several
     processes may fetch the same database to the same folder.
 
     Args:
         names: of ``DATASETS``.
         to: the folder that holds the databases; made where it is missing.
-        base_url: where the layout of https://physionet.org/files begins.
+        base_url: URL with the layout of https://physionet.org/files.
         jobs: files fetched at once.
-        progress: told how far the download is.
-        retry: how patient to be with a bad connection.
+        progress: called with the progress of the download.
+        retry: retry policy for a bad connection.
 
     Raises:
         ValueError: a name is unknown, or ``jobs`` is less than 1.
@@ -306,7 +306,7 @@ def _await(outcomes: SimpleQueue[BaseException | None], files: int) -> None:
 
 
 class _Meter:
-    """Adds up the bytes of a database that are here, ``present`` at first, and tells of them."""
+    """Counts the bytes of a database that exist, ``present`` at first, and reports them."""
 
     def __init__(self, dataset: Dataset, progress: Progress | None, present: int) -> None:
         self._dataset, self._progress = dataset, progress
@@ -342,11 +342,11 @@ class _Meter:
 
 
 def _disk_trouble(error: OSError, dataset: Dataset, folder: Path) -> str:
-    """What to do about an error in writing files."""
+    """Advice on an error in writing files."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
             f"the disk of {folder} is full; the {dataset.title} takes about "
-            f"{dataset.size / 1e6:.0f} MB. Make room and run the same command again: it goes on "
+            f"{dataset.size / 1e6:.0f} MB. Free space and run the same command again: it resumes "
             "where it stopped."
         )
     return f"cannot write {error.filename or folder}: {error.strerror}; choose another folder"

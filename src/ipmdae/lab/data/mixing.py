@@ -60,7 +60,7 @@ def cut(signal: Array, length: int) -> Array:
 
 
 def draw_pieces(signal: Array, length: int, rng: np.random.Generator) -> Array:
-    """One piece of each kind of noise from a random place, turned and mirrored at random.
+    """One segment of each kind of noise from a random place, turned and mirrored at random.
 
     Args:
         signal: (kinds, time, channels), at least ``length`` long.

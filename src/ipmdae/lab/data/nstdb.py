@@ -2,7 +2,7 @@
 
 Moody, Muldrow and Mark, "A noise stress test for arrhythmia detectors", Computers in Cardiology
 11, 1984; PhysioNet version 1.0.0. The noise records are not calibrated (gain 0 in the header), so
-their unit has no meaning: what uses them scales them.
+their unit is arbitrary: users of the noise rescale it.
 
 bw and em are loops: about ten minutes of noise that the half hour repeats (docs/nstdb.md). A split
 by time, as the literature has it (:meth:`Noise.part`), therefore tests on copies of the training
@@ -33,10 +33,10 @@ SegmentPart = Literal["train", "validation", "test"]
 _HALF_MINUTES = 15
 _HALF_HOUR = 1800.0  # s; the records are 5.6 s longer
 
-#: Intervals in s of the noise in each part of :meth:`Noise.segments`. They lie in the stretches
+#: Intervals in s of the noise in each part of :meth:`Noise.segments`. They lie in the segments
 #: that hold each noise for the first time (bw 0-627, em 6-289 and 326-588, ma throughout), at least
 #: 5 s from each other, the seams of the loops included. em differs before and after 5 min, so that
-#: both stretches train.
+#: both segments train.
 INTERVALS: dict[str, dict[SegmentPart, tuple[tuple[float, float], ...]]] = {
     "bw": {"train": ((0, 330),), "validation": ((335, 420),), "test": ((425, 622),)},
     "em": {
@@ -73,7 +73,7 @@ class Noise:
     def segments(self, part: SegmentPart) -> dict[str, list[NDArray[np.float32]]]:
         """Noise of one part that no other part has, nor a repetition of it.
 
-        For each of :data:`KINDS` its stretches, (time, 2 channels) each, at :data:`INTERVALS`.
+        For each of :data:`KINDS` its segments, (time, 2 channels) each, at :data:`INTERVALS`.
         Records shorter than half an hour (an excerpt) are divided in the same proportions, from 0 s
         to the end of the test part.
         """

@@ -41,11 +41,11 @@ def read(folder: Path, name: str) -> Recording:
 
 
 def read_marks(folder: Path, name: str, annotator: str) -> Annotations:
-    """What one annotator marked in a recording, without reading the others.
+    """Annotations of a recording by one annotator, without reading the others.
 
     Raises:
         DatasetNotFoundError: there is no such file.
-        ValueError: it is no annotation file.
+        ValueError: it is not an annotation file.
     """
     path = folder / f"{name}.{annotator}"
     if not path.is_file():
@@ -55,7 +55,7 @@ def read_marks(folder: Path, name: str, annotator: str) -> Annotations:
 
 
 def read_centred(folder: Path, name: str) -> NDArray[np.float32]:
-    """The signal of one recording, (time, leads) in mV, each lead's median taken off.
+    """The signal of one recording, (time, leads) in mV, each lead's median subtracted.
 
     sel100 and others declare a baseline that is not theirs, which leaves an offset of several mV.
 

@@ -1,7 +1,7 @@
 """Stretches of a recording that repeat an earlier one, found by matched filter.
 
 Windows of the signal's slope are correlated with all that comes before them; lags on which several
-windows agree are then followed through the whole recording. A repetition is a stretch of many
+windows agree are then followed through the whole recording. A repetition is a segment of many
 seconds that agrees with an earlier one at one lag, to a sample: single steps and bursts that look
 alike do not count. A signal that is periodic by nature (a tone) repeats everywhere.
 """
@@ -30,15 +30,15 @@ _MOST_LAGS = 16
 
 @dataclass(frozen=True)
 class Repetition:
-    """A stretch that has been there before.
+    """A segment that repeats an earlier one.
 
     Attributes:
         first, last: in s; exact to about half a window.
-        lag: how much earlier the same was there, in s; exact to a sample.
-        correlation: of the slopes of the two stretches, median over windows.
+        lag: time since the earlier occurrence, in s; exact to a sample.
+        correlation: of the slopes of the two segments, median over windows.
         residual: root mean square of the difference of the two, less its mean, in windows (their
             median), in the unit of the signal.
-        size: root mean square of the stretch itself, taken alike.
+        size: root mean square of the segment itself, computed in the same way.
     """
 
     first: float
@@ -96,7 +96,7 @@ def find(
 
 
 def repeated_seconds(repetitions: list[Repetition], seconds: float) -> NDArray[np.bool_]:
-    """For each whole second whether a part of it repeats an earlier stretch."""
+    """For each whole second, True if part of it repeats an earlier segment."""
     repeated = np.zeros(int(seconds), np.bool_)
     for repetition in repetitions:
         repeated[int(np.floor(repetition.first)) : int(np.ceil(repetition.last))] = True

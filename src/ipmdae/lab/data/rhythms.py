@@ -200,7 +200,7 @@ def pause(x: Signal, beats: Beats, size: float, fs: float, rng: Generator) -> Si
 
 
 def narrow_beats(x: Signal, beats: Beats, size: float, fs: float, rng: Generator) -> Signal:
-    """QRS complexes as narrow as those of children: a sharp wave on each, or beats of its own."""
+    """QRS complexes as narrow as in children: a sharp wave on each beat, or separate beats."""
     sd = rng.uniform(0.004, 0.012)
     height = size * rng.uniform(0.3, 1.2) * rng.choice((1, -1))
     own = len(beats) < 3 or rng.random() < 0.4

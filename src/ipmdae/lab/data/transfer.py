@@ -2,7 +2,7 @@
 
 The file grows under a name that is the transfer's alone and takes its own only when its SHA-256 is
 the published one. What an interruption leaves behind is a ``<name>.part`` at most, and the next
-call goes on from its end; of several processes that fetch the same file, one takes it over.
+call resumes at its end; of several processes that fetch the same file, one takes it over.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class TransferError(Exception):
 
 
 class StoppedError(Exception):
-    """The transfer was told to stop; the ``.part`` file stays for the next time."""
+    """The transfer was stopped; the ``.part`` file stays for the next call."""
 
 
 class _PassingError(Exception):
@@ -44,7 +44,7 @@ class _PassingError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """How patient a transfer is.
+    """Retry policy of a transfer.
 
     Attributes:
         attempts: tries in a row that brought nothing new before a file is given up.
@@ -83,7 +83,7 @@ class Client:
         self._session.close()
 
     def stop(self) -> None:
-        """End every transfer at its next piece, and every wait now; they raise StoppedError."""
+        """End every transfer at its next chunk, and every wait now; they raise StoppedError."""
         self._stop.set()
 
     def fetch_bytes(self, url: str, limit: int) -> bytes:
@@ -153,7 +153,7 @@ class Client:
     def release_parts(self, folder: Path) -> None:
         """Rename what this client, or a dead process, has of files in a folder to ``<name>.part``.
 
-        Whoever fetches one of them next goes on from there.
+        The next process that fetches one of them resumes from there.
         """
         for path in list(folder.rglob(f"*{PART}")):
             if self._marker in path.name or temporaries.is_stale(path.name):
@@ -166,7 +166,7 @@ class Client:
         have = _size(part)
         with self._get(url, f"bytes={have}-" if have else None) as response:
             if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                return  # nothing follows what is here; the digest tells whether that is the file
+                return  # the server has no more; the digest decides if the file is complete
             if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
                 have = 0
             with part.open("ab" if have else "wb") as file:
@@ -199,7 +199,7 @@ class Client:
         return response
 
     def _pieces(self, response: requests.Response) -> Iterator[bytes]:
-        """The body, piece by piece, as it arrives."""
+        """The body, in chunks, as it arrives."""
         try:
             for piece in response.iter_content(CHUNK):
                 if self._stop.is_set():
@@ -243,7 +243,7 @@ def _check_status(response: requests.Response) -> None:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file, 0 where there is none."""
+    """Bytes of a file, 0 if it does not exist."""
     return path.stat().st_size if path.exists() else 0
 
 

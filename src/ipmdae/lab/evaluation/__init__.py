@@ -1,1 +1,1 @@
-"""How good a cleaned signal is: metrics, and networks tested on the pairs of a protocol."""
+"""Evaluation of denoised signals: metrics, and tests of networks on the pairs of a protocol."""

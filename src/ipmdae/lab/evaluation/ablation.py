@@ -1,7 +1,7 @@
 """An ablation study: variants of one network, trained alike and scored on one validation set.
 
 Runs lie in ``results/<variant>/version_<n>`` and go through the training queue: what is finished is
-skipped, what was killed goes on. What scores are the records and the noise of protocol clinic's
+skipped, killed runs continue. Scores are measured on the records and the noise of protocol clinic's
 validation, drawn once and without augmentation; the test set takes no part.
 """
 
@@ -40,7 +40,7 @@ _CLEAN_FROM = 40.0
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """What a trained variant comes to on the validation set.
+    """Scores of a trained variant on the validation set.
 
     Attributes:
         loss: by the base's recipe, whatever the variant was trained by.
@@ -55,7 +55,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """What all runs of a study share.
+    """Common settings of all runs of a study.
 
     Attributes:
         datasets: folder that holds the databases.
@@ -170,7 +170,7 @@ class Comparison:
 
     Attributes:
         differences: variant less base, by seed, dB.
-        error: standard error of their mean; NaN where one seed tells none.
+        error: standard error of their mean; NaN for a single seed.
     """
 
     differences: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""What all benchmarks share: a method's result on the items of a test, its file, its workers.
+"""Common parts of all benchmarks: a method's result on the test items, its file, its workers.
 
 A result is one file a method. It holds everything that tables and figures need, so that they can
 be made again without the databases and without the method.
@@ -31,14 +31,14 @@ class Result:
     Attributes:
         method: its name.
         version: SHA-256 of a network's weights; empty for a method that has none.
-        network: what a network costs and was given; ``None`` for others.
-        total: how large the test is, in units of the benchmark (beats, pieces, …).
-        done: how much of it was done; less where only a part was asked for.
+        network: cost and training budget of a network; ``None`` for other methods.
+        total: size of the test, in units of the benchmark (beats, segments, …).
+        done: units that were run; fewer if only a part was requested.
         diverged: on how much of that the method gave no finite signal.
-        item: which numbers of the test these are, int64, rising.
+        item: indices of the test items, int64, ascending.
         record: name of the record of each item.
-        labels: what each item is (noise factor, kind of noise, …), (items,) each.
-        values: the scores by the name of the measure, (items,) each; NaN where there is none.
+        labels: properties of each item (noise factor, kind of noise, …), (items,) each.
+        values: scores by name of the measure, (items,) each; NaN where undefined.
         examples: signals for figures, as the benchmark likes them.
     """
 
@@ -84,7 +84,7 @@ class Benchmark(Protocol):
     """A test that methods can be put to.
 
     Attributes:
-        unit: what it counts, e.g. ``"beats"``.
+        unit: unit of the counts, e.g. ``"beats"``.
     """
 
     unit: str
@@ -95,7 +95,7 @@ class Benchmark(Protocol):
         ...
 
     def version(self, method: str) -> str:
-        """What of a method could change: :attr:`Result.version`.
+        """Version of a method's weights or code: :attr:`Result.version`.
 
         Raises:
             ValueError: there is no such method; the message lists those there are.
@@ -103,7 +103,7 @@ class Benchmark(Protocol):
         ...
 
     def size(self, part: int | None) -> int:
-        """How many beats, pieces, … ``part`` is of it."""
+        """Number of beats, segments, … in ``part``."""
         ...
 
     def run(
@@ -119,8 +119,8 @@ class Benchmark(Protocol):
         Args:
             method: its name or, where the benchmark takes networks, a model file or
                 ``name@seed``.
-            part: how much of the test, evenly spread over it; by default all.
-            done: called with the number of beats, pieces, … whenever some more are done.
+            part: size of an evenly spaced part of the test; by default all.
+            done: called with the number of beats, segments, … whenever some more are done.
         """
         ...
 
@@ -130,7 +130,7 @@ class Benchmark(Protocol):
 
 
 def label(method: str) -> str:
-    """What a method is called in results.
+    """Name of a method in results.
 
     Its name; of a model file that of the file without the suffix; of the folder of a training run
     its last two parts, e.g. ``"Ultralight_IPM_DAE-version_0"``.
@@ -158,7 +158,7 @@ def load(path: Path) -> Result:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no such file.
+        ValueError: it is not a stored result.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -184,7 +184,7 @@ def load(path: Path) -> Result:
                 **groups,
             )
     except (KeyError, ValueError, BadZipFile) as error:
-        raise ValueError(f"{path} is no stored result ({error}); run it with --force") from error
+        raise ValueError(f"{path} is not a stored result ({error}); run it with --force") from error
 
 
 def load_all(folder: Path, order: Sequence[str]) -> list[Result]:
@@ -208,7 +208,7 @@ def anchor_of(results: Sequence[Result], wanted: str | None, default: str) -> Re
 
 
 def in_common(ours: Result, theirs: Result) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Where each of two results holds the items that both have."""
+    """Indices of the common items in each of two results."""
     _, first, second = np.intersect1d(ours.item, theirs.item, return_indices=True)
     return first, second
 

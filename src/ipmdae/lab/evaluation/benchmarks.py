@@ -23,11 +23,11 @@ NAMES = tuple(_ROOMS)
 """The names of all benchmarks."""
 
 WITH_SEEDS = ("deepfilter",)
-"""The names of those that tell the seeds of a network apart."""
+"""Benchmarks that distinguish the training seeds of a network."""
 
 
 class Reporter(Protocol):
-    """What writes the page of a benchmark from stored results; benchmarks may share a page."""
+    """Writer of the page of a benchmark from stored results; benchmarks may share a page."""
 
     def write(self, results: Path, output: Path, *, against: str | None) -> list[Path]:
         """Write tables and figures.
@@ -55,7 +55,7 @@ def open_benchmark(name: str, datasets: Path, runs: Path) -> Benchmark:
 
 
 def open_reporter(name: str) -> Reporter:
-    """What writes the page of the benchmark ``name``."""
+    """Writer of the page of the benchmark ``name``."""
     reporter: Reporter = _room(_ROOMS[name][1])
     return reporter
 

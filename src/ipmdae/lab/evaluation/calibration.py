@@ -1,4 +1,4 @@
-"""Whether a stated uncertainty is true: how much of the error lies within its band, and setting it.
+"""True if a stated uncertainty is true: how much of the error lies within its band, and setting it.
 
 A network states, for each sample, the standard deviation of its error. What a user reads from it is
 the band of 95 %: 1.96 deviations to both sides. The error has heavier tails than a Gaussian, and it
@@ -53,11 +53,11 @@ def coverage(ratios: Array) -> float:
 
 
 def factor(ratios: Array, records: NDArray[np.intp]) -> float:
-    """What the stated deviations are to be multiplied by, so that the band holds 95 %.
+    """Factor on the predicted standard deviations with which the band covers 95 %.
 
     Args:
         ratios: see :func:`ratios`, (pairs, samples).
-        records: which record each pair is of, (pairs,).
+        records: record of each pair, (pairs,).
 
     Returns:
         The upper end of the 95 % interval over records; of a single record its own factor.

@@ -1,4 +1,4 @@
-"""What a model's card tells of its scores, from stored results, and of the data it saw."""
+"""Scores of a model for its card, from stored results, and its training data."""
 
 from __future__ import annotations
 
@@ -24,18 +24,21 @@ from ipmdae.lab.protocols.clinic_test import CLEAN, KINDS, SNRS
 
 GAINS = "SNR improvement by noise and input SNR (dB)"
 BY_RECORD = "SNR improvement by record (dB)"
-CHANGED = "changed AC power of a clean lead (%)"
-COVERED = "samples within the stated 95 % band (%)"
+CHANGED = "relative AC distortion of clean leads (%)"
+COVERED = "coverage of the predicted 95 % band (%)"
 ST = "ST level error, mean over records of the median (mV)"
 QT = "QT interval error, mean absolute (ms)"
-INVENTED, TRUSTED = "beats a minute in noise alone", "the same outside of flagged seconds"
+INVENTED, TRUSTED = (
+    "false detections per minute in noise-only input",
+    "the same outside of rejected seconds",
+)
 
 _DIGITS = 4
 _RECORD_FILES = (".hea", ".dat")
 _RHYTHM_DATA = {
     "MIT-BIH Arrhythmia Database 1.0.0": "records of splits/mitdb/train.txt",
     "CinC Challenge 2017 1.0.0": "recordings of 20 s and more, less splits/cinc2017/held_back.txt; "
-    "1350 of the first 1500 that were at hand",
+    "1350 of the first 1500 available",
     "ECGNExT": "wrist motion of ID032 ID046 ID097 ID184 ID315 ID377",
     "synthetic": "rhythms of ipmdae.lab.data.rhythms in the share of windows that 'windows' "
     "states; sway and taps of ipmdae.lab.data.motion",
@@ -47,7 +50,7 @@ _UNFIT = (
 
 
 def scores(name: str, sha256: str, results: Path) -> Card:
-    """What is stored of a model, by protocol.
+    """Stored scores of a model, by protocol.
 
     Args:
         name: of the model.
@@ -57,10 +60,10 @@ def scores(name: str, sha256: str, results: Path) -> Card:
     Raises:
         ValueError: a result is of other weights, or of a part of the test.
     """
-    found: Card = {"reference (P1)": _UNFIT, "deepfilter (P2)": _UNFIT}
+    found: Card = {"reference": _UNFIT, "deepfilter": _UNFIT}
     for title, protocol, told in (
         (CLINIC, "clinic", _clinic),
-        ("clinical (P3)", "clinical", _clinical),
+        ("clinical", "clinical", _clinical),
         ("robustness", robustness.FOLDER, _robustness),
     ):
         result = headline.find(results, protocol, name, sha256)
@@ -88,7 +91,7 @@ def check(model: Path, datasets: Path) -> Card:
 def data(
     training: Iterable[str], validation: Iterable[str], datasets: Path, *, rhythms: bool
 ) -> Card:
-    """What the model was trained, validated and tested on, by name and SHA-256.
+    """Training, validation and test data of the model, by name and SHA-256.
 
     Args:
         training, validation: records of the QT Database.

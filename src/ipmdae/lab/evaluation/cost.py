@@ -19,7 +19,7 @@ class Point:
     """A network: what it costs, and its measures.
 
     Attributes:
-        name: what stands beside it.
+        name: label of the point.
         parameters: number of weights.
         multiply_accumulates: for one window.
         measures: by name.
@@ -43,7 +43,7 @@ class Measure:
         name: in :attr:`Point.measures`.
         title: of its axis.
         log: whether that is logarithmic.
-        levels: of methods that are no networks, by their names: dashed lines.
+        levels: of methods that are not networks, by their names: dashed lines.
     """
 
     name: str

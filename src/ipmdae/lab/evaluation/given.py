@@ -1,4 +1,4 @@
-"""What a network costs and what it was given: stored with its result, and told beside it."""
+"""Model size, compute and training budget, stored with each benchmark result."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Training(NamedTuple):
-    """What a model was given.
+    """Training of one model.
 
     Attributes:
-        summary: its budget, and how far it came.
+        summary: training budget and outcome.
         recipe: name of the recipe, see :mod:`ipmdae.lab.training.recipe`.
         late_fall: see :func:`ipmdae.lab.training.summary.late_fall`.
     """
@@ -30,7 +30,7 @@ class Training(NamedTuple):
 
     @property
     def budget(self) -> tuple[object, ...]:
-        """What it has in common with the trainings of the same model that have other seeds."""
+        """Everything but the seed: equal for trainings of one model with several seeds."""
         given = self.summary
         counts = given.epochs, given.windows_seen, given.batch_size
         return given.method, given.protocol, self.recipe, *counts, given.fresh_noise, given.loss
@@ -38,13 +38,13 @@ class Training(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """The size and the cost of a network, and its training.
+    """Size, compute and training of a network.
 
     Attributes:
         parameters: number of weights.
-        multiply_accumulates: for what the benchmark counts them for (a beat, 5 s of a lead, …), all
-            draws of a diffusion model together.
-        trainings: of each of its models; none where its own page tells.
+        multiply_accumulates: per unit of the benchmark (a beat, 5 s of a lead, …), summed over all
+            draws of a diffusion model.
+        trainings: one per model; empty where a model card documents them.
     """
 
     parameters: int
@@ -53,12 +53,12 @@ class Network:
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds of its trainings, rising."""
+        """Seeds of the trainings, ascending."""
         return sorted({training.summary.seed for training in self.trainings})
 
     @property
     def remark(self) -> str:
-        """What a reader of its scores must know; empty where its training came to its end."""
+        """``training diverged``, ``not converged``, or empty."""
         if any(training.summary.diverged for training in self.trainings):
             return "training diverged"
         converged = all(training.summary.converged for training in self.trainings)
@@ -66,29 +66,29 @@ class Network:
 
     @property
     def reason(self) -> str:
-        """Why it may be worse than it could be, as far as that was measured; or empty."""
+        """Known reason why the scores may be too low, in words; or empty."""
         if not self.remark:
             return ""
         epochs, windows, noise = _budget(self.trainings)
         told = f"{self.remark}: {windows} windows in {_epochs(epochs)}, noise {noise}"
         falls = [fall for *_, fall in self.trainings if not isnan(fall)]
         if not falls:
-            return f"{told}; a single epoch does not tell how far its loss would fall"
+            return f"{told}; after a single epoch the trend of the loss is unknown"
         fall = max(falls)
         if fall <= 0:
             return told
         return f"{told}; the last tenth of them still lowered the validation loss by {fall:.1%}"
 
     def to_json(self) -> str:
-        """As text, for :meth:`from_json`."""
+        """Serialise as JSON, for :meth:`from_json`."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Network:
-        """The network that :meth:`to_json` wrote.
+        """Read what :meth:`to_json` wrote.
 
         Raises:
-            ValueError: it is no such text.
+            ValueError: the text has another structure.
         """
         try:
             content = json.loads(text)
@@ -98,11 +98,11 @@ class Network:
             )
             return cls(trainings=trainings, **content)
         except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"no description of a network ({error})") from error
+            raise ValueError(f"not a description of a network ({error})") from error
 
 
 class Counts(NamedTuple):
-    """What others published of a network's cost."""
+    """Published size and compute of a network."""
 
     parameters: float
     multiply_accumulates: float
@@ -111,12 +111,12 @@ class Counts(NamedTuple):
 def section(
     results: Sequence[Result], unit: str, published: Mapping[str, Counts] | None = None
 ) -> str:
-    """Heading, text and table of all networks among the results; empty where there is none.
+    """Heading, text and table of all networks among the results; empty if there are none.
 
     Args:
         results: of any methods.
-        unit: what multiply-accumulates are counted for, e.g. ``"beat"``.
-        published: counts by method, told in brackets.
+        unit: unit of the multiply-accumulates, e.g. ``"beat"``.
+        published: counts by method, printed in brackets.
     """
     networks = {result.method: result.network for result in results if result.network is not None}
     if not networks:
@@ -130,23 +130,24 @@ def section(
         *("noise", "minutes", "on", "loss", "best validation loss", "converged"),
     ]
     trainings = [training for network in networks.values() for training in network.trainings]
-    parts = ["## What each network was given\n", _TEXT, tables.table(header, rows)]
+    parts = ["## Training budgets\n", _TEXT, tables.table(header, rows)]
     return "\n".join([*parts, *_commands(trainings)])
 
 
 _TEXT = """\
 Multiply-accumulates are counted while the network runs, scan and attention included; published
-counts are in brackets. The recipe `rival` is one for all networks (AdamW, warm-up and cosine), and
-the weights are those of the epoch that validates best; unlike values of several models stand side
-by side. Noise is drawn once or fresh in each epoch. The loss is the network's own or the one named;
-validation losses of different networks do not compare. Converged means that the last tenth of the
-epochs lowered the validation loss by 2 % at most. A dash: trained in another way, which the model's
-card (`ipmdae models NAME`) or the run's `run.json` tells.
+counts are in brackets. The recipe `rival` is the same for all networks (AdamW, warm-up and cosine
+schedule); the weights are those of the epoch with the lowest validation loss. Where the models of a
+row differ, their values are separated by slashes. Noise is drawn once or anew in each epoch. The
+loss is the network's own or the one named; validation losses of different networks are not
+comparable. Converged means that the last tenth of the epochs lowered the validation loss by 2 % at
+most. A dash marks a network that was trained differently, see the model card (`ipmdae models NAME`)
+or the run's `run.json`.
 """
 
 
 def _commands(trainings: Sequence[Training]) -> list[str]:
-    """What trains these networks again: a command for each budget, as lines."""
+    """Commands that repeat the trainings, one per budget, as Markdown lines."""
     budgets: dict[str, list[str]] = {}
     for training, recipe, _ in trainings:
         fresh = "--fresh-noise" if training.fresh_noise else "--no-fresh-noise"
@@ -205,6 +206,6 @@ def _epochs(epochs: str) -> str:
 
 
 def _each(values: Iterable[str]) -> str:
-    """What all models have, or all of them side by side."""
+    """The common value of all models, or all values separated by slashes."""
     told = list(values)
     return told[0] if len(set(told)) == 1 else " / ".join(told)

@@ -28,7 +28,7 @@ def find(results: Path, protocol: str, method: str, version: str = "") -> Result
 
     Raises:
         ValueError: it is of other weights or of a part of the test, or the method diverged, so that
-            it sums up nothing; the message tells what to run.
+            it is partial or diverged; the message names the command to run.
     """
     path = results / protocol / f"{method}.npz"
     if not path.is_file():
@@ -43,7 +43,7 @@ def find(results: Path, protocol: str, method: str, version: str = "") -> Result
     if result.done < result.total:
         raise ValueError(f"{path} is of {result.done} of {result.total} items; {again}")
     if result.diverged:
-        raise ValueError(f"{path}: {method} diverged; mend it, then {again} --force")
+        raise ValueError(f"{path}: {method} diverged; fix it, then {again} --force")
     return result
 
 
@@ -56,7 +56,7 @@ def gain(result: Result, kind: str | None = None, snr: float | None = None) -> I
 def gain_over(
     result: Result, other: Result, kind: str | None = None, snr: float | None = None
 ) -> Interval:
-    """By how many dB it improves the SNR more than another method on the same signals."""
+    """Advantage in SNR improvement over another method on the same signals, dB."""
     ours, theirs = in_common(result, other)
     name = "snr_improvement"
     apart: Array = result.values[name][ours] - other.values[name][theirs]
@@ -103,7 +103,7 @@ def qt_error(result: Result, condition: str) -> Interval:
 
 
 def qt_error_over(result: Result, other: Result, condition: str) -> Interval:
-    """By how many ms it is larger than that of another method, in beats that both found."""
+    """Excess over the error of another method in ms, in beats that both found."""
     (ours, records), (theirs, _) = (select(r, waves.QT, condition) for r in (result, other))
     return over_records(np.abs(ours) - np.abs(theirs), records)
 
@@ -114,7 +114,7 @@ def beats_in_noise(result: Result, kind: str, *, trusted: bool) -> float:
     Args:
         result: of benchmark clinical.
         kind: of noise.
-        trusted: count only outside of the seconds that are flagged; NaN of a method without flags.
+        trusted: count only outside of rejected seconds; NaN for a method without uncertainty.
     """
     which = "trusted" if trusted else "beats"
     found = [select(result, f"{detector} {which}", kind)[0] for detector in DETECTORS]

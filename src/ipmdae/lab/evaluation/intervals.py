@@ -1,4 +1,4 @@
-"""How sure a mean is: bootstrap intervals over records.
+"""Bootstrap intervals of a mean over records.
 
 Windows of one record resemble each other, so that thousands of windows of a few records are no
 thousands of independent values. What is drawn again here are records, with all of their windows
@@ -34,7 +34,7 @@ class Interval:
 
 
 NOWHERE = Interval(np.nan, np.nan, np.nan)
-"""Where there is no mean: of no values, or of a method that diverged."""
+"""Interval without a mean: no values, or a method that diverged."""
 
 
 def bootstrap(values: Values, records: NDArray[Any], resamples: int = RESAMPLES) -> Interval:
@@ -42,8 +42,8 @@ def bootstrap(values: Values, records: NDArray[Any], resamples: int = RESAMPLES)
 
     Args:
         values: (windows,).
-        records: which record each window is of, (windows,).
-        resamples: how often as many records as there are get drawn, always by the same seed.
+        records: record of each window, (windows,).
+        resamples: number of bootstrap resamples of the records, with a fixed seed.
 
     Raises:
         ValueError: there are no values, or not as many as records.
@@ -63,7 +63,7 @@ def bootstrap(values: Values, records: NDArray[Any], resamples: int = RESAMPLES)
 
 
 def _levels(means: Values, mean: float, sums: Values, counts: NDArray[np.integer[Any]]) -> Values:
-    """Which quantiles of the drawn means are the limits.
+    """Quantiles of the bootstrap means that are the limits.
 
     The bias is how far the mean is from the median of the drawn means; the acceleration, by leaving
     out one record at a time, is how much the mean's error rises with the mean.
@@ -88,7 +88,7 @@ def over_records(values: Values, records: NDArray[Any], resamples: int = RESAMPL
 
     Args:
         values: (windows,); NaN is left out, and with it a record that has nothing else.
-        records: which record each window is of, (windows,).
+        records: record of each window, (windows,).
         resamples: see :func:`bootstrap`.
 
     Returns:
@@ -108,7 +108,7 @@ def paired_difference(
     """The mean of ``values - others`` on the same windows, by :func:`bootstrap`.
 
     Differences within a window leave out what makes some records harder than others, so that this
-    interval tells two methods apart where their own intervals overlap.
+    interval can separate two methods whose own intervals overlap.
 
     Raises:
         ValueError: the two are not of the same windows.

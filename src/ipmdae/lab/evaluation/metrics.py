@@ -59,7 +59,7 @@ def ssd(clean: Signal, estimate: Signal) -> Values:
 def mad(clean: Signal, estimate: Signal) -> Values:
     """Maximum absolute distance max |x - y|, in the unit of the signals.
 
-    The name is that of the ECG compression literature; it is no mean absolute deviation.
+    The name is that of the ECG compression literature; it is not a mean absolute deviation.
     """
     x, y = _prepared(clean, estimate, centred=False)
     distance: Values = np.abs(x - y).max(axis=(1, 2))
@@ -70,7 +70,7 @@ def prd_deepfilter(clean: Signal, estimate: Signal, mean: float) -> Values:
     """PRD as the DeepFilter benchmark computes it: 100 √(Σ (x - y)² / Σ (y - m)²), %.
 
     The denominator holds the estimate y, not the clean signal x, and m is the ``mean`` over all
-    samples of all clean test windows. It is no standard PRD (see :func:`prd`): what scales an
+    samples of all clean test windows. It is not a standard PRD (see :func:`prd`): what scales an
     estimate up lowers it.
     """
     x, y = _prepared(clean, estimate, centred=False)
@@ -80,7 +80,7 @@ def prd_deepfilter(clean: Signal, estimate: Signal, mean: float) -> Values:
 def snr_improvement(
     clean: Signal, noisy: Signal, estimate: Signal, *, centred: bool = False
 ) -> Values:
-    """How much higher the SNR of ``estimate`` is than that of ``noisy``, dB."""
+    """SNR of ``estimate`` less that of ``noisy``, dB."""
     return snr(clean, estimate, centred=centred) - snr(clean, noisy, centred=centred)
 
 

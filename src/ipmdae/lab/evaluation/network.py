@@ -31,12 +31,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Report:
-    """What a test found.
+    """Result of a test.
 
     Attributes:
         parameters: of the network, unused ones included where it has them.
         multiply_accumulates: for one window, the scan included.
-        windows: how many were tested, of ``samples`` samples and ``leads`` leads.
+        windows: number of test windows, of ``samples`` samples and ``leads`` leads.
         mse: mean squared error, mean over windows: the validation loss.
         scores: for each metric and variant (``total``, ``centred``) before and after.
     """

@@ -1,9 +1,9 @@
 """Real recordings with calibrated noise: records 118e* and 119e* of the noise database.
 
 Each is a clean recording to which the noise ``em`` was added from 5:00 on, for every second two
-minutes (5-7, 9-11, …), so that the record of the highest SNR (``e24``) is a nearly clean twin of
+minutes (5-7, 9-11, …), so that the record of the highest SNR (``e24``) is a nearly clean copy of
 the others. The added noise is that of ``em`` at the same time: what lies in its first 15 min is
-training noise. Only the stretches after that are scored; as em is a loop, they repeat noise of the
+training noise. Only the segments after that are scored; as em is a loop, they repeat noise of the
 first 15 min (docs/nstdb.md).
 """
 
@@ -29,7 +29,7 @@ _WINDOW = 10  # s
 
 @dataclass(frozen=True)
 class Improvement:
-    """SNR (dB, without DC) and RMSE (mV) against the twin, one value a window of 10 s and lead.
+    """SNR (dB, without DC) and RMSE (mV) relative to the clean record, per window of 10 s and lead.
 
     ``kept`` is the SNR of the cleaned to the given signal where no noise was added: how little a
     clean recording is changed.
@@ -46,11 +46,11 @@ class Improvement:
 def improvement(
     folder: Path, denoiser: Network, noisy: str = "118e06", twin: str = "118e24"
 ) -> Improvement:
-    """Clean the record ``noisy`` and compare it with ``twin`` where held-out noise was added.
+    """Denoise the record ``noisy`` and compare it with ``twin`` where held-out noise was added.
 
     Raises:
         DatasetNotFoundError: one of the records is not in ``folder``.
-        ValueError: the records are too short to hold such a stretch.
+        ValueError: the records are too short to hold such a segment.
     """
     recordings = [_read(folder, name) for name in (noisy, twin)]
     cleaned = denoiser.denoise(recordings[0])
@@ -68,7 +68,7 @@ def improvement(
 
 
 def stretches(duration: float) -> Iterator[tuple[float, float]]:
-    """Start and end in s of the noisy stretches whose noise lies after the first 15 min."""
+    """Start and end in s of the noisy segments whose noise is from after the first 15 min."""
     start = _FIRST_NOISE
     while start + _WINDOW <= duration:
         if start >= _TRAINING_NOISE_ENDS:
@@ -94,7 +94,7 @@ def _by_lead(
 def _windows(
     signal: NDArray[np.float64], fs: float, where: list[tuple[float, float]]
 ) -> NDArray[np.float64]:
-    """Whole windows of the stretches, (windows, time, leads)."""
+    """Complete windows of the segments, (windows, time, leads)."""
     samples = round(_WINDOW * fs)
     pieces = []
     for start, stop in where:

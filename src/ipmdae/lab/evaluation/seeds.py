@@ -1,4 +1,4 @@
-"""Networks that were trained with several seeds: which results belong together, and their mean."""
+"""Pooling of results of one network over training seeds."""
 
 from __future__ import annotations
 
@@ -11,38 +11,37 @@ from ipmdae.lab.evaluation import tables
 from ipmdae.lab.evaluation.benchmark import Result
 
 MARK = "@"
-"""Stands between a network and the seed that it was trained with."""
+"""Separator of network name and training seed."""
 
 _DIGITS = 4
 
 _TEXT = """\
 ## Seeds
 
-Each seed is a training of its own: first weights, order of the beats and draws of noise are
-others, all else is alike. The last row is the mean ± standard deviation over seeds (with n - 1).
-Elsewhere a row "mean over seeds" counts all beats of all seeds, in its standard deviation over
-beats and its interval, too; comparisons beat by beat, and beats that are shown, are of the lowest
-seed.
+Each seed is a separate training run. Seeds change the initialisation, the order of the beats and
+the noise; everything else is identical. The last row is the mean ± standard deviation over seeds
+(with n - 1). In the other tables a row "mean over seeds" pools all beats of all seeds, also for its
+standard deviation over beats and its interval; paired comparisons and the beats in figures are of
+the lowest seed.
 """
 
 
 def label(method: str, seed: int) -> str:
-    """What a network that was trained with a seed is called."""
+    """Name of a network that was trained with a given seed."""
     return f"{method}{MARK}{seed}"
 
 
 def parse(name: str) -> tuple[str, int | None]:
-    """The method and the seed of such a label; any other name is a method of no certain seed."""
+    """Method and seed of a label; the seed is None for any other name."""
     method, _, seed = name.rpartition(MARK)
     return (method, int(seed)) if method and seed.isdecimal() else (name, None)
 
 
 def groups(results: Sequence[Result]) -> list[list[Result]]:
-    """Results with those together, by rising seed, that differ in nothing but the seed.
+    """Group results that differ in the seed only, by ascending seed.
 
-    What was trained in another way, is of another part of the test or diverged is none of them and
-    stays alone, and so does each method that is no network. Of a seed that is there twice, the
-    first result counts.
+    A result that was trained differently, covers another part of the test, diverged, or is not of a
+    network forms a group of its own. Of a seed that occurs twice the first result counts.
     """
     found: dict[Hashable, dict[int, Result]] = {}
     for result in results:
@@ -52,10 +51,10 @@ def groups(results: Sequence[Result]) -> list[list[Result]]:
 
 
 def pool(group: Sequence[Result]) -> Result:
-    """The results of all seeds as one, their items one after another: each mean is one over seeds.
+    """Concatenate the results of all seeds, so that every mean is a mean over seeds.
 
     Args:
-        group: one of :func:`groups`; a single result stays as it is.
+        group: one of :func:`groups`; a single result is returned unchanged.
     """
     first = group[0]
     if len(group) == 1 or first.network is None:
@@ -74,17 +73,17 @@ def pool(group: Sequence[Result]) -> Result:
 
 
 def mean_and_deviation(group: Sequence[Result], measure: str) -> tuple[float, float]:
-    """Of the mean of a measure: its mean and standard deviation over seeds, NaN of a single one."""
+    """Mean and standard deviation over seeds of a measure's mean; NaN sd for a single seed."""
     means = [float(result.values[measure].mean()) for result in group]
     return float(np.mean(means)), float(np.std(means, ddof=1)) if len(means) > 1 else np.nan
 
 
 def section(groups: Sequence[Sequence[Result]], measures: Mapping[str, str]) -> str:
-    """Heading, text and table of all networks with several seeds; empty where there is none.
+    """Heading, text and table of all networks with several seeds; empty if there are none.
 
     Args:
         groups: see :func:`groups`.
-        measures: what is told, by name, with its heading.
+        measures: headings by name of the measure.
     """
     rows = []
     for group in groups:
@@ -103,7 +102,7 @@ def section(groups: Sequence[Sequence[Result]], measures: Mapping[str, str]) -> 
 
 
 def _kind(result: Result) -> tuple[Hashable, int]:
-    """What results of several seeds have in common, and the seed of this one."""
+    """Key shared by the results of all seeds, and the seed of this result."""
     network = result.network
     if network is None or result.diverged or len(network.seeds) != 1:
         return result.method, 0

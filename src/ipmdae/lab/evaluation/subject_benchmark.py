@@ -1,7 +1,7 @@
-"""What the benchmarks of whole leads share: subjects, signals, and the way from these to a result.
+"""Common parts of benchmarks of whole leads: methods under test, signals, collected results.
 
-A benchmark consists of units (a piece of a lead, a recording) that are measured one by one, each
-by any process; it tells which units there are and how one is measured.
+A benchmark consists of units (a segment of a lead, a recording) that are measured one by one, each
+by any process; a subclass lists the units and measures one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Unit = TypeVar("Unit")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
-    """What a method comes to on one unit.
+    """Scores of a method on one unit.
 
     Attributes:
         item, record, labels, values: as of a :class:`~ipmdae.lab.evaluation.benchmark.Result`, the
@@ -62,7 +62,7 @@ class SubjectBenchmark(ABC, Generic[Unit]):
 
     @cached_property
     def test(self) -> ClinicTest:
-        """Where the signals and the noise come from."""
+        """Source of signals and noise."""
         return ClinicTest(
             qtdb_folder=self.datasets / qtdb.FOLDER, nstdb_folder=self.datasets / nstdb.FOLDER
         )
@@ -73,7 +73,7 @@ class SubjectBenchmark(ABC, Generic[Unit]):
 
     @abstractmethod
     def size(self, part: int | None) -> int:
-        """How many units ``part`` is of it."""
+        """Number of units in ``part``."""
 
     @abstractmethod
     def units(self, part: int | None) -> Sequence[Unit]:
@@ -81,7 +81,7 @@ class SubjectBenchmark(ABC, Generic[Unit]):
 
     @abstractmethod
     def scorer(self, subject: Subject) -> Callable[[Unit], Scores]:
-        """What measures a unit; it travels between processes."""
+        """Create a function that measures a unit; it is sent to other processes."""
 
     def examples(self, subject: Subject, units: Sequence[Unit]) -> dict[str, NDArray[Any]]:
         """Signals for figures, by default none."""
@@ -99,9 +99,9 @@ class SubjectBenchmark(ABC, Generic[Unit]):
 
         Args:
             method: name of a classical method or of a model, or a model file.
-            part: how many pieces of each lead, or records of each database, evenly spread; by
+            part: number of evenly spaced segments of each lead, or records of each database; by
                 default all.
-            mapper: what applies a function to units.
+            mapper: ``map`` over units.
             done: called with 1 whenever a unit is done.
         """
         subject = subjects.fitted(subjects.find(method, self.runs), self.datasets)
@@ -127,10 +127,10 @@ class SubjectBenchmark(ABC, Generic[Unit]):
 
 @dataclass(frozen=True)
 class PieceBenchmark(SubjectBenchmark[Piece]):
-    """A test on the pieces of protocol clinic, each under several conditions; an item is a signal.
+    """A test on the segments of protocol clinic under several conditions; an item is a signal.
 
     Attributes:
-        most: pieces of each lead that are used.
+        most: segments of each lead that are used.
     """
 
     most: ClassVar[int] = PIECES
@@ -138,16 +138,16 @@ class PieceBenchmark(SubjectBenchmark[Piece]):
     unit = "pieces"
 
     def size(self, part: int | None) -> int:
-        """Pieces of all leads."""
+        """Segments of all leads."""
         return len(self.test) // PIECES * min(part or self.most, self.most)
 
     def units(self, part: int | None) -> list[Piece]:
-        """The pieces, record by record and lead by lead."""
+        """The segments, record by record and lead by lead."""
         return list(self.test.pieces(spread(PIECES, min(part or self.most, self.most))))
 
 
 def of_piece(piece: Piece, labels: Labels, values: dict[str, Array], *, diverged: bool) -> Scores:
-    """Scores of a piece whose labels and values are (conditions,) each."""
+    """Scores of a segment whose labels and values are (conditions,) each."""
     (count,) = {len(column) for column in (*labels.values(), *values.values())}
     return Scores(
         item=piece.number * count + np.arange(count),

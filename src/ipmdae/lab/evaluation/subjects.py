@@ -1,4 +1,4 @@
-"""What is put to the tests of protocol P3: networks and classical methods, cleaning single leads.
+"""Methods under test: networks and classical methods that denoise single leads.
 
 A network is a model that ships, by its name, or any model file; it is used as a user uses it, by
 :class:`ipmdae.methods.network.Network`. A classical method is a rival; one that learns is fitted on
@@ -32,7 +32,7 @@ from ipmdae.recording import Recording
 from ipmdae.safeguards import safeguards
 
 _UNFIT = ("lmmse", "lmmse-fresh")
-"""They know where in a window a beat begins, which no recording tells."""
+"""Methods that need the position of the beat in the window, which recordings lack."""
 
 _TRAINING_WINDOWS = 2000
 
@@ -57,7 +57,7 @@ class Subject:
     """A method under test; it travels between processes.
 
     Attributes:
-        name: what it is called in results.
+        name: name in results.
         file: of a network, else ``None``.
         rival: a classical method, fitted where it learns, or a trained network of others.
         fs: the sampling rate in Hz that it works at, where there is but one.
@@ -77,14 +77,14 @@ class Subject:
 
     @property
     def network(self) -> Network | None:
-        """What a network costs for 5 s of a lead, and what it was given; else ``None``."""
+        """Cost of a network for 5 s of a lead, and its training budget; else ``None``."""
         if trained.is_network(self.rival):
             return trained.describe([self.rival], round(COUNTED * Clinic.fs))
         return describe_model(self.file) if self.file else None
 
     @property
     def tells_doubt(self) -> bool:
-        """Whether it is a network that tells the uncertainty of what it gives back."""
+        """True for a network that predicts its uncertainty."""
         return self.file is not None and _denoiser(self.file).tells_spread
 
     def clean(self, x: Array, fs: float) -> Array:
@@ -95,7 +95,7 @@ class Subject:
             fs: sampling rate in Hz.
 
         Returns:
-            (time,) in mV, all NaN where a rival gives what is no finite signal.
+            (time,) in mV, all NaN where a method returns non-finite values.
         """
         if self.rival is None:
             assert self.file is not None
@@ -119,10 +119,10 @@ class Subject:
         return cleaned.recording.signal[:, 0], cleaned.sd[:, 0].astype(np.float64)
 
     def clean_with_doubt(self, x: Array, fs: float) -> tuple[Array, NDArray[np.bool_]]:
-        """Clean a lead with a network that tells its uncertainty.
+        """Denoise a lead with a network that predicts its uncertainty.
 
         Returns:
-            The cleaned lead, and for each second whether it is flagged as too uncertain.
+            The denoised lead, and for each second True if it is rejected as too uncertain.
         """
         assert self.file is not None
         recording = Recording.from_array(x, fs)
@@ -139,7 +139,7 @@ class Subject:
 
 
 def describe_model(file: Path) -> Network:
-    """What the network in a model file costs for 5 s of a lead at its own rate."""
+    """Cost of the network in a model file for 5 s of a lead at its own sampling rate."""
     model = read_model(file)
     samples = round(COUNTED * model.preprocessing.fs)
     counts = complexity.multiply_accumulates(model.architecture, samples)
@@ -158,7 +158,7 @@ def find(method: str, runs: Path = trained.RUNS) -> Subject:
 
     Raises:
         FileNotFoundError: there is no such file, or the network is not trained; the message then
-            tells the command that does it.
+            names the command that does it.
         ValueError: there is no such method, or a file has the name of another method.
         ModuleNotFoundError: it needs a package that is not installed.
     """

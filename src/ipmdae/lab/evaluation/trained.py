@@ -1,4 +1,4 @@
-"""Networks that are trained on a protocol: which there are, their weights, what is told of them.
+"""Networks trained on a protocol: the available ones, their weights, their description.
 
 Where a method is named, ``name@seed`` means the network as it was trained with that seed; its name
 alone means the lowest seed that is finished.
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from ipmdae.lab.evaluation.trained_network import TrainedNetwork
 
 RUNS = Path("results")
-"""Where ``ipmdae benchmark train`` leaves its runs."""
+"""Default folder of the runs of ``ipmdae benchmark train``."""
 
 
 def is_network(rival: object) -> TypeGuard[TrainedNetwork]:
-    """Whether a rival is a network, which needs the weights of a run."""
+    """True if a rival is a network, which needs the weights of a run."""
     return isinstance(rival, rivals.Trained)
 
 
@@ -47,9 +47,9 @@ def with_seeds(methods: Sequence[str], wanted: str, protocol: str, runs: Path) -
     """Methods, with each network once for each seed.
 
     Args:
-        methods: names; those that are no networks stay as they are.
+        methods: names; those that are not networks stay as they are.
         wanted: seeds with commas between them, or ``all``.
-        protocol: what the networks were trained on.
+        protocol: training protocol of the networks.
         runs: folder of the runs.
 
     Raises:
@@ -76,8 +76,8 @@ def find(
     """A network with the weights of each of its models on a protocol, all of one seed.
 
     Raises:
-        ValueError: it is no network.
-        FileNotFoundError: it is not trained, or not with this seed; the message tells the command
+        ValueError: it is not a network.
+        FileNotFoundError: it is not trained, or not with this seed; the message names the command
             that does it.
         ModuleNotFoundError: the extra ``train`` is not installed.
     """
@@ -100,9 +100,9 @@ def version(networks: Sequence[TrainedNetwork]) -> str:
 
 
 def describe(networks: Sequence[TrainedNetwork], samples: int, leads: int = 1) -> Network:
-    """What a network costs for a window, and what its models were given.
+    """Cost of a network for a window, and the training budget of its models.
 
-    Nothing of that is told of a run of the paper's commands, which leaves no summary.
+    The budget is unknown for a run of the paper's commands, which stores no summary.
     """
     cost = networks[0].complexity(samples, leads)
     told = [network for network in networks if (network.run_folder / SUMMARY_FILE).is_file()]
@@ -114,7 +114,7 @@ def describe(networks: Sequence[TrainedNetwork], samples: int, leads: int = 1) -
 
 
 def _seeds(method: str, protocol: str, runs: Path) -> list[int]:
-    """The seeds that all models of a network are trained with, rising."""
+    """The seeds that all models of a network are trained with, ascending."""
     network = _network(method)
     from ipmdae.lab.training import queue
 
@@ -124,5 +124,5 @@ def _seeds(method: str, protocol: str, runs: Path) -> list[int]:
 def _network(name: str) -> TrainedNetwork:
     rival = rivals.get(name)
     if not is_network(rival):
-        raise ValueError(f"{name} is no network; there are: {', '.join(rivals.NETWORKS)}")
+        raise ValueError(f"{name} is not a network; there are: {', '.join(rivals.NETWORKS)}")
     return rival

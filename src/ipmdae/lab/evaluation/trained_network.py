@@ -56,7 +56,7 @@ class TrainedNetwork:
             seed: of the run; by default the lowest one of which all models are finished.
 
         Raises:
-            FileNotFoundError: there is no such run; the message tells the command that makes it.
+            FileNotFoundError: the run does not exist; the message names the command that makes it.
         """
         return replace(self, folder=queue.finished_run(results, protocol, self.name, model, seed))
 
@@ -67,7 +67,7 @@ class TrainedNetwork:
 
     @property
     def summary(self) -> Summary:
-        """What the run was given, and how far it came."""
+        """Training budget and outcome of the run."""
         return read_summary(self.run_folder)
 
     @property
@@ -77,12 +77,12 @@ class TrainedNetwork:
 
     @property
     def late_fall(self) -> float:
-        """By which share the last epochs still lowered the validation loss; see
+        """Share by which the last epochs still lowered the validation loss; see
         :func:`ipmdae.lab.training.summary.late_fall`."""
         return late_fall([row["valid_loss"] for row in queue.read_curves(self.run_folder)])
 
     def complexity(self, samples: int, leads: int = 1) -> Complexity:
-        """What it costs to clean a window, all shots together; needs no weights."""
+        """Cost of denoising a window, all shots together; needs no weights."""
         network = registry.build(self.name, leads)
         parameters = sum(parameter.numel() for parameter in network.parameters())
         return Complexity(parameters, self.shots * multiply_accumulates(network, samples, leads))
@@ -124,7 +124,7 @@ class TrainedNetwork:
         if opened.protocol == "reference":
             raise ValueError(
                 f"{self.name} was trained on windows scaled by the clean signal, which no "
-                "recording tells: train it with --protocol clinic"
+                "recording lacks: train it with --protocol clinic"
             )
         if len(x) <= opened.window:
             cleaned: Signal = self.denoise_batch(x[np.newaxis], fs)[0]

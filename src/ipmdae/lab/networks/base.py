@@ -1,4 +1,4 @@
-"""What the networks of others share: leads apart, lengths padded, a loss of their own."""
+"""Common parts of published networks: separate leads, padded lengths, individual losses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LeadNetwork(nn.Module, ABC):
         """Clean signals (signals, 1, time), the time a multiple of :attr:`multiple`."""
 
     def loss(self, noisy: Tensor, clean: Tensor) -> Tensor:
-        """What training minimises, of windows (batch, time, leads): here the squared error."""
+        """Training loss for windows (batch, time, leads): here the squared error."""
         return F.mse_loss(self(noisy), clean)
 
     def lead_by_lead(self, windows: Tensor) -> Tensor:

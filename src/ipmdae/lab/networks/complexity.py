@@ -1,4 +1,4 @@
-"""What a torch network costs: weights, and multiply-accumulates counted while it runs.
+"""Complexity of a torch network: weights, and multiply-accumulates counted while it runs.
 
 A multiply-accumulate is one product added to a sum, as in :mod:`ipmdae.engine.complexity`: those
 with weights, those between activations in attention and in the selective scan. Biases, norms,

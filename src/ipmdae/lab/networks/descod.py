@@ -2,7 +2,7 @@
 
 H. Li, G. Ditzler, J. Roveda, A. Li, "DeScoD-ECG: deep score-based diffusion model for ECG baseline
 wander and noise removal", IEEE Journal of Biomedical and Health Informatics, 2023. The network
-tells the noise in a signal that was mixed with Gaussian noise; 50 steps from pure noise, each with
+estimates the noise in a signal mixed with Gaussian noise; 50 steps from pure noise, each with
 a little less of it, lead to a draw ("shot"), and several draws are averaged.
 
 Published for 80 features: 1.93 M weights and 39 G multiply-accumulates a shot of 512 samples. We
@@ -30,13 +30,13 @@ _SEED = 1234
 
 
 class DeScoD(LeadNetwork):
-    """Trained by the mean absolute error of the noise that it tells.
+    """Trained by the mean absolute error of the estimated noise.
 
     What it draws at a sample depends on the length of the window, not on the other windows nor on
     what was drawn before: each call starts from the same noise.
 
     Args:
-        shots: how many draws are averaged.
+        shots: number of draws that are averaged.
         features: width of all layers.
     """
 
@@ -56,7 +56,7 @@ class DeScoD(LeadNetwork):
 
     def loss(self, noisy: Tensor, clean: Tensor) -> Tensor:
         condition, signal = self.lead_by_lead(noisy), self.lead_by_lead(clean)
-        # Validation must not depend on chance: a draw of its own, always the same.
+        # Validation must be deterministic: always the same draw.
         generator = None if self.training else torch.Generator().manual_seed(_SEED)
         count = len(signal)
         step = torch.randint(1, STEPS + 1, (count,), generator=generator)
@@ -142,7 +142,7 @@ class HalfNormalizedFilters(nn.Module):
 
 
 class Bridge(nn.Module):
-    """From one stream to the other, scaled and shifted as the noise level says."""
+    """Modulate one stream by the other: scale and shift depend on the noise level."""
 
     def __init__(self, features: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Ours on the single beats of protocol P2: the network of the package, scaled by the beat itself.
+"""The project's network for the single beats of protocol deepfilter, scaled by the beat itself.
 
 A beat in mV comes less its median and by its own standard deviation, noise included; the network
-gives what it takes for noise, which is subtracted, and the result is in mV again. The median is not
-added back: what the window lies around is noise too, as the zeros at its ends tell.
+estimates the noise, which is subtracted, and the result is in mV again. The median is not
+added back: it is treated as noise too, since padded windows end at zero in the clean target.
 """
 
 from __future__ import annotations

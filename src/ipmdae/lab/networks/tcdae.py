@@ -104,7 +104,7 @@ class TransformerBlock(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Of several heads whose widths together exceed that of the tokens; (batch, L, d).
+    """Attention with several heads whose total width exceeds that of the tokens; (batch, L, d).
 
     Attributes:
         inner: width of all heads.

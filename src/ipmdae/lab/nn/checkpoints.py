@@ -91,7 +91,7 @@ def read_checkpoint(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
-            f"{path} is no checkpoint of tensors and plain values alone; what else it holds could "
+            f"{path} is not a checkpoint of tensors and plain values only; its other content could "
             "be code, which is not executed"
         ) from error
     except Exception as error:  # of many types, for content that torch did not write

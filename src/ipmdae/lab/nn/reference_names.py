@@ -140,7 +140,7 @@ def _shape(tensors: Mapping[str, NDArray[Any]], name: str, axes: int) -> tuple[i
 
 
 def _count(tensors: Mapping[str, NDArray[Any]], pattern: str, first: int) -> int:
-    """How many consecutive numbers, from ``first`` on, ``pattern`` names a tensor with."""
+    """Number of consecutive integers, from ``first`` on, for which ``pattern`` names a tensor."""
     number = first
     while pattern.format(number) in tensors:
         number += 1

@@ -175,7 +175,7 @@ def _backward_kernel(
 
 
 def _blocks(d: int, n: int) -> tuple[int, dict[str, int]]:
-    """How many blocks of channels there are, and the constants of both kernels."""
+    """Number of blocks of channels, and the constants of both kernels."""
     block_n = triton.next_power_of_2(n)
     block_d = max(1, min(_TILE // block_n, triton.next_power_of_2(d)))
     constants = {"CHUNK": _CHUNK, "BLOCK_D": block_d, "BLOCK_N": block_n, "STAGES": _STAGES}

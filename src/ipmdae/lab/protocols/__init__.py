@@ -37,7 +37,7 @@ def stack(pairs: Pairs, indices: Sequence[int] | None = None) -> Pair:
 
 
 class TrainingProtocol(Protocol):
-    """What the training loop needs of a protocol."""
+    """Interface of a protocol for the training loop."""
 
     fs: float
     leads: int

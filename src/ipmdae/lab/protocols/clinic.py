@@ -1,22 +1,22 @@
-"""P3 "clinic": the network sees a noisy lead alone, in mV, and gives it back clean in mV.
+"""Protocol clinic: single leads in mV, whose noise the network removes without other information.
 
-Windows of one lead of the QT Database, with the recording's constant offset taken off and no
-other filter, so that the ST segment is a target as it is. Noise of all kinds, alone and mixed, from
-the training, validation and test minutes of both channels
-(:data:`ipmdae.lab.data.nstdb.INTERVALS`). SNR by AC power. Records are divided by patient. Test
-records (those of P2) and test noise are read by the evaluation alone, so that neither picks a
-checkpoint.
+Windows of one lead of the QT Database, with the recording's constant offset subtracted and no
+other filter, so that ST segments in the target are unfiltered. Noise of all kinds, single and
+mixed, from the training, validation and test minutes of both channels
+(:data:`ipmdae.lab.data.nstdb.INTERVALS`). SNR by AC power. Records are split by patient. Test
+records (those of protocol deepfilter) and test noise are read by the evaluation only, so that
+neither selects a checkpoint.
 
-What the network is given is scaled by the noisy window itself, exactly as in use
+The input is scaled by the noisy window itself, exactly as in use
 (:func:`ipmdae.pipeline.window.robust_scale`); the target is the clean window, less its own median,
-by the same scale: what is clean comes back as it went in.
+by the same scale, so that a clean signal is its own target.
 
-With ``augment`` the training set is made for recordings of any kind, not for this test alone:
-targets without noise of their own, a wider range of SNR, and the changes of
-:mod:`ipmdae.lab.data.augment`. With ``rhythms`` the targets hold other rhythms than the sinus
-rhythm of nearly all of the QT Database: synthetic ones (:mod:`ipmdae.lab.data.rhythms`), and real
-ones of the MIT-BIH Arrhythmia Database and of the CinC 2017 challenge; and motion joins the noise
-(:mod:`ipmdae.lab.data.motion`), so that rhythm and motion are told apart.
+With ``augment`` the training set covers recordings of any kind, not this test only: targets without
+noise, a wider range of SNR, and the changes of :mod:`ipmdae.lab.data.augment`. With ``rhythms`` the
+targets also have other rhythms than the sinus rhythm of nearly all of the QT Database: synthetic
+ones (:mod:`ipmdae.lab.data.rhythms`), and real ones of the MIT-BIH Arrhythmia Database and of the
+CinC 2017 challenge; and motion is added to the noise (:mod:`ipmdae.lab.data.motion`), so that the
+network learns to distinguish rhythm and motion.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Clinic:
         mitdb_folder, cinc2017_folder: further databases to train on, if any.
         ecgnext_folder: recordings of motion, which becomes a further kind of noise, if any.
         target_wander: with ``augment``, largest power of a target below 0.5 Hz, relative to that
-            above; what more wander has is no target.
+            above; the rest of the baseline wander is not a target.
         motion: synthetic sway, taps and muscle bursts as further kinds of noise.
         seed: of all that is drawn.
     """
@@ -221,9 +221,9 @@ class ClinicPairs:
         sources: recordings to cut windows from.
         noise: each kind as a signal (time, channels) or as a function that synthesises it, and how
             often it is drawn, relatively.
-        augmentation: what else may happen to the signal, if anything.
-        rhythms: what rhythms targets are given, if any.
-        select: only windows with at most this share of wander, see
+        augmentation: random changes of the signal, if any.
+        rhythms: synthetic rhythms of the targets, if any.
+        select: only windows with at most this share of baseline wander, see
             :func:`ipmdae.lab.data.augment.good_targets`; ``None`` for all windows.
     """
 
@@ -256,7 +256,7 @@ class ClinicPairs:
 
     @property
     def records(self) -> NDArray[np.intp]:
-        """Which recording each pair is of, by its number, (pairs,)."""
+        """Recording of each pair, by number, (pairs,)."""
         return np.array([recording for recording, _, _ in self._starts], np.intp)
 
     def draw(self, index: int, epoch: int = 0) -> Pair:
@@ -328,7 +328,7 @@ class ClinicPairs:
     def _augmented(
         self, noisy: Array, clean: Array, changes: Augmentation, rng: np.random.Generator
     ) -> Pair:
-        """What else happens to a pair; without a signal the target is a flat line."""
+        """Augment a pair; for noise-only input the target is a flat line."""
         size = float(np.ptp(np.percentile(clean, (0.5, 99.5))))
         edge = changes.bandwidth(rng)
         if edge is not None:

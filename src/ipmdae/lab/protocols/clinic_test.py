@@ -1,15 +1,14 @@
-"""The test of protocol P3 "clinic": pieces of recordings in mV, with noise held out of training.
+"""Test set of protocol clinic: segments of recordings in mV, with noise held out of training.
 
-The 14 test records, lead by lead, the recording's constant offset taken off and nothing else. Of
-each lead ten pieces of 30 s, evenly spread over the record; to each the three kinds of noise of the
-noise records' test minutes (:data:`ipmdae.lab.data.nstdb.INTERVALS`), alone and all three mixed
-with equal power, at -5, 0, 5 and 10 dB by AC power over the piece, and no noise at all. A method
-sees the noisy piece alone. The middle 20 s are what is scored, so that no method is judged by the
-ends of a piece.
+The 14 test records, lead by lead, with the recording's constant offset subtracted and otherwise
+unprocessed. From each lead ten evenly spaced segments of 30 s, without added noise and with each
+kind of noise from the noise records' test minutes (:data:`ipmdae.lab.data.nstdb.INTERVALS`), single
+and mixed with equal power, at -5, 0, 5 and 10 dB by AC power over the segment. The only input of a
+method is the noisy segment. The middle 20 s are scored, so that edge effects do not count.
 
 Noise comes from places evenly spread over both channels, no two of them the same; they are dealt
 out at random, once and for all. What the two leads of a record have at the same time comes from
-places far apart, so that it is independent; the four levels of a piece are of the same noise.
+places far apart, so that it is independent; the four levels of a segment are of the same noise.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ PIECES = 10
 LENGTH, SCORED = 30.0, (5.0, 25.0)  # s
 
 CONDITIONS = ((CLEAN, np.inf), *((kind, float(snr)) for kind in KINDS for snr in SNRS))
-"""Kind of noise and SNR in dB of each signal of a piece."""
+"""Kind of noise and SNR in dB of each signal of a segment."""
 
 _LEADS = 2
 _SEED = 0
@@ -44,10 +43,10 @@ _SEED = 0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Piece:
-    """A piece of a lead, and the noise that is added to it.
+    """A segment of a lead, and the noise that is added to it.
 
     Attributes:
-        number: which of all the pieces of the test, whichever of them are there.
+        number: index among all segments of the test, independent of the available data.
         record: name of the record.
         lead: its number, 0 or 1.
         clean: (time,) in mV.
@@ -61,7 +60,7 @@ class Piece:
     noise: Array
 
     def noisy(self) -> Array:
-        """The piece under each of :data:`CONDITIONS`, (conditions, time) in mV."""
+        """The segment under each of :data:`CONDITIONS`, (conditions, time) in mV."""
         by_kind = dict(zip(nstdb.KINDS, self.noise, strict=True))
         deviation = self.noise.std(axis=1, keepdims=True)
         by_kind[MIXTURE] = (self.noise / deviation).sum(axis=0)
@@ -106,14 +105,14 @@ class ClinicTest:
         return records
 
     def __len__(self) -> int:
-        """How many pieces there are."""
+        """Number of segments."""
         return len(self.records) * _LEADS * PIECES
 
     def pieces(self, chosen: NDArray[np.int64]) -> Iterator[Piece]:
-        """Pieces, record by record and lead by lead.
+        """Segments, record by record and lead by lead.
 
         Args:
-            chosen: which of the ten pieces of each lead.
+            chosen: indices among the ten segments of each lead.
         """
         listed, length = all_records(), round(LENGTH * FS)
         for record in self.records:
@@ -137,13 +136,13 @@ class ClinicTest:
 
     @cached_property
     def _order(self) -> NDArray[np.int64]:
-        """For each kind the places that lead 0 of each piece has, (kinds, pieces)."""
+        """For each kind the places that lead 0 of each segment has, (kinds, segments)."""
         count = len(all_records()) * PIECES
         rngs = [np.random.default_rng((_SEED, kind)) for kind in range(len(nstdb.KINDS))]
         return np.stack([rng.permutation(count) for rng in rngs])
 
     def _noise_at(self, place: int, lead: int, length: int) -> Array:
-        """What is added to a piece, (kinds, time); the leads take turns in which half it lies."""
+        """Noise added to a segment, (kinds, time), from alternating halves of the noise record."""
         count = self._order.shape[1]
         places = self._order[:, place] + count * ((lead + place) % 2)
         return np.stack(
@@ -166,10 +165,10 @@ def all_records() -> list[str]:
 
 
 def piece_of(noise: Array, place: int, places: int, length: int) -> Array:
-    """One of ``places`` pieces evenly spread over noise (time, channels), channels in turns.
+    """One of ``places`` segments evenly spread over noise (time, channels), channels in turns.
 
     Raises:
-        ValueError: the noise is shorter than a piece.
+        ValueError: the noise is shorter than a segment.
     """
     if len(noise) < length:
         raise ValueError(f"noise of {len(noise)} samples is shorter than a piece of {length}")

@@ -1,4 +1,4 @@
-"""P2 "deepfilter": single beats with baseline wander, the field's common benchmark.
+"""Protocol deepfilter: single beats with baseline wander, the field's common benchmark.
 
 Romero, Castro Piñol and Vázquez-Seisdedos, "DeepFilter: an ECG baseline wander removal filter using
 deep learning techniques", Biomedical Signal Processing and Control 70, 2021; later works
@@ -123,8 +123,8 @@ class DeepFilter:
     def noisy_beats(self, part: Part, version: Version, *, fresh: bool = False) -> NoisyBeats:
         """The beats of one side with the noise of one version.
 
-        The published noise of a side is 634 different pieces, used again and again. With ``fresh``
-        each beat gets a piece of its own, from a random place of the same noise: for training.
+        The published noise of a side has only 634 distinct segments. With ``fresh`` each beat gets
+        its own segment, from a random position of the same noise, for training.
         """
         beats = self._train if part == "train" else self._test
         factor = self.factors[part]
@@ -171,7 +171,7 @@ class DeepFilter:
 
 
 def beat_bounds(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Where beats begin and end, (beats, 2), in samples at 250 Hz.
+    """Start and end of beats, (beats, 2), in samples at 250 Hz.
 
     A beat goes from 10 samples before a P onset, the last ``(`` before a ``p``, to the next such
     point. Those with two or more ``N`` inside are left out, and those that would be longer than
@@ -213,7 +213,7 @@ def frame(beat: Array) -> Array:
 
 
 def pieces(noise: Array, count: int) -> Array:
-    """Consecutive pieces of noise, (count, 512), from its beginning again when it is used up."""
+    """Consecutive segments of noise, (count, 512), from its beginning again when it is used up."""
     whole = len(noise) // WINDOW
     if whole == 0:
         raise ValueError(f"noise of {len(noise)} samples is shorter than one window of {WINDOW}")
@@ -221,7 +221,7 @@ def pieces(noise: Array, count: int) -> Array:
 
 
 def random_pieces(noise: Array, count: int) -> Array:
-    """Pieces of noise from random places, (count, 512), always the same draw."""
+    """Segments of noise from random places, (count, 512), always the same draw."""
     starts = np.random.default_rng(_SEED).integers(len(noise) - WINDOW + 1, size=count)
     drawn: Array = noise[starts[:, np.newaxis] + np.arange(WINDOW)]
     return drawn

@@ -1,9 +1,9 @@
-"""Pairs of protocol P2 "deepfilter" to train networks on: one model for each version of the noise.
+"""Training pairs of protocol deepfilter: one model for each version of the noise.
 
 The published protocol has no validation set; works that use it hold back random training beats,
-whose neighbours and whose pieces of noise then train. Here whole patients of the training records
+whose neighbours and whose segments of noise then train. Here whole patients of the training records
 validate, with noise that neither trains nor tests this version: the first half of the other
-channel. The rest trains with the published noise, piece by piece, or with fresh noise.
+channel. The rest trains with the published noise, segment by segment, or with fresh noise.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ipmdae.lab.protocols.deepfilter import (
 
 Array = NDArray[np.float64]
 
-_LEAST = 0.05  # mV, peak to peak: less is no beat to train on
+_LEAST = 0.05  # mV, peak to peak: less is not a beat to train on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ class DeepFilterTraining:
         )
 
     def _numbers(self, side: int) -> NDArray[np.intp]:
-        """Which of the published training beats are of the records of a side."""
+        """Mask of the published training beats that belong to the records of a side."""
         return np.flatnonzero(np.isin(self._beats.record, self.records[side]))
 
     @cached_property
@@ -117,12 +117,12 @@ class DeepFilterTraining:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedPairs:
-    """Beats with their published piece of noise, (512, 1) each, in mV; the same in each epoch.
+    """Beats with their published segment of noise, (512, 1) each, in mV; the same in each epoch.
 
     Attributes:
         clean: all published training beats, (beats, 512) in mV.
         factor: published noise factor of each of them.
-        number: which of them these pairs are of; it tells the piece of noise, too.
+        number: index of these pairs; it also selects the segment of noise.
         noise: (time,), of any scale.
     """
 
@@ -142,7 +142,7 @@ class PublishedPairs:
 
 @dataclass(frozen=True, kw_only=True)
 class FreshPairs:
-    """Beats with wander, (512, 1) each, in mV, that are drawn anew in each epoch.
+    """Beats with baseline wander, (512, 1) each, in mV, that are drawn anew in each epoch.
 
     Drawn are the noise (place, direction, sign, mixture, factor) and the looks of the beat
     (projection, polarity, tempo).
@@ -150,7 +150,7 @@ class FreshPairs:
     Attributes:
         clean: all published training beats, (beats, 512) in mV.
         other_lead: the same beats in the record's other lead.
-        number: which of them these pairs are of.
+        number: index of these pairs.
         noise: (time,), of any scale.
         seed: of what is drawn.
     """
@@ -190,12 +190,12 @@ class FreshPairs:
         return drawn
 
     def _mixture(self, rng: np.random.Generator) -> Array:
-        """A piece from a random place, half of the times with a share of another one, (512,)."""
+        """A segment from a random place, half of the times with a share of another one, (512,)."""
         share = rng.random() if rng.random() < 0.5 else 0.0
         return (1 - share) * self._piece(rng) + share * self._piece(rng)
 
     def _piece(self, rng: np.random.Generator) -> Array:
-        """Of either sign and direction, with a peak-to-peak value of one."""
+        """Flip sign and direction at random, and scale to a peak-to-peak value of one."""
         start = int(rng.integers(len(self.noise) - WINDOW + 1))
         piece = self.noise[start : start + WINDOW][:: rng.choice((1, -1))]
         turned: Array = piece * (rng.choice((1.0, -1.0)) / np.ptp(piece))

@@ -1,4 +1,4 @@
-"""P1 "reference": the protocol of the paper's public implementation.
+"""Protocol reference: that of the paper's public implementation.
 
 Both leads of the QT Database in consecutive windows, each window and lead scaled to [0, 1] by the
 clean signal's own minimum and maximum; bw + em + ma of the noise database with equal weight, the
@@ -36,7 +36,7 @@ class Reference:
         qtdb_folder: folder of the QT Database's records.
         nstdb_folder: folder of the noise database's records.
         split: name of the order of records, see :mod:`ipmdae.lab.data.splits`.
-        split_idx: how many records of that order train; the rest validate.
+        split_idx: number of training records in that order; the rest validate.
         time_win: length of a window in s.
         snr: of the noisy windows, in dB.
         common_noise: the same noise on both leads, as published, or each its own; lead 0 has the

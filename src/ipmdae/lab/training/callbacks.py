@@ -1,4 +1,4 @@
-"""What happens around the training loop: progress, curves, checkpoints."""
+"""Callbacks of the training loop: progress, curves, checkpoints."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class ProgressBar(TQDMProgressBar):
 class LossCurves(Callback):
     """Training and validation loss of each epoch, as data (CSV) and as a figure (PNG).
 
-    They are part of the checkpoint, so that a resumed run goes on with them.
+    They are part of the checkpoint, so that a resumed run continues with them.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -22,7 +22,7 @@ class ModelEntry(TypedDict):
 
 
 def model_entry(name: str) -> ModelEntry:
-    """What ``config.yaml`` says of the model ``name``.
+    """Entry of the model ``name`` in ``config.yaml``.
 
     Raises:
         FileNotFoundError: there is no such file in the folder where the command runs.
@@ -37,7 +37,7 @@ def model_entry(name: str) -> ModelEntry:
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Tells the defaults, but not that there is none."""
+    """Help formatter that shows defaults, except None."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default is None else super()._get_help_string(action)
@@ -59,7 +59,7 @@ def positive(text: str) -> int:
 
 
 def add_dataset_flags(parser: argparse._ActionsContainer) -> None:
-    """Where the databases lie."""
+    """Add the flags of the databases' folders."""
     parser.add_argument(
         "--dataset_root_path",
         type=Path,
@@ -72,7 +72,7 @@ def add_dataset_flags(parser: argparse._ActionsContainer) -> None:
 
 
 def add_split_flags(parser: argparse._ActionsContainer) -> None:
-    """Which records train, and what is drawn."""
+    """Add the flags of the training records and the augmentation."""
     parser.add_argument(
         "--split",
         default="sorted",

@@ -1,4 +1,4 @@
-"""What training minimises: the network's output against the clean windows."""
+"""Training losses: the network's output compared with the clean windows."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 _FLOOR = 0.1
-"""Least size of a clean window, in the scale of the noisy one: a flat line has none of its own."""
+"""Smallest size of a clean window, in the scale of the noisy one; a flat line has size zero."""
 
 _SLOPE = 0.25
 """Weight of the slope's error, which holds the QRS complex, beside that of the values."""
 
 _PIECE = 50
-"""Samples of the pieces that :func:`local` weighs alike: 0.2 s at 250 Hz."""
+"""Samples of the segments that :func:`local` weighs alike: 0.2 s at 250 Hz."""
 
 _LOCAL = 0.5
-"""Weight of the pieces' errors."""
+"""Weight of the segments' errors."""
 
 _UNCERTAINTY = 0.05
 """Weight of the uncertainty's likelihood."""
@@ -35,11 +35,11 @@ def mse(output: Tensor, clean: Tensor) -> Tensor:
 def relative(output: Tensor, clean: Tensor) -> Tensor:
     """Root mean square error of each window and lead by the size of its clean ECG, averaged.
 
-    The squared error in mV belongs to few windows: those of tall beats and much noise. By its root
-    and its size every window weighs alike, also the clean one that must come back unchanged. The
-    slope counts likewise. Where the network states its uncertainty (as many channels again: the
-    log of the standard deviation of its error), the Gaussian likelihood of the error joins, which
-    moves the uncertainty alone, not what is cleaned.
+    A few windows with tall beats and strong noise dominate the squared error in mV. Root and
+    normalisation give every window equal weight, including clean ones that must be returned
+    unchanged. The slope is treated in the same way. If the network predicts uncertainty (as many
+    channels again: the log of the standard deviation of its error), the Gaussian likelihood of the
+    error is added, which trains the uncertainty only, not the denoised signal.
 
     Args:
         output: (batch, time, leads or 2 · leads).
@@ -72,9 +72,9 @@ def _unlikelihood(output: Tensor, clean: Tensor) -> Tensor:
 
 
 def local(output: Tensor, clean: Tensor) -> Tensor:
-    """:func:`relative`, and the root mean square errors of short pieces, averaged.
+    """:func:`relative`, and the root mean square errors of short segments, averaged.
 
-    In the root mean square of a window the QRS complexes count almost alone. The mean over pieces
+    In the root mean square of a window the QRS complexes count almost alone. The mean over segments
     of :data:`_PIECE` samples counts an error by how long it lasts, so that what lies between the
     beats (P, f and flutter waves, the ST segment) weighs as much as they do.
     """

@@ -76,7 +76,7 @@ class DenoisingModule(pl.LightningModule):
         }
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What decays, then what does not: biases, norms, scales and, as in Mamba, A_log and D."""
+        """Parameters with weight decay, then those without (biases, norms, scales, A_log, D)."""
         decaying: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
         for name, parameter in self.model.named_parameters():

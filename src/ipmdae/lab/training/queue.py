@@ -1,6 +1,6 @@
 """A queue of training runs: every method on a protocol, by one loop and with one budget.
 
-What is finished is skipped and what was killed goes on, so that the same command can be given until
+Finished runs are skipped and killed runs continue, so that the same command can be given until
 all is done. A run lies in ``results/<protocol>/<method>/version_<n>``; protocol deepfilter asks for
 a model for each version of its noise, in ``results/deepfilter/<method>/noise-<v>/version_<n>``. A
 finished run holds ``training.json``: what it was given, and how far it came.
@@ -45,14 +45,14 @@ PROTOCOLS = tuple(_PROTOCOLS)
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What every method is given.
+    """Training budget of every method.
 
     Attributes:
         epochs: passes over the training windows.
         seed: of the weights, of the order of the windows and of what is drawn.
         fresh_noise: whether noise is drawn anew in each epoch; by default as the protocol has it.
         batch_size: windows a step.
-        recipe: how to train in all else.
+        recipe: all other settings of the training.
     """
 
     epochs: int = RIVAL.epochs
@@ -70,7 +70,7 @@ class Job:
         name: the method, and the folder of the model where a protocol asks for several.
         settings: of the run.
         log_dir: folder of the versions of the run.
-        build: makes the network, where it is not the registry's; no part of what tells runs apart.
+        build: builds the network, if it is not the registry's; does not distinguish runs.
     """
 
     name: str
@@ -126,12 +126,12 @@ def _settings(
 
 
 def log_dir(results: Path, protocol: str, method: str, model: str = "") -> Path:
-    """Where the versions of a run lie; ``model`` is e.g. ``noise-1`` of protocol deepfilter."""
+    """Folder of the versions of a run; ``model`` is e.g. ``noise-1`` of protocol deepfilter."""
     return results / protocol / method / model
 
 
 def work(job: Job, machine: Machine) -> tuple[Summary, bool]:
-    """Bring a run to its end: do nothing, go on, or begin.
+    """Bring a run to its end: do nothing, continue, or begin.
 
     Returns:
         What came of it, and whether anything was left to do.
@@ -149,7 +149,7 @@ def finished_folder(job: Job) -> Path:
     """The folder of the finished run of this job.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: there is no such run.
     """
     for folder in _of_job(job):
         if (folder / SUMMARY_FILE).is_file():
@@ -158,7 +158,7 @@ def finished_folder(job: Job) -> Path:
 
 
 def _version_of(job: Job) -> tuple[int | None, Summary | None]:
-    """The run of this job that there is already: its number if it can go on, its summary if not."""
+    """Existing run of this job: its number if it can be resumed, its summary if it is finished."""
     for folder in _of_job(job):
         if (folder / SUMMARY_FILE).is_file():
             return None, read_summary(folder)
@@ -176,7 +176,7 @@ def _of_job(job: Job) -> Iterator[Path]:
 
 
 def _same(one: Settings, other: Settings) -> bool:
-    """Whether two runs come to the same, wherever the databases lie."""
+    """True if two runs come to the same, wherever the databases lie."""
 
     def content(settings: Settings) -> dict[str, Any]:
         given = settings.protocol_settings.items()
@@ -204,7 +204,7 @@ def finished_run(
             they never are of different seeds.
 
     Raises:
-        FileNotFoundError: there is none; the message tells what makes one.
+        FileNotFoundError: there is no such run; the message names the command that makes one.
     """
     there = seeds(results, protocol, method)
     train = f"ipmdae benchmark train --protocol {protocol} --methods {method}"
@@ -223,7 +223,7 @@ def finished_run(
 
 
 def seeds(results: Path, protocol: str, method: str) -> list[int]:
-    """The seeds of which all models of a method are finished, rising."""
+    """The seeds of which all models of a method are finished, ascending."""
     models = _PROTOCOLS[protocol][0]
     finished = [set(_by_seed(log_dir(results, protocol, method, model))) for model in models]
     return sorted(set.intersection(*finished))

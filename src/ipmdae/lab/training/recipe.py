@@ -8,10 +8,10 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How to train.
+    """Settings of a training.
 
     Attributes:
-        name: what ``--recipe`` calls it.
+        name: value of ``--recipe``.
         optimizer: ``adam`` or ``adamw``.
         learning_rate: its peak.
         epochs: passes over the training windows.
@@ -61,7 +61,7 @@ MODERN = Recipe(
 #: For models that ship: long, and a loss that weighs every window alike.
 RELEASE = replace(MODERN, name="release", epochs=28, warmup=0.03, ema=0.999, loss="relative")
 
-#: For a network that was trained before, to go on from its weights; for windows twice as long.
+#: For a network that was trained before, to continue from its weights; for windows twice as long.
 TUNE = replace(RELEASE, name="tune", learning_rate=1e-3, epochs=30, batch_size=16)
 
 #: For rhythms: small waves between the beats count.

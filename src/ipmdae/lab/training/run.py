@@ -47,7 +47,7 @@ class Settings:
         model: name in :mod:`ipmdae.lab.networks.registry`.
         protocol: name in :mod:`ipmdae.lab.protocols`, and its own settings.
         protocol_settings: arguments of the protocol, folders included.
-        recipe: how to train.
+        recipe: settings of the training.
         seed: of the weights and of the order of the windows (the protocol has its own).
         precision: of Lightning's trainer, such as ``32-true`` or ``bf16-mixed``.
         start_from: name or path of a model whose weights the network starts with, if not fresh.
@@ -70,7 +70,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What the run uses of the machine; it does not decide the result on one device."""
+    """Hardware used by the run; on one device it does not affect the result."""
 
     accelerator: str
     devices: int | list[int]
@@ -96,7 +96,7 @@ def train(
 
     Args:
         log_dir: folder of the model's runs; the run gets the next free ``version_<n>``.
-        resume: number of a version to go on with from the end of its last whole epoch, to the
+        resume: number of a version to continue with from the end of its last whole epoch, to the
             result that it would have had unkilled; ``settings`` must be its own.
         build: makes the network, where it is not the registry's.
 
@@ -262,7 +262,7 @@ def latest_version(log_dir: Path) -> int:
     """The highest number of a ``version_<n>`` in ``log_dir``.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: there is no run.
     """
     numbers = [
         int(path.name.removeprefix("version_"))

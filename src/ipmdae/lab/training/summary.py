@@ -1,4 +1,4 @@
-"""What a finished run of the queue was given and how far it came, as ``training.json``."""
+"""Training budget and outcome of a finished run of the queue, as ``training.json``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LAST_SHARE, _STILL_FALLING = 0.1, 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What a finished run was given and how far it came.
+    """Training budget and outcome of a finished run.
 
     Attributes:
         method: name of the network.
-        protocol: what it was trained on.
+        protocol: training protocol.
         parameters: number of its weights.
         epochs: passes over the training windows.
         windows_seen: windows that it was trained on, each as often as it was.
@@ -68,7 +68,7 @@ def write_summary(folder: Path, summary: Summary) -> None:
 
 
 def read_summary(folder: Path) -> Summary:
-    """What the finished run in ``folder`` was given.
+    """Read the summary of the finished run in ``folder``.
 
     Raises:
         OSError: it cannot be read.
@@ -83,15 +83,15 @@ def read_summary(folder: Path) -> Summary:
 
 
 def has_converged(valid_losses: Sequence[float]) -> bool:
-    """Whether the last tenth of the epochs (one at least) lowered the best loss by at most 2 %.
+    """True if the last tenth of the epochs (one at least) lowered the best loss by at most 2 %.
 
-    A run of one epoch tells nothing, and a loss that is not finite is none.
+    One epoch is not enough, and non-finite losses are ignored.
     """
     return late_fall(valid_losses) <= _STILL_FALLING
 
 
 def late_fall(valid_losses: Sequence[float]) -> float:
-    """By which share the last tenth of the epochs (one at least) lowered the best loss.
+    """Share by which the last tenth of the epochs (one at least) lowered the best loss.
 
     Returns:
         Negative where it did not; NaN where there was no epoch before, or a loss is not finite.

@@ -1,6 +1,6 @@
-"""Variants of one network, each different in one thing, to learn what each part is worth.
+"""Variants of one network for the ablation study, each with one changed factor.
 
-They live in torch alone: the engines that run released models know none of those that an
+They exist in torch only: the inference engines do not support variants that an
 :class:`~ipmdae.architecture.Architecture` cannot describe (one direction, shared state matrices, no
 fusion).
 """
@@ -21,13 +21,13 @@ from ipmdae.lab.nn.mf_ipm import MFIPM
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """What differs from the base of a study.
+    """A change to the base of a study.
 
     Attributes:
-        name: of its folder and in tables.
-        change: what is different, in words.
-        architecture: what makes the variant's arguments of the base's.
-        network: what changes a network beyond its arguments, in place.
+        name: name of the folder and in tables.
+        change: description for the table.
+        architecture: maps the base's architecture to the variant's.
+        network: changes a network in place, beyond its architecture.
         recipe: fields of the recipe that differ.
         protocol: settings of the protocol that differ.
     """
@@ -40,10 +40,10 @@ class Variant:
     protocol: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self, model: str, leads: int | None = None) -> UltralightIPMDAE:
-        """A fresh network: the variant of the one that the registry knows as ``model``.
+        """Build this variant of the registered network ``model``, with random weights.
 
         Raises:
-            ValueError: there is no such network of ours, or it cannot be changed so.
+            ValueError: the model is unknown, or the change does not apply to it.
         """
         architecture = registry.architecture(model, leads)
         if self.architecture:
@@ -55,7 +55,7 @@ class Variant:
 
 
 class ForwardOnly(MFIPM):
-    """The module with one Mamba block, that runs forward in time."""
+    """MF-IPM module with a single Mamba block, forward in time."""
 
     def __init__(self, architecture: Architecture, stage: int) -> None:
         super().__init__(architecture, stage)
@@ -74,7 +74,7 @@ def forward_only(network: UltralightIPMDAE) -> None:
 
 
 def share_state_matrices(network: UltralightIPMDAE) -> None:
-    """Give all branches of a module the state matrix of its first, for each direction."""
+    """Share the state matrix of the first branch among all branches of a module, per direction."""
     for module in _modules(network):
         for matrices in (module.A_log_forward, module.A_log_backward):
             for n in range(1, len(matrices)):
@@ -82,7 +82,7 @@ def share_state_matrices(network: UltralightIPMDAE) -> None:
 
 
 def leave_out_fusion(network: UltralightIPMDAE) -> None:
-    """Weigh each branch by its own attention alone."""
+    """Weight each branch by its own attention only."""
     for module in _modules(network):
         module.fusion = nn.Identity()  # type: ignore[assignment]
 
@@ -96,7 +96,7 @@ def _with(**changes: Any) -> Callable[[Architecture], Architecture]:
 
 
 def _branches(count: Callable[[int], int]) -> Callable[[Architecture], Architecture]:
-    """Other numbers of branches, each by the base's own (0: no module)."""
+    """Set the number of branches of each stage as a function of the base's (0: no module)."""
     return lambda base: replace(base, branches=tuple(count(n) for n in base.branches))
 
 
@@ -140,12 +140,12 @@ VARIANTS = (
     ),
     Variant(
         name="forward-only",
-        change="Mamba forward in time alone, not in both directions",
+        change="Mamba forward in time only, not in both directions",
         network=forward_only,
     ),
     Variant(
         name="not-residual",
-        change="the network gives the clean signal, not the noise",
+        change="the network estimates the clean signal, not the noise",
         architecture=_with(residual=False),
     ),
     Variant(name="kernel-3", change="kernel 3, as in the paper", architecture=_with(kernel=3)),
@@ -159,7 +159,7 @@ VARIANTS = (
     ),
     Variant(
         name="recorded-leads",
-        change="no leads and no noise between those recorded",
+        change="without random lead projection of signal and noise",
         protocol={"projected": False},
     ),
     Variant(
@@ -171,10 +171,10 @@ VARIANTS = (
 
 
 def get(name: str) -> Variant:
-    """The variant ``name``.
+    """Return the variant ``name``.
 
     Raises:
-        ValueError: there is no such variant; the message lists those there are.
+        ValueError: the name is unknown; the message lists the known ones.
     """
     for variant in VARIANTS:
         if variant.name == name:

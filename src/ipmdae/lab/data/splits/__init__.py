@@ -1,4 +1,4 @@
-"""Which records train, validate and test: lists of record names, a folder for each protocol.
+"""Training, validation and test records: lists of record names, one folder per protocol.
 
 ``reference/<name>.txt`` is an order of all 105 records of the QT Database: the first so many
 train, the rest validate. ``sorted`` is alphabetical; ``random-k`` shuffles patients (not records)

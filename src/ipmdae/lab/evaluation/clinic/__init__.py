@@ -1,1 +1,1 @@
-"""Protocol P3 as a benchmark: pieces cleaned and scored, the page, its figures."""
+"""Protocol clinic as a benchmark: segments cleaned and scored, the page, its figures."""

@@ -1,4 +1,4 @@
-"""Figures of protocol P3: gain by noise and SNR, gain against harm, and pieces as cleaned."""
+"""Figures of protocol clinic: gain by noise and SNR, gain against harm, and segments as cleaned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of protocol P3, made from stored results alone: noise, harm, and clinical measures."""
+"""Page of protocol clinic from stored results: denoising, distortion, clinical measures."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _DPI = 80
 _INTRODUCTION = """\
 # Protocol clinic: whole leads in mV with real noise
 
-Protocol P3 of this project. The 14 test records of the QT Database, both leads, lead by lead; of
-each lead ten pieces of 30 s, evenly spread, less the recording's constant offset and nothing else.
-To each the noise of the MIT-BIH Noise Stress Test Database: baseline wander, electrode motion,
-muscle artefact, and all three with equal power; of minutes that no part of the training set has
-(`ipmdae.lab.data.nstdb.INTERVALS`; why a split by time is none: [nstdb.md](../nstdb.md)), both
-channels, independent in the two leads. No network saw these patients. The weights that the networks
-that ship began from, and the networks of others, had been trained on the first 12.5 min of each
-noise record, in which bw and em hold these minutes too. Networks run in mode `monitoring`, and
-where they are not trusted their own output is scored (`unreadable="network"`). A method gets the
-noisy piece alone. The middle 20 s are scored, so that no method is judged by the ends of a piece.
-Made by
+Data: the 14 test records of the QT Database, both leads, denoised lead by lead; from each lead ten
+evenly spaced segments of 30 s, less the recording's constant offset and otherwise unprocessed.
+Noise: baseline wander, electrode motion, muscle artefact of the MIT-BIH Noise Stress Test Database,
+and all three with equal power; both channels, independent in the two leads, from minutes that do
+not occur in the training set, repetitions included (`ipmdae.lab.data.nstdb.INTERVALS`;
+[nstdb.md](../nstdb.md) shows why a split by time is not enough). No network was trained on these
+patients. However, the initial weights of the networks that ship, and the published networks, were
+trained on the first 12.5 min of each noise record, and bw and em repeat the test minutes there.
+Networks run in mode `monitoring`, with their own output in unreadable segments
+(`unreadable="network"`). The only input of a method is the noisy segment. The middle 20 s are
+scored, so that edge effects do not count. Made by
 
 ```
 pip install ".[benchmark,train]"
@@ -44,42 +44,44 @@ ipmdae benchmark run --protocol clinic --jobs 2
 ipmdae benchmark run --protocol clinical --jobs 2
 ```
 
-(networks of others are trained before, as told below) and again, from what these stored, by
-`ipmdae benchmark report --protocol clinic`.
+(published networks are trained first, see below); `ipmdae benchmark report --protocol clinic`
+writes the page again from the stored results.
 
-Measures, of signals less their own mean over the 20 s: SNR by AC power, its improvement, root mean
-squared error, PRD 100 √(Σe² / Σx²), SSD Σe², MAD max |e|, cosine similarity (correlation). Each
-cell is the mean of the records' means and its 95 % interval: the 14 records are drawn again 10,000
-times. Differences are on the same signals. `clinic.csv`, and `clinical.csv`
-where clinical measures were run, hold all the numbers.
+Measures, each of signals less their own mean over the 20 s: SNR by AC power, its improvement, root
+mean squared error, PRD 100 √(Σe² / Σx²), SSD Σe², MAD max |e|, cosine similarity (correlation).
+Each cell is the mean of the records' means with its 95 % interval (bootstrap over the 14 records,
+10,000 draws). Differences are paired on the same signals. The row `none` is the identity baseline.
+`clinic.csv`, and `clinical.csv` where clinical measures were run, hold all the numbers.
 
-**The "clean" signals are real recordings with some baseline wander and noise of their own.** A
-method that removes it is charged for it, at 5 and 10 dB most of all; the measures above 0.5 Hz
-(zero-phase Butterworth high-pass of order 4) leave the wander out.
+**The "clean" signals are real recordings with some baseline wander and noise of their own.**
+Removing that counts as an error, most of all at 5 and 10 dB; the measures above 0.5 Hz (zero-phase
+Butterworth high-pass of order 4) exclude the baseline wander.
 """
 
 _CLEAN_TEXT = """\
-## Clean in
+## Distortion of clean signals
 
-The same pieces with nothing added. SNR of what comes out to what went in; changed share of the AC
-power, in all and of each band's own power (sums over a record). What the recordings hold below
-0.67 Hz is wander, and slow parts of T waves and ST segments; above 40 Hz it is the sharp parts of
-the QRS complex, and muscle and mains noise.
+The same segments without added noise. SNR of the output relative to the input; relative AC
+distortion, the power of the change as a share of the AC power, in total and per frequency band
+(sums over a record). Below 0.67 Hz the recordings contain baseline wander and slow components of T
+waves and ST segments; above 40 Hz the steep slopes of the QRS complex, muscle noise and powerline
+interference.
 """
 
 _READING = """\
 ## How to read it
 
 - `fir` and `iir` are DeepFilter's, with a high-pass of 0.67 Hz; `tv` and `neurokit-engzeemod2012`
-  (a 50-Hz notch) take off no baseline. NeuroKit2's methods other than `neurokit` and
+  (a 50-Hz notch) do not remove baseline wander. NeuroKit2's methods other than `neurokit` and
   `neurokit-biosppy` prepare a signal for a QRS detector and change its shape on purpose.
-- `wiener` was fitted on 2,000 training windows of this protocol; the other classical methods saw
-  none. `lmmse` of DeepFilter's benchmark needs windows that begin at the same point of a beat.
-- The networks that ship and those of others were trained on the same patients and noise, but not
-  alike: the former longer, with a loss and with changes of the signals of their own. A row says so
-  where the training of another's network did not come to its end.
+- `wiener` was fitted on 2,000 training windows of this protocol; the other classical methods were
+  not fitted. `lmmse` of DeepFilter's benchmark needs windows that begin at the same point of a
+  beat.
+- The networks that ship and the published networks were trained on the same patients and noise, but
+  the former for longer, with another loss and with augmentation. Rows marked *not converged* had
+  not reached a plateau within their training budget.
 - Networks were trained on windows (10 or 20 s) of other patients and on noise of the same sensors.
-  How far that carries to other recorders is not measured here.
+  Generalisation to other recorders is not measured here.
 """
 
 
@@ -115,10 +117,12 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
 
 
 def markdown(scores: Sequence[Score], clinic: Sequence[Result], anchor: Result | None) -> str:
-    """All tables as Markdown, with differences to ``anchor`` where there is one."""
+    """Format all tables as Markdown, with differences to ``anchor`` if given."""
     sections = [_INTRODUCTION]
     if any(r.done < r.total for r in (*(score.result for score in scores), *clinic)):
-        sections.append("**A row that names pieces or recordings is of a part of the test.**\n")
+        sections.append(
+            "**A row with a number of segments or recordings covers part of the test.**\n"
+        )
     if scores:
         sections += ["## All noise\n", tables.overall(scores)]
         sections += ["![Gain by noise and SNR](figures/clinic_gain.png)\n"]
@@ -127,19 +131,19 @@ def markdown(scores: Sequence[Score], clinic: Sequence[Result], anchor: Result |
             sections += [tables.by_snr(scores, measure, numbers.ALL)]
         for kind in KINDS:
             sections += _kind(scores, kind, anchor)
-        sections += ["![A piece of a test record](figures/clinic_examples.png)\n"]
+        sections += ["![A segment of a test record](figures/clinic_examples.png)\n"]
         sections += [_CLEAN_TEXT, tables.clean(scores)]
-        sections += ["![Gain against change of clean leads](figures/clinic_harm.png)\n"]
+        sections += ["![Gain against distortion of clean signals](figures/clinic_harm.png)\n"]
     sections.append(given.section([score.result for score in scores], "5 s of a lead"))
     if any(score.result.network for score in scores):
         sections.append("![Gain against cost](figures/clinic_cost.png)\n")
     if clinic:
-        sections += ["## What is read off an ECG\n", *clinical.sections(clinic)]
+        sections += ["## Clinical measures\n", *clinical.sections(clinic)]
     return "\n".join(section for section in (*sections, _READING) if section)
 
 
 def _kind(scores: Sequence[Score], kind: str, anchor: Result | None) -> list[str]:
-    """The section of one kind of noise, its further tables folded away."""
+    """Section of one kind of noise, with its secondary tables collapsed."""
     title = drawings.KIND_TITLES[kind]
     parts = [f"## {title[0].upper()}{title[1:]}\n"]
     first, *others = tables.NAMES
@@ -163,7 +167,7 @@ def _drawn(scores: Sequence[Score]) -> dict[str, Figure]:
 
 
 def _best_model(results: Sequence[Result]) -> str:
-    """The shipped model with the highest mean gain; empty where none was run."""
+    """Name of the shipped model with the highest mean gain; empty if none was run."""
     gains = {
         result.method: float(
             result.values["snr_improvement"][result.labels["kind"] != CLEAN].mean()
@@ -175,7 +179,7 @@ def _best_model(results: Sequence[Result]) -> str:
 
 
 def _described(result: Result) -> Result:
-    """A result of a model that ships, with what it costs, which older ones do not hold."""
+    """Add size and cost to the result of a shipped model; older results lack them."""
     if result.network is not None or result.method not in model_names():
         return result
     return replace(result, network=subjects.describe_model(model_path(result.method)))

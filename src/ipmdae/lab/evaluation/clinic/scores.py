@@ -1,4 +1,4 @@
-"""What the page of protocol P3 tells, computed once: means with intervals, and differences."""
+"""Numbers of the page of protocol clinic: means with intervals, and differences."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ALL = "all"
 """All kinds of noise at all SNRs."""
 
 BY_SNR = ("snr_improvement", "snr_improvement_above")
-"""Measures of what was added: there are none where nothing was."""
+"""Measures that need added noise."""
 
 CHANGED = tuple(f"changed_{band}" for band in ("all", *BANDS))
-"""Changed share of the AC power of a clean piece, in all and of each band, %."""
+"""Changed share of the AC power of a clean segment, in all and of each band, %."""
 
 
 class Case(NamedTuple):
@@ -40,7 +40,7 @@ class Score:
     """A method's mean in each case, and how far it is from that of the method compared with.
 
     Attributes:
-        result: what it is of.
+        result: the result that was scored.
         mean: by case.
         difference: by case; NaN where the measure has none.
     """
@@ -109,10 +109,10 @@ def _difference(
 
 
 def changed(result: Result, bands: Collection[str]) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """Changed share of the AC power of clean pieces in some of :data:`BANDS`.
+    """Changed share of the AC power of clean segments in some of :data:`BANDS`.
 
     Returns:
-        The share in % of each record, over all of its pieces, and the records' names, (records,).
+        The share in % of each record, over all of its segments, and the records' names, (records,).
     """
     chosen = result.labels["kind"] == CLEAN
     names, index = np.unique(result.record[chosen], return_inverse=True)

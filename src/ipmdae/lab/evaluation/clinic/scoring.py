@@ -1,6 +1,6 @@
-"""The pieces of protocol P3 cleaned by a method and scored one by one.
+"""The segments of protocol clinic denoised by a method and scored individually.
 
-All measures are of the middle of a piece (:data:`ipmdae.lab.protocols.clinic_test.SCORED`) and of
+All measures are of the middle of a segment (:data:`ipmdae.lab.protocols.clinic_test.SCORED`) and of
 signals less their own mean over it: the level of a lead is arbitrary, and a method's loss of it is
 no error of shape.
 """
@@ -24,21 +24,21 @@ from ipmdae.lab.evaluation.subjects import Subject
 from ipmdae.lab.protocols.clinic_test import CLEAN, CONDITIONS, FS, SCORED, Piece
 
 ABOVE = ("snr_improvement_above", "snr_above")
-"""The first two of :data:`MEASURES` above :data:`EDGE` Hz: without the targets' own wander."""
+"""The first two of :data:`MEASURES` above :data:`EDGE` Hz, without the targets' baseline wander."""
 
 MEASURES = ("snr_improvement", "snr", *ABOVE, "rmse", "prd", "ssd", "mad", "cosine")
 
 EDGE = 0.5
-"""Hz; a Butterworth high-pass of order 4, run both ways over the whole piece."""
+"""Hz; a Butterworth high-pass of order 4, run both ways over the whole segment."""
 
 COVERED = "covered"
 """Share of the samples within the 95 % band that a network states; NaN of other methods."""
 
 BANDS = {"low": (0.0, 0.67), "middle": (0.67, 40.0), "high": (40.0, 100.0)}
-"""Hz; wander, what monitors show, and the rest of a QRS complex with most of the muscle noise."""
+"""Hz: baseline wander, monitoring bandwidth, and above it parts of the QRS and muscle noise."""
 
 SPECTRA = tuple(f"{of}_{band}" for of in ("power", "change") for band in BANDS)
-"""Measured where no noise is added: power of the piece and of what a method changes, in mV²."""
+"""Measured where no noise is added: power of the segment and of what a method changes, in mV²."""
 
 _MIDDLE = slice(*(round(second * FS) for second in SCORED))
 _EXAMPLE_SNR, _EXAMPLE_SECONDS = 0.0, 4.0
@@ -46,15 +46,15 @@ _EXAMPLE_SNR, _EXAMPLE_SECONDS = 0.0, 4.0
 
 @dataclass(frozen=True)
 class ClinicBenchmark(PieceBenchmark):
-    """All methods on the pieces of protocol P3; see
+    """All methods on the segments of protocol clinic; see
     :class:`ipmdae.lab.evaluation.benchmark.Benchmark`."""
 
     def scorer(self, subject: Subject) -> Callable[[Piece], Scores]:
-        """What measures a piece under all conditions."""
+        """Create a function that scores a segment under all conditions."""
         return partial(_score, subject)
 
     def examples(self, subject: Subject, units: Sequence[Piece]) -> dict[str, NDArray[Any]]:
-        """Signals of a piece in the middle of the test; see :func:`_examples`."""
+        """Signals of a segment in the middle of the test; see :func:`_examples`."""
         return _examples(subject, units[len(units) // 2])
 
     def summary(self, result: Result) -> str:
@@ -65,7 +65,7 @@ class ClinicBenchmark(PieceBenchmark):
 
 
 def _score(subject: Subject, piece: Piece) -> Scores:
-    """Scores of a piece under all conditions."""
+    """Scores of a segment under all conditions."""
     noisy = piece.noisy()
     found = [subject.clean_with_spread(x, FS) for x in noisy]
     cleaned, stated = (np.stack(part)[:, _MIDDLE] for part in zip(*found, strict=True))
@@ -132,12 +132,12 @@ def _signal_to_noise(clean: Array, noisy: Array, cleaned: Array) -> tuple[Array,
 
 
 def _added() -> NDArray[np.bool_]:
-    """Where noise is added, (conditions,)."""
+    """Mask of the conditions with added noise, (conditions,)."""
     return np.array([kind != CLEAN for kind, _ in CONDITIONS])
 
 
 def _high_pass(x: Array) -> Array:
-    """What signals (signals, time) hold above :data:`EDGE`."""
+    """High-pass signals (signals, time) at :data:`EDGE`."""
     sections = butter(4, EDGE, "highpass", output="sos", fs=FS)
     filtered: Array = sosfiltfilt(sections, x, axis=1)
     return filtered
@@ -146,7 +146,7 @@ def _high_pass(x: Array) -> Array:
 def band_powers(x: Array) -> dict[str, Array]:
     """Power of signals (signals, time) in each of :data:`BANDS`, (signals,) in mV².
 
-    By the periodogram with a Hann window, which keeps wander out of the other bands.
+    By the periodogram with a Hann window, which keeps baseline wander out of the other bands.
     """
     frequency, density = periodogram(x, FS, "hann", axis=1)
     return {
@@ -156,7 +156,7 @@ def band_powers(x: Array) -> dict[str, Array]:
 
 
 def _examples(subject: Subject, piece: Piece) -> dict[str, NDArray[Any]]:
-    """A piece with each kind of noise at 0 dB, some seconds of its middle.
+    """A segment with each kind of noise at 0 dB, some seconds of its middle.
 
     Returns:
         ``kind`` (kinds,); ``clean``, ``noisy``, ``cleaned`` (kinds, time), float32, in mV.

@@ -1,4 +1,4 @@
-"""The tables of protocol P3: noise by kind and SNR, differences, clean leads."""
+"""The tables of protocol clinic: noise by kind and SNR, differences, clean leads."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def differences(scores: Sequence[Score], measure: str, kind: str, anchor: str) -
 
 
 def clean(scores: Sequence[Score]) -> str:
-    """What is done to leads to which nothing was added."""
+    """Table of the distortion of clean leads."""
     return table(
         [
             "method",

@@ -48,9 +48,9 @@ def match(
     """Pair beats with detections, each with one at most and as many as can be paired.
 
     Args:
-        reference: beats, rising.
-        detected: detections, rising.
-        tolerance: how far apart a pair may lie, samples.
+        reference: beats, ascending.
+        detected: detections, ascending.
+        tolerance: largest distance of a matching pair, samples.
 
     Returns:
         Which beats and which detections have a partner.

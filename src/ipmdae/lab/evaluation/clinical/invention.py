@@ -1,8 +1,8 @@
-"""No ECG in: what is found in noise alone, before and after cleaning.
+"""Noise-only input: false detections before and after denoising.
 
-Pieces of 30 s of each kind of noise of the test half, scaled to the AC level of a usual lead. Beats
-are counted in the middle 20 s. The detectors do not look at amplitudes, so the level that is left
-is told as well; and where a network tells its uncertainty, how much of it it flags.
+Segments of 30 s of each kind of noise of the test half, scaled to the AC level of a usual lead.
+Beats are counted in the middle 20 s. The detectors are independent of amplitude, so the output
+level is measured as well; and for networks with uncertainty, the share of rejected seconds.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ PIECES = 10
 
 
 def rows(subject: Subject, datasets: Path, kind: str) -> list[Row]:
-    """Beats a minute of each detector, in all and in seconds that are not flagged, and the rest.
+    """Beats a minute of each detector, in all and in seconds that are not rejected, and the rest.
 
-    The condition of a row is the kind of noise, its record the number of the piece.
+    The condition of a row is the kind of noise, its record the number of the segment.
     """
     noise = load_test_noise(datasets / nstdb.FOLDER)[nstdb.KINDS.index(kind)]
     found = []
@@ -42,7 +42,7 @@ def rows(subject: Subject, datasets: Path, kind: str) -> list[Row]:
 
 
 def measures(subject: Subject, x: Array) -> dict[str, float]:
-    """All measures of a piece of noise (time,) in mV; NaN for flags of a method without."""
+    """All measures of a segment of noise (time,) in mV; NaN for flags of a method without."""
     if subject.tells_doubt:
         cleaned, doubtful = subject.clean_with_doubt(x, FS)
     else:

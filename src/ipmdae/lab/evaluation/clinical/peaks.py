@@ -1,8 +1,8 @@
 """Beats found in real noisy recordings: records 118e* and 119e* of the noise database.
 
-Only the stretches are used whose noise lies after the first 15 min of ``em``
+Only segments are used whose noise is from after the first 15 min of ``em``
 (:mod:`ipmdae.lab.evaluation.noise_stress`); it repeats noise of these (docs/nstdb.md). A
-stretch is cleaned by itself, its first lead
+segment is denoised separately, its first lead
 alone; its first and last 5 s are not scored, so that neither a method nor a detector is judged by
 its start.
 """
@@ -49,7 +49,7 @@ def present(folder: Path) -> list[str]:
 
 
 def rows(subject: Subject, datasets: Path, record: str) -> list[Row]:
-    """Beats hit, missed and found where there are none, of each detector, over all stretches.
+    """True positives, misses and false detections of each detector, over all segments.
 
     The measure of a row is detector and count, its condition the SNR.
     """
@@ -79,7 +79,7 @@ def count(subject: Subject, parts: list[Stretch]) -> dict[str, Array]:
 
 
 def read(folder: Path, record: str) -> Iterator[Stretch]:
-    """The stretches of a record; none where it is too short to hold one."""
+    """Segments of a record; empty if it is too short."""
     recording = formats.read(folder / record)
     marks = recording.annotations["atr"]
     beats = marks.sample[np.isin(marks.symbol, list(BEATS))]

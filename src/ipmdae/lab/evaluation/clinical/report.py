@@ -1,4 +1,4 @@
-"""The tables of the clinical measures."""
+"""Tables of the clinical measures."""
 
 from __future__ import annotations
 
@@ -25,46 +25,46 @@ _BEATS_TEXT = """\
 ### Beats
 
 Two detectors on records 118e* and 119e* of the noise database, real ECG with electrode motion at
-the SNR in the records' names: lead MLII, only stretches whose noise lies after the first 15 min,
-2 min each, cleaned and searched one by one. Beats match within 150 ms (EC57), counts of both
-records together (no interval tells what two records are worth); the first and last 5 s of a stretch
-are not counted. `xqrs` is that of the WFDB package, `neurokit` the default of NeuroKit2 with its
-own cleaning before it; nothing is tuned.
+the SNR in the records' names: lead MLII, only segments whose noise is from after the first 15 min,
+2 min each, denoised and searched separately. Beats match within 150 ms (EC57); counts are pooled
+over both records (two records are too few for an interval); the first and last 5 s of a segment are
+not counted. `xqrs` is that of the WFDB package, `neurokit` the default of NeuroKit2 with its own
+filter before it; neither is tuned.
 """
 
 _ST_TEXT = """\
 ### ST level
 
-Level 60 ms after the expert's end of the QRS complex, above the 20 ms before its onset (means over
-20 ms, single beats, lead 0), against the same in the signal without noise: median absolute error of
-a record in mV, mean over records, and the share of beats within 0.02 mV or 10 %, which devices
-promise, both with their 95 % interval over records. Under "no noise added" it is what cleaning
-itself does to ST.
+Level 60 ms after the expert's end of the QRS complex, relative to the 20 ms before its onset (means
+over 20 ms, single beats, lead 0), compared with the signal without noise: median absolute error of
+a record in mV, mean over records, and the share of beats within 0.02 mV or 10 %, the tolerance of
+devices, both with their 95 % interval over records. The column "no noise added" is the effect of
+denoising on a clean signal.
 """
 
 _INVENTION_TEXT = """\
-### No ECG in
+### Noise-only input
 
-Noise alone, 0.25 mV rms, about the AC level of the test leads: beats a minute that `xqrs` /
-`neurokit` find in what comes out, and the level in mV rms that is left, means of ten pieces of each
-kind with their 95 % interval over pieces. The detectors do not mind amplitudes: what is left of the
-noise is searched as thoroughly as an ECG. Where a network tells its uncertainty: the share of
-seconds flagged as too uncertain, and beats a minute outside of these.
+Noise without ECG, 0.25 mV rms, about the AC level of the test leads: false detections per minute of
+`xqrs` / `neurokit` in the output, and its level in mV rms, means over ten segments of each kind
+with their 95 % interval over segments. The detectors are independent of amplitude, so that they
+search the residual noise as they would an ECG. For networks with uncertainty: the share of seconds
+rejected as too uncertain, and false detections per minute outside of these.
 """
 
 _WAVES_TEXT = """\
-### Waves
+### Fiducial points
 
-Where NeuroKit2's `prominence` puts the ends of the waves, against the expert's marks in the 14 test
-records (lead 0): mean of the records' mean errors with its 95 % interval over records, ± mean of
-their standard deviations, in ms, and the share of marks with nothing within 150 ms. QT is from QRS
-onset to T offset. Only five of the records have onsets of T. The row `none` is what the delineator
-itself does.
+Onsets and offsets of the waves by NeuroKit2's delineator `prominence`, compared with the expert's
+annotations in the 14 test records (lead 0): mean of the records' mean errors with its 95 % interval
+over records, ± mean of their standard deviations, in ms, and the share of annotations without a
+match within 150 ms. QT is from QRS onset to T offset. Only five of the records have onsets of T.
+The identity baseline `none` shows the error of the delineator itself.
 """
 
 
 def sections(results: Sequence[Result]) -> list[str]:
-    """All tables with their headings, in Markdown."""
+    """Format all tables with their headings as Markdown."""
     return [
         _BEATS_TEXT,
         *(part for detector in DETECTORS for part in _beats(results, detector)),
@@ -78,7 +78,7 @@ def sections(results: Sequence[Result]) -> list[str]:
 
 
 def write(results: Sequence[Result], path: Path) -> None:
-    """All numbers as CSV: a line for each method, measure, condition and record."""
+    """Write all numbers as CSV: one line per method, measure, condition and record."""
     with replacing(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(("method", "version", "measure", "condition", "record", "count", "found",
@@ -151,12 +151,12 @@ def _invention(results: Sequence[Result]) -> str:
         trusted = [_over_kinds(result, f"{name} trusted") for name in DETECTORS]
         cells.append(" / ".join(estimate(_mean(*values), 0) for values in trusted))
         rows.append(cells)
-    header = ["method", *(TITLES[kind] for kind in nstdb.KINDS), "flagged (%)", "not flagged"]
+    header = ["method", *(TITLES[kind] for kind in nstdb.KINDS), "rejected (%)", "not rejected"]
     return table(header, rows)
 
 
 def _groups(result: Result) -> dict[tuple[str, str, str], Array]:
-    """The values of each measure, condition and record."""
+    """Values by measure, condition and record."""
     keys = np.stack([result.labels["measure"], result.labels["condition"], result.record])
     names, index = np.unique(keys, axis=1, return_inverse=True)
     order = np.argsort(index.ravel(), kind="stable")
@@ -166,7 +166,7 @@ def _groups(result: Result) -> dict[tuple[str, str, str], Array]:
 
 
 def _over_kinds(result: Result, measure: str) -> tuple[Array, NDArray[np.str_]]:
-    """Values under all kinds of noise, and of which piece of which kind each is."""
+    """Values of a measure over all kinds of noise, and the segment (kind, number) of each."""
     chosen = result.labels["measure"] == measure
     pieces = [f"{a} {b}" for a, b in zip(result.labels["condition"], result.record, strict=True)]
     return result.values["value"][chosen], np.array(pieces)[chosen]
@@ -188,13 +188,13 @@ def _percent(hit: float, other: float) -> str:
 
 
 def _mean(values: Array, records: NDArray[np.str_]) -> Interval:
-    """The mean over all values, each record or piece drawn with all that is of it; NaN of none."""
+    """Mean over all values, resampled by record or segment; NaN without values."""
     if len(values) == 0 or np.isnan(values).any():
         return NOWHERE
     return bootstrap(values, records)
 
 
 def _named(condition: str) -> str:
-    """A condition in words."""
+    """Title of a condition."""
     kind, _, snr = condition.partition(" ")
     return f"{TITLES[kind]}, {snr} dB" if snr else "no noise added"

@@ -14,7 +14,7 @@ class Row(NamedTuple):
     """One number; every method gives the same rows in the same order.
 
     Attributes:
-        measure: what was measured, e.g. ``"QRS onset"``.
+        measure: name of the measure, e.g. ``"QRS onset"``.
         condition: under which noise, e.g. ``"em 5"`` (dB).
         record: of which record.
         value: NaN where nothing was found.

@@ -23,17 +23,17 @@ class Task(NamedTuple):
     """Something to measure.
 
     Attributes:
-        number: which of the whole test, whatever of that is there.
-        room: a name of :data:`_ROOMS`.
+        number: index in the complete test, independent of the available data.
+        measure: a name of :data:`_MEASURES`.
         name: of a record or of a kind of noise.
     """
 
     number: int
-    room: str
+    measure: str
     name: str
 
 
-_ROOMS = {"peaks": peaks.rows, "waves": waves.rows, "invention": invention.rows}
+_MEASURES = {"peaks": peaks.rows, "waves": waves.rows, "invention": invention.rows}
 
 _ALWAYS = (*peaks.MEASURES, waves.ST, invention.LEFT)
 """Measures that have a number wherever the cleaned signal is finite."""
@@ -53,15 +53,15 @@ class ClinicalBenchmark(SubjectBenchmark[Task]):
         return len(self.units(part))
 
     def units(self, part: int | None) -> list[Task]:
-        """What is measured, room by room."""
+        """Names of the measures, one group after the other."""
         tasks: list[Task] = []
-        for room in _ROOMS:
-            listed = [task for task in self._listed if task.room == room]
+        for measure in _MEASURES:
+            listed = [task for task in self._listed if task.measure == measure]
             tasks += [listed[i] for i in spread(len(listed), part)]
         return tasks
 
     def scorer(self, subject: Subject) -> Callable[[Task], Scores]:
-        """What measures a recording."""
+        """Create a function that measures a recording."""
         return partial(_measure, subject, self.datasets)
 
     def summary(self, result: Result) -> str:
@@ -73,7 +73,7 @@ class ClinicalBenchmark(SubjectBenchmark[Task]):
 
     @cached_property
     def _listed(self) -> list[Task]:
-        """What there is to measure that is in the folders."""
+        """Tasks for which the folders hold data."""
         folder = self.test.nstdb_folder
         present = {*peaks.present(folder), *self.test.records, *nstdb.KINDS}
         if missing := [name for name in peaks.RECORDS if name not in present]:
@@ -92,7 +92,7 @@ class ClinicalBenchmark(SubjectBenchmark[Task]):
 
 def _measure(subject: Subject, datasets: Path, task: Task) -> Scores:
     """All numbers of one recording."""
-    rows = _ROOMS[task.room](subject, datasets, task.name)
+    rows = _MEASURES[task.measure](subject, datasets, task.name)
     return Scores(
         item=task.number * _ROWS + np.arange(len(rows)),
         record=np.array([row.record for row in rows], np.str_),

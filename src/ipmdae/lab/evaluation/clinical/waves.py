@@ -3,7 +3,7 @@
 The first lead of each test record around the beats that the expert marked (annotator q1c), as it
 is and with noise of the test half. The delineator is NeuroKit2's ``prominence`` (J. Emrich et al.,
 "Physiology-informed ECG delineation based on peak prominence", EUSIPCO 2024) with its own settings.
-It is told where the R peaks are (q1c, and pu1 between the expert's beats), so that nothing but the
+It gets the R peaks (q1c, and pu1 between the expert's beats) as input, so that nothing but the
 delineation is measured. On these recordings as they are it is nearer to the expert than NeuroKit2's
 ``dwt``: the onset of QRS deviates by 8 ms within a record instead of 19, and the end of T is missed
 in 1 % of the beats instead of 25 %.
@@ -46,10 +46,10 @@ LEVELLED = (CLEAN, "bw 5", "em 5", "ma 5")
 """Noise and SNR in dB under which waves are delineated, and under which ST levels are taken."""
 
 ST_ERROR, ST_SHARE = 0.02, 0.10
-"""What a device promises: the ST level within 0.02 mV or 10 %, whichever is more."""
+"""Tolerance of devices: the ST level within 0.02 mV or 10 %, whichever is more."""
 
 _MARGIN = 10.0  # s on both sides of the marked beats
-_EDGE = 1.0  # s at both ends in which the delineator is told of no R peak
+_EDGE = 1.0  # s at both ends without R peaks for the delineator
 _J_PLUS = 0.060  # s
 _AVERAGED = 5  # samples: 20 ms
 _WAVES = {"p": "P", "N": "QRS", "t": "T"}
@@ -93,7 +93,7 @@ def rows(subject: Subject, datasets: Path, record: str) -> list[Row]:
 
 
 def point_errors(marked: Marked, cleaned: Array) -> dict[str, Array]:
-    """Where the delineator and the expert differ, ms; NaN where it found nothing within 150 ms.
+    """Differences of delineator and expert, ms; NaN without a match within 150 ms.
 
     An expert's point is compared with the nearest of its kind, whatever beat that was found for.
     Only points that the expert marked are there. The QT interval is from QRS onset to T offset.
@@ -110,7 +110,7 @@ def point_errors(marked: Marked, cleaned: Array) -> dict[str, Array]:
 
 
 def st_errors(marked: Marked, cleaned: Array) -> dict[str, Array]:
-    """Error of the ST level in mV of each marked beat, and whether a device's promise is kept.
+    """Error of the ST level in mV of each annotated beat, and True if within the tolerance.
 
     The level is taken 60 ms after the expert's end of the QRS complex, above the 20 ms before its
     onset, in the clean and in the cleaned signal alike.
@@ -128,7 +128,7 @@ def st_errors(marked: Marked, cleaned: Array) -> dict[str, Array]:
 
 
 def delineate(x: Array, r_peaks: Samples) -> dict[str, Array]:
-    """Samples of each of :data:`POINTS` in a lead (time,) with such R peaks, rising."""
+    """Samples of each of :data:`POINTS` in a lead (time,) with such R peaks, ascending."""
     if not np.isfinite(x).all():
         return dict.fromkeys(POINTS, np.zeros(0))
     with warnings.catch_warnings():
@@ -187,7 +187,7 @@ def beats_of(sample: Samples, symbol: tuple[str, ...]) -> list[dict[str, int]]:
 
 
 def _nearest(found: Array, wanted: Array) -> Array:
-    """How far from each sample the nearest of those found (rising) lies, NaN without any."""
+    """Distance of each sample to the nearest found one (ascending), NaN without any."""
     if len(found) == 0:
         return np.full(len(wanted), np.nan)
     after = np.clip(np.searchsorted(found, wanted), 1, max(len(found) - 1, 1))

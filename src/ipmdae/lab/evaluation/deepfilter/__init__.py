@@ -1,1 +1,1 @@
-"""Protocol P2 as a benchmark: beats cleaned and scored, the page, its figures."""
+"""Protocol deepfilter as a benchmark: beats cleaned and scored, the page, its figures."""

@@ -1,4 +1,4 @@
-"""Figures of protocol P2: beats as methods clean them, and the error by the amount of noise."""
+"""Figures of protocol deepfilter: denoised beats, and the error by noise factor."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def examples(results: Sequence[Result]) -> Figure:
     for column in range(columns):
         clean = first["clean"][column]
         noisy = first["noisy"][column]
-        # The wander is centred upon the beat: its offset alone would leave no room for its shape.
+        # The baseline wander is centred on the beat: its offset alone would hide its shape.
         grid[0, column].plot(time, noisy - np.median(noisy - clean), color=_NOISE, linewidth=0.8)
         grid[0, column].set_title(f"r = {first['factor'][column]:g}", fontsize=9)
         for axes, result in zip(grid[1:, column], best, strict=True):
@@ -78,7 +78,7 @@ def by_factor(results: Sequence[Result]) -> Figure:
 def by_cost(results: Sequence[Result]) -> Figure:
     """SSD and cosine similarity of all networks against their cost, with what is published.
 
-    The dashed lines are the best methods that are no networks.
+    The dashed lines are the best methods that are not networks.
     """
     usable = [result for result in results if not result.diverged]
     classical = [result for result in usable if result.network is None]

@@ -1,4 +1,4 @@
-"""What others published on the beats of protocol P2, both versions of the noise pooled."""
+"""Published results on the beats of protocol deepfilter, both versions of the noise pooled."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Row:
 
     Attributes:
         title: the method as it is called there.
-        source: where it was published.
+        source: publication.
         ssd, mad, prd, cosine: means over beats; PRD by DeepFilter's formula.
         method: the name of our rival that does the same.
     """

@@ -1,4 +1,4 @@
-"""Tables and figures of protocol P2, made from stored results alone."""
+"""Tables and figures of protocol deepfilter, from stored results."""
 
 from __future__ import annotations
 
@@ -44,12 +44,11 @@ _OUR_MEASURES = ("prd", "snr_improvement", "cosine_centred", "rmse")
 _INTRODUCTION = """\
 # DeepFilter's benchmark: baseline wander on single beats
 
-Protocol P2 of this project, the one of DeepFilter, DeScoD-ECG and MECG-E: beats of lead 0 of the
-QT Database in 512 samples at 360 Hz, baseline wander of the MIT-BIH Noise Stress Test Database with
-0.2 to 1.99 times a beat's peak-to-peak value; 14 test records, two versions of the noise, pooled.
-That noise is a loop of 10.5 min ([nstdb.md](../nstdb.md)): training and test noise, divided by
-time or by channel, are largely the same. The split stays as published, to compare with it.
-Made by
+The protocol of DeepFilter, DeScoD-ECG and MECG-E: beats of lead 0 of the QT Database in 512 samples
+at 360 Hz, baseline wander of the MIT-BIH Noise Stress Test Database at 0.2 to 1.99 times a beat's
+peak-to-peak value; 14 test records, two versions of the noise, pooled. That noise is a loop of 10.5
+min ([nstdb.md](../nstdb.md)): training and test noise, split by time or by channel, are largely the
+same. The split is the published one, so that results are comparable. Made by
 
 ```
 pip install ".[benchmark,train]"
@@ -57,56 +56,60 @@ ipmdae download qtdb nstdb --to datasets
 ipmdae benchmark run --protocol deepfilter --seeds all
 ```
 
-(networks are trained before, as told below) and again, from what that stored, by
-`ipmdae benchmark report --protocol deepfilter`.
+(networks are trained first, see below); `ipmdae benchmark report --protocol deepfilter` writes the
+page again from the stored results.
 
-Measures: SSD Σe², MAD max |e|, cosine similarity Σxy / (‖x‖ ‖y‖), and PRD as DeepFilter computes
-it, 100 √(Σe² / Σ(y - m)²) with the estimate y and the mean m of all clean beats in the denominator;
-the standard PRD, 100 √(Σe² / Σx²), the improvement of the SNR, the centred cosine similarity
-(correlation) and the RMSE are ours. Each cell is the mean ± standard deviation over beats, then the
-95 % interval (BCa) of the mean over records: the 14 records are drawn again 10,000 times, with
-all of their beats. With so few records intervals are wide; differences between methods are better
-told by the last table, which compares the same beats.
+Published measures: SSD Σe², MAD max |e|, cosine similarity Σxy / (‖x‖ ‖y‖), and PRD as DeepFilter
+computes it, 100 √(Σe² / Σ(y - m)²) with the estimate y and the mean m of all clean beats in the
+denominator. Added here: the standard PRD, 100 √(Σe² / Σx²), SNR improvement, centred cosine
+similarity (correlation) and RMSE. Each cell is the mean ± standard deviation over beats, then the
+95 % interval (BCa bootstrap over the 14 records, 10,000 draws, each record with all of its beats).
+With so few records intervals are wide; the last table shows differences between methods more
+precisely, since it compares the same beats.
 """
 
 _READING = """\
 ## How to read it
 
-- `fir` and `iir` follow the published scripts, also in what they do at the ends of a beat. The
-  other filters see the beat turned about its end points (odd reflection), so that they have some
-  seconds to work on; on training beats that left less error than an even reflection.
-- `tv`, `nlm` and `neurokit-engzeemod2012` (a 50-Hz notch) take off no baseline, which they show.
+- `fir` and `iir` follow the published scripts, also in their padding at the ends of a beat. The
+  other filters get the beat extended by odd reflection, so that they have some seconds to work on;
+  on training beats that left less error than even reflection.
+- `tv`, `nlm` and `neurokit-engzeemod2012` (a 50-Hz notch) do not remove baseline wander.
 - NeuroKit2's methods other than `neurokit` and `neurokit-biosppy` prepare a signal for a QRS
   detector. They change its shape on purpose, and `neurokit-templateconvolution` its scale too.
-- `wiener` and `lmmse` were fitted on the 72,002 training beats of each version, as the published
-  networks were; the other methods of ours saw none. `wiener` is the best linear filter that treats
-  all samples alike; `lmmse` is the best linear map from the 512 samples to the 512 samples.
-- Networks of others are our own, made from their papers, and all got the same training, which is
-  not that of their papers: 977 optimiser steps. Rows marked as not converged say nothing about
-  what these networks can do.
-- `ipmdae-beat`, ours, was trained longer and otherwise: beats of the training records are drawn
-  anew in each epoch as projections of both their leads and at other tempos, the noise of the
-  version from random places, in mixtures, of either sign. **Its SSD is therefore not like for like
-  with the published rows.** Trained on the published pairs alone (one lead, noise drawn once), the
-  same network leaves about 4.3 mV² (MECG-E 3.445, DeScoD-ECG 3.771); on version 1, the second lead,
-  the sign and the tempo are worth 0.86 mV², fresh noise 0.31.
-- The spread over seeds is not the uncertainty of the mean: over the 14 patients it is 2.61 [1.76,
-  3.54] mV², which holds the best published mean. One record, sel302, makes 22 % of it.
-- Zeros behind the beat let a network see the noise alone: that is worth 3 % of the SSD (inside the
-  beat 3.297 mV², 3.404 with the zeros hidden). Where in the window a beat begins hardly matters
-  (samples 4, 16, 28: 3.48, 3.45, 3.53 mV²); 95 % of the SSD lies inside the beat.
-- Training noise of 325,000 samples is only 634 pieces, which the 72,002 training beats share, and
-  `lmmse` learns these by heart. `lmmse-fresh` differs in nothing but that each training beat gets a
-  piece from a random place of the same noise: compare the two rows. Whatever is trained on the
-  pairs as published, networks too, is measured with this handicap.
-- `lmmse-fresh` knows where in the window a QRS complex and the zeros behind the beat usually are,
-  and so does every network of this benchmark; a recording does not tell that. How much of its lead
-  over `wiener` is due to it, and how much to the ends of the window, beyond which `wiener` takes
-  everything for zero, was not measured.
-- A low SSD is no good shape: `wiener` and most filters for QRS detectors have one and give back
-  little but QRS complexes; read the cosine similarity beside it.
-- The mean SSD hangs on few beats, as the standard deviations show. The noise factor counts the
-  peak-to-peak value of the wander in the window; where that is small, its offset grows with it.
+- `wiener` and `lmmse` were fitted on the 72,002 training beats of each version, like the published
+  networks; the other classical methods were not fitted. `wiener` is the best time-invariant linear
+  filter; `lmmse` is the best linear map from the 512 samples to the 512 samples.
+- Published networks are reimplemented from their papers and all had the same training budget, which
+  is not that of their papers: 977 optimiser steps. Rows marked *not converged* do not show what
+  these networks can do.
+- `ipmdae-beat`, this project's network, was trained longer and on more data: in each epoch the
+  beats of the training records are drawn anew by random lead projection of their two leads and with
+  a random tempo, the noise of the version from random positions, in mixtures, with random sign.
+  **Its SSD is therefore not directly comparable with the published rows.** Trained on the published
+  pairs only (one lead, noise drawn once), the same network leaves about 4.3 mV² (MECG-E 3.445,
+  DeScoD-ECG 3.771); on version 1, the second lead, the sign and the tempo are worth 0.86 mV², fresh
+  noise 0.31.
+- The standard deviation over seeds is not the uncertainty of the mean: over the 14 patients it is
+  2.61 [1.76, 3.54] mV², an interval that contains the best published mean. One record, sel302,
+  contributes 22 % of it.
+- Zero padding after the beat shows a network the noise without ECG: that is worth 3 % of the SSD
+  (inside the beat 3.297 mV², 3.404 with the padding hidden). The position of the beat in the window
+  hardly matters (onset at samples 4, 16, 28: 3.48, 3.45, 3.53 mV²); 95 % of the SSD is inside the
+  beat.
+- The training noise of 325,000 samples has only 634 segments, shared by the 72,002 training beats,
+  and `lmmse` overfits to these. `lmmse-fresh` differs only in that each training beat gets a
+  segment from a random position of the same noise: compare the two rows. Every method trained on
+  the published pairs, networks included, has this handicap.
+- `lmmse-fresh` exploits the usual position of the QRS complex and of the zero padding in the
+  window, and so does every network of this benchmark; in a recording that information is missing.
+  How much of its advantage over `wiener` is due to this, and how much to the ends of the window,
+  beyond which `wiener` assumes zeros, was not measured.
+- A low SSD does not imply a good shape: `wiener` and most filters for QRS detectors have a low SSD
+  and return little but QRS complexes; compare the cosine similarity.
+- A few beats dominate the mean SSD, as the standard deviations show. The noise factor is defined by
+  the peak-to-peak value of the baseline wander in the window; where that is small, its offset is
+  scaled up with it.
 """
 
 
@@ -137,7 +140,7 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
 
 
 def markdown(results: Sequence[Result], anchor: Result | None) -> str:
-    """All tables as Markdown, with differences to ``anchor`` where there is one."""
+    """Format all tables as Markdown, with differences to ``anchor`` if given."""
     groups = seeds.groups(results)
     pooled = [seeds.pool(group) for group in groups]
     sections = [
@@ -151,7 +154,7 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
         seeds.section(groups, {name: _NAMES[name] for name in _PUBLISHED_MEASURES}),
         given.section(pooled, "beat", COUNTS),
         "![SSD and CosSim against cost](figures/deepfilter_cost.png)\n",
-        "## Ours, by other measures\n",
+        "## Further measures\n",
         _measure_table(pooled, _OUR_MEASURES),
         "## By noise factor\n\nSSD / CosSim; the lower edge belongs to a bin.\n",
         _factor_table(pooled),
@@ -172,7 +175,7 @@ def _incomplete(results: Sequence[Result]) -> str:
         return ""
     return (
         f"**These are {total:,} test beats, the published protocol has {_PUBLISHED_BEATS:,}: "
-        "records are missing, and the published rows are no comparison.**\n"
+        "records are missing, and the published rows are not comparable.**\n"
     )
 
 
@@ -180,8 +183,8 @@ def _parts(results: Sequence[Result]) -> str:
     if all(result.done == result.total for result in results):
         return ""
     return (
-        "Where a row names fewer beats, it is of a part of them, evenly spread over the test "
-        "(option `--part`); the same command without it runs them all.\n"
+        "A row with a number of beats covers an evenly spaced part of the test (option `--part`); "
+        "the same command without it runs all beats.\n"
     )
 
 
@@ -212,7 +215,7 @@ def _factor_table(results: Sequence[Result]) -> str:
 
 
 def _without_shared_patient(results: Sequence[Result]) -> str:
-    """What trained methods score on patients that they have not met."""
+    """Scores of trained methods on patients that are not in the training set."""
     rows = []
     for result in results:
         strangers = result.record != _SHARED_PATIENT
@@ -225,14 +228,14 @@ def _without_shared_patient(results: Sequence[Result]) -> str:
         return ""
     header = ["method", *(_NAMES[name] for name in _PUBLISHED_MEASURES)]
     return (
-        f"## Without the patient who is on both sides\n\nThe published split has `sele0122` among "
-        f"the training records and `{_SHARED_PATIENT}`,\nof the same patient, in the test. What "
-        f"learns scores so on the other records:\n\n{tables.table(header, rows)}"
+        f"## Without the patient shared by training and test\n\nThe published split has `sele0122` "
+        f"among the training records and `{_SHARED_PATIENT}`,\nof the same patient, in the test. "
+        f"Scores of trained methods on the other records:\n\n{tables.table(header, rows)}"
     )
 
 
 def _paired(groups: Sequence[Sequence[Result]], anchor: Result | None) -> str:
-    """Differences to ``anchor`` on the same beats; of several seeds the lowest stands for all."""
+    """Paired differences to ``anchor`` per beat; of several seeds the lowest is compared."""
     if anchor is None:
         return ""
     rows = []
@@ -257,7 +260,7 @@ def _paired(groups: Sequence[Sequence[Result]], anchor: Result | None) -> str:
 
 
 def _deviations(results: Sequence[Result]) -> str:
-    """How far our rows are from published ones, with a mark where it is too far."""
+    """Deviations from published rows, marked where they exceed the tolerance."""
     by_name = {result.method: result for result in results if not result.diverged}
     lines = []
     for row in ROWS:
@@ -279,11 +282,11 @@ def _deviations(results: Sequence[Result]) -> str:
 
 
 def _verdict(result: Result, share: float) -> str:
-    """Why a row's SSD deviates by such a share, as far as that was measured."""
+    """Known reason for the deviation of a row's SSD, in words."""
     if abs(share) <= _TOLERANCE:
         return ""
     if share < 0 and result.network is not None:
-        return " Better, and trained in another way; what of that it is due to was not measured."
+        return " Better, but trained differently; the contributions were not measured separately."
     reason = result.network.reason if result.network else ""
     return f" {reason[0].upper()}{reason[1:]}." if reason else " **Unexplained.**"
 

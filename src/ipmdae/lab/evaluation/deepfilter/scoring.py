@@ -1,4 +1,4 @@
-"""The beats of protocol P2 cleaned by a method and scored one by one."""
+"""The beats of protocol deepfilter denoised by a method and scored individually."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class DeepFilterBenchmark:
 
     @cached_property
     def protocol(self) -> DeepFilter:
-        """Where the beats come from."""
+        """Source of the beats."""
         return DeepFilter(
             qtdb_folder=self.datasets / qtdb.FOLDER, nstdb_folder=self.datasets / nstdb.FOLDER
         )
@@ -71,7 +71,7 @@ class DeepFilterBenchmark:
 
         Raises:
             ValueError: there is no such method.
-            FileNotFoundError: a network is not trained; the message tells how that is done.
+            FileNotFoundError: a network is not trained; the message names the command.
         """
         networks = self._networks(method)
         return trained.version(networks) if networks else ""

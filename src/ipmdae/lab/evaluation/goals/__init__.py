@@ -1,1 +1,1 @@
-"""What the networks are to reach, and what stored results say of it; the page."""
+"""Goals of the networks, judged by stored results."""

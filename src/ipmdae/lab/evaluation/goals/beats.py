@@ -1,4 +1,4 @@
-"""Goals of protocol deepfilter (P2): better than what is published, at a fraction of the cost."""
+"""Goals of protocol deepfilter: better than the published results, at a fraction of the cost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STEPS = ("better than the best published", "then")
 
 
 def sections(results: Path) -> list[str]:
-    """The goals with what was measured, in Markdown."""
+    """Goals and measured values, as Markdown."""
     best = ROWS[-1]
     group = by_seed(results, "deepfilter", METHOD)
     goals = [
@@ -45,7 +45,7 @@ def sections(results: Path) -> list[str]:
     if len(group) > 1:
         trainings = f"mean ±\nstandard deviation over {len(group)} seeds"
     text = (
-        f"## Single beats with baseline wander (P2)\n\n`{METHOD}` on all test beats of both "
+        f"## Single beats with baseline wander\n\n`{METHOD}` on all test beats of both "
         f"versions of the noise, {trainings} ([deepfilter.md](deepfilter.md)). The best "
         f"published is {best.title}:\n{best.ssd} / {best.mad} / {best.prd} / {best.cosine}.\n"
     )
@@ -53,7 +53,7 @@ def sections(results: Path) -> list[str]:
 
 
 def _scored(name: str, bound: float, group: Sequence[Result], measure: str) -> Goal:
-    """A goal of the mean of a measure over seeds."""
+    """Goal of the mean of a measure over seeds."""
     mean, deviation = seeds.mean_and_deviation(group, measure) if group else (np.nan, np.nan)
     told = "" if np.isnan(deviation) else f"{number(mean, 3)} ± {number(deviation, 3)}"
     at_most = measure != "cosine"

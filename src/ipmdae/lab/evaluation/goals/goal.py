@@ -1,4 +1,4 @@
-"""A goal: a bound, what was measured, and by how much it was missed."""
+"""Goals: a bound, the measured value, and the shortfall."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ipmdae.lab.evaluation.tables import estimate, number, table
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """What is wanted of one number.
+    """A bound on one measured value.
 
     Attributes:
-        name: what it is, with its unit.
-        bound: what is wanted.
-        value: what was measured; NaN where it was not.
-        at_most: whether less is better.
-        strict: whether the bound itself is not enough.
-        digits: behind the point.
-        told: the value as it is told, where there is more to tell, such as its interval.
+        name: quantity with its unit.
+        bound: required value.
+        value: measured value; NaN if not measured.
+        at_most: True if lower is better.
+        strict: True if the bound itself does not suffice.
+        digits: decimal places.
+        told: text to print instead of the value, such as a mean with its interval.
     """
 
     name: str
@@ -36,26 +36,26 @@ class Goal:
 
     @property
     def wanted(self) -> str:
-        """The bound as text."""
+        """Bound as text."""
         signs = {(True, False): "≤", (True, True): "<", (False, False): "≥", (False, True): ">"}
         return f"{signs[self.at_most, self.strict]} {self.bound:,.6g}"
 
     @property
     def measured(self) -> str:
-        """The value as text."""
+        """Measured value as text."""
         if np.isnan(self.value):
             return NOT_MEASURED
         return self.told or number(self.value, self.digits)
 
     @property
     def reached(self) -> bool:
-        """Whether it was measured and is within the bound."""
+        """True if measured and within the bound."""
         missing = self._missing
         return missing < 0 or (missing == 0 and not self.strict)
 
     @property
     def verdict(self) -> str:
-        """Reached, or missed by how much."""
+        """``reached``, or ``missed by`` the shortfall."""
         if np.isnan(self.value):
             return NOT_MEASURED
         if self.reached:
@@ -80,7 +80,7 @@ def from_interval(
     strict: bool = False,
     digits: int = 2,
 ) -> Goal:
-    """A goal of a mean, which is told with its interval."""
+    """Goal of a mean, printed with its interval."""
     return Goal(
         name=name,
         bound=bound,
@@ -93,7 +93,7 @@ def from_interval(
 
 
 def goal_table(goals: Sequence[Goal]) -> str:
-    """All goals with what was measured, in Markdown."""
+    """Markdown table of goals with the measured values."""
     return table(
         ["goal", "wanted", "measured", ""],
         [[goal.name, goal.wanted, goal.measured, goal.verdict] for goal in goals],

@@ -1,4 +1,4 @@
-"""Goals of rhythms and waves: nothing of the heart is hidden, distorted or invented unsaid."""
+"""Goals of protocol hearts: rhythms and waves are preserved, or the segment is rejected."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ _TEXT = """\
 ## Rhythms and waves
 
 Components of other rhythms in real leads, real arrhythmia, ST, R peaks, limb leads, test signals,
-pauses and labelled motion ([hearts.md](hearts.md)). "Flagged" is what the model itself calls not
-readable.
+pauses and labelled motion ([hearts.md](hearts.md)). *Rejected* means graded unusable by the model.
 """
 
 
 def sections(results: Path) -> list[str]:
-    """The goals of all models that ship with what was measured, in Markdown."""
+    """Goals and measured values of all shipped models, as Markdown."""
     raw, reference = (find(results, FOLDER, method) for method in (RAW, REFERENCE))
     told = [_TEXT]
     for name in model_names():

@@ -1,4 +1,4 @@
-"""Goals of protocol clinic (P3): the best of all methods, in three sizes."""
+"""Goals of protocol clinic: the best of all methods, in three sizes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ipmdae.lab.evaluation.tables import estimate, table
 from ipmdae.lab.protocols.clinic_test import KINDS, SNRS
 
 REFERENCE = "Ultralight_IPM_DAE"
-"""The paper's network, trained on the protocol by the queue."""
+"""The paper's network, trained on the protocol by ``ipmdae benchmark train``."""
 
 SMALL = "ipmdae-small"
 
@@ -26,33 +26,35 @@ _BOUNDS = {"ipmdae-base": 107.0, SMALL: 15.0, "ipmdae-nano": 2.0}  # MMAC for 5 
 _NANO, _NANO_WEIGHTS = "ipmdae-nano", 30_000
 
 _SIZES = """\
-Sizes, and the small model against the paper's network. The goal asks for the same care in training:
-compare what [clinic.md](clinic.md) says that the latter was given with the card of the former
-(`ipmdae models ipmdae-small`). Where that differs, the last row tells what ships, not which network
-is better.
+Model sizes, and the small model compared with the paper's network. The goal assumes equal training:
+compare the training budget of the latter in [clinic.md](clinic.md) with the model card of the
+former (`ipmdae models ipmdae-small`). Where these differ, the last row compares the shipped
+weights, not the architectures.
 """
 
 
 def sections(results: Path, ours: Result | None) -> list[str]:
-    """The goals with what was measured, in Markdown.
+    """Goals and measured values, as Markdown.
 
     Args:
-        results: folder with a folder of stored results for each benchmark.
-        ours: that of the best of the models that ship.
+        results: folder with one folder of stored results per benchmark.
+        ours: result of the best shipped model.
     """
     theirs, left_out = others(results, "clinic")
-    told = ["## Whole leads with all kinds of noise (P3)\n", _best_of_all(ours, theirs)]
+    told = ["## Whole leads with all kinds of noise\n", _best_of_all(ours, theirs)]
     if left_out:
-        told.append(f"Left out, since they diverged or are of a part: {', '.join(left_out)}.\n")
+        names = ", ".join(left_out)
+        told.append(f"Excluded, since they diverged or cover part of the test: {names}.\n")
     told.append(_SIZES)
     return [*told, goal_table([*sizes(), small_against_reference(results)])]
 
 
 def rivals_ahead(ours: Result, theirs: Sequence[Result]) -> list[tuple[str, int, str, Interval]]:
-    """The cells in which another method is not surely worse, each with the nearest of these.
+    """Conditions where superiority is not established, each with the closest competitor.
 
     Returns:
-        Kind of noise, SNR, name of the method, and how much higher our improvement of the SNR is.
+        Kind of noise, SNR, name of the competitor, and the advantage over it in SNR improvement,
+        dB.
     """
     cells = []
     for kind in KINDS:
@@ -65,7 +67,7 @@ def rivals_ahead(ours: Result, theirs: Sequence[Result]) -> list[tuple[str, int,
 
 
 def sizes() -> list[Goal]:
-    """The cost of each model that ships or is to."""
+    """Goals of the compute and size of each model."""
     goals = []
     for name, bound in _BOUNDS.items():
         told = described(model_path(name)) if name in model_names() else None
@@ -80,7 +82,7 @@ def sizes() -> list[Goal]:
 
 
 def small_against_reference(results: Path) -> Goal:
-    """How much more the small model improves the SNR than the paper's network."""
+    """Goal of the small model's SNR improvement over the paper's network."""
     small, reference = (find(results, "clinic", name) for name in (SMALL, REFERENCE))
     name = f"`{SMALL}` over `{REFERENCE}`: SNR improvement (dB), low end of the paired interval"
     if small is None or reference is None:
@@ -93,7 +95,7 @@ def small_against_reference(results: Path) -> Goal:
 
 def _best_of_all(ours: Result | None, theirs: Sequence[Result]) -> str:
     cells = len(KINDS) * len(SNRS)
-    name = f"cells (kind of noise, SNR) of {cells} with the paired interval above zero"
+    name = f"conditions (kind of noise, SNR) of {cells} with the paired interval above zero"
     next_best = best(theirs)
     if ours is None or next_best is None:
         return goal_table([Goal(name=name, bound=cells, value=np.nan, at_most=False, digits=0)])
@@ -103,13 +105,14 @@ def _best_of_all(ours: Result | None, theirs: Sequence[Result]) -> str:
         Goal(name=name, bound=cells, value=cells - len(ahead), at_most=False, digits=0),
         from_interval(over, 0, headline.gain_over(ours, next_best), at_most=False, strict=True),
     ]
-    told = f"`{ours.method}` against {len(theirs)} methods that are not ours:\n\n"
+    told = f"`{ours.method}` compared with {len(theirs)} other methods:\n\n"
     told += goal_table(goals)
     if ahead:
         rows = [
             [kind, f"{snr} dB", f"`{other}`", estimate(apart, 2)]
             for kind, snr, other, apart in ahead
         ]
-        told += "\nCells in which it is not, with the method whose interval reaches lowest, dB:\n\n"
-        told += table(["noise", "input SNR", "method", "difference to it"], rows)
+        told += "\nConditions where superiority is not established, with the closest competitor "
+        told += "(difference in dB, 95 % CI):\n\n"
+        told += table(["noise", "input SNR", "method", "difference"], rows)
     return told

@@ -1,4 +1,4 @@
-"""The page of goals, made from stored results and the models that ship alone."""
+"""Page of goals, from stored results and the shipped models."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ipmdae.lab.evaluation.goals import beats, hearts, leads, robust, safety, st
 _INTRODUCTION = """\
 # Goals, reached or missed
 
-Each goal with what was measured, from stored results and the models that ship; intervals are of
-95 %, over the 14 test records. Made by
+Each goal and the measured value, from stored results and the models that ship; 95 % intervals over
+the 14 test records. Made by
 
 ```
 python -m tools.goals
@@ -24,11 +24,12 @@ def write(results: Path, output: Path) -> Path:
     """Write ``goals.md``.
 
     Args:
-        results: folder with a folder of stored results for each benchmark.
+        results: folder with one folder of stored results per benchmark.
         output: folder of the page.
 
     Raises:
-        ValueError: a result is of other weights than the model that ships, or of a part of a test.
+        ValueError: a result belongs to other weights than the shipped model, or covers part of a
+            test.
     """
     path = output / "goals.md"
     text = markdown(results)
@@ -38,7 +39,7 @@ def write(results: Path, output: Path) -> Path:
 
 
 def markdown(results: Path) -> str:
-    """The page."""
+    """Format the page."""
     names = model_names()
     measured = (stored.find(results, "clinic", name) for name in names)
     ours = stored.best([result for result in measured if result is not None])

@@ -1,4 +1,4 @@
-"""The goal of robustness: to degrade gracefully where recordings are of another kind."""
+"""Goals of protocol robustness: graceful degradation outside the training conditions."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from ipmdae.lab.evaluation.tables import estimate
 _TEXT = """\
 ## Other recorders, bad contacts, other noise
 
-Of `{name}`, condition by condition ([robustness.md](robustness.md)): the improvement of the
-SNR must not be negative, nor that of the best classical method higher
-({classical}). Behind it the loss: how much lower the SNR is than
-with nothing changed.
+`{name}` under each condition ([robustness.md](robustness.md)): the SNR improvement must not be
+negative, nor lower than that of the best classical method ({classical}). *Loss* is the decrease of
+the output SNR relative to the unmodified condition.
 """
 
 
 def sections(name: str, results: Path) -> list[str]:
-    """The goals with what was measured, in Markdown."""
+    """Goals and measured values, as Markdown."""
     ours = find(results, FOLDER, name)
     stored = (find(results, FOLDER, method) for method in CLASSICAL)
     others = [result for result in stored if result is not None]

@@ -1,4 +1,4 @@
-"""Goals of all shipped models: do no harm, invent nothing, know how sure they are."""
+"""Goals of all shipped models: low distortion, no false detections, calibrated uncertainty."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _BEATS = 5.0  # a minute
 _BAND, _WITHIN = 95.0, 2.0  # %
 
 _TEXT = """\
-Leads to which no noise was added must come back as they were; ST levels (60 ms after the expert's
-end of QRS; median of a record, mean over records) and QT intervals (of beats whose ends are found
-before and after) must not get worse; noise alone must not turn into beats, or be flagged as
-unreadable; the stated 95 % band must hold 95 % of the samples ([clinic.md](clinic.md)).
+Leads without added noise must be returned unchanged; ST levels (60 ms after the expert's end of
+QRS; median of a record, mean over records) and QT intervals (of beats whose ends are found before
+and after) must not get worse; noise-only input must not yield beats, or must be rejected as
+unreadable; the predicted 95 % band must contain 95 % of the samples ([clinic.md](clinic.md)).
 """
 
 
 def sections(name: str, results: Path) -> list[str]:
-    """The goals of one model with what was measured, in Markdown."""
+    """Goals and measured values of one model, as Markdown."""
     clinic = find(results, "clinic", name)
     clinical, none = (find(results, "clinical", method) for method in (name, "none"))
     goals = [*harm(clinic), *st(clinical), *qt(clinical, none), *invention(clinical)]
@@ -38,20 +38,20 @@ def sections(name: str, results: Path) -> list[str]:
 
 
 def introduction() -> str:
-    """What is wanted of each model, in words."""
-    return f"## Do no harm, invent nothing, know how sure\n\n{_TEXT}"
+    """Heading and description of these goals."""
+    return f"## Distortion, false detections and uncertainty\n\n{_TEXT}"
 
 
 def harm(clinic: Result | None) -> list[Goal]:
-    """What is done to a clean lead."""
+    """Goals of the distortion of clean leads."""
     kept, changed = (
         NOWHERE if clinic is None else of(clinic) for of in (headline.kept, headline.changed)
     )
-    told = "SNR of a clean lead to itself (dB)"
+    told = "SNR of clean leads after denoising (dB)"
     return [
         from_interval(told, _KEPT, kept, at_most=False, digits=1),
         from_interval(f"{told}, aim", _KEPT_AIM, kept, at_most=False, digits=1),
-        from_interval("changed AC power of a clean lead (%)", _CHANGED, changed),
+        from_interval("relative AC distortion of clean leads (%)", _CHANGED, changed),
     ]
 
 
@@ -69,7 +69,7 @@ def st(clinical: Result | None) -> list[Goal]:
 
 
 def qt(clinical: Result | None, none: Result | None) -> list[Goal]:
-    """Error of the QT interval, less that before cleaning."""
+    """Error of the QT interval, less that before denoising."""
     return [
         from_interval(
             f"QT error after less before, {_named(condition)} (ms)",
@@ -84,25 +84,26 @@ def qt(clinical: Result | None, none: Result | None) -> list[Goal]:
 
 
 def invention(clinical: Result | None) -> list[Goal]:
-    """Beats in noise alone, of the detector that finds more: outside of flagged seconds, where the
-    model flags any."""
+    """False detections in noise-only input, of the detector that finds more, outside of rejected
+    seconds where the model has uncertainty."""
     goals = []
     for kind in nstdb.KINDS:
-        name, found, told = f"beats a minute in {TITLES[kind]} alone, not flagged", np.nan, ""
+        name = f"false detections per minute in {TITLES[kind]} only, not rejected"
+        found, told = np.nan, ""
         if clinical is not None:
             every = headline.beats_in_noise(clinical, kind, trusted=False)
             trusted = headline.beats_in_noise(clinical, kind, trusted=True)
             found = every if np.isnan(trusted) else trusted
-            told = f"{found:.1f} (in all {every:.1f})"
+            told = f"{found:.1f} (all: {every:.1f})"
         goals.append(Goal(name=name, bound=_BEATS, value=found, strict=True, digits=1, told=told))
     return goals
 
 
 def coverage(clinic: Result | None) -> Goal:
-    """How far the share of samples within the stated band is from 95 %."""
+    """Distance of the coverage of the predicted 95 % band from 95 %."""
     covered = NOWHERE if clinic is None else headline.covered(clinic)
     return Goal(
-        name="samples within the stated 95 % band: distance to 95 (%)",
+        name="coverage of the predicted 95 % band: distance to 95 (%)",
         bound=_WITHIN,
         value=abs(covered.mean - _BAND),
         told=f"{abs(covered.mean - _BAND):.1f} (within: {covered.mean:.1f})",

@@ -1,4 +1,4 @@
-"""Stored results that goals may be judged by: whole, and of the weights that ship."""
+"""Stored results for the goals: complete, and of the shipped weights."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ _OURS = "ipmdae-"
 
 
 def find(results: Path, protocol: str, method: str) -> Result | None:
-    """The stored result of a method, if there is one.
+    """Load the stored result of a method; None if there is none.
 
     Raises:
-        ValueError: it is of a part of the test, or of other weights than the model that ships.
+        ValueError: the result covers part of the test, or belongs to other weights than the
+            shipped.
     """
     version = digest(model_path(method)) if method in model_names() else ""
     return headline.find(results, protocol, method, version)
 
 
 def by_seed(results: Path, protocol: str, method: str) -> list[Result]:
-    """The stored results of a network that was trained alike with several seeds, by rising seed.
+    """Stored results of a network over training seeds, ascending.
 
     Raises:
         ValueError: see :func:`find`.
@@ -37,14 +38,14 @@ def by_seed(results: Path, protocol: str, method: str) -> list[Result]:
 
 
 def others(results: Path, protocol: str) -> tuple[list[Result], list[str]]:
-    """The results of all methods that are not ours, and who has none of the whole test."""
+    """Complete results of other authors' methods, and the names of methods without one."""
     stored = load_all(results / protocol, subjects.names())
     theirs = [result for result in stored if not result.method.startswith(_OURS)]
     return [r for r in theirs if _is_whole(r)], [r.method for r in theirs if not _is_whole(r)]
 
 
 def best(results: Sequence[Result]) -> Result | None:
-    """The one that improves the SNR most."""
+    """Result with the highest mean SNR improvement."""
     return max(results, key=lambda result: headline.gain(result).mean, default=None)
 
 

@@ -3,7 +3,7 @@
 Records of the MIT-BIH Arrhythmia Database that no network is trained on, and record cu01 of the CU
 Ventricular Tachyarrhythmia Database. Heights of beats are compared with those before cleaning;
 waves between beats and fibrillation with what a Butterworth band-pass of 0.5 to 40 Hz leaves, since
-the recording has wander of its own.
+the recording has baseline wander itself.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def segments(recording: Recording, rhythm: str) -> Iterator[slice]:
 
 
 def between_beats(recording: Recording, part: slice) -> NDArray[np.bool_]:
-    """Which samples of a part of a recording lie between beats, (time,)."""
+    """Mask of the samples between beats in a segment of a recording, (time,)."""
     clear = np.ones(part.stop - part.start, np.bool_)
     for beat in beats_of(recording) - part.start:
         first = max(beat - round(_BEFORE * recording.fs), 0)
@@ -90,7 +90,7 @@ def between_beats(recording: Recording, part: slice) -> NDArray[np.bool_]:
 
 
 def fibrillation(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
-    """The height of each piece of ventricular fibrillation, relative to the Butterworth's."""
+    """The height of each segment of ventricular fibrillation, relative to the Butterworth's."""
     recording = cudb.read(datasets / cudb.FOLDER, record)
     cleaned = method.clean(recording.signal[:, 0], recording.fs)
     reference = REFERENCE.clean(recording.signal[:, 0], recording.fs)
@@ -108,7 +108,7 @@ def fibrillation(method: MethodUnderTest, datasets: Path, record: str) -> list[R
 
 
 def fibrillating(recording: Recording) -> Iterator[slice]:
-    """Pieces of 2 s of the episodes of ventricular fibrillation."""
+    """Segments of 2 s of the episodes of ventricular fibrillation."""
     length = round(_PIECE * recording.fs)
     for start, stop in cudb.fibrillation(recording):
         begin, end = round(start * recording.fs), round(stop * recording.fs)

@@ -1,4 +1,4 @@
-"""What is added to real leads: waves and beats that sinus rhythm does not have.
+"""Components added to real leads: waves and beats that sinus rhythm does not have.
 
 Shapes, rates and sizes are drawn at random for each lead, within what textbooks give; they share no
 code with the rhythms that networks are trained on. Sizes are relative to the span of the lead's
@@ -31,7 +31,7 @@ class Pair:
     """A lead without a component, and the component.
 
     Attributes:
-        before: (time,) in mV: the lead, or what is left of it where beats make room.
+        before: (time,) in mV: the lead, without the beats that the component replaces.
         component: (time,) in mV, what is added.
         judged: (time,), where it is judged.
     """
@@ -44,7 +44,7 @@ class Pair:
 def fibrillatory_waves(lead: Lead, rng: np.random.Generator) -> Pair:
     """Fibrillatory waves of the atria: 4 to 9 Hz, 0.02 to 0.2 of the ECG's size.
 
-    Skewed waves, each of its own length and height.
+    Skewed waves, each with its own length and height.
     """
     rate, height = rng.uniform(4, 9), lead.size * np.exp(rng.uniform(np.log(0.02), np.log(0.2)))
     periods = rng.normal(1 / rate, 0.08 / rate, round(2 * rate * lead.time[-1])).clip(0.5 / rate)
@@ -163,7 +163,7 @@ _QRS = 0.06  # s on each side of a beat's mark
 
 
 def make(lead: Lead) -> dict[str, Pair]:
-    """All components for a lead by name; those that it has no room for are left out."""
+    """All components for a lead by name; those that do not fit into it are left out."""
     pairs = {}
     for i, (name, of) in enumerate((COMPONENTS | FAST).items()):
         pair = of(lead, lead.random(i))

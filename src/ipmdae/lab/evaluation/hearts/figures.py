@@ -17,7 +17,7 @@ _INK, _NOISE, _WANTED = "#16181d", "#c9a49a", "#3d6fb4"
 
 
 def components(result: Result) -> Figure | None:
-    """A row for each component with wander, the worst lead at left, the median lead at right."""
+    """One row per component with baseline wander: the worst lead left, the median lead right."""
     return _sheet(result, [*COMPONENTS, *FAST], (WORST, MEDIAN))
 
 

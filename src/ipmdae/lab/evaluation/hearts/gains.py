@@ -1,9 +1,9 @@
-"""How much of a component comes through, and how far an ST step is recovered.
+"""Gain of added components, and recovery of ST steps.
 
 With x the lead without the component c and f the method, the gain is
 ``<f(x + c) - f(x), c> / <c, c>``: 1 where the component comes through as it is, 0 where it is taken
-for noise. Both signals have the same noise. Means are taken off first: a constant offset, which
-every method keeps or moves as a whole, is no part of a wave.
+for noise. Both signals have the same noise. Means are subtracted first: a constant offset, which
+every method keeps or moves as a whole, is not part of a wave.
 """
 
 from __future__ import annotations

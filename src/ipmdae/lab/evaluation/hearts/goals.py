@@ -1,4 +1,4 @@
-"""What is wanted: each goal as a bound and how its number follows from a stored result."""
+"""Goals of protocol hearts: a bound, and its measured value from a stored result."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Wanted(NamedTuple):
     """A goal.
 
     Attributes:
-        name: what is measured, with its unit.
-        bound: what is wanted of it.
+        name: quantity, with its unit.
+        bound: required value.
         at_most: whether less is better.
         digits: behind the point.
         of: the number of a result, given those of the input (``none``) and of the Butterworth.
@@ -113,7 +113,7 @@ def _extreme(
         found = summarised(result, components, conditions, statistic, field)
         if not found:
             measured = chosen(result, gains.GAIN).any()
-            return Measured(np.inf, "all flagged") if measured else Measured(np.nan)
+            return Measured(np.inf, "all rejected") if measured else Measured(np.nan)
         case, condition = (max if largest else min)(found, key=found.__getitem__)
         where = f"{case}, {condition}" if len(conditions) > 1 else case
         return Measured(found[case, condition], f"{found[case, condition]:.2f} ({where})")
@@ -122,7 +122,7 @@ def _extreme(
 
 
 def _beats_lost(result: Result, _: Result | None, reference: Result | None) -> Measured:
-    """By how many percentage points more beats of some type are lost than by the Butterworth."""
+    """Excess of lost beats over the Butterworth in percentage points: worst type and lead."""
     if reference is None:
         return Measured(np.nan)
     ours, theirs = (lost_by_type(other) for other in (result, reference))
@@ -174,7 +174,7 @@ def _atrial_flutter(result: Result, *_: Result | None) -> Measured:
         return Measured(np.nan)
     by_lead = between_beats(result, rhythm, "trusted")
     if not by_lead:
-        return Measured(np.inf, "all flagged")
+        return Measured(np.inf, "all rejected")
     heights = [np.sqrt(power) for power in by_lead.values()]
     return Measured(min(heights), f"{min(heights):.2f} to {max(heights):.2f}")
 
@@ -186,9 +186,9 @@ def _fibrillation(result: Result, *_: Result | None) -> Measured:
     trusted = result.values["trusted"][rows]
     flagged = float(np.isnan(trusted).mean())
     if flagged == 1:
-        return Measured(np.inf, "all flagged")
+        return Measured(np.inf, "all rejected")
     middle = float(np.nanmedian(trusted))
-    return Measured(middle, f"{middle:.2f} ({flagged:.0%} flagged)")
+    return Measured(middle, f"{middle:.2f} ({flagged:.0%} rejected)")
 
 
 def _st(statistic: Callable[[Array], float]) -> Callable[..., Measured]:
@@ -279,24 +279,26 @@ WANTED = (
            _extreme(_ALL, (NONE,), largest=True)),
     Wanted("components, no noise: least 5th percentile", 0.85, False, 2,
            _extreme(_ALL, (NONE,), fifth)),
-    Wanted("components, wander: least median gain", 0.90, False, 2, _extreme(_ALL, WANDER)),
-    Wanted("components, wander: least 5th percentile", 0.75, False, 2,
+    Wanted("components, baseline wander: least median gain", 0.90, False, 2,
+           _extreme(_ALL, WANDER)),
+    Wanted("components, baseline wander: least 5th percentile", 0.75, False, 2,
            _extreme(_ALL, WANDER, fifth)),
-    Wanted("components, em or ma at 10 dB, not flagged: least median gain", 0.75, False, 2,
+    Wanted("components, em or ma at 10 dB, not rejected: least median gain", 0.75, False, 2,
            _extreme(_ALL, MODERATE, field="trusted")),
-    Wanted("components, em or ma at 5 dB, not flagged: least median gain", 0.5, False, 2,
+    Wanted("components, em or ma at 5 dB, not rejected: least median gain", 0.5, False, 2,
            _extreme(_ALL, STRONG, field="trusted")),
-    Wanted("QRS at 150 to 300/min, no noise or wander, not flagged: least median gain", 0.95,
-           False, 2, _extreme(_RATES, _EMPTY, field="trusted")),
-    Wanted("beats that lose > 30 %, as recorded, over the Butterworth: most of any type and lead "
-           "(percentage points)", 0.5, True, 1, _beats_lost),
-    Wanted("AF: power at 4-9 Hz between beats, of the Butterworth's, median lead", 0.9, False, 2,
-           _atrial_fibrillation),
-    Wanted("atrial flutter: height between beats, not flagged, least lead", 0.9, False, 2,
+    Wanted("QRS at 150 to 300/min, no noise or baseline wander, not rejected: least median gain",
+           0.95, False, 2, _extreme(_RATES, _EMPTY, field="trusted")),
+    Wanted("beats that lose > 30 % of their height, no noise added, excess over the Butterworth: "
+           "worst type and lead (percentage points)", 0.5, True, 1, _beats_lost),
+    Wanted("AF: power at 4-9 Hz between beats, relative to the Butterworth, median lead", 0.9,
+           False, 2, _atrial_fibrillation),
+    Wanted("atrial flutter: height between beats, not rejected, least lead", 0.9, False, 2,
            _atrial_flutter),
-    Wanted("VF (cu01): height kept, not flagged, median", 0.9, False, 2, _fibrillation),
-    Wanted("ST steps of 0.1 and 0.2 mV with wander: median error (mV)", 0.02, True, 3, _st(median)),
-    Wanted("ST steps of 0.1 and 0.2 mV with wander: 95th percentile (mV)", 0.02, True, 3,
+    Wanted("VF (cu01): height preserved, not rejected, median", 0.9, False, 2, _fibrillation),
+    Wanted("ST steps of 0.1 and 0.2 mV with baseline wander: median error (mV)", 0.02, True, 3,
+           _st(median)),
+    Wanted("ST steps of 0.1 and 0.2 mV with baseline wander: 95th percentile (mV)", 0.02, True, 3,
            _st(lambda errors: float(np.percentile(errors, 95)))),
     *(
         Wanted(f"R peaks at 0 dB, `{detector}`: {name} less that of the input (points)", bound,
@@ -305,24 +307,25 @@ WANTED = (
         for which, (name, bound) in enumerate((("sensitivity", -0.5), ("predictivity", 10.0)))
     ),
     *(
-        Wanted(f"R peaks at 0 dB, `{detector}`, readable parts: {name} (%)", 99.9, False, 2,
+        Wanted(f"R peaks at 0 dB, `{detector}`, readable segments: {name} (%)", 99.9, False, 2,
                _peaks_readable(detector, which))
         for detector in DETECTORS
         for which, name in enumerate(("sensitivity", "predictivity"))
     ),
     Wanted("limb leads: rms of Einthoven's and Goldberger's equations, after less before (µV)", 1.0,
            True, 1, _limb_leads),
-    Wanted("triangle of 1.5 mV and 20 ms: peak kept", 0.9, False, 2, _signal(signals.TRIANGLE)),
-    Wanted("pulse of 3 mV and 100 ms: offset behind it (mV)", 0.1, True, 2,
+    Wanted("triangle of 1.5 mV and 20 ms: peak preserved", 0.9, False, 2,
+           _signal(signals.TRIANGLE)),
+    Wanted("pulse of 3 mV and 100 ms: offset after it (mV)", 0.1, True, 2,
            _signal(signals.OFFSET)),
-    Wanted("pulse of 3 mV and 100 ms: slope behind it (mV/s)", 0.3, True, 2,
+    Wanted("pulse of 3 mV and 100 ms: slope after it (mV/s)", 0.3, True, 2,
            _signal(signals.SLOPE)),
-    Wanted("beats a minute found in pauses and asystole, not flagged", 0.0, True, 1,
+    Wanted("false detections per minute in pauses and asystole, not rejected", 0.0, True, 1,
            _found(tuple(pauses.PAUSES), pauses.CONDITIONS)),
-    Wanted("beats a minute found in noise alone, not flagged", 5.0, True, 1,
+    Wanted("false detections per minute in noise-only input, not rejected", 5.0, True, 1,
            _found((pauses.ALONE,), nstdb.KINDS)),
-    Wanted("real motion: unusable pieces called readable (%)", 10.0, True, 1,
+    Wanted("real motion: unusable segments graded readable (%)", 10.0, True, 1,
            _passing(motion.UNUSABLE)),
-    Wanted("real motion: good pieces called readable (%)", 98.0, False, 1, _passing(motion.GOOD)),
+    Wanted("real motion: good segments graded readable (%)", 98.0, False, 1, _passing(motion.GOOD)),
 )  # fmt: skip
 """All goals, in the order of the page."""

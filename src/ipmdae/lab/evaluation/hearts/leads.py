@@ -1,9 +1,8 @@
 """Real leads that components are added to, and the noise that is added with them.
 
 The two leads of the 14 test records of protocol clinic (QT Database) and of the records of the
-MIT-BIH Arrhythmia Database that no network is trained on; of each lead the quietest of ten pieces
-of 30 s. Noise is of the minutes of the noise database that test alone, at an SNR of the piece's AC
-power.
+MIT-BIH Arrhythmia Database that no network is trained on; of each lead the quietest of ten segments
+of 30 s. Noise is from the test minutes of the noise database, at an SNR by the segment's AC power.
 """
 
 from __future__ import annotations
@@ -41,15 +40,15 @@ _LEADS = 2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lead:
-    """A piece of a lead.
+    """A segment of a lead.
 
     Attributes:
         name: record and number of the lead, e.g. ``"sel123 0"``.
-        number: which of all leads it is, whatever is there: the seed of all that is random.
+        number: index among all leads, independent of the available data: the random seed.
         start: the sample of the recording at which it begins.
         fs: sampling rate in Hz.
         signal: (time,) in mV.
-        beats: samples of its beats, rising.
+        beats: samples of its beats, ascending.
     """
 
     name: str
@@ -98,10 +97,10 @@ def present(datasets: Path) -> list[str]:
 
 
 def read(datasets: Path, name: str) -> Lead:
-    """The quietest piece of a lead.
+    """The quietest segment of a lead.
 
     Raises:
-        ValueError: the recording is shorter than a piece, or has no marked beats.
+        ValueError: the recording is shorter than a segment, or has no marked beats.
     """
     record, lead = name.split()
     signal, _, fs = _record(datasets, record)
@@ -117,13 +116,13 @@ def read(datasets: Path, name: str) -> Lead:
 
 
 def read_both(datasets: Path, record: str) -> tuple[Lead, Lead]:
-    """The quietest piece of the first lead of a record, and the second at the same time."""
+    """The quietest segment of the first lead of a record, and the second at the same time."""
     first = read(datasets, f"{record} 0")
     return first, _piece(datasets, record, 1, first.start)
 
 
 def _piece(datasets: Path, record: str, lead: int, start: int) -> Lead:
-    """A piece from a sample on."""
+    """A segment from a sample on."""
     signal, beats, fs = _record(datasets, record)
     stop = start + round(LENGTH * fs)
     name = f"{record} {lead}"
@@ -138,7 +137,7 @@ def _piece(datasets: Path, record: str, lead: int, start: int) -> Lead:
 
 
 def noise(datasets: Path, lead: Lead, condition: str) -> Array:
-    """What is added to a piece under one of :data:`CONDITIONS`, (time,) in mV."""
+    """Noise added to a segment under one of :data:`CONDITIONS`, (time,) in mV."""
     rng = lead.random(1000, CONDITIONS.index(condition))
     if condition == NONE:
         return np.zeros(len(lead.signal))

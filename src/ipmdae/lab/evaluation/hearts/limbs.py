@@ -27,7 +27,7 @@ EQUATIONS = {
     "aVL - (I - III) / 2": (-0.5, 0, 0.5, 0, 1, 0),
     "aVF - (II + III) / 2": (0, -0.5, -0.5, 0, 0, 1),
 }
-"""What is zero, as weights of the leads in the order of :data:`NAMES`."""
+"""Linear combinations that are zero, as weights of the leads in the order of :data:`NAMES`."""
 
 
 def rows(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:

@@ -83,7 +83,7 @@ class MethodUnderTest:
         """Clean a signal.
 
         What the method leaves blank where it cannot be read comes as a straight line; elsewhere
-        what is no number stays so.
+        NaN stays NaN.
 
         Args:
             x: (time,) or (time, leads) in mV.

@@ -5,7 +5,7 @@ realistic artifacts from electrocardiogram recordings for robust algorithm testi
 Electrocardiology 51, 2018): a wrist lead under motion, and at the same time a lead on the collar
 bone that stays clean. The subjects are those that no network has noise of.
 
-The label of a piece of 2 s is the correlation, from 0.5 to 40 Hz, of the wrist lead with the
+The label of a segment of 2 s is the correlation, from 0.5 to 40 Hz, of the wrist lead with the
 subject's own quiet wrist beat, placed at each R peak of the collar-bone lead: good from 0.9 on,
 unusable below 0.5, limited between. Motion is used as recorded and three times as strong: what the
 wrist lead has beside these beats is added twice more.
@@ -59,7 +59,7 @@ class Recorded:
 
     @property
     def quiet(self) -> bool:
-        """Whether the subject did not move."""
+        """True if the subject did not move."""
         return self.name.partition("_")[2] in ecgnext.AT_REST
 
 
@@ -70,7 +70,7 @@ def present(datasets: Path) -> list[str]:
 
 
 def rows(method: MethodUnderTest, datasets: Path, subject: str) -> list[Row]:
-    """A row for each piece: 1 where all of it is called readable, 0 where not.
+    """A row for each segment: 1 where all of it is called readable, 0 where not.
 
     The case is the label, the condition how strong the motion is.
 
@@ -137,7 +137,7 @@ def expected(recording: Recorded, beat: Array) -> Array:
 
 
 def label(correlation: float) -> str:
-    """What a piece is good for."""
+    """Label of a segment by its quality."""
     if correlation >= LEAST_GOOD:
         return GOOD
     return LIMITED if correlation >= LEAST_LIMITED else UNUSABLE

@@ -33,7 +33,7 @@ class Strip(NamedTuple):
     Attributes:
         before, after: (time,) in mV at 125 Hz; of a component, the lead with it.
         wanted: (time,) in mV, what should come out as far as it is known; NaN where it is not.
-        value: what was measured: the gain, or the share of the height that is kept.
+        value: measured value: the gain, or the preserved share of the height.
         record: record and lead.
     """
 

@@ -18,11 +18,11 @@ class Row(NamedTuple):
     """One measurement; every method gives the same rows in the same order.
 
     Attributes:
-        measure: what was measured, e.g. ``"gain"``.
+        measure: name of the measure, e.g. ``"gain"``.
         case: of what, e.g. ``"f waves"``.
         condition: under which noise, e.g. ``"bw 5"`` (dB).
         record: record and lead, e.g. ``"sel123 0"``.
-        value: over all samples; NaN where there is none.
+        value: over all samples; NaN without any.
         trusted: over those that are called readable; NaN where too few are.
         readable: share of the samples (or of the case's energy) that is called readable.
     """
@@ -50,7 +50,7 @@ def select(
 def chosen(
     result: Result, measure: str, case: str | None = None, condition: str | None = None
 ) -> NDArray[np.bool_]:
-    """Which rows are of a measure, a case and a condition, (rows,)."""
+    """Mask of the rows of a measure, a case and a condition, (rows,)."""
     wanted = {"measure": measure, "case": case, "condition": condition}
     found = np.ones(len(result), np.bool_)
     for label, value in wanted.items():

@@ -38,7 +38,7 @@ class Task(NamedTuple):
     """Something to measure.
 
     Attributes:
-        number: which of the whole test it is, whatever of that is there.
+        number: index in the complete test, independent of the available data.
         part: a name of :data:`PARTS`.
         name: of a lead, a record or a subject.
     """
@@ -54,7 +54,7 @@ class Part(NamedTuple):
     Attributes:
         rows: measures a lead, a record or a subject.
         names: of all that belong to it.
-        present: which of them are below a folder of databases.
+        present: function that selects the names available in a folder of databases.
     """
 
     rows: Callable[[MethodUnderTest, Path, str], list[Row]]
@@ -126,11 +126,11 @@ class HeartsBenchmark:
         return under_test.version
 
     def size(self, part: int | None) -> int:
-        """How many leads, records and subjects ``part`` of each kind is."""
+        """Number of leads, records and subjects in ``part`` of each kind."""
         return len(self.tasks(part))
 
     def tasks(self, part: int | None) -> list[Task]:
-        """What is measured: all, or so many units of each part of the test, evenly spread."""
+        """Units to measure: all, or ``part`` evenly spaced units of each kind."""
         tasks: list[Task] = []
         for name in PARTS:
             listed = [task for task in self._listed if task.part == name]
@@ -149,8 +149,8 @@ class HeartsBenchmark:
 
         Args:
             method: a method, with options as in ``ipmdae-base+mode=gentle``.
-            part: how many units of each part of the test, evenly spread; by default all.
-            mapper: what applies a function to units.
+            part: number of evenly spaced units of each part of the test; by default all.
+            mapper: ``map`` over units.
             done: called with 1 whenever a unit is done.
         """
         under_test = MethodUnderTest(method)
@@ -186,7 +186,7 @@ class HeartsBenchmark:
         )
 
     def summary(self, result: Result) -> str:
-        """The least median gain of any component without noise and with wander."""
+        """The least median gain of any component without noise and with baseline wander."""
         from ipmdae.lab.evaluation.hearts.tables import least_gain
 
         told = []
@@ -197,7 +197,7 @@ class HeartsBenchmark:
 
     @cached_property
     def _listed(self) -> list[Task]:
-        """What there is to measure that is in the folders.
+        """Units for which the folders hold data.
 
         Raises:
             DatasetNotFoundError: neither database of leads is there.
@@ -222,5 +222,5 @@ def _measure(method: MethodUnderTest, datasets: Path, task: Task) -> list[Row]:
 
 
 def _diverged(rows: list[Row]) -> bool:
-    """Whether the method gave no finite signal somewhere."""
+    """True if the method gave no finite signal somewhere."""
     return any(not np.isfinite(row.value) for row in rows)

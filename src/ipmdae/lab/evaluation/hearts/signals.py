@@ -21,9 +21,9 @@ from ipmdae.lab.evaluation.hearts.method import MethodUnderTest
 from ipmdae.lab.evaluation.hearts.rows import Row
 
 SIGNAL = "test signal"
-TRIANGLE = "triangle of 1.5 mV and 20 ms: peak kept"
-OFFSET = "pulse of 3 mV and 100 ms: offset behind it (mV)"
-SLOPE = "pulse of 3 mV and 100 ms: slope behind it (mV/s)"
+TRIANGLE = "triangle of 1.5 mV and 20 ms: peak preserved"
+OFFSET = "pulse of 3 mV and 100 ms: offset after it (mV)"
+SLOPE = "pulse of 3 mV and 100 ms: slope after it (mV/s)"
 HERTZ = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0)
 
 FS = 500.0  # Hz

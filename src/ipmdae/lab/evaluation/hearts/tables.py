@@ -56,7 +56,7 @@ def least_gain(result: Result, conditions: Sequence[str]) -> tuple[str, float]:
 
 
 def by_condition(result: Result) -> str:
-    """Median, 5th percentile and flagged share of all components of one method."""
+    """Median, 5th percentile and rejected share of all components of one method."""
     rows = []
     for case in _ALL:
         cells = []
@@ -110,7 +110,7 @@ def rhythms(results: Sequence[Result]) -> str:
     cells = [_pair(select(result, arrhythmia.FIBRILLATION)) for result in results]
     rows.append(["VF, cu01: height, median / 5th percentile", *cells])
     flagged = [select(result, arrhythmia.FIBRILLATION, field="readable") for result in results]
-    rows.append(["VF, cu01: flagged (%)", *(_flagged(part) for part in flagged)])
+    rows.append(["VF, cu01: rejected (%)", *(_flagged(part) for part in flagged)])
     return table(["rhythm", *(f"`{result.method}`" for result in results)], rows)
 
 
@@ -160,7 +160,7 @@ def limb_leads(results: Sequence[Result]) -> str:
 
 
 def test_signals(results: Sequence[Result]) -> str:
-    """All numbers of the test signals, without and with wander."""
+    """All numbers of the test signals, without and with baseline wander."""
     rows = []
     names = list(dict.fromkeys(case for result in results for case in
                                cases(result, signals.SIGNAL)))  # fmt: skip
@@ -174,7 +174,7 @@ def test_signals(results: Sequence[Result]) -> str:
 
 
 def nothing_in(results: Sequence[Result]) -> str:
-    """Beats a minute in all and not flagged, and what is left of a pause's height."""
+    """False detections per minute, all and not rejected, and the height left in a pause."""
     rows = []
     for case in (*pauses.PAUSES, pauses.ALONE):
         conditions = nstdb.KINDS if case == pauses.ALONE else pauses.CONDITIONS
@@ -194,7 +194,7 @@ def nothing_in(results: Sequence[Result]) -> str:
 
 
 def real_motion(results: Sequence[Result]) -> str:
-    """Share in % of pieces that are called readable, by label."""
+    """Share in % of segments that are called readable, by label."""
     rows = []
     for condition in motion.STRENGTHS:
         for label in (motion.GOOD, motion.LIMITED, motion.UNUSABLE):
@@ -202,7 +202,7 @@ def real_motion(results: Sequence[Result]) -> str:
             if any(len(part) for part in parts):
                 cells = [number(100 * _mean(part), 1) for part in parts]
                 rows.append([f"{label}, {condition}", str(len(parts[0])), *cells])
-    return table(["label", "pieces", *(f"`{result.method}`" for result in results)], rows)
+    return table(["label", "segments", *(f"`{result.method}`" for result in results)], rows)
 
 
 def write_csv(results: Sequence[Result], path: Path) -> None:
@@ -270,7 +270,7 @@ def _flagged(readable: Array) -> str:
 
 
 def _count(results: Sequence[Result], kind: str) -> int:
-    """How many beats of a type there are in lead 0."""
+    """Number of beats of a type in lead 0."""
     for result in results:
         rows = chosen(result, arrhythmia.BEATS_OF, kind)
         rows &= np.char.endswith(result.record, " 0")

@@ -1,1 +1,1 @@
-"""Protocol P1 as a benchmark: windows cleaned and scored, and the page."""
+"""Protocol reference as a benchmark: windows cleaned and scored, and the page."""

@@ -1,4 +1,4 @@
-"""The page of protocol P1, made from stored results alone."""
+"""Page of protocol reference, from stored results."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _NAMES = {"snr": "SNR (dB)", "rmse": "RMSE", "cosine": "CosSim", "prd": "PRD (%)
 _INTRODUCTION = """\
 # Protocol reference: the paper's own test
 
-Protocol P1 of this project, that of the paper's public implementation, for a comparison with it
-alone: both leads of the QT Database in windows of 5 s, each scaled to [0, 1] by the clean signal;
-bw, em and ma with equal weight at 0 dB, whose powers include the mean; the last 14 records of the
-sorted list, test noise from channel 1 of the last 15 min. Made by
+The protocol of the paper's public implementation, for comparison with it only: both leads of the QT
+Database in windows of 5 s, each scaled to [0, 1] by the clean signal; bw, em and ma with equal
+weight at 0 dB, with powers that include the mean; the last 14 records of the sorted list; test
+noise from channel 1 of the last 15 min. Made by
 
 ```
 pip install ".[benchmark,train]"
@@ -34,23 +34,23 @@ ipmdae download qtdb nstdb --to datasets
 ipmdae benchmark run --protocol reference
 ```
 
-and again, from what that stored, by `ipmdae benchmark report --protocol reference`. Each cell is
-the mean of the records' means and its 95 % interval under drawing the records again.
+`ipmdae benchmark report --protocol reference` writes the page again from the stored results. Each
+cell is the mean of the records' means with its 95 % interval (bootstrap over records).
 
-The checkpoint of a network is the one that was best on these very windows, which is how the
-protocol is published. Networks go by their name, or by the folder of their run where the paper's
-commands trained them; the recipe is in its `run.json`. Networks of others clean both leads by the
-same weights, one by one, and cannot subtract a lead from the other. Classical methods clean lead by
-lead, too, and were made for millivolts.
+As the published protocol prescribes, the checkpoint of a network is selected on these same windows.
+Networks trained by the paper's commands are named after the folder of their run; the recipe is in
+its `run.json`. The other published networks denoise each lead separately with the same weights and
+cannot subtract one lead from the other. Classical methods denoise each lead separately too, and
+were designed for millivolts.
 """
 
 _LEAK = """\
-## What the common noise is worth
+## Effect of common noise
 
-As published, both leads have the same noise, and a network may subtract one lead from the other.
-Here the second lead has noise of its own instead, at the same SNR; all else is the same. SNR
-without DC; the difference is on the same windows. It is what a network trained on common noise has
-learned from it; what a network would reach that was trained on independent noise is not told here.
+In the published protocol both leads have the same noise, so that a network may subtract one lead
+from the other. Here the second lead has independent noise at the same SNR; everything else is
+identical. SNR without DC; the difference is paired per window. It measures how much a network
+trained on common noise relies on it; networks trained on independent noise were not tested here.
 """
 
 
@@ -70,7 +70,7 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
 
 
 def markdown(results: Sequence[Result], anchor: Result | None) -> str:
-    """All tables as Markdown, with differences to ``anchor`` where there is one."""
+    """Format all tables as Markdown, with differences to ``anchor`` if given."""
     sections = [
         _INTRODUCTION,
         "## By the public implementation's formulas\n\nThe mean of the windows counts as signal.\n",
@@ -125,7 +125,7 @@ def _leak(results: Sequence[Result]) -> str:
 
 
 def _mean(result: Result, values: NDArray[np.float64], noise: str) -> Interval:
-    """NaN of a method that diverged: the rest of its windows would flatter it."""
+    """Mean over records; NaN if the method diverged, since its other windows would flatter it."""
     if result.diverged:
         return NOWHERE
     chosen = result.labels["noise"] == noise

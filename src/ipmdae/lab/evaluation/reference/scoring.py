@@ -1,7 +1,7 @@
-"""The windows of protocol P1 cleaned by a method and scored, with its noise and with honest noise.
+"""Scores of windows of protocol reference, with common and with independent noise.
 
 As published, both leads of a window have the same noise, so that a network may subtract one lead
-from the other. The same windows with noise of their own on each lead tell what that is worth.
+from the other. The same windows with independent noise on each lead show how much that matters.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ METRICS = {
     "prd": metrics.prd,
 }
 MEASURES = (*METRICS, *(f"{name}_centred" for name in METRICS))
-"""By the public implementation's formulas, and with each lead's mean left out."""
+"""Metrics by the public implementation's formulas, and without each lead's mean."""
 
 _CHUNK = 64
 
 
 @dataclass(frozen=True)
 class ReferenceBenchmark:
-    """Classical methods and trained networks on the test windows of protocol P1.
+    """Classical methods and trained networks on the test windows of protocol reference.
 
     See :class:`ipmdae.lab.evaluation.benchmark.Benchmark`. The records are those of the sorted
     split. A network goes by its name, which means its newest run of ``ipmdae benchmark train`` with
@@ -84,7 +84,7 @@ class ReferenceBenchmark:
 
         Raises:
             ValueError: there is no such method, or its training saw the test.
-            FileNotFoundError: a network is not trained; the message tells how that is done.
+            FileNotFoundError: a network is not trained; the message names the command.
         """
         network = self._network(method)
         return "" if network is None else network.version
@@ -105,8 +105,8 @@ class ReferenceBenchmark:
 
         Args:
             method: name of a rival, or the folder of a training run.
-            part: how many windows of each record, evenly spread; by default all.
-            mapper: what applies a rival to chunks of windows.
+            part: number of evenly spaced windows of each record; by default all.
+            mapper: ``map`` over chunks of windows.
             done: called with the number of windows whenever some more are done.
         """
         network, chosen = self._network(method), self._chosen(part)
@@ -183,7 +183,7 @@ class ReferenceBenchmark:
         return trained.describe([network], self.protocol(COMMON).window, Reference.leads)
 
     def _objection(self, run: Path) -> str:
-        """Why a run cannot be tested; empty if it can."""
+        """Reason why a run cannot be tested; empty if it can."""
         settings = _settings(run)
         if settings["protocol"] != Reference.name:
             return f"was trained on protocol {settings['protocol']}, on windows of another scale"

@@ -1,1 +1,1 @@
-"""Recordings of other kinds than those trained on: pieces changed, cleaned and scored; the page."""
+"""Protocol robustness: segments modified, denoised and scored, and the page."""

@@ -1,8 +1,7 @@
-"""What else may be the matter with a noisy lead: other recorders, bad contacts, other noise.
+"""Modifications of a noisy lead: other recorders, bad contacts, other noise.
 
-Each condition takes a piece of the test of protocol clinic as it is: with the mixture of all three
-kinds of noise at :data:`SNR` dB. It changes one thing. What a method cannot know it is not scored
-on: the samples of a lost contact.
+Each condition takes a test segment of protocol clinic, with the mixture of all three kinds of noise
+at :data:`SNR` dB, and changes one thing. Samples of a lost contact are not scored.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ SNR = 5.0
 RATES = (125.0, 200.0, 360.0, 500.0, 1000.0)  # Hz
 GAINS = (0.1, 10.0)
 LOST = (13.5, 16.5)
-"""Seconds of a piece in which the contact is lost."""
+"""Seconds of a segment in which the contact is lost."""
 
 CLIPPED = 1.0
 """Percent of the samples that lie beyond each end of the recorder's range."""
@@ -57,7 +56,7 @@ class Case:
 
 
 def case(piece: Piece, condition: str) -> Case:
-    """A piece under one of :data:`CONDITIONS`; what is random in it hangs on the piece alone."""
+    """Modify a segment by one of :data:`CONDITIONS`, with a random seed that depends on it only."""
     noisy = piece.noisy()[NOISES.index((MIXTURE, SNR))]
     rng = np.random.default_rng((piece.number, list(CONDITIONS).index(condition)))
     return CONDITIONS[condition](piece.clean, noisy, rng)
@@ -147,4 +146,4 @@ CONDITIONS: dict[str, Callable[[Array, Array, np.random.Generator], Case]] = {
     "steps": _with_steps,
     "bursts": _with_bursts,
 }
-"""What is changed, by its name; ``steps`` and ``bursts`` stand in for the mixture."""
+"""Modifications by name; ``steps`` and ``bursts`` replace the mixture."""

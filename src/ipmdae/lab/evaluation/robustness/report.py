@@ -1,4 +1,4 @@
-"""The page of robustness, made from stored results alone."""
+"""Page of protocol robustness, from stored results."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ from ipmdae.lab.evaluation.tables import estimate, table
 FOLDER = "robustness"
 
 _INTRODUCTION = f"""\
-# Robustness to conditions that training did not have
+# Robustness to conditions outside the training data
 
-Pieces of 30 s of the 14 test records of protocol clinic ([clinic.md](clinic.md)), three of each
-lead, with the mixture of all three kinds of test noise at {conditions.SNR:g} dB; then one thing is
-changed:
+Segments of 30 s of the 14 test records of protocol clinic ([clinic.md](clinic.md)), three per lead,
+with the mixture of all three kinds of test noise at {conditions.SNR:g} dB and one modification:
 
-- **rates**: the noisy lead is resampled, cleaned, and compared at that rate;
+- **sampling rates**: the noisy lead is resampled, denoised, and compared at that rate;
 - **gains** and **inverted**: the lead times 0.1, 10, or -1;
-- **contact missing**, **flat**: for {conditions.LOST[1] - conditions.LOST[0]:g} s no samples, or
-  the highest value of the piece; these seconds are not scored, the others are;
-- **saturated**: the recorder's range ends at the {conditions.CLIPPED:g} % lowest and highest
-  samples;
-- **mains**: a sine of {conditions.HUM:g} mV amplitude on top, and no `--mains` to take it off;
-- **steps**, **bursts**: instead of the mixture, motion noise that is not of the noise database, at
-  the same {conditions.SNR:g} dB: steps that fade within 0.1 to 1 s, one every 2 s; bursts of 0.5 to
-  3 s of noise between 1 and 10 Hz, one every 2 s.
+- **contact missing**, **contact flat**: for {conditions.LOST[1] - conditions.LOST[0]:g} s the
+  samples are missing, or equal to the maximum of the segment; these seconds are not scored;
+- **saturated**: the signal is clipped at its {conditions.CLIPPED:g}st and
+  {100 - conditions.CLIPPED:g}th percentile;
+- **mains**: powerline interference of {conditions.HUM:g} mV amplitude is added, and not removed by
+  `--mains`;
+- **steps**, **bursts**: instead of the mixture, synthetic motion noise at the same
+  {conditions.SNR:g} dB: steps that decay within 0.1 to 1 s, one every 2 s; bursts of 0.5 to 3 s of
+  noise between 1 and 10 Hz, one every 2 s.
 
-A method is used as by `ipmdae denoise --method`. The middle 20 s are scored, by AC power. Each cell
-is the mean of the records' means in dB and its 95 % interval (BCa): the 14 records are drawn again
-10,000 times. A dash: the method does not work at that rate. Made by
+Methods are applied as by `ipmdae denoise --method`. The middle 20 s are scored, by AC power. Each
+cell is the mean of the records' means in dB with its 95 % interval (BCa bootstrap over the 14
+records, 10,000 draws). A dash: the method does not work at that sampling rate. Made by
 
 ```
 ipmdae benchmark run --protocol robustness --jobs 2
 ```
 
-and again, from what that stored, by `ipmdae benchmark report --protocol robustness`.
+`ipmdae benchmark report --protocol robustness` writes the page again from the stored results.
 """
 
 _LOSS = """\
 ## Loss
 
-How much lower the SNR of what comes out is than with nothing changed, dB. For `none` it is what the
-change itself does to the signal; less than 0 is a gain.
+Decrease of the output SNR relative to the unmodified condition, dB. For the identity baseline
+`none` it is the effect of the condition on the input; a negative value is a gain.
 """
 
 
@@ -75,10 +75,10 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
 
 
 def markdown(results: Sequence[Result], anchor: Result | None) -> str:
-    """All tables as Markdown, with differences to ``anchor`` where there is one."""
+    """Format all tables as Markdown, with differences to ``anchor`` if given."""
     sections = [_INTRODUCTION]
     if any(result.done < result.total for result in results):
-        sections.append("**A column that names pieces is of a part of the test.**\n")
+        sections.append("**A column with a number of segments covers part of the test.**\n")
     sections += ["## SNR improvement\n", _table(results, improvement)]
     sections += [_LOSS, _table(results, loss, skipped=AS_IT_IS)]
     others = [result for result in results if result is not anchor]
@@ -89,20 +89,20 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
 
 
 def improvement(result: Result, condition: str) -> Interval:
-    """Mean improvement of the SNR under a condition, dB."""
+    """Mean SNR improvement under a condition, dB."""
     chosen = result.labels["condition"] == condition
     return _mean(result.values["snr_improvement"][chosen], result.record[chosen])
 
 
 def loss(result: Result, condition: str) -> Interval:
-    """How much lower the SNR is under a condition than as it is, on the same pieces, dB."""
+    """Decrease of the output SNR under a condition relative to the unmodified segments, dB."""
     chosen, usual = (result.labels["condition"] == name for name in (condition, AS_IT_IS))
     snr = result.values["snr"]
     return _mean(snr[usual] - snr[chosen], result.record[chosen])
 
 
 def difference(result: Result, other: Result, condition: str) -> Interval:
-    """How much higher the SNR is than that of another method on the same signals, dB."""
+    """Output SNR less that of another method on the same signals, dB."""
     ours, theirs = in_common(result, other)
     chosen = result.labels["condition"][ours] == condition
     apart: Array = result.values["snr"][ours] - other.values["snr"][theirs]
@@ -110,7 +110,7 @@ def difference(result: Result, other: Result, condition: str) -> Interval:
 
 
 def _mean(values: Array, records: NDArray[np.str_]) -> Interval:
-    """The mean of the records' means; none where a method gave no signal for one of the pieces."""
+    """Mean of the records' means; NaN if the method failed on a segment."""
     if np.isnan(values).any():
         return NOWHERE
     return over_records(values, records)
@@ -128,7 +128,7 @@ def _table(
 
 
 def _best_model(results: Sequence[Result]) -> str:
-    """The shipped model with the highest mean gain as it is; empty where none was run."""
+    """Shipped model with the highest mean gain without modification; empty if none was run."""
     gains = {
         result.method: improvement(result, AS_IT_IS).mean
         for result in results

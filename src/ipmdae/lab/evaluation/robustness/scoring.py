@@ -1,4 +1,4 @@
-"""Pieces of protocol clinic under conditions that training did not have, cleaned and scored.
+"""Segments of protocol clinic under conditions that training did not have, cleaned and scored.
 
 A method is used as a user uses it (:func:`ipmdae.methods.open_method`), with its ways of dealing
 with missing samples; a rate at which it does not work has no score.
@@ -25,7 +25,7 @@ from ipmdae.recording import Recording
 MEASURES = ("snr_improvement", "snr")
 
 CLASSICAL = ("none", "iir", "wavelet", "neurokit")
-"""What the models are compared with: nothing, and the best of each kind in protocol clinic."""
+"""Methods to compare with: the identity baseline, and the best of each kind in protocol clinic."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class RobustnessBenchmark(PieceBenchmark):
         return [*CLASSICAL, *model_names()]
 
     def scorer(self, subject: Subject) -> Callable[[Piece], Scores]:
-        """What measures a piece under all conditions."""
+        """Create a function that measures a segment under all conditions."""
         return partial(_score, subject)
 
     def summary(self, result: Result) -> str:
@@ -57,7 +57,7 @@ class RobustnessBenchmark(PieceBenchmark):
 
 
 def _score(subject: Subject, piece: Piece) -> Scores:
-    """A piece's :data:`MEASURES` under all conditions."""
+    """A segment's :data:`MEASURES` under all conditions."""
     cases = [case(piece, condition) for condition in CONDITIONS]
     measured = np.stack([measure(part, clean(subject, part)) for part in cases], axis=1)
     return of_piece(
