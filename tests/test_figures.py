@@ -71,6 +71,32 @@ def test_a_wild_lead_is_cut_at_its_edges(pair: tuple[Recording, Recording]) -> N
     assert size(figures.ecg_paper(wild, seconds=2))[1] < 300
 
 
+@pytest.mark.parametrize("peak", [1.0, 1.8, 2.5])
+def test_beats_of_many_leads_are_drawn_whole(peak: float) -> None:
+    beats = peak * (np.arange(2500) % 250 == 100).astype(float)
+    names = (*(f"V{i}" for i in range(1, 7)), "I", "II", "III", "aVR", "aVL", "aVF")
+    r = Recording(signal=np.tile(beats[:, None], 12), fs=250, leads=names)
+    figure = figures.overlay(r, r, dense=True)
+    traces = [np.asarray(line.get_ydata(), float) for line in figure.axes[0].lines[2::3]]
+    assert len(traces) == 12
+    for y in traces:
+        assert np.ptp(y) == pytest.approx(10 * peak)
+
+
+def test_long_names_of_leads_stay_left_of_the_pulse(pair: tuple[Recording, Recording]) -> None:
+    for name in ("Ableitung Brust links vorn", "Shimmer_1234_ECG_LL-RA_24BIT_CAL"):
+        r = dataclasses.replace(pair[0], leads=(name, "V1"))
+        figure = figures.ecg_paper(r, seconds=3)
+        figure.draw_without_rendering()
+        axes = figure.axes[0]
+        pulse = min(np.asarray(axes.lines[0].get_xdata(), float))
+        begun = [t for t in axes.texts if t.get_text() and name.startswith(t.get_text()[:5])]
+        assert begun
+        for text in begun:
+            box = text.get_window_extent().transformed(axes.transData.inverted())
+            assert box.x1 < pulse + 2  # its first 2 mm are the foot of the pulse
+
+
 def test_what_cannot_be_shown_is_refused(pair: tuple[Recording, Recording]) -> None:
     noisy, clean = pair
     with pytest.raises(ValueError, match="no lead in mV is called aVR; there are MLII, V1"):

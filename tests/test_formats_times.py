@@ -269,12 +269,25 @@ def test_an_index_of_dates_is_kept_by_parquet(
     assert formats.read(tmp_path / "y.parquet").start == START
 
 
-@pytest.mark.parametrize("power", [3, 6, 9])
-def test_parquet_counts_from_1970(tmp_path: Path, power: int) -> None:
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_dates_are_as_fine_as_they_are_rounded(tmp_path: Path, unit: str) -> None:
     pd = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
-    stamps = [EPOCH * 10**power + round(i * 10**power / 130) for i in range(1300)]
+    stamps = EPOCH * 1000 + np.round(np.arange(2600) / 130 * 1000)
+    times = pd.to_datetime(stamps, unit="ms").as_unit(unit)
+    table = pd.DataFrame({"time": times, "ecg (mV)": np.arange(2600) % 13 / 10.0})
+    table.to_parquet(tmp_path / "x.parquet")
+    r = formats.read(tmp_path / "x.parquet")
+    assert (r.fs, r.start, r.samples) == (130, START, 2600)
+
+
+@pytest.mark.parametrize("fs", [130, 1000])
+@pytest.mark.parametrize("power", [3, 6, 9])
+def test_parquet_counts_from_1970(tmp_path: Path, power: int, fs: int) -> None:
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    stamps = [EPOCH * 10**power + round(i * 10**power / fs) for i in range(1300)]
     frame = pd.DataFrame({"timestamp": stamps, "ecg (uV)": np.arange(1300) % 500, "hr": 70})
     frame.to_parquet(tmp_path / "x.parquet", index=False)
     r = formats.read(tmp_path / "x.parquet")
-    assert (r.fs, r.start, r.leads, r.units) == (130, START, ("ecg", "hr"), ("mV", "bpm"))
+    assert (r.fs, r.start, r.leads, r.units) == (fs, START, ("ecg", "hr"), ("mV", "bpm"))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ipmdae.recording import Header
 
 _SHORT_KINDS = {"not a voltage": "no voltage", "voltage, no beats found": "no beats"}
+_SHORT_KINDS |= {"without samples": "no samples"}
 
 SHORT = 3.0
 """Shortest duration in s with enough beats to judge a recording."""
@@ -288,7 +289,7 @@ def _quality_table(leads: list[dict[str, Any]]) -> Table:
     kinds = list(dict.fromkeys(k.split(" (")[0] for v in leads for k in v.get("noise", {})))
     heads = ["lead", "", *GRADES, "heart\nrate", *(name.replace(" ", "\n") for name in kinds)]
     table = Table(
-        Column(heads[0], overflow="fold"),  # alone gives way to a narrow terminal
+        Column(heads[0], overflow="fold", min_width=4),  # alone gives way to a narrow terminal
         *(Column(head, no_wrap=True) for head in heads[1:]),
         box=None,
         caption="noise in mV rms, as denoise would remove it" if kinds else None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -94,8 +95,8 @@ class Sheet:
         title: above the traces: whose, when, how recorded and filtered.
         note: below them, beside the scale.
         gain: mm per mV.
-        pitch: mm from row to row; by default each row is as high as its traces are. With it, traces
-            may reach into the rows beside them, as on a recorder's paper.
+        pitch: mm from row to row; by default each row is as high as its traces are. With it, the
+            last traces may reach over two rows beside them, as on a recorder's paper.
         whole: s from the beginning to the end of the recording, by which times are labelled.
     """
 
@@ -190,20 +191,25 @@ def _row(
         color=row[0].traces[-1].colour,
         linewidth=0.8,
     )
-    limits = (zero + 1.5 * low, zero + 1.5 * high) if sheet.pitch else (zero + low, zero + high)
     for cell in row:
         left = _LEFT + cell.begin * MM_PER_S
         _shade(axes, cell, left, zero + low, zero + high)
         for trace in cell.traces:
+            # A QRS complex of 2 rows is drawn whole in the last trace, noise below it is cut.
+            reach = (4.0 if trace is cell.traces[-1] else 1.5) if sheet.pitch else 1.0
+            limits = zero + reach * low, zero + reach * high
             _draw(axes, trace, cell.middle, left, zero, limits, sheet.gain)
-        name = shortened(cell.label, 12)
         if cell.begin:
+            name = shortened(cell.label, 12)
             axes.vlines(left, zero - 3, zero + 3, INK, linewidth=0.8)
             style: dict[str, Any] = {"fontsize": 9, "fontweight": "bold", "color": INK}
             write(axes, left + 1, zero + high + 1, name, **style)
         else:
-            size = 10 if len(name) <= 6 else 7
-            write(axes, 2, zero + 2.5, name, fontsize=size, fontweight="bold", color=INK)
+            lines = wrap(cell.label, 8, max_lines=3, placeholder="...")
+            size = 10 if len(cell.label) <= 6 else 7
+            for i, line in enumerate(reversed(lines)):
+                y = zero + 2.5 + 3 * i
+                write(axes, 2, y, line, fontsize=size, fontweight="bold", color=INK)
     write(axes, 2, zero - 2.5, row[0].remark, fontsize=8, color=row[0].traces[-1].colour)
 
 

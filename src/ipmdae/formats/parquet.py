@@ -39,7 +39,6 @@ _HEAD = 2000
 _DATES = "time"
 """The column of dates in a table of ours."""
 
-_STEPS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _SAME = Units((), np.ones(1), np.zeros(1))
 _GROUP = 1 << 18
 """Rows of a row group that is written."""
@@ -213,10 +212,10 @@ class ParquetReader(SignalReader):
                 start = _local(values, field.type.tz)
             values = values.astype(f"{values.dtype.kind}8[ns]")
             times = (values - values[:1]) / np.timedelta64(1, "s")
-            quantum = 1.0 / _STEPS.get(field.type.unit, 1e9)
+            quantum = _rounding(values[:_HEAD])
         else:
             first = values[:1]
-            scale = scale_of((values[:_HEAD] - first).astype(np.float64), column.seconds)
+            scale = scale_of(values[:_HEAD].astype(np.float64), column.seconds)
             if scale is None:
                 return start, None, np.zeros(0)
             start = start or epoch(float(first[0]), scale)
@@ -326,6 +325,12 @@ def _index_metadata(columns: list[str]) -> str:
     empty = pd.DataFrame(columns=columns, index=pd.DatetimeIndex([], name=_DATES), dtype=np.float64)
     metadata = pa.Schema.from_pandas(empty).metadata
     return str(metadata[b"pandas"], "utf-8")
+
+
+def _rounding(stamps: NDArray[Any]) -> float:
+    """How finely dates or durations are rounded, in s: the type may be finer than what it holds."""
+    ticks = stamps[~np.isnat(stamps)].astype(np.int64)
+    return next((10.0**-k for k in range(9) if not (ticks % 10 ** (9 - k)).any()), 1e-9)
 
 
 def _local(stamps: NDArray[Any], zone: str | None) -> datetime | None:
