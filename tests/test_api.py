@@ -353,12 +353,12 @@ def things(recording: ipmdae.Recording) -> dict[str, Any]:
         "<Header: MLII, V1; 60 s at 360 Hz>": marked.header,
         "<Annotations: 72 marks>": marked.annotations["atr"],
         "<Passenger: Resp (l/s); 2 s at 25 Hz>": other,
-        "<Denoiser: iir after removal of 60 Hz hum, strength 0.5>": ipmdae.Denoiser(
+        "<Denoiser: iir after removal of 60 Hz interference, strength 0.5>": ipmdae.Denoiser(
             "iir", mains=60, max_attenuation_db=20 * np.log10(2)
         ),
         "<Network ipmdae-base>": ipmdae.open_method(),
         "<Classical median>": ipmdae.open_method("median"),
-        "<Streamer: iir after removal of 50 Hz hum; I; 360 Hz, 7 s late>": ipmdae.Streamer(
+        "<Streamer: iir after removal of 50 Hz interference; I; 360 Hz, 7 s late>": ipmdae.Streamer(
             FS, ["I"], method="iir", mains=50, max_latency=7
         ),
         "<Result of ipmdae-base: 0, 1; 12 s at 360 Hz>": result,

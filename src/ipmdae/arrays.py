@@ -55,7 +55,7 @@ def check(container: Container, leads: list[int], values: NDArray[np.float64]) -
 
 
 def warn_of_units(noisy: Recording) -> None:
-    """Warn of amplitudes that no ECG in mV has; flat leads are told of elsewhere."""
+    """Warn of amplitudes that no ECG in mV has; flat leads have a warning of their own."""
     amplitude = np.array([_amplitude(lead[~np.isnan(lead)]) for lead in noisy.signal.T])
     for odd, unit in (
         (amplitude > AMPLITUDES[1], "microvolts or raw ADC units"),

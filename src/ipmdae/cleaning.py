@@ -30,7 +30,7 @@ _SURVEY_SHARE = 0.1
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Summary:
-    """What was done to a file.
+    """Record of the denoising of a file.
 
     Attributes:
         source, target: the files.
@@ -83,15 +83,15 @@ def denoise_file(
 ) -> Summary:
     """Clean a file: everything but the signal of the leads is carried along.
 
-    A network works block by block, in two passes: the first tells the offset of each lead and
-    whether there is anything to clean. A classical method, and a format that cannot be read or
+    A network works block by block, in two passes: the first measures the offset of each lead and
+    finds the leads to denoise. A classical method, and a format that cannot be read or
     written in blocks, need the whole recording in memory.
 
     The result can be read by no one who cannot read the source.
 
     Args:
         source: the file to read.
-        target: the file to write; its suffix tells the format. An old one is replaced at the end.
+        target: the file to write; its suffix selects the format. An old one is replaced at the end.
         method, mains, mode, strength, unreadable, max_attenuation_db, consistent_leads, backend,
             max_latency: see :class:`ipmdae.Denoiser`.
         leads: names of those to clean, by default all; the others come out untouched.
@@ -113,7 +113,7 @@ def denoise_file(
         >>> import ipmdae
         >>> from ipmdae import examples
         >>> ipmdae.denoise_file(examples.path("118e06_excerpt"), "cleaned.edf", "iir", mains=60)
-        <Summary: cleaned.edf by iir after removal of 60 Hz hum: MLII, V1; 60 s at 360 Hz>
+        <Summary: cleaned.edf by iir after removal of 60 Hz interference: MLII, V1; 60 s at 360 Hz>
     """
     denoiser = Denoiser(
         method,

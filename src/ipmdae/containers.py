@@ -1,4 +1,4 @@
-"""What users hold their samples in: NumPy arrays, lists, pandas, torch; all looked at alike.
+"""Containers of samples: NumPy arrays, lists, pandas and torch objects, with a common interface.
 
 :func:`open_container` looks at one; what comes out of it is given back as the same kind, with the
 same shape, index, columns, device. Neither pandas nor torch is imported: who holds a DataFrame has
@@ -75,7 +75,7 @@ def rate_of(container: Container, fs: float | None) -> float:
     """The sampling rate in Hz: the one stated, checked against the times of an index, or theirs.
 
     Raises:
-        ValueError: neither tells a rate, they contradict each other, or the times are not even.
+        ValueError: neither gives a rate, they contradict each other, or the times are not even.
     """
     index = container.index
     if index is None or index.dtype.kind not in "mM" or len(index) < 2:
@@ -108,7 +108,7 @@ _UNEVEN = 1.5
 """Samples by which a row of an index may lie off its place: times are often rounded."""
 
 _ROUNDED = 1e-3
-"""Share by which a rate may differ from a whole number and be taken for it."""
+"""Largest relative difference at which a rate is rounded to a whole number."""
 
 
 class _Array:

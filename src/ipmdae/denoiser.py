@@ -29,7 +29,7 @@ MethodLike = str | os.PathLike[str] | ModelFile | Method
 
 
 class Settings(TypedDict, total=False):
-    """What :class:`Denoiser` takes."""
+    """Settings of :class:`Denoiser`."""
 
     method: MethodLike
     mains: float | None
@@ -50,7 +50,7 @@ class Denoiser:
         >>> from ipmdae import examples
         >>> denoiser = ipmdae.Denoiser("ipmdae-small", mains=60)
         >>> denoiser
-        <Denoiser: ipmdae-small after removal of 60 Hz hum>
+        <Denoiser: ipmdae-small after removal of 60 Hz interference>
         >>> denoiser.denoise(examples.path("118e06_excerpt"))
         <Recording: MLII, V1; 60 s at 360 Hz>
 
@@ -287,9 +287,9 @@ def denoise(
 ) -> Any:
     """Clean an array, a recording or a file.
 
-    Missing samples stay missing; leads that are flat, empty or no voltage come back unchanged, with
-    a warning; each lead keeps its constant offset. To clean many, open a :class:`Denoiser` once. A
-    file that is larger than memory goes through :func:`ipmdae.denoise_file`.
+    Missing samples stay missing; leads that are flat, empty or not a voltage come back unchanged,
+    with a warning; each lead keeps its constant offset. To clean many, open a :class:`Denoiser`
+    once. A file that is larger than memory goes through :func:`ipmdae.denoise_file`.
 
     Example:
         >>> import ipmdae

@@ -2,9 +2,9 @@
 
 A recording is measured second by second, in pieces where it is long
 (:mod:`ipmdae.seconds`), and judged when all of it is known: whether a sample is at the
-end of the recorder's range only the whole lead tells. Whether a network is trusted is judged within
-its windows (:mod:`ipmdae.pipeline.guard`), so that what happens elsewhere in a recording changes
-nothing.
+end of the recorder's range is known only from the whole lead. Whether a network is trusted is
+judged within its windows (:mod:`ipmdae.pipeline.guard`), so that what happens elsewhere in a
+recording changes nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MISSING = 0.25
 """Share of a second that may be missing: more hides a QRS complex."""
 
 _CLEAR = 0.2
-"""How far the extreme value at which a lead is saturated must lie from its median, relative to its
+"""Least distance of the extreme value at which a lead is saturated from its median, relative to its
 amplitude: a noiseless lead rests at its isoelectric line, which may be its extreme value too."""
 
 _AT_ONCE = 128
@@ -43,7 +43,7 @@ _AT_ONCE = 128
 
 
 class Grade(IntEnum):
-    """How far a second can be used."""
+    """Usability of a second."""
 
     GOOD = 0
     """All waves are reliable."""
@@ -111,7 +111,7 @@ class Stretch:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Quality:
-    """What may be trusted of a recording.
+    """Signal quality of a recording.
 
     Attributes:
         leads: those that are voltages; others are no ECG and are not judged.
@@ -179,8 +179,8 @@ def quality(noisy: Recording, cleaned: Result[Any] | None = None) -> Quality:
 
     Args:
         noisy: as recorded.
-        cleaned: what became of it; without it, or where its method tells no uncertainty, nothing is
-            found uncertain.
+        cleaned: what became of it; without it, or where its method states no uncertainty, nothing
+            is found uncertain.
 
     Raises:
         ValueError: the two have other leads or samples, or no lead is a voltage.

@@ -187,7 +187,7 @@ _SHOWN = 12
 
 
 def _known(of: Header | Recording) -> dict[str, Any]:
-    """What a recording and its header have in common, as it can be pickled."""
+    """Fields that a recording and its header share, as they can be pickled."""
     known = {name: getattr(of, name) for name in _KNOWN}
     return {n: dict(v) if isinstance(v, MappingProxyType) else v for n, v in known.items()}
 

@@ -54,7 +54,7 @@ class Result(Generic[Data]):
 
     @cached_property
     def cleaned(self) -> Data:
-        """What came in, cleaned: the same kind, and for an array the same shape."""
+        """Cleaned input: the same kind, and for an array the same shape."""
         if self.container is None:
             return self.recording  # type: ignore[return-value]
         data: Data = self.container.give(self.columns, self.recording.signal)
@@ -82,7 +82,7 @@ class Result(Generic[Data]):
 
     @cached_property
     def quality(self) -> Quality:
-        """What can be read of each lead, second by second.
+        """Quality of each lead, second by second.
 
         Raises:
             ValueError: no lead is a voltage.
@@ -117,7 +117,7 @@ class Result(Generic[Data]):
 
     @property
     def readable(self) -> NDArray[np.bool_]:
-        """Where the cleaned ECG can be read: the grade is better than unusable."""
+        """True where the cleaned ECG can be read: the grade is better than unusable."""
         readable: NDArray[np.bool_] = self.grade != Grade.UNUSABLE
         return readable
 

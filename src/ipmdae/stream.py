@@ -52,8 +52,8 @@ class Streamer:
     whole recording, the more so the longer the latency; see :class:`ipmdae.methods.Classical`.
     ``deepfade`` is too slow for a live signal.
 
-    A lead lies around a constant offset, which is taken off before the network and put back after
-    it. It is the ``offset`` given; else the weighted median of the medians of the pieces of 10 s of
+    The constant offset of a lead is subtracted before the network and added again after it. It is
+    the ``offset`` given; else the weighted median of the medians of the pieces of 10 s of
     the opening, the first seconds that the network must know before it gives anything out (the
     model's window, or with ``max_latency`` that less what resampling takes); else, for a lead
     without a sample there, its first sample. Samples come out only after the opening, all around
@@ -107,8 +107,8 @@ class Streamer:
                 little to go by, though. 0.25 s is the least; at another rate than the network's
                 250 Hz resampling takes 1.4 s more (below it even longer). A classical method needs
                 4 s. Removal of powerline interference takes 2 s more.
-            offset: what each lead lies around, (leads,) in mV. By default the median of what comes
-                in before the first sample comes out, and of a lead that begins later its first
+            offset: constant offset of each lead, (leads,) in mV. By default the median of what
+                comes in before the first sample comes out, and of a lead that begins later its first
                 value. Pacing spikes, and whether limb leads obey Einthoven's equations, are looked
                 for in the same samples.
             on_event: is called with what happens to leads, when it is fed: gaps of the signal that
@@ -270,7 +270,7 @@ class Streamer:
         return self._given(self._cleaning.feed(x))
 
     def _given(self, block: Block) -> NDArray[np.float64]:
-        """What is given out of a block, after a look at its quality."""
+        """Output of a block, after a look at its quality."""
         if self._on_event:
             for event in self._grading.look(block):
                 self._on_event(event)
@@ -300,7 +300,7 @@ class _Watch:
         self._lost: set[str] = set()
 
     def look(self, x: NDArray[np.float64]) -> list[Event]:
-        """What the next samples (time, leads) tell, in order of time."""
+        """Events in the next samples (time, leads), in order of time."""
         seen: list[tuple[int, str, Literal["gap", "lost", "back"]]] = []
         for name, absent in zip(self._leads, np.isnan(x).T, strict=True):
             edges = np.flatnonzero(np.diff(absent, prepend=name in self._since))

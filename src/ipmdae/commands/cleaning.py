@@ -52,7 +52,8 @@ MethodName = Annotated[
     ),
 ]
 Mains = Annotated[
-    MainsFrequency | None, typer.Option(help="Remove the hum of mains of so many Hz first.")
+    MainsFrequency | None,
+    typer.Option(help="Remove powerline interference of this frequency in Hz first."),
 ]
 Mode = Annotated[
     ModeName | None,

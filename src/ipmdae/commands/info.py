@@ -130,7 +130,7 @@ def describe(
 
 
 def _rate_from(reader: SignalReader, options: ReadOptions) -> str:
-    """How the sampling rate was found."""
+    """Source of the sampling rate, in words."""
     if options.fs is not None:
         return "stated by --fs"
     if options.resample:

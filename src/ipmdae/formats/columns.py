@@ -302,7 +302,7 @@ def _is_even(cells: NDArray[np.float64]) -> bool:
 
 
 def _tells_time(column: Column, cells: NDArray[np.float64]) -> bool:
-    """Whether a column holds times by its shape, whatever the language of its heading.
+    """True if a column holds times by its shape, whatever the language of its heading.
 
     It rises as a clock does, counts no samples, and is no measurement by its name or unit.
     """
@@ -313,7 +313,7 @@ def _tells_time(column: Column, cells: NDArray[np.float64]) -> bool:
 
 
 def _is_clock(cells: NDArray[np.float64]) -> bool:
-    """Whether a column of many rows never falls and mostly rises by its usual step; no ECG does."""
+    """True if a column of many rows never falls and mostly rises by its usual step; no ECG does."""
     known = cells[np.isfinite(cells)]
     steps = np.diff(known)
     if len(steps) < 50 or len(known) < 0.9 * len(cells):

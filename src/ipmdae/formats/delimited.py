@@ -162,7 +162,7 @@ class DelimitedReader(SignalReader):
             raise FormatError(self._path, str(error)) from error
 
     def _rate_from(self) -> str:
-        """Where the rate comes from, if the user does not state it."""
+        """Source of the sampling rate, if the user does not state it."""
         head = self._layout.head
         if head.fs or not self._stamps:
             return f"from the head of the file{f', as {head.device} writes it' * bool(head.device)}"

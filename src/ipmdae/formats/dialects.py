@@ -107,7 +107,7 @@ def local_time(text: str) -> datetime | None:
 
 
 def _iso(found: re.Match[str]) -> str:
-    """``3/14/2026 9:15:00 PM`` as ISO has it; empty where day and month cannot be told apart."""
+    """``3/14/2026 9:15:00 PM`` as ISO has it; empty if day and month are ambiguous."""
     first, second, hour = int(found[1]), int(found[2]), int(found[4])
     if first != second and (first > 12) == (second > 12):
         return ""

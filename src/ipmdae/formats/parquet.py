@@ -328,7 +328,7 @@ def _index_metadata(columns: list[str]) -> str:
 
 
 def _rounding(stamps: NDArray[Any]) -> float:
-    """How finely dates or durations are rounded, in s: the type may be finer than what it holds."""
+    """Step in s to which dates or durations are rounded; that of their type may be finer."""
     ticks = stamps[~np.isnat(stamps)].astype(np.int64)
     return next((10.0**-k for k in range(9) if not (ticks % 10 ** (9 - k)).any()), 1e-9)
 

@@ -41,16 +41,16 @@ __all__ = [
 
 @runtime_checkable
 class Method(Protocol):
-    """What cleans recordings.
+    """Denoising method for recordings, files and live signals.
 
     All methods take any number of leads and any length, at 60 to 4000 Hz. Missing samples stay
-    missing; leads that are flat, empty or no voltage come back unchanged, and the comments and a
+    missing; leads that are flat, empty or not a voltage come back unchanged, and the comments and a
     warning say so; each lead keeps its constant offset (its median).
     """
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Name of the method."""
         ...
 
     def clean(self, recording: Recording, *, strength: float = 1.0) -> Result[Recording]:
@@ -71,7 +71,7 @@ class LiveCleaning(BlockCleaning, Protocol):
     """A live signal on its way.
 
     Attributes:
-        offset: what each lead lies around, (leads,) in mV; it may be set while a lead is missing.
+        offset: constant offset of each lead, (leads,) in mV; it may be set while a lead is missing.
     """
 
     offset: NDArray[np.float64]
@@ -90,7 +90,7 @@ class LiveMethod(Method, Protocol):
     """A method that cleans a live signal."""
 
     def survey(self, header: Header) -> Survey:
-        """What looks at the first seconds of the signal."""
+        """Survey of the first seconds of the signal."""
         ...
 
     def latency(self, fs: float) -> float:
@@ -170,7 +170,7 @@ def open_method(
     Example:
         >>> import ipmdae
         >>> ipmdae.open_method("iir", mains=50)
-        <Classical iir after removal of 50 Hz hum>
+        <Classical iir after removal of 50 Hz interference>
     """
     limits = safeguards(
         mode or DEFAULT_MODE, unreadable=unreadable, consistent_leads=consistent_leads

@@ -33,16 +33,16 @@ class BlockMethod(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Name of the method."""
         ...
 
     @property
     def tells_spread(self) -> bool:
-        """Whether it states the standard deviation of its error."""
+        """True if it states the standard deviation of its error."""
         ...
 
     def survey(self, header: Header) -> Survey:
-        """What looks at a signal, block by block, before it is cleaned."""
+        """Survey of a signal, block by block, before it is denoised."""
         ...
 
     def begin(self, fs: float, leads: Leads, *, strength: float = 1.0) -> BlockCleaning:

@@ -20,8 +20,8 @@ from ipmdae.recording import Header, Recording
 from ipmdae.result import Result, finish
 
 _LONG_GAP = 1.0  # s: what lies on both sides of a longer one is cleaned apart
-_SHORTEST = 2.0  # s: a shorter stretch goes on by its point reflections, for filters' start-up
-_WINDOW, _OVERLAP = 600.0, 60.0  # s: long stretches are cleaned in windows, so that they fit memory
+_SHORTEST = 2.0  # s: a shorter segment is extended by its point reflections, for filters' start-up
+_WINDOW, _OVERLAP = 600.0, 60.0  # s: long segments are cleaned in windows, so that they fit memory
 MIN_LATENCY = 4.0
 """Shortest look ahead in a live signal, in seconds: zero-phase filters against baseline wander
 start up for about a second at the end of a window, and need as much to fade in."""
@@ -33,7 +33,7 @@ class Classical:
     """A classical method, with the guarantees of a network.
 
     It works lead by lead, on the lead less its median, which is put back. Gaps up to 1 s are
-    interpolated linearly for it; what longer gaps separate is cleaned apart. Long stretches go
+    interpolated linearly for it; what longer gaps separate is cleaned apart. Long segments go
     through windows of 10 min that fade into one another over half a minute.
 
     A live signal goes through windows of 20 s that follow one another as a network's do
@@ -45,7 +45,7 @@ class Classical:
 
     Attributes:
         name: what it is called, and what is done before.
-        mains: frequency in Hz of the hum that is removed first; ``None`` where none is.
+        mains: frequency in Hz of the powerline interference to remove first, or ``None``.
         max_latency: of the live signals that it cleans, in seconds.
     """
 
@@ -93,7 +93,7 @@ class Classical:
         return finish(recording, signal, why, self.name, strength)
 
     def survey(self, header: Header) -> Survey:
-        """What looks at a live signal before it is cleaned."""
+        """Survey of a live signal before it is denoised."""
         return Survey(header, self.mains)
 
     def latency(self, fs: float) -> float:
@@ -109,7 +109,7 @@ class Classical:
         return self.framing(fs).first
 
     def framing(self, fs: float) -> Framing:
-        """Where windows lie in a live signal at ``fs`` Hz.
+        """Position of the windows in a live signal at ``fs`` Hz.
 
         Raises:
             ValueError: as :meth:`latency`.
@@ -156,7 +156,7 @@ class Classical:
         return cleaned
 
     def _stretch(self, x: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
-        """Clean a stretch (time, 1) without gaps; (time,)."""
+        """Clean a segment (time, 1) without gaps; (time,)."""
         margin = max(round(_SHORTEST * fs) - len(x), 0)
         window = min(round(_WINDOW * fs), len(x))
         overlap = min(round(_OVERLAP * fs), window - 1)
@@ -194,7 +194,7 @@ class LiveClassical:
     """Cleans a live signal window by window.
 
     Attributes:
-        offset: what each lead lies around, (leads,) in mV; it may be set while a lead is missing.
+        offset: constant offset of each lead, (leads,) in mV; it may be set while a lead is missing.
     """
 
     def __init__(self, method: Classical, fs: float, leads: Leads, strength: float) -> None:
@@ -232,7 +232,7 @@ class LiveClassical:
         return self._finish(np.concatenate([done, rest]))
 
     def _clean(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Take samples without hum in; give those out that are settled, (time, leads)."""
+        """Take samples without powerline interference; return settled ones, (time, leads)."""
         self._signal.append(x)
         done = [self._signal.rows(0, 0)]
         for end in self._framing.ends(self._end, self._signal.stop).tolist():

@@ -37,7 +37,7 @@ class Network:
     """A network, ready to clean recordings of any length, rate and number of leads.
 
     What a network must not touch it does not touch: missing samples stay missing, leads that are
-    flat, empty or no voltage come back unchanged, as does a stretch of a lead that is flat for a
+    flat, empty or not a voltage come back unchanged, as does a segment of a lead that is flat for a
     whole window, and the constant offset of each lead (:class:`ipmdae.pipeline.survey.Survey`)
     is put back, so that millivolts stay millivolts. What the network may change above 0.7 Hz, and
     what stands where it is not trusted, :class:`ipmdae.safeguards.Safeguards` limit. Where noise is
@@ -50,7 +50,7 @@ class Network:
     Attributes:
         model: the model in use.
         limits: of what it may change.
-        mains: frequency in Hz of the hum that is removed first; ``None`` where none is.
+        mains: frequency in Hz of the powerline interference to remove first, or ``None``.
         max_latency: of the live signals that it cleans, in seconds.
     """
 
@@ -115,7 +115,7 @@ class Network:
         return clean(self, recording, strength)
 
     def survey(self, header: Header) -> Survey:
-        """What looks at a recording before it is cleaned."""
+        """Survey of a recording before it is denoised."""
         return Survey(header, self.mains)
 
     def denoise_array(self, x: ArrayLike, fs: float, *, strength: float = 1.0) -> NDArray[Any]:
@@ -138,7 +138,7 @@ class Network:
 
     @property
     def tells_spread(self) -> bool:
-        """Whether the network tells the standard deviation of its error."""
+        """True if the network states the standard deviation of its error."""
         return self.model.architecture.uncertainty
 
     def begin(
@@ -177,7 +177,7 @@ class Network:
         return ceil(self.framing(fs).first * fs / self.model.preprocessing.fs)
 
     def framing(self, fs: float) -> Framing:
-        """Where windows lie in a signal at ``fs`` Hz, resampled.
+        """Position of the windows in a signal at ``fs`` Hz, resampled.
 
         Raises:
             ValueError: the latency wanted is too short.
@@ -201,7 +201,7 @@ class Network:
         return Framing.within(length, settings.window, shortest)
 
     def _delay(self, fs: float) -> float:
-        """Seconds that the removal of hum takes."""
+        """Latency in s of the removal of powerline interference."""
         return mains_delay(fs) if self.mains else 0.0
 
     def __repr__(self) -> str:

@@ -228,7 +228,7 @@ class Cleaning:
         self._strength = strength
         self._noisy: Tail[np.float64] = Tail(len(leads.names), np.float64)
         self._mains = MainsStage(fs, len(leads.names), leads.active, mains)
-        self._humless: Tail[np.float64] = Tail(len(leads.names), np.float64)
+        self._without_mains: Tail[np.float64] = Tail(len(leads.names), np.float64)
         heights = np.full(len(leads.names), np.nan) if leads.pacing is None else leads.pacing
         self._spike_remover = SpikeRemover(heights[self._group], fs)
         self._spikes: Tail[np.float64] = Tail(len(self._group), np.float64)
@@ -258,8 +258,8 @@ class Cleaning:
         return self._finish(np.concatenate([before, last, self._pipeline.flush()]))
 
     def _clean(self, pipeline: Pipeline, x: NDArray[np.float64]) -> Signal:
-        """Let samples (time, leads) without hum into the pipeline."""
-        self._humless.append(x)
+        """Let samples (time, leads) without powerline interference into the pipeline."""
+        self._without_mains.append(x)
         smooth, apart = self._spike_remover.feed(self._centred(x))
         self._spikes.append(apart)
         return pipeline.feed(smooth.astype(np.float32))
@@ -275,8 +275,8 @@ class Cleaning:
         self._noisy.drop(first + len(values))
         spikes = self._spikes.rows(first, first + len(values))
         self._spikes.drop(first + len(values))
-        humless = self._humless.rows(first, first + len(values))
-        self._humless.drop(first + len(values))
+        without_mains = self._without_mains.rows(first, first + len(values))
+        self._without_mains.drop(first + len(values))
         cleaned = noisy.copy()
         tells = values.shape[1] > 2 * count
         spread = np.full(noisy.shape, np.nan, np.float32) if tells else None
@@ -289,7 +289,7 @@ class Cleaning:
                 trust[:, lead] = _trust(values[:, 3 * count + i], values[:, 4 * count + i])
                 untrusted = trust[known, lead] == Trust.UNTRUSTED
                 if self._unreadable == "raw":
-                    full = np.where(untrusted, humless[known, lead], full)
+                    full = np.where(untrusted, without_mains[known, lead], full)
                 elif self._unreadable == "blank":
                     full = np.where(untrusted, np.nan, full)
             cleaned[known, lead] = mix(noisy[known, lead], full, self._strength)

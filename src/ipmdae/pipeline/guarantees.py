@@ -46,11 +46,11 @@ def report(header: Header, why: Sequence[str], name: str, strength: float = 1.0)
 
 
 UNWANTED = "not asked for"
-"""Why a lead was not cleaned that the user left out."""
+"""Reason that a lead left out by the user was not cleaned."""
 
 
 def idle(recording: Recording, lead: int) -> str:
-    """Why a lead (its index) is not to be cleaned; empty if it is."""
+    """Reason not to clean a lead, given by its index; empty if it is to be cleaned."""
     values = recording.signal[:, lead]
     known = values[~np.isnan(values)]
     spread = float(np.ptp(known)) if len(known) else np.nan
@@ -58,7 +58,7 @@ def idle(recording: Recording, lead: int) -> str:
 
 
 def reason(unit: str, spread: float) -> str:
-    """Why a lead is not to be cleaned, by its unit and range; NaN is the range of no sample."""
+    """Reason not to clean a lead, by its unit and range; the range is NaN without samples."""
     if unit != "mV":
         return "no voltage" if unit == "NU" else f"in {unit}"
     if np.isnan(spread):

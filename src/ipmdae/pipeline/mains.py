@@ -40,12 +40,12 @@ def check_mains(mains: float) -> None:
 
 
 def named(method: str, mains: float | None) -> str:
-    """The name of a method before which hum is removed, if it is."""
-    return f"{method} after removal of {mains:g} Hz hum" if mains else method
+    """Name of a method, with the removal of powerline interference before it, if any."""
+    return f"{method} after removal of {mains:g} Hz interference" if mains else method
 
 
 def mains_delay(fs: float) -> float:
-    """Seconds by which the removal of hum lags behind, at most, at ``fs`` Hz."""
+    """Largest latency in s of the removal of powerline interference at ``fs`` Hz."""
     return 2 * round(fs * _WINDOW / 2) / fs
 
 
@@ -197,7 +197,7 @@ class MainsFilter:
 
 
 class MainsStage:
-    """Removes hum from some leads of a signal in pieces; the others are delayed along with them.
+    """Removal of powerline interference from some leads, in chunks; the others are delayed alike.
 
     Without mains, or without leads to clean, samples pass at once.
     """
@@ -208,7 +208,7 @@ class MainsStage:
         Args:
             fs: sampling rate in Hz.
             leads: how many there are.
-            active: the numbers of those that are freed of hum.
+            active: indices of the leads from which interference is removed.
             mains: nominal frequency in Hz, 50 or 60; ``None`` leaves all as it is.
 
         Raises:
@@ -231,12 +231,12 @@ class MainsStage:
             return self._waiting.rows(0, 0)
         return self._among_others(self._filter.flush())
 
-    def _among_others(self, humless: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Leads without hum (time, active leads), put among the others (time, leads)."""
+    def _among_others(self, without_mains: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Leads without interference (time, active leads), among the others (time, leads)."""
         first = self._waiting.first
-        signal: NDArray[np.float64] = self._waiting.rows(first, first + len(humless)).copy()
-        signal[:, self._active] = humless
-        self._waiting.drop(first + len(humless))
+        signal: NDArray[np.float64] = self._waiting.rows(first, first + len(without_mains)).copy()
+        signal[:, self._active] = without_mains
+        self._waiting.drop(first + len(without_mains))
         return signal
 
 

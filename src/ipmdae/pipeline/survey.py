@@ -56,7 +56,7 @@ class Survey:
     """
 
     def __init__(self, header: Header, mains: float | None = None) -> None:
-        """Begin a recording; it is looked at without the hum of ``mains`` of so many Hz.
+        """Begin a recording, surveyed without powerline interference of ``mains`` Hz.
 
         Raises:
             ValueError: there is no such mains, or the rate is too low to hold its frequency.

@@ -33,7 +33,7 @@ class Trained(LeadMethod, Protocol):
             seed: of the run; by default the lowest one of which all models are finished.
 
         Raises:
-            FileNotFoundError: there is no such run; the message tells the command that makes it.
+            FileNotFoundError: the run does not exist; the message names the command that makes it.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What cleaning does to what is read off an ECG: beats, waves, the ST level; and to no ECG at all.
+"""Clinical measures after denoising: beats, fiducial points, ST level; and noise-only input.
 
 Each module measures one thing and gives
 :class:`ipmdae.lab.evaluation.clinical.rows.Row`; the detectors and the delineator are those of
