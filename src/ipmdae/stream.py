@@ -108,9 +108,9 @@ class Streamer:
                 250 Hz resampling takes 1.4 s more (below it even longer). A classical method needs
                 4 s. Removal of powerline interference takes 2 s more.
             offset: constant offset of each lead, (leads,) in mV. By default the median of what
-                comes in before the first sample comes out, and of a lead that begins later its first
-                value. Pacing spikes, and whether limb leads obey Einthoven's equations, are looked
-                for in the same samples.
+                comes in before the first sample comes out, and of a lead that begins later its
+                first value. Pacing spikes, and whether limb leads obey Einthoven's equations, are
+                looked for in the same samples.
             on_event: is called with what happens to leads, when it is fed: gaps of the signal that
                 comes in, and each change of the grade of the signal that goes out.
 
