@@ -50,8 +50,8 @@ def plot(
 ) -> None:
     """Draw a recording on ECG paper, 25 mm/s and 10 mm/mV when printed.
 
-    The sheet states file, date, sampling rate, filter and scale. Each row shows 10 s; unreadable
-    segments are shaded.
+    The sheet states file, date, sampling rate, filter and scale. Each row shows 10 s; where a
+    lead is missing, flat or saturated it is shaded. ipmdae info grades the noise.
     """
     from ipmdae import figures, formats
     from ipmdae.inspection.files import excerpt
