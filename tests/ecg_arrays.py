@@ -14,4 +14,5 @@ CLASSICAL = "butterworth-0.5-40"  # quick, and linear
 def ecg(seconds: float = 10, leads: int = 2) -> NDArray[np.float64]:
     """Noisy leads (time, leads), of two patients' chests if there are many."""
     noisy = formats.read(examples.path("118e06_excerpt"), annotations=False).signal
-    return np.tile(noisy, (1, 6))[: round(seconds * FS), :leads].copy()
+    signal: NDArray[np.float64] = np.tile(noisy, (1, 6))[: round(seconds * FS), :leads].copy()
+    return signal

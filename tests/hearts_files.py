@@ -43,10 +43,13 @@ def beat(time: Array, kind: str = "N") -> Array:
         "N": ((-0.16, 0.02, 0.1), (0, 0.012, 1.0), (0.27, 0.04, 0.25)),
         "V": ((0, 0.035, 1.5), (0.3, 0.05, -0.4)),
     }[kind]
-    return np.sum([h * np.exp(-0.5 * ((time - at) / sd) ** 2) for at, sd, h in waves], axis=0)
+    bumps = [h * np.exp(-0.5 * ((time - at) / sd) ** 2) for at, sd, h in waves]
+    return np.asarray(np.sum(bumps, axis=0))
 
 
-def ecg(seconds: float, fs: float, symbols: str = "", period: float = 0.8) -> tuple[Array, Array]:
+def ecg(
+    seconds: float, fs: float, symbols: str = "", period: float = 0.8
+) -> tuple[Array, NDArray[np.int64]]:
     """A lead (time,) in mV, and the samples of its beats; beats of N where no symbols are given."""
     time = np.arange(round(seconds * fs)) / fs
     marks = np.arange(0.5, seconds - 0.5, period)

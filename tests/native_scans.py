@@ -10,19 +10,22 @@ from numpy.typing import NDArray
 
 Single = NDArray[np.float32]
 Double = NDArray[np.float64]
+Inputs = tuple[Single, Single, Single, Single, Single, Single]
 
 NAMES = ("u", "delta", "A", "B", "C", "D")
 
 
-def scan_inputs(batch: int, length: int, d: int, n: int) -> list[Single]:
+def scan_inputs(batch: int, length: int, d: int, n: int) -> Inputs:
+    """u, delta, A, B, C, D, the same for the same sizes."""
     random = np.random.default_rng([batch, length, d, n])
-    delta = np.logaddexp(0, random.normal(-2, 1, (batch, length, d)))
-    A = -np.exp(random.uniform(-1, 3, (d, n)))
-    normal = random.standard_normal
-    u, B, C, D = (
-        normal(s) for s in ((batch, length, d), (batch, length, n), (batch, length, n), d)
-    )
-    return [array.astype(np.float32) for array in (u, delta, A, B, C, D)]
+
+    def normal(*shape: int) -> Single:
+        return random.standard_normal(shape).astype(np.float32)
+
+    delta = np.logaddexp(0, random.normal(-2, 1, (batch, length, d))).astype(np.float32)
+    A = -np.exp(random.uniform(-1, 3, (d, n))).astype(np.float32)
+    u, B, C = normal(batch, length, d), normal(batch, length, n), normal(batch, length, n)
+    return u, delta, A, B, C, normal(d)
 
 
 def states_of(u: Double, delta: Double, A: Double, B: Double) -> Double:

@@ -28,7 +28,7 @@ def reference_tensors() -> dict[str, NDArray[np.float32]]:
         name: (np.frombuffer(tensor["data"], "<u2").astype(np.uint32) << 16)
         .view(np.float32)
         .reshape(tensor["shape"])
-        for name, tensor in deserialize(data)
+        for name, tensor in deserialize(data)  # type: ignore[no-untyped-call]
     }
 
 

@@ -30,8 +30,8 @@ def assert_agrees_with_float64(
     single = [tensor.detach().float().to(device).requires_grad_() for tensor in oracle]
     expected, y = selective_scan(*oracle, backend="torch"), scan(*single)
     weight = torch.linspace(-1, 1, y.numel()).reshape(y.shape)
-    (expected * weight.double()).sum().backward()
-    (y * weight.to(device)).sum().backward()
+    (expected * weight.double()).sum().backward()  # type: ignore[no-untyped-call]
+    (y * weight.to(device)).sum().backward()  # type: ignore[no-untyped-call]
     assert_near(y, expected, 1e-5)
     for ours, theirs in zip(single, oracle, strict=True):
         assert ours.grad is not None

@@ -11,13 +11,12 @@ import torch
 from excerpts import DATASETS
 from torch import Tensor, nn
 
-from ipmdae.lab.evaluation import ablation
 from ipmdae.lab.evaluation.ablation import SCORE_FILE, Study, compare, score
 from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.complexity import measure
 from ipmdae.lab.nn.mf_ipm import MFIPM
 from ipmdae.lab.protocols import Pair
-from ipmdae.lab.training import variants
+from ipmdae.lab.training import queue, run, variants
 from ipmdae.lab.training.variants import BASE, VARIANTS, ForwardOnly, Variant
 from tools import ablation as command
 
@@ -155,8 +154,8 @@ def test_a_study_goes_on_where_it_stopped_and_writes_one_page(
 
 def test_the_budget_is_counted_in_steps(tmp_path: Path) -> None:
     study = Study(datasets=DATASETS, results=tmp_path, model=MODEL, epochs=1, steps=2, batch_size=3)
-    machine = command.run.machine(gpu=None, devices=1, workers=0)
-    summary, _ = ablation.queue.work(study.job(BASE, seed=0), machine)
+    machine = run.machine(gpu=None, devices=1, workers=0)
+    summary, _ = queue.work(study.job(BASE, seed=0), machine)
     assert summary.windows_seen == 6
 
 
@@ -164,7 +163,7 @@ def test_a_score_that_is_damaged_or_of_another_network_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = Study(datasets=DATASETS, results=tmp_path, model=MODEL, epochs=1, steps=1, batch_size=2)
-    machine = command.run.machine(gpu=None, devices=1, workers=0)
+    machine = run.machine(gpu=None, devices=1, workers=0)
     study.work(BASE, 0, machine)
     path = tmp_path / "base" / "version_0" / SCORE_FILE
     with monkeypatch.context() as patched:

@@ -11,7 +11,7 @@ import neurokit2
 import numpy as np
 import pandas as pd
 import pytest
-import wfdb
+import wfdb  # type: ignore[import-untyped]
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -50,7 +50,8 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def checks() -> list[Any]:
     """All checks of scikit-learn but that of the array API, which is an option of SciPy."""
     found = []
-    for settings in ({}, {"method": "iir", "strength": 0.5}):
+    chosen: list[dict[str, Any]] = [{}, {"method": "iir", "strength": 0.5}]
+    for settings in chosen:
         for estimator, check in estimator_checks_generator(ECGDenoiser(**settings)):
             if check.func.__name__ != "check_array_api_input":
                 found.append(pytest.param(estimator, check, id=check.func.__name__))

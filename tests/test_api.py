@@ -381,7 +381,9 @@ def test_all_have_a_short_name_and_can_be_copied_and_pickled(
     pd.testing.assert_frame_equal(twin.cleaned, result.cleaned)
     assert_array_equal(twin.readable, result.readable)
     passenger = made["<Passenger: Resp (l/s); 2 s at 25 Hz>"]
-    copied = again(ipmdae.Recording(signal=[[1.0]], fs=FS, leads=("I",), passengers=(passenger,)))
+    copied = again(
+        ipmdae.Recording(signal=np.array([[1.0]]), fs=FS, leads=("I",), passengers=(passenger,))
+    )
     assert_array_equal(copied.passengers[0].read(3, 5), [1.5, 2.0])
     whole = again(ipmdae.read(SOURCE))
     assert not whole.signal.flags.writeable

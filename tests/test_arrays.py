@@ -21,7 +21,7 @@ from ipmdae.result import Result
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 @pytest.mark.parametrize("one", [True, False])
-def test_arrays_keep_shape_and_dtype(dtype: type, one: bool) -> None:
+def test_arrays_keep_shape_and_dtype(dtype: type[np.floating[Any]], one: bool) -> None:
     x = ecg()[:, 0 if one else slice(None)].astype(dtype)
     kept = x.copy()
     cleaned = ipmdae.denoise(x, FS)

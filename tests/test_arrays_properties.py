@@ -32,7 +32,8 @@ def signals(draw: st.DrawFn, fs: float) -> NDArray[Any]:
         length = draw(st.integers(1, 600))
         x[first : first + length, draw(st.integers(0, leads - 1))] = np.nan
     x = x[:, 0] if leads == 1 and draw(st.booleans()) else x
-    return x.astype(draw(st.sampled_from([np.float32, np.float64])))
+    signal: NDArray[Any] = x.astype(draw(st.sampled_from([np.float32, np.float64])))
+    return signal
 
 
 @quickly

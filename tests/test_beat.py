@@ -49,7 +49,7 @@ def test_it_learns_to_take_off_wander_and_offset(network: BeatIPMDAE) -> None:
     before = float(network.loss(noisy, clean).detach())
     for _ in range(40):
         optimizer.zero_grad()
-        network.loss(noisy, clean).backward()
+        network.loss(noisy, clean).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert float(network.loss(noisy, clean).detach()) < before / 4
 

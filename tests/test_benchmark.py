@@ -12,7 +12,7 @@ from excerpts import DATASETS
 from typer.testing import CliRunner, Result
 
 from ipmdae import classical, cli
-from ipmdae.commands import benchmark as command
+from ipmdae.lab.commands import benchmark as command
 from ipmdae.lab.commands.benchmark import processes
 from ipmdae.lab.evaluation import benchmark, rivals
 from ipmdae.lab.evaluation.deepfilter import report, scoring

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +35,15 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_candidates_are_timed_in_turn_and_the_order_turns_round():
+def test_candidates_are_timed_in_turn_and_the_order_turns_round() -> None:
     calls: list[str] = []
 
-    def slow(name):
-        return lambda: calls.append(name) or timing.time.sleep(0.04)
+    def slow(name: str) -> Callable[[], None]:
+        def candidate() -> None:
+            calls.append(name)
+            time.sleep(0.04)
+
+        return candidate
 
     samples = timing.interleaved({"a": slow("a"), "b": slow("b")}, 3)
     assert calls == ["a", "a", "b", "b", "a", "b", "b", "a", "a", "b"]
@@ -45,14 +51,14 @@ def test_candidates_are_timed_in_turn_and_the_order_turns_round():
     assert min(samples["a"]) >= 0.04
 
 
-def test_short_calls_are_repeated_and_their_mean_is_taken():
+def test_short_calls_are_repeated_and_their_mean_is_taken() -> None:
     calls: list[int] = []
     samples = timing.interleaved({"short": lambda: calls.append(1)}, 2)
     assert len(calls) > 1000
     assert max(samples["short"]) < 0.001
 
 
-def test_a_ratio_is_that_of_timings_of_the_same_round():
+def test_a_ratio_is_that_of_timings_of_the_same_round() -> None:
     samples = {"a": [1.0, 10.0, 2.0], "b": [3.0, 30.0, 6.0]}
     assert timing.ratio(samples, "b", "a") == pytest.approx(3)
     assert timing.summary(samples["a"]) == timing.Summary(2.0, 1.0, (6.0 - 1.5) / 2)
@@ -63,18 +69,18 @@ def test_a_ratio_is_that_of_timings_of_the_same_round():
     ("value", "text"),
     [(0, "0"), (0.012345, "0.0123"), (9.996, "10.0"), (123.4, "123"), (86400, "86,400")],
 )
-def test_numbers_have_three_digits_and_no_exponent(value, text):
+def test_numbers_have_three_digits_and_no_exponent(value: float, text: str) -> None:
     assert number(value) == text
 
 
-def test_a_goal_says_by_how_much_it_is_missed():
+def test_a_goal_says_by_how_much_it_is_missed() -> None:
     assert Goal(figure="time", bound=3.0, value=2.9).verdict == "met"
     assert Goal(figure="time", bound=3.0, value=3.6).verdict == "**missed by 20%**"
     assert Goal(figure="speed", bound=50.0, value=60.0, at_most=False).verdict == "met"
     assert Goal(figure="speed", bound=50.0, value=40.0, at_most=False).verdict.endswith("20%**")
 
 
-def test_the_long_recording_never_repeats_itself(tmp_path):
+def test_the_long_recording_never_repeats_itself(tmp_path: Path) -> None:
     recording = formats.read(holter.write(tmp_path, 150))
     assert recording.signal.shape == (150 * 250, 2)
     first, second = recording.signal[:15_000], recording.signal[15_000:30_000]
@@ -82,7 +88,7 @@ def test_the_long_recording_never_repeats_itself(tmp_path):
     assert np.isclose(first, second, atol=0.001).mean() < 0.2
 
 
-def test_peak_memory_is_that_of_the_command_alone():
+def test_peak_memory_is_that_of_the_command_alone() -> None:
     ballast = np.ones(60_000_000 // 8)  # in this process, which starts the others
     words = {"little": ["-c", "pass"], "much": ["-c", "x = b'x' * 50_000_000"]}
     used = run_in_turn(words, 1, threads=1)
@@ -92,16 +98,16 @@ def test_peak_memory_is_that_of_the_command_alone():
     assert used["little"]["seconds"][0] > 0
 
 
-def test_a_command_that_fails_is_told_of():
+def test_a_command_that_fails_is_told_of() -> None:
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         run_in_turn({"broken": ["-c", "1 / 0"]}, 1, threads=1)
 
 
-def test_a_function_in_a_process_of_its_own_has_the_threads_asked_for():
+def test_a_function_in_a_process_of_its_own_has_the_threads_asked_for() -> None:
     assert isolated(native.default_threads, threads=3) == 3
 
 
-def test_quick_parts_run_and_the_page_is_made_again_from_what_they_stored(tmp_path):
+def test_quick_parts_run_and_the_page_is_made_again_from_what_they_stored(tmp_path: Path) -> None:
     parts = ["start", "memory", "soak"]
     output, results = tmp_path / "page.md", tmp_path / "results"
     done = command("--quick", *parts, "--results", str(results), "--output", str(output))
@@ -125,7 +131,7 @@ def test_quick_parts_run_and_the_page_is_made_again_from_what_they_stored(tmp_pa
     assert output.read_text(encoding="utf-8") == text
 
 
-def test_the_scan_and_its_rivals_run(tmp_path):
+def test_the_scan_and_its_rivals_run(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     if not native.available():
         pytest.skip("the native library is not built")
@@ -137,7 +143,7 @@ def test_the_scan_and_its_rivals_run(tmp_path):
     assert "forward and backward" in text
 
 
-def test_what_cannot_be_done_is_told_in_a_line(tmp_path):
+def test_what_cannot_be_done_is_told_in_a_line(tmp_path: Path) -> None:
     done = command("--report", "--results", str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.strip() == f"no measurements in {tmp_path}; make some: python -m benchmarks"

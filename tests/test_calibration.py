@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from networks import TINY, random_tensors
+from numpy.typing import NDArray
 
 from ipmdae.engine.numpy_network import NumpyNetwork
 from ipmdae.lab.evaluation import calibration
+
+Array = NDArray[np.float32]
 
 STATING = replace(TINY, uncertainty=True)
 
@@ -20,12 +23,12 @@ class WhiteNoise:
     def __len__(self) -> int:
         return 9
 
-    def draw(self, index: int, epoch: int = 0):
+    def draw(self, index: int, epoch: int = 0) -> tuple[Array, Array]:
         rng = np.random.default_rng(index)
         return rng.standard_normal((100, 1), np.float32), np.zeros((100, 1), np.float32)
 
 
-def engine(tensors=None):
+def engine(tensors: dict[str, Array] | None = None) -> NumpyNetwork[np.float32]:
     return NumpyNetwork(STATING, tensors or random_tensors(STATING), np.float32)
 
 

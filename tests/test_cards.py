@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from ipmdae import cards, cli
 from ipmdae.engine import ModelFile, model_names, model_path, write_model
+from ipmdae.engine.model_file import card_path
 from ipmdae.lab.data import splits
 from ipmdae.lab.data.download import DatasetNotFoundError
 from ipmdae.lab.evaluation import benchmark, subjects
@@ -162,7 +163,7 @@ def test_a_card_of_other_weights_or_a_broken_one_is_not_believed(model: Path) ->
     with pytest.raises(ValueError, match=r"not the one in its card tiny\.json"):
         cards.read_card(model)
     for text in ("{", "[]", '"x"'):
-        cards.card_path(model).write_text(text, encoding="utf-8")
+        card_path(model).write_text(text, encoding="utf-8")
         with pytest.raises(ValueError, match="not a model card"):
             cards.read_card(model)
 

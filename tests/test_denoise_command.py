@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import wfdb
+import wfdb  # type: ignore[import-untyped]
 from typer.testing import CliRunner, Result
 
 from ipmdae import cli, examples, formats

@@ -95,7 +95,7 @@ def test_how_tos_are_all_in_the_index() -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run_and_give_what_is_stored(path: Path, workplace: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call, unused-ignore]
     nbformat.validate(notebook)
     stored = [kinds(cell) for cell in notebook.cells]
     NotebookClient(

@@ -38,7 +38,7 @@ def failing(value: float, of_uncertainty: float | None = None) -> Run:
 
     def run(windows: np.ndarray) -> np.ndarray:
         failed = windows.max(axis=(1, 2)) > 4
-        output = windows.copy()
+        output: np.ndarray = windows.copy()
         output[failed] = value
         if of_uncertainty is None:
             return output

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -259,8 +260,8 @@ def test_opensignals(tmp_path: Path, device: str, millivolts: float) -> None:
 
 
 def test_opensignals_of_an_unknown_device_needs_the_size_of_a_step(tmp_path: Path) -> None:
-    described = {"x": {"sensor": ["ECG"], "device": "new", "column": ["nSeq", "A1"]}}
-    described["x"] |= {"label": ["A1"], "resolution": [16], "sampling rate": 500}  # type: ignore[dict-item]
+    device: dict[str, Any] = {"sensor": ["ECG"], "device": "new", "column": ["nSeq", "A1"]}
+    described = {"x": device | {"label": ["A1"], "resolution": [16], "sampling rate": 500}}
     head = f"# OpenSignals Text File Format\n# {json.dumps(described)}\n# EndOfHeader\n"
     rows = "".join(f"{k % 16}\t{30000 + ECG[k]:.0f}\n" for k in T)
     with pytest.raises(FormatError, match="steps of a converter whose size it does not say"):

@@ -25,8 +25,8 @@ def example() -> Path:
 def recording(samples: int, leads: tuple[str, ...], **fields: Any) -> Recording:
     signal = np.random.default_rng(0).integers(-900, 900, (samples, len(leads))) / 200
     how = (Resolution(gain=200),) * len(leads)
-    known: dict[str, Any] = {"fs": 500, "resolution": how}
-    return Recording(**({"signal": signal, "leads": leads} | known | fields))
+    known: dict[str, Any] = {"signal": signal, "fs": 500, "leads": leads, "resolution": how}
+    return Recording(**(known | fields))
 
 
 def test_a_12_lead_ecg_of_a_device(example: Path, tmp_path: Path) -> None:

@@ -24,8 +24,7 @@ from ipmdae import formats
 from ipmdae.formats import isolated
 from ipmdae.recording import Annotations, Recording, Resolution
 
-WRITTEN = ("x.edf", "x.bdf", "x.csv", "x.csv.gz", "x.npy", "x.npz", "x.mat", "x.parquet", "x.dcm")
-WRITTEN += ("x.json", "x.wav")
+WRITTEN = "x.edf x.bdf x.csv x.csv.gz x.npy x.npz x.mat x.parquet x.dcm x.json x.wav".split()
 LIBRARIES = {
     ".mat": "scipy",
     ".h5": "h5py",

@@ -71,7 +71,8 @@ def written(recording: Recording, path: Path) -> Recording | None:
 
 def recording(leads: tuple[str, ...], **known: Any) -> Recording:
     signal = np.random.default_rng(3).integers(-500, 500, (300, len(leads))) / 200
-    return Recording(**({"signal": signal, "fs": 250, "leads": leads} | known))
+    everything: dict[str, Any] = {"signal": signal, "fs": 250, "leads": leads} | known
+    return Recording(**everything)
 
 
 def assert_same(before: Recording, again: Recording, name: str) -> None:

@@ -244,7 +244,8 @@ def recording(**fields: Any) -> Recording:
     signal[5:9, 1] = np.nan
     how = (Resolution(gain=200, baseline=7), Resolution(gain=0.819, unit="uV"), None)
     known: dict[str, Any] = {"fs": 360, "leads": ("I", "V5", "resp"), "units": ("mV", "mV", "l")}
-    return Recording(**({"signal": signal, "resolution": how} | known | fields))
+    known |= {"signal": signal, "resolution": how}
+    return Recording(**(known | fields))
 
 
 def test_fhir_comes_back_as_it_was_written(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import wfdb
+import wfdb  # type: ignore[import-untyped]
 from records import digital
 
 from ipmdae import formats

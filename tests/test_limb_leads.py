@@ -19,7 +19,7 @@ NAMES = ("I", "II", "III", "aVR", "aVL", "aVF")
 
 def limb_leads(pair: np.ndarray) -> np.ndarray:
     """Six limb leads (time, 6) of leads I and II (time, 2)."""
-    return pair @ np.array([EQUATIONS[name.upper()] for name in NAMES]).T
+    return np.asarray(pair @ np.array([EQUATIONS[name.upper()] for name in NAMES]).T)
 
 
 @pytest.fixture(scope="module")

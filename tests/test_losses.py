@@ -27,7 +27,8 @@ def test_relative_loss_is_the_relative_error_and_that_of_the_slope() -> None:
 
 def test_a_flat_target_and_no_error_have_a_gradient() -> None:
     output = torch.zeros(2, 50, 1, requires_grad=True)
-    losses.relative(output, torch.zeros(2, 50, 1)).backward()
+    losses.relative(output, torch.zeros(2, 50, 1)).backward()  # type: ignore[no-untyped-call]
+    assert output.grad is not None
     assert torch.isfinite(output.grad).all()
 
 
@@ -45,10 +46,12 @@ def test_the_likelihood_is_least_at_the_true_deviation() -> None:
 
 def test_the_uncertainty_does_not_move_what_is_cleaned() -> None:
     x, output = clean(), clean().flip(1).requires_grad_()
-    losses.relative(output, x).backward()
+    losses.relative(output, x).backward()  # type: ignore[no-untyped-call]
+    assert output.grad is not None
     alone = output.grad.clone()
     output.grad = None
     stated = torch.full_like(x, -2.0).requires_grad_()
-    losses.relative(torch.cat([output, stated], dim=2), x).backward()
+    losses.relative(torch.cat([output, stated], dim=2), x).backward()  # type: ignore[no-untyped-call]
+    assert stated.grad is not None
     torch.testing.assert_close(output.grad, alone)
     assert stated.grad.abs().sum() > 0

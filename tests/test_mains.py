@@ -29,7 +29,7 @@ def hum(fs: float, samples: int, mains: float, harmonics: int) -> Signal:
     frequency = mains + 0.05 + 0.2 * np.sin(2 * np.pi * time / 40)
     phase = 2 * np.pi * np.cumsum(frequency) / fs
     waves = [np.sin(k * phase + k) / k**2 for k in range(1, harmonics + 1)]
-    return 0.3 * np.sum(waves, axis=0)[:, None]
+    return np.asarray(0.3 * np.sum(waves, axis=0)[:, None])
 
 
 def power(x: Signal) -> float:

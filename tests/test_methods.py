@@ -12,7 +12,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from ipmdae import classical, examples, formats
 from ipmdae.cleaning import denoise_file
 from ipmdae.engine import ModelFile, write_model
-from ipmdae.methods import Classical, Method, by_blocks, lead_by_lead, method_names, open_method
+from ipmdae.methods import (
+    BlockMethod,
+    Classical,
+    Method,
+    by_blocks,
+    lead_by_lead,
+    method_names,
+    open_method,
+)
 from ipmdae.methods.network import Network
 from ipmdae.pipeline.resample import resample
 from ipmdae.pipeline.survey import Leads
@@ -170,6 +178,7 @@ def test_hum_is_removed_from_a_signal_in_pieces_as_from_a_whole(strength: float)
         offset=np.nanmedian(signal, axis=0),
     )
     pieces = np.split(signal, [1, 700, 701, 5000])
+    assert isinstance(method, BlockMethod)
     begun = method.begin(FS, leads, strength=strength)
     blocks = list(begun.run(pieces))
     assert_array_equal(np.concatenate([block.noisy for block in blocks]), signal)

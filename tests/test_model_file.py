@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks import TINY, random_tensors
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from ipmdae.engine import open_engine
 from ipmdae.engine.model_file import ModelFile, Preprocessing, read_model, write_model
+
+Tensors = dict[str, NDArray[np.float32]]
 
 MODEL = ModelFile(
     name="tiny",
@@ -31,25 +36,25 @@ CARD = "tiny.json"
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.safetensors"
     write_model(path, MODEL)
     return path
 
 
-def parts(path):
+def parts(path: Path) -> tuple[dict[str, Any], bytes]:
     """Header and payload of a safetensors file."""
     data = path.read_bytes()
     (size,) = struct.unpack("<Q", data[:8])
     return json.loads(data[8 : 8 + size]), data[8 + size :]
 
 
-def assemble(path, header, payload=b"", size=None):
+def assemble(path: Path, header: Any, payload: bytes = b"", size: int | None = None) -> None:
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text) if size is None else size) + text + payload)
 
 
-def rewrite(path, tensors=None, **metadata):
+def rewrite(path: Path, tensors: Tensors | None = None, **metadata: str | None) -> None:
     """The file again with other tensors, or metadata fields changed or, for None, left out."""
     header, _ = parts(path)
     fields = {**header["__metadata__"], **metadata}
@@ -57,13 +62,13 @@ def rewrite(path, tensors=None, **metadata):
     save_file(MODEL.tensors if tensors is None else tensors, path, metadata=fields)
 
 
-def refused(path, message):
+def refused(path: Path, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         read_model(path)
     assert str(caught.value).startswith(str(path))
 
 
-def test_what_is_written_is_read(path):
+def test_what_is_written_is_read(path: Path) -> None:
     model = read_model(path)
     assert model.tensors.keys() == MODEL.tensors.keys()
     for name, tensor in MODEL.tensors.items():
@@ -72,7 +77,7 @@ def test_what_is_written_is_read(path):
     assert replace(model, tensors={}) == replace(MODEL, tensors={})
 
 
-def test_the_metadata_are_plain_json(path):
+def test_the_metadata_are_plain_json(path: Path) -> None:
     metadata = parts(path)[0]["__metadata__"]
     assert metadata["format"] == "ipmdae-1"
     assert json.loads(metadata["preprocessing"]) == {
@@ -83,7 +88,7 @@ def test_the_metadata_are_plain_json(path):
     }
 
 
-def test_arrays_of_any_memory_order_are_written(tmp_path):
+def test_arrays_of_any_memory_order_are_written(tmp_path: Path) -> None:
     tensors = {name: np.asfortranarray(tensor) for name, tensor in MODEL.tensors.items()}
     write_model(tmp_path / "fortran.safetensors", replace(MODEL, tensors=tensors))
     model = read_model(tmp_path / "fortran.safetensors")
@@ -91,19 +96,19 @@ def test_arrays_of_any_memory_order_are_written(tmp_path):
         np.testing.assert_array_equal(model.tensors[name], tensor)
 
 
-def test_there_is_no_such_file(tmp_path):
+def test_there_is_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such model file"):
         read_model(tmp_path / "none.safetensors")
     with pytest.raises(FileNotFoundError, match="no such model file"):
         read_model(tmp_path)
 
 
-def changed(**changes):
+def changed(**changes: NDArray[Any] | None) -> Tensors:
     tensors = {**MODEL.tensors, **changes}
     return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
 
-def with_value(value):
+def with_value(value: float) -> Tensors:
     tensor = MODEL.tensors["encoder.0.weight"].copy()
     tensor[0, 0, 0] = value
     return changed(**{"encoder.0.weight": tensor})
@@ -122,14 +127,14 @@ WRONG_TENSORS = {
 
 
 @pytest.mark.parametrize("case", WRONG_TENSORS)
-def test_wrong_tensors_are_named_on_reading(path, case):
+def test_wrong_tensors_are_named_on_reading(path: Path, case: str) -> None:
     tensors, message = WRONG_TENSORS[case]
     rewrite(path, tensors)
     refused(path, message)
 
 
 @pytest.mark.parametrize("case", WRONG_TENSORS)
-def test_wrong_tensors_are_named_on_writing(path, case):
+def test_wrong_tensors_are_named_on_writing(path: Path, case: str) -> None:
     tensors, message = WRONG_TENSORS[case]
     before = path.read_bytes()
     with pytest.raises(ValueError, match=message):
@@ -138,7 +143,7 @@ def test_wrong_tensors_are_named_on_writing(path, case):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_another_type_is_named(path):
+def test_another_type_is_named(path: Path) -> None:
     tensors = changed(**{"encoder.1.bias": np.zeros(6)})
     with pytest.raises(ValueError, match=r"encoder\.1\.bias is float64, expected float32"):
         write_model(path, replace(MODEL, tensors=tensors))
@@ -146,7 +151,7 @@ def test_another_type_is_named(path):
     refused(path, r"encoder\.1\.bias is stored as F64, expected F32")
 
 
-def test_a_type_unknown_to_numpy_is_named(path):
+def test_a_type_unknown_to_numpy_is_named(path: Path) -> None:
     header, payload = parts(path)
     header["encoder.1.bias"] |= {"dtype": "F8_E4M3", "shape": [24]}
     assemble(path, header, payload)
@@ -195,24 +200,24 @@ def test_a_type_unknown_to_numpy_is_named(path):
     ],
     ids=str,
 )
-def test_wrong_metadata_are_named(path, fields, message):
+def test_wrong_metadata_are_named(path: Path, fields: dict[str, Any], message: str) -> None:
     rewrite(path, **fields)
     refused(path, message)
 
 
-def test_a_file_without_metadata_is_refused(path):
+def test_a_file_without_metadata_is_refused(path: Path) -> None:
     save_file(MODEL.tensors, path)
     refused(path, "format = None")
 
 
 @pytest.mark.parametrize("kept", [0, 4, 8, 100, -4, -1])
-def test_a_truncated_file_is_refused(path, kept):
+def test_a_truncated_file_is_refused(path: Path, kept: int) -> None:
     data = path.read_bytes()
     path.write_bytes(data[:kept])
     refused(path, "not a readable safetensors file")
 
 
-HOSTILE = {
+HOSTILE: dict[str, Callable[[Any, bytes], tuple[Any, ...]]] = {
     "longer payload": lambda header, payload: (header, payload + b"x"),
     "huge header": lambda header, payload: (header, payload, 2**62),
     "negative header": lambda header, payload: (header, payload, 2**64 - 1),
@@ -227,7 +232,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_a_hostile_header_is_refused(path, case):
+def test_a_hostile_header_is_refused(path: Path, case: str) -> None:
     assemble(path, *HOSTILE[case](*parts(path)))
     refused(path, "not a readable safetensors file")
 
@@ -248,7 +253,7 @@ def test_a_hostile_header_is_refused(path, case):
     ],
     ids=str,
 )
-def test_a_hostile_tensor_entry_is_refused(path, entry):
+def test_a_hostile_tensor_entry_is_refused(path: Path, entry: dict[str, Any]) -> None:
     header, payload = parts(path)
     header["encoder.1.bias"] |= entry
     assemble(path, header, payload)
@@ -259,7 +264,7 @@ def test_a_hostile_tensor_entry_is_refused(path, entry):
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(position=st.integers(0, 3000) | st.integers(0, 11_000), value=st.integers(0, 255))
-def test_a_flipped_byte_never_crashes(path, position, value):
+def test_a_flipped_byte_never_crashes(path: Path, position: int, value: int) -> None:
     write_model(path, MODEL)
     data = bytearray(path.read_bytes())
     data[position] = value
@@ -283,7 +288,9 @@ def test_a_written_model_can_be_read_by_whom_other_new_files_can(
     assert len(modes) == 1
 
 
-def test_weights_that_are_not_those_of_the_card_beside_them_are_refused(path, tmp_path):
+def test_weights_that_are_not_those_of_the_card_beside_them_are_refused(
+    path: Path, tmp_path: Path
+) -> None:
     card = tmp_path / CARD
     card.write_text(json.dumps({"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}))
     assert read_model(path).name == "tiny"
@@ -291,20 +298,23 @@ def test_weights_that_are_not_those_of_the_card_beside_them_are_refused(path, tm
     changed[-2] ^= 1
     path.write_bytes(changed)
     refused(path, r"SHA-256 is not the one in its card tiny\.json")
-    for sha256 in ("0" * 64, "", None, 5, []):
+    wrong: list[object] = ["0" * 64, "", None, 5, []]
+    for sha256 in wrong:
         card.write_text(json.dumps({"sha256": sha256}))
         refused(path, "SHA-256")
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "5", "[" * 100_000, '{"epochs": 3}', "\xff"])
-def test_a_neighbour_that_states_no_digest_is_no_card(path, tmp_path, text):
+def test_a_neighbour_that_states_no_digest_is_no_card(
+    path: Path, tmp_path: Path, text: str
+) -> None:
     (tmp_path / CARD).write_text(text, encoding="latin-1")
     assert read_model(path).name == "tiny"
     write_model(path, replace(MODEL, name="other"))
     assert (tmp_path / CARD).read_text(encoding="latin-1") == text
 
 
-def test_the_card_of_weights_that_are_replaced_goes_with_them(path, tmp_path):
+def test_the_card_of_weights_that_are_replaced_goes_with_them(path: Path, tmp_path: Path) -> None:
     card = tmp_path / CARD
     card.write_text(json.dumps({"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}))
     assert read_model(path).name == "tiny"

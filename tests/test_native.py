@@ -68,7 +68,7 @@ def test_backward_oracle_agrees_with_finite_differences() -> None:
     arrays = doubles(*scan_inputs(2, 4, 3, 2))
     dy = np.random.default_rng(1).standard_normal(arrays[0].shape)
     step = 1e-6
-    for array, gradient in zip(arrays, backward_oracle(*arrays, dy), strict=True):
+    for array, gradient in zip(arrays, backward_oracle(*[*arrays, dy]), strict=True):
         for index in np.ndindex(array.shape):
             kept = array[index]
             array[index] = kept + step
@@ -87,7 +87,8 @@ def test_forward_and_backward_agree_with_float64(batch: int, length: int, d: int
     arrays = scan_inputs(batch, length, d, n)
     dy = scan_inputs(batch, length, d, n + 1)[0]
     y = native.scan_forward(*arrays)
-    assert_close(y, *(forward_oracle(*of(*arrays)) for of in (doubles, magnitudes)), "y")
+    exact, magnitude = (forward_oracle(*of(*arrays)) for of in (doubles, magnitudes))
+    assert_close(y, exact, magnitude, "y")
     gradients = native.scan_backward(*arrays, dy)
     expected, bounds = (backward_oracle(*of(*arrays, dy)) for of in (doubles, magnitudes))
     for name, result, value, bound in zip(NAMES, gradients, expected, bounds, strict=True):
@@ -105,14 +106,14 @@ def test_scan_in_two_parts_is_the_whole_scan(
     whole, h_whole = native.scan_forward_state(u, delta, A, B, C, D, h)
     parts = []
     for part in (slice(None, cut), slice(cut, None)):
-        pieces = [np.ascontiguousarray(array[:, part]) for array in (u, delta, B, C)]
-        y, h = native.scan_forward_state(*pieces[:2], A, *pieces[2:], D, h)
+        u_, delta_, B_, C_ = (np.ascontiguousarray(a[:, part]) for a in (u, delta, B, C))
+        y, h = native.scan_forward_state(u_, delta_, A, B_, C_, D, h)
         parts.append(y)
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
     np.testing.assert_array_equal(h, h_whole)
     np.testing.assert_array_equal(native.scan_forward(u, delta, A, B, C, D), whole)
-    last = (states_of(*of(u, delta, A, B))[-1] for of in (doubles, magnitudes))
-    assert_close(h_whole, *last, "last state")
+    exact, magnitude = (states_of(*of(u, delta, A, B))[-1] for of in (doubles, magnitudes))
+    assert_close(h_whole, exact, magnitude, "last state")
 
 
 def test_state_may_be_updated_in_place() -> None:

@@ -172,6 +172,7 @@ def test_another_runtime_agrees(length: int) -> None:
     pytest.importorskip("onnx", "1.22", reason="it saw nothing from within a Scan before")
     model, x = model_of(TINY), windows(2, length)
     (y,) = ReferenceEvaluator(to_onnx(model)).run(None, {"windows": x})
+    assert isinstance(y, np.ndarray)
     np.testing.assert_allclose(y, exact(model).run(x), atol=PARITY)
 
 

@@ -94,6 +94,6 @@ def test_spikes_come_back_as_they_were(fs: float) -> None:
     inner = at[(at > 2 * fs) & (at < len(x) - 2 * fs)]
 
     def height(y: np.ndarray) -> np.ndarray:
-        return y[inner] - (y[inner - k] + y[inner + k + 1]) / 2
+        return np.asarray(y[inner] - (y[inner - k] + y[inner + k + 1]) / 2)
 
     np.testing.assert_allclose(height(cleaned), height(noisy), atol=0.1)

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarni
 
 
 def reference(**changes: Any) -> Reference:
-    return Reference(**({"qtdb_folder": QTDB, "nstdb_folder": NSTDB, "split_idx": 3} | changes))
+    known: dict[str, Any] = {"qtdb_folder": QTDB, "nstdb_folder": NSTDB, "split_idx": 3}
+    return Reference(**(known | changes))
 
 
 def clinic(**changes: Any) -> Clinic:
@@ -186,10 +187,14 @@ def test_augmented_targets_are_leads_between_those_recorded() -> None:
 
 
 def test_augmented_validation_is_of_what_was_recorded() -> None:
-    assert clinic(augment=True).training(fresh=True).augmentation.projection > 0
-    assert clinic(augment=True).validation().augmentation.projection == 0
-    as_recorded = clinic(augment=True, projected=False).training(fresh=True)
-    assert as_recorded.augmentation.projection == 0
+    training = clinic(augment=True).training(fresh=True).augmentation
+    validation = clinic(augment=True).validation().augmentation
+    as_recorded = clinic(augment=True, projected=False).training(fresh=True).augmentation
+    assert training is not None
+    assert validation is not None
+    assert as_recorded is not None
+    assert training.projection > 0
+    assert validation.projection == as_recorded.projection == 0
 
 
 def test_clinic_keeps_the_noise_of_training_validation_and_test_apart() -> None:

@@ -88,7 +88,7 @@ def test_untrusted_seconds_are_unusable_and_doubtful_ones_limited(noisy: Recordi
     trust[360 * 8 : 360 * 9, 0] = Trust.LIMITED
     trust[360 * 9 : 360 * 10, 0] = Trust.ALTERED
     trust[360 * 12 : 360 * 12 + 40, 0] = Trust.UNTRUSTED  # too short to matter
-    cleaned = Result(noisy=noisy, recording=noisy, sd=spread, trust=trust)
+    cleaned: Result[Recording] = Result(noisy=noisy, recording=noisy, sd=spread, trust=trust)
     found = quality(noisy, cleaned)
     assert [(s.start, s.stop, s.reason) for s in found.stretches()] == [(4, 6, Reason.MOTION)]
     assert found.grade[4, 0] == Grade.UNUSABLE

@@ -2,6 +2,8 @@
 
 import json
 import warnings
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ RECORDING = Recording(signal=SIGNAL, fs=250, leads=("II", "V1"), resolution=(HOW
 
 
 @pytest.mark.parametrize("name", ["r.edf", "r", "r.npz", "r.mat"])
-def test_a_stated_rate_overrules_the_file(tmp_path, name):
+def test_a_stated_rate_overrules_the_file(tmp_path: Path, name: str) -> None:
     formats.write(RECORDING, tmp_path / name)
     with pytest.warns(UserWarning, match="says 250 Hz; fs=500 overrules it"):
         read = formats.read(tmp_path / name, fs=500)
@@ -29,7 +31,7 @@ def test_a_stated_rate_overrules_the_file(tmp_path, name):
         assert reader.info.fs == 500
 
 
-def test_the_rate_that_a_file_says_needs_no_warning(tmp_path):
+def test_the_rate_that_a_file_says_needs_no_warning(tmp_path: Path) -> None:
     formats.write(RECORDING, tmp_path / "r.edf")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -37,7 +39,7 @@ def test_the_rate_that_a_file_says_needs_no_warning(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["r.edf", "r"])
-def test_a_stated_unit_overrules_the_stored_one(tmp_path, name):
+def test_a_stated_unit_overrules_the_stored_one(tmp_path: Path, name: str) -> None:
     formats.write(RECORDING, tmp_path / name)
     plain = formats.read(tmp_path / name)
     with pytest.warns(UserWarning, match="unit=mV overrules"):
@@ -45,7 +47,7 @@ def test_a_stated_unit_overrules_the_stored_one(tmp_path, name):
     np.testing.assert_allclose(read.signal, plain.signal * 1000, rtol=1e-9)
 
 
-def test_arrays_without_units_are_in_the_stated_one_without_a_warning(tmp_path):
+def test_arrays_without_units_are_in_the_stated_one_without_a_warning(tmp_path: Path) -> None:
     np.savez(tmp_path / "r.npz", ecg=SIGNAL, other=np.zeros(7), fs=250)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -53,7 +55,7 @@ def test_arrays_without_units_are_in_the_stated_one_without_a_warning(tmp_path):
     np.testing.assert_allclose(read.signal, SIGNAL * 0.5e-3)
 
 
-def test_leads_are_chosen_by_name_or_number(tmp_path):
+def test_leads_are_chosen_by_name_or_number(tmp_path: Path) -> None:
     formats.write(RECORDING, tmp_path / "r.edf")
     read = formats.read(tmp_path / "r.edf", options=ReadOptions(columns=("V1",)))
     assert read.leads == ("V1",)
@@ -65,7 +67,7 @@ def test_leads_are_chosen_by_name_or_number(tmp_path):
         formats.read(tmp_path / "r.edf", options=ReadOptions(columns=("V9",)))
 
 
-def test_the_array_of_the_signal_is_chosen_by_name(tmp_path):
+def test_the_array_of_the_signal_is_chosen_by_name(tmp_path: Path) -> None:
     np.savez(tmp_path / "r.npz", ecg=SIGNAL, raw=SIGNAL[:500] * 2, fs=250, units="mV")
     assert formats.read(tmp_path / "r.npz", options=ReadOptions(array="raw")).samples == 500
     with pytest.raises(formats.FormatError, match="no array of numbers called x; found are ecg"):
@@ -75,7 +77,7 @@ def test_the_array_of_the_signal_is_chosen_by_name(tmp_path):
         formats.read(tmp_path / "r.edf", options=ReadOptions(array="raw"))
 
 
-def test_a_channel_at_another_rate_keeps_its_duration(tmp_path):
+def test_a_channel_at_another_rate_keeps_its_duration(tmp_path: Path) -> None:
     edfio = pytest.importorskip("edfio")
     ecg = edfio.EdfSignal(SIGNAL[:, 0], 250, label="ECG", physical_dimension="mV")
     other = edfio.EdfSignal(SIGNAL[:100, 1], 25, label="Resp", physical_dimension="Ohm")
@@ -95,7 +97,7 @@ def test_a_channel_at_another_rate_keeps_its_duration(tmp_path):
         ({"unit": "0uV"}, "no unit of voltage"),
     ],
 )
-def test_senseless_options_are_refused(options, message):
+def test_senseless_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ReadOptions(**options)
 
@@ -103,16 +105,16 @@ def test_senseless_options_are_refused(options, message):
 @pytest.mark.parametrize(
     ("unit", "scale"), [("uV", 1e-3), ("µV", 1e-3), ("nV", 1e-6), ("V", 1e3), ("2.5e-1 uV", 2.5e-4)]
 )
-def test_units_may_be_multiples(unit, scale):
+def test_units_may_be_multiples(unit: str, scale: float) -> None:
     assert ReadOptions(unit=unit).scale == pytest.approx(scale)
 
 
-def test_the_commands_take_the_options(tmp_path, monkeypatch):
+def test_the_commands_take_the_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.savez("r.npz", ecg=np.tile(SIGNAL, (4, 1)), raw=SIGNAL)
     stated = ["--fs", "500", "--unit", "uV", "--array", "ecg", "--columns", "lead 2"]
 
-    def run(*arguments):
+    def run(*arguments: str) -> str:
         result = CliRunner().invoke(cli.app, [*arguments, *stated])
         assert result.exit_code == 0, result.output
         return result.stdout

@@ -19,12 +19,12 @@ from ipmdae.lab.nn.reference_names import (
 REFERENCE = Architecture(unused_projections=True)
 
 
-def test_names_and_shapes_are_those_of_the_reference():
+def test_names_and_shapes_are_those_of_the_reference() -> None:
     shapes = {name: tensor.shape for name, tensor in reference_tensors().items()}
     assert reference_shapes(REFERENCE) == shapes
 
 
-def test_there_and_back_changes_nothing():
+def test_there_and_back_changes_nothing() -> None:
     tensors = from_reference(reference_tensors(), REFERENCE)
     back = to_reference(tensors, REFERENCE)
     assert back.keys() == reference_tensors().keys()
@@ -32,7 +32,7 @@ def test_there_and_back_changes_nothing():
         np.testing.assert_array_equal(back[name], tensor, err_msg=name)
 
 
-def test_layers_land_where_they_belong():
+def test_layers_land_where_they_belong() -> None:
     theirs = reference_tensors()
     ours = from_reference(theirs, REFERENCE)
     for name, reference in {
@@ -58,7 +58,7 @@ def test_layers_land_where_they_belong():
     )
 
 
-def test_the_prefix_of_lightning_is_accepted():
+def test_the_prefix_of_lightning_is_accepted() -> None:
     prefixed = {f"model.{name}": tensor for name, tensor in reference_tensors().items()}
     assert infer_architecture(prefixed) == REFERENCE
     bare = from_reference(reference_tensors(), REFERENCE)
@@ -75,7 +75,7 @@ def test_the_prefix_of_lightning_is_accepted():
         replace(TINY, pool_cap=4, d_state=1, d_conv=4),
     ],
 )
-def test_the_architecture_is_in_the_shapes(architecture):
+def test_the_architecture_is_in_the_shapes(architecture: Architecture) -> None:
     theirs = to_reference(random_tensors(architecture), architecture)
     assert infer_architecture(theirs) == architecture
 
@@ -83,7 +83,7 @@ def test_the_architecture_is_in_the_shapes(architecture):
 @pytest.mark.parametrize(
     "name", ["enc_conv_1.conv.weight", "skip_layer_1.A_list_1.0", "skip_layer_4.mamba.D"]
 )
-def test_a_missing_tensor_is_named(name):
+def test_a_missing_tensor_is_named(name: str) -> None:
     tensors = dict(reference_tensors())
     del tensors[name]
     with pytest.raises(ValueError, match=f"{name} .*missing"):
@@ -92,7 +92,7 @@ def test_a_missing_tensor_is_named(name):
         infer_architecture(tensors)
 
 
-def test_a_surplus_tensor_is_named():
+def test_a_surplus_tensor_is_named() -> None:
     tensors = {**reference_tensors(), "head.weight": np.zeros(3, np.float32)}
     with pytest.raises(ValueError, match=r"head\.weight has no place"):
         from_reference(tensors, REFERENCE)
@@ -100,7 +100,7 @@ def test_a_surplus_tensor_is_named():
         infer_architecture(tensors)
 
 
-def test_a_wrong_shape_is_named():
+def test_a_wrong_shape_is_named() -> None:
     tensors = {**reference_tensors(), "dec_trsc_5.conv_trans.bias": np.zeros(3, np.float32)}
     with pytest.raises(ValueError, match=r"dec_trsc_5\.conv_trans\.bias has shape \(3,\)"):
         infer_architecture(tensors)
@@ -110,18 +110,18 @@ def test_a_wrong_shape_is_named():
     "name",
     ["enc_conv_2.conv.weight", "skip_layer_1.A_list_1.0", "skip_layer_1.conv_chunk.0.0.weight"],
 )
-def test_a_wrong_number_of_axes_is_named(name):
+def test_a_wrong_number_of_axes_is_named(name: str) -> None:
     tensors = {**reference_tensors(), name: np.zeros(3, np.float32)}
     with pytest.raises(ValueError, match=f"{name} has 1 axes"):
         infer_architecture(tensors)
 
 
-def test_what_is_no_network_at_all_is_refused():
+def test_what_is_no_network_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match=r"enc_conv_1\.conv\.weight is missing"):
         infer_architecture({})
 
 
-def test_ours_are_checked_before_they_go():
+def test_ours_are_checked_before_they_go() -> None:
     tensors = random_tensors(TINY)
     del tensors["encoder.0.bias"]
     with pytest.raises(ValueError, match=r"network: tensor encoder\.0\.bias .*missing"):

@@ -7,6 +7,7 @@ import re
 from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def subject(
     clean: Recording,
     trust: NDArray[np.uint8] | None = None,
     unchanged: dict[str, str] | None = None,
-    **others: object,
+    **others: Any,
 ) -> ReportInput:
     inspector = Inspector(noisy.header, heart_rates=noisy.duration > 15)
     inspector.add(noisy.signal, clean.signal, np.full(noisy.signal.shape, 0.02), trust)
@@ -88,8 +89,8 @@ def subject(
     return dataclasses.replace(given, **others)
 
 
-def written(folder: Path, noisy: Recording, clean: Recording, **others: object) -> Page:
-    write_page(folder / "report.html", subject(noisy, clean, **others))  # type: ignore[arg-type]
+def written(folder: Path, noisy: Recording, clean: Recording, **others: Any) -> Page:
+    write_page(folder / "report.html", subject(noisy, clean, **others))
     return Page((folder / "report.html").read_text(encoding="utf-8"))
 
 
@@ -283,7 +284,7 @@ def test_a_page_that_fails_leaves_nothing(
 
 
 def test_the_index_leads_to_the_pages_what_needs_a_look_first(tmp_path: Path) -> None:
-    def verdict(good: float, **others: float) -> Verdict:
+    def verdict(good: float, **others: Any) -> Verdict:
         return Verdict(lead="<i>", good=good, limited=0.0, unusable=1 - good, **others)
 
     inside = tmp_path / "pages" / "a b#.html"

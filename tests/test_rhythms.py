@@ -1,7 +1,10 @@
 """Synthetic rhythms: each has the property that names it."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ipmdae.lab.data import motion
 from ipmdae.lab.data.rhythms import RHYTHMS, Rhythms, ecg_size
@@ -9,7 +12,7 @@ from ipmdae.lab.data.rhythms import RHYTHMS, Rhythms, ecg_size
 FS = 250.0
 T = np.arange(5000) / FS
 BEATS = np.arange(100, 5000, 200)
-CLEAN = sum(np.exp(-0.5 * ((T - b / FS) / 0.012) ** 2) for b in BEATS)
+CLEAN = sum((np.exp(-0.5 * ((T - b / FS) / 0.012) ** 2) for b in BEATS), np.zeros(len(T)))
 
 
 def drawn(name: str, seed: int) -> np.ndarray:
@@ -78,7 +81,9 @@ def test_motion_at_the_wrist_is_what_is_left_without_the_beats() -> None:
 
 
 @pytest.mark.parametrize("kind", [motion.sway, motion.taps])
-def test_synthetic_noise_is_finite_and_never_flat(kind) -> None:  # type: ignore[no-untyped-def]
+def test_synthetic_noise_is_finite_and_never_flat(
+    kind: Callable[[int, float, np.random.Generator], NDArray[np.float32]],
+) -> None:
     for seed in range(20):
         y = kind(5000, FS, np.random.default_rng(seed))
         assert y.shape == (5000, 1)

@@ -94,7 +94,7 @@ def test_none_changes_nothing() -> None:
 def test_zero_phase_by_fft_is_filtfilt(samples: int) -> None:
     x, taps = RNG.standard_normal(samples).cumsum(), firwin(301, 0.67, pass_zero=False, fs=FS)
     filtered = zero_phase(zero_phase_kernel(taps), x)
-    np.testing.assert_allclose(filtered, filtfilt(taps, 1.0, x), atol=1e-9)
+    np.testing.assert_allclose(filtered, filtfilt(taps, [1.0], x), atol=1e-9)
 
 
 def test_fir_stops_below_and_passes_above_its_edge() -> None:
@@ -110,7 +110,7 @@ def test_fir_extends_a_beat_as_the_published_script_does() -> None:
     x = ecg()[1000:1512]
     taps = firwin(2009, 0.67, window=("kaiser", 0.0), pass_zero="highpass", fs=FS)
     held = np.concatenate([x[::-1], x, np.full(3 * 2009 - 512, x[-1])])
-    high = filtfilt(taps, 1.0, held)[512:1024]
+    high = filtfilt(taps, [1.0], held)[512:1024]
     ours = classical.get("fir").denoise(x, FS)
     np.testing.assert_allclose(ours, high, atol=0.05 * np.ptp(x))
 

@@ -78,9 +78,10 @@ def test_the_native_scan_does_not_break_the_graph_of_torch_compile() -> None:
 @needs_native
 def test_native_backend_takes_views() -> None:
     u, delta, A, B, C, D = inputs(2, 8, 6, 4, torch.float32)
-    reversed_views = [tensor.flip(1).flip(1)[:, ::1] for tensor in (u, delta)]
+    u_view, delta_view = (tensor.flip(1).flip(1)[:, ::1] for tensor in (u, delta))
     strided = torch.stack([B, C], dim=-1)
-    y = selective_scan(*reversed_views, A, strided[..., 0], strided[..., 1], D, backend="native")
+    B_view, C_view = strided.unbind(-1)
+    y = selective_scan(u_view, delta_view, A, B_view, C_view, D, backend="native")
     torch.testing.assert_close(y, selective_scan(u, delta, A, B, C, D, backend="torch"))
 
 

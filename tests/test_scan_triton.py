@@ -68,7 +68,7 @@ def test_empty_tensors_give_empty_or_zero_results(sizes: tuple[int, int, int, in
     arguments = [t.to(DEVICE).requires_grad_() for t in inputs(*sizes, torch.float32)]
     y = scan(*arguments)
     assert y.shape == sizes[:3]
-    y.sum().backward()
+    y.sum().backward()  # type: ignore[no-untyped-call]
     for tensor in arguments:
         assert tensor.grad is not None
         assert not tensor.grad.any()
@@ -79,7 +79,7 @@ def test_results_are_the_same_every_time() -> None:
     results = []
     for _ in range(2):
         arguments = [t.to(DEVICE).requires_grad_() for t in inputs(2, 5, 6, 16, torch.float32)]
-        scan(*arguments).square().sum().backward()
+        scan(*arguments).square().sum().backward()  # type: ignore[no-untyped-call]
         results.append([tensor.grad for tensor in arguments])
     for first, second in zip(*results, strict=True):
         assert first is not None

@@ -19,7 +19,8 @@ def spectrum(signal: NDArray[np.float64], fs: float = FS, piece: int = 20_000) -
 
 def sine(frequency: float, rms: float, seconds: float = 60) -> NDArray[np.float64]:
     t = np.arange(int(seconds * FS)) / FS
-    return rms * np.sqrt(2) * np.sin(2 * np.pi * frequency * t)
+    wave: NDArray[np.float64] = rms * np.sqrt(2) * np.sin(2 * np.pi * frequency * t)
+    return wave
 
 
 def test_bands_hold_the_rms_of_what_lies_in_them() -> None:

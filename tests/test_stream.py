@@ -10,6 +10,7 @@ from fakes import Fakes, ecg, recording, smooth_band
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import ArrayLike
 
 from ipmdae import examples, formats
 from ipmdae.engine import ModelFile
@@ -21,7 +22,7 @@ from ipmdae.stream import Event, Streamer
 @pytest.fixture(scope="module")
 def noisy() -> np.ndarray:
     """Twelve seconds of two leads with gaps: at the beginning, short, long, and at the end."""
-    signal = formats.read(examples.path("118e06_excerpt")).signal[:4320].copy()
+    signal: np.ndarray = formats.read(examples.path("118e06_excerpt")).signal[:4320].copy()
     signal[:30, 0] = signal[700:740, 1] = signal[1500:2600, 0] = signal[-20:, 1] = np.nan
     return signal
 
@@ -270,7 +271,8 @@ def test_what_makes_no_sense_is_refused(tiny_model: ModelFile, tmp_path: Path) -
 def test_no_samples_are_samples_too(tiny_model: ModelFile) -> None:
     streamer = Streamer(250, ["I", "II"], method=tiny_model)
     assert streamer.leads == ("I", "II")
-    for nothing in ([], np.zeros((0, 2))):
+    nothings: list[ArrayLike] = [[], np.zeros((0, 2))]
+    for nothing in nothings:
         assert streamer.feed(nothing).shape == (0, 2)
     assert streamer.flush().shape == (0, 2)
 

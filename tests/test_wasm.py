@@ -6,12 +6,15 @@ import importlib.util
 import json
 import shutil
 import subprocess
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from networks import TINY, random_tensors, reference_io, reference_tensors
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from ipmdae.architecture import Architecture
@@ -23,6 +26,12 @@ from ipmdae.methods.network import Network
 from ipmdae.recording import Recording
 from ipmdae.safeguards import safeguards
 from tools.build_wasm import build_wasm
+
+Array = NDArray[np.float32]
+Tensors = dict[str, Array]
+Job = dict[str, Any]
+Answer = dict[str, Any]
+Run = Callable[..., list[Answer]]
 
 pytestmark = [
     pytest.mark.skipif(
@@ -51,38 +60,45 @@ SETTINGS = Preprocessing(fs=250, window=200, overlap=81)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wasm")
     build_wasm(folder)
     return folder
 
 
-def output_of(command, text, tries=3):
+def output_of(command: list[str], text: str, tries: int = 3) -> str:
     """Node's threads may lock up at exit (nodejs/node#54918): a process that hangs is repeated."""
-    for left in reversed(range(tries)):
-        try:
-            return subprocess.run(
-                command, input=text, capture_output=True, text=True, check=True, timeout=120
-            ).stdout
-        except subprocess.TimeoutExpired:
-            if not left:
-                raise
+    try:
+        done = subprocess.run(
+            command, input=text, capture_output=True, text=True, check=True, timeout=120
+        )
+    except subprocess.TimeoutExpired:
+        if tries == 1:
+            raise
+        return output_of(command, text, tries - 1)
+    return str(done.stdout)
 
 
 @pytest.fixture
-def run(folder):
+def run(folder: Path) -> Run:
     """Runs jobs in Node: see run_wasm.mjs."""
 
-    def run(*jobs):
+    def run(*jobs: Job) -> list[Answer]:
         script = Path(__file__).with_name("run_wasm.mjs")
         text = json.dumps([{**job, "model": str(job["model"])} for job in jobs])
         command = ["node", "--single-threaded", str(script), str(folder)]
-        return json.loads(output_of(command, text.replace("NaN", "null")))
+        answers: list[Answer] = json.loads(output_of(command, text.replace("NaN", "null")))
+        return answers
 
     return run
 
 
-def model_file(path, architecture=TINY, tensors=None, settings=SETTINGS):
+def model_file(
+    path: Path,
+    architecture: Architecture = TINY,
+    tensors: Tensors | None = None,
+    settings: Preprocessing = SETTINGS,
+) -> Path:
     model = ModelFile(
         name="of the test",
         architecture=architecture,
@@ -94,29 +110,30 @@ def model_file(path, architecture=TINY, tensors=None, settings=SETTINGS):
     return path
 
 
-def noise(*shape):
+def noise(*shape: int) -> Array:
     return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
 
 
-def ecg(samples, leads):
+def ecg(samples: int, leads: int) -> Array:
     """Something with beats, an offset and noise, in mV."""
     time = np.arange(samples)[:, None] / 250 + 0.1 * np.arange(leads)
     beats = np.exp(-(((time % 0.8) - 0.4) ** 2) / 1e-3)
-    return (beats + 0.1 * noise(samples, leads) + 0.3).astype(np.float32)
+    signal: Array = (beats + 0.1 * noise(samples, leads) + 0.3).astype(np.float32)
+    return signal
 
 
-def values(answer, key="y"):
+def values(answer: Answer, key: str = "y") -> Array:
     return np.array([np.nan if y is None else y for y in answer[key]], np.float32)
 
 
-def assert_near(y, expected, tolerance=1e-5):
+def assert_near(y: Array, expected: NDArray[np.floating[Any]], tolerance: float = 1e-5) -> None:
     expected = expected.reshape(-1)
     assert y.shape == expected.shape
     np.testing.assert_array_equal(np.isnan(y), np.isnan(expected))
     assert np.nanmax(np.abs(y - expected)) <= tolerance * np.nanstd(expected)
 
 
-def test_equal_to_the_reference(run, tmp_path):
+def test_equal_to_the_reference(run: Run, tmp_path: Path) -> None:
     architecture = infer_architecture(reference_tensors())
     tensors = from_reference(reference_tensors(), architecture)
     model = model_file(tmp_path / "m.safetensors", architecture, tensors)
@@ -126,8 +143,9 @@ def test_equal_to_the_reference(run, tmp_path):
         assert_near(values(answer), reference_io()[f"y_{case}"])
 
 
-def test_equal_to_the_oracle(run, tmp_path):
-    jobs, expected = [], []
+def test_equal_to_the_oracle(run: Run, tmp_path: Path) -> None:
+    jobs: list[Job] = []
+    expected = []
     for i, architecture in enumerate(VARIANTS):
         model = model_file(tmp_path / f"{i}.safetensors", architecture)
         oracle = NumpyNetwork(architecture, random_tensors(architecture), np.float64)
@@ -139,7 +157,7 @@ def test_equal_to_the_oracle(run, tmp_path):
         assert_near(values(answer), y)
 
 
-def spoiled():
+def spoiled() -> dict[str, Array]:
     """Signals (time, leads) that a recording may hold."""
     gaps = ecg(2000, 1)
     gaps[:30] = gaps[300:320] = gaps[800:1500] = gaps[1990:] = np.nan
@@ -160,13 +178,13 @@ def spoiled():
 
 
 @pytest.mark.parametrize("uncertainty", [False, True])
-def test_cleans_as_the_package(run, tmp_path, uncertainty):
+def test_cleans_as_the_package(run: Run, tmp_path: Path, uncertainty: bool) -> None:
     architecture = replace(TINY, uncertainty=uncertainty)
     model = model_file(tmp_path / "m.safetensors", architecture)
     assert_cleans_as_the_package(run, model, spoiled().values())
 
 
-def test_leads_without_a_signal_come_back_unchanged(run, tmp_path):
+def test_leads_without_a_signal_come_back_unchanged(run: Run, tmp_path: Path) -> None:
     model = model_file(tmp_path / "m.safetensors", replace(TINY, uncertainty=True))
     signals = [np.full(500, 0.7, np.float32), np.full(500, np.nan, np.float32), noise(1)]
     jobs = [{"model": model, "fs": 250, "x": x.tolist()} for x in signals]
@@ -175,7 +193,7 @@ def test_leads_without_a_signal_come_back_unchanged(run, tmp_path):
         assert np.isnan(values(answer, "spread")).all()
 
 
-def test_cleans_several_leads_as_the_package(run, tmp_path):
+def test_cleans_several_leads_as_the_package(run: Run, tmp_path: Path) -> None:
     model = model_file(tmp_path / "m.safetensors", replace(ODD, leads=3, uncertainty=True))
     x = ecg(1200, 3)
     x[:, 1] = 0.2
@@ -184,17 +202,21 @@ def test_cleans_several_leads_as_the_package(run, tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [0.5, 2.99, 3.1, 5.996, 9])
-def test_cleans_what_is_shorter_than_a_window_as_the_package(run, tmp_path, seconds):
+def test_cleans_what_is_shorter_than_a_window_as_the_package(
+    run: Run, tmp_path: Path, seconds: float
+) -> None:
     settings = replace(SETTINGS, window=1500, overlap=500)
     model = model_file(tmp_path / "m.safetensors", settings=settings)
     assert_cleans_as_the_package(run, model, [ecg(round(seconds * 250), 1)], 5e-5)
 
 
-def test_cleans_by_the_shipped_model_as_the_package(run):
+def test_cleans_by_the_shipped_model_as_the_package(run: Run) -> None:
     assert_cleans_as_the_package(run, find_model("ipmdae-base"), [ecg(5000, 1)])
 
 
-def assert_cleans_as_the_package(run, model, signals, tolerance=2e-5):
+def assert_cleans_as_the_package(
+    run: Run, model: Path, signals: Iterable[Array], tolerance: float = 2e-5
+) -> None:
     # The loader runs the network alone, without the guard.
     denoiser = Network(model, limits=safeguards("beats", unreadable="network"))
     signals = list(signals)
@@ -211,7 +233,7 @@ def assert_cleans_as_the_package(run, model, signals, tolerance=2e-5):
             assert_near(values(answer, "spread"), cleaned.sd, tolerance)
 
 
-def test_bad_calls_are_refused(run, tmp_path):
+def test_bad_calls_are_refused(run: Run, tmp_path: Path) -> None:
     model = model_file(tmp_path / "m.safetensors", replace(TINY, leads=2))
     other_rate, half, windows = run(
         {"model": model, "fs": 360, "x": [0.0] * 10},
@@ -223,19 +245,19 @@ def test_bad_calls_are_refused(run, tmp_path):
     assert windows["error"] == "12 values are no whole windows of 4 samples"
 
 
-def test_broken_files_are_refused_by_name(run, tmp_path):
+def test_broken_files_are_refused_by_name(run: Run, tmp_path: Path) -> None:
     good = read_model(model_file(tmp_path / "good.safetensors"))
     whole = (tmp_path / "good.safetensors").read_bytes()
     name = "decoder.1.bias"
 
-    def broken(tensors=None, **metadata):
+    def broken(tensors: Tensors | None = None, **metadata: str) -> Path:
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.safetensors"
         save_file(
             good.tensors if tensors is None else tensors, path, {**metadata_of(good), **metadata}
         )
         return path
 
-    def cut_to(length):
+    def cut_to(length: int) -> Path:
         path = tmp_path / f"cut_{length}.safetensors"
         path.write_bytes(whole[:length])
         return path
@@ -265,7 +287,9 @@ def test_broken_files_are_refused_by_name(run, tmp_path):
         assert message in answer["error"]
 
 
-def test_tensors_that_do_not_fit_are_refused_by_the_library_itself(run, tmp_path):
+def test_tensors_that_do_not_fit_are_refused_by_the_library_itself(
+    run: Run, tmp_path: Path
+) -> None:
     path = model_file(tmp_path / "good.safetensors")
     sizes = [tensor.size for tensor in random_tensors(TINY).values()]
     lies = [[*sizes[:i], size + change] for i, size in enumerate(sizes) for change in (-1, 1)]
@@ -276,7 +300,9 @@ def test_tensors_that_do_not_fit_are_refused_by_the_library_itself(run, tmp_path
 
 
 @pytest.mark.parametrize("uncertainty", [False, True])
-def test_where_a_network_fails_the_signal_stays(run, tmp_path, uncertainty):
+def test_where_a_network_fails_the_signal_stays(
+    run: Run, tmp_path: Path, uncertainty: bool
+) -> None:
     architecture = replace(TINY, uncertainty=uncertainty)
     tensors = {name: tensor * 1e30 for name, tensor in random_tensors(architecture).items()}
     path = model_file(tmp_path / "failing.safetensors", architecture, tensors)

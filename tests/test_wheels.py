@@ -11,6 +11,7 @@ import importlib.util
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,11 +30,19 @@ built = pytest.mark.skipif(
 )
 
 
-def library():
-    return Path(native.library()._name).read_bytes()
+def library() -> bytes:
+    loaded = native.library()
+    assert loaded is not None
+    return Path(loaded._name).read_bytes()
 
 
-def wheel(folder, platform=LINUX, content=None, stated=None, spoil=None):
+def wheel(
+    folder: Path,
+    platform: str = LINUX,
+    content: bytes | None = None,
+    stated: str | None = None,
+    spoil: dict[str, bytes] | None = None,
+) -> Path:
     """A wheel of one library, with what its WHEEL states, and a file changed after RECORD."""
     tag = f"py3-none-{platform}"
     info = "ultralight_ipm_dae-1.dist-info"
@@ -50,16 +59,16 @@ def wheel(folder, platform=LINUX, content=None, stated=None, spoil=None):
     return path
 
 
-def digest(data):
+def digest(data: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
 
 
-def test_the_header_names_what_python_calls():
+def test_the_header_names_what_python_calls() -> None:
     assert interface() == {*native._SIGNATURES, "ipmdae_interface"}
 
 
 @built
-def test_a_wheel_of_the_library_in_place_passes(tmp_path):
+def test_a_wheel_of_the_library_in_place_passes(tmp_path: Path) -> None:
     found = check_wheel(wheel(tmp_path))
     assert found.machine == "X86_64"
     assert found.exports == interface()
@@ -78,14 +87,19 @@ def test_a_wheel_of_the_library_in_place_passes(tmp_path):
         ({"content": b"no library"}, "in no known format"),
     ],
 )
-def test_a_wheel_that_breaks_its_promise_is_refused(tmp_path, change, message):
+def test_a_wheel_that_breaks_its_promise_is_refused(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
     with pytest.raises(WheelError, match=message):
         check_wheel(wheel(tmp_path, **change))
 
 
 @built
-def test_other_libraries_and_names_are_refused(tmp_path):
-    extension = Path(importlib.util.find_spec("safetensors._safetensors_rust").origin).read_bytes()
+def test_other_libraries_and_names_are_refused(tmp_path: Path) -> None:
+    spec = importlib.util.find_spec("safetensors._safetensors_rust")
+    assert spec is not None
+    assert spec.origin is not None
+    extension = Path(spec.origin).read_bytes()
     assert "PyInit__safetensors_rust" in read_library(extension).exports
     with pytest.raises(WheelError, match=r"beyond the system's|exported names"):
         check_wheel(wheel(tmp_path, content=extension))
