@@ -113,7 +113,7 @@ def test_scores_tell_windows_with_noise_from_those_without(validation: Pair) -> 
 def test_differences_are_judged_by_one_spread() -> None:
     found = compare([[1.0, 1.2], [-1.0, -1.2], [0.1, -0.1], [nan, 1.0]])
     assert found[0].error == pytest.approx(np.sqrt(3 * 0.02 / 3 / 2))
-    assert [c.verdict for c in found] == ["helped", "hurt", "within the spread", "diverged"]
+    assert [c.verdict for c in found] == ["helped", "hurt", "not significant", "diverged"]
     assert compare([[1.0], [2.0]])[0].verdict == "one seed: open"
 
 

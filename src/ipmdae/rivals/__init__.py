@@ -1,11 +1,11 @@
 """Methods to compare with the project's networks: each denoises one lead, by a common interface.
 
-A rival is had by name, :func:`get`, and cleans with ``rival.denoise(x, fs)``: x (time,) in mV, any
-length it can work with, result of the same shape. Rivals that learn are :class:`Learner`: they
-must be fitted on the training pairs of a protocol first. Their packages are those of the extra
-``benchmark`` and are imported when a rival that needs them is asked for. Networks are
+:func:`get` returns a method by name, and ``denoise(x, fs)`` denoises x (time,) in mV of any
+supported length; the result has the same shape. Methods that are fitted are :class:`Learner`: they
+are fitted on the training pairs of a protocol first. Their packages are those of the extra
+``benchmark``, imported when a method that needs them is requested. Networks are
 :class:`Trained`: they need the extra ``train``, and the weights of a run of ``ipmdae benchmark
-train``. ``deepfade`` is a network that comes with its weights, and needs both extras.
+train``. ``deepfade`` is a network that ships with its weights, and needs both extras.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ Signal = NDArray[np.float64]
 
 
 class Rival(Protocol):
-    """A method that cleans one lead."""
+    """A method that denoises one lead."""
 
     def denoise(self, x: Signal, fs: float) -> Signal:
-        """Clean a signal.
+        """Denoise a signal.
 
         Args:
             x: (time,) in mV.
             fs: sampling rate in Hz.
 
         Returns:
-            The cleaned signal, (time,) in mV.
+            The denoised signal, (time,) in mV.
         """
         ...
 
 
 @runtime_checkable
 class Learner(Rival, Protocol):
-    """A rival that must be fitted before it cleans; RuntimeError when it is not.
+    """A method that must be fitted before use; RuntimeError otherwise.
 
     Attributes:
         fresh_noise: True if each window needs new noise, where a protocol's noise
@@ -52,24 +52,24 @@ class Learner(Rival, Protocol):
     def fresh_noise(self) -> bool: ...
 
     def fit(self, noisy: Signal, clean: Signal, fs: float) -> None:
-        """Learn from pairs of windows, both (windows, time) in mV at ``fs`` Hz."""
+        """Fit to pairs of windows, both (windows, time) in mV at ``fs`` Hz."""
         ...
 
 
 @runtime_checkable
 class Trained(Rival, Protocol):
-    """A network, which needs the weights of a finished run; RuntimeError when it has none."""
+    """A network, which needs the weights of a finished run; RuntimeError without them."""
 
     def trained(
         self, protocol: str, model: str = "", results: Path = ..., seed: int | None = None
     ) -> Trained:
-        """The same with the weights of its newest finished run on a protocol.
+        """The same network with the weights of its newest finished run on a protocol.
 
         Args:
             protocol: name of the protocol.
-            model: ``noise-1`` or ``noise-2`` of protocol deepfilter, which asks for both.
+            model: ``noise-1`` or ``noise-2`` of protocol deepfilter, which needs both.
             results: folder of the runs, by default ``results``.
-            seed: of the run; by default the lowest one of which all models are finished.
+            seed: training seed; by default the lowest one for which all models are finished.
 
         Raises:
             FileNotFoundError: the run does not exist; the message names the command that makes it.
@@ -77,11 +77,11 @@ class Trained(Rival, Protocol):
         ...
 
     def denoise_batch(self, x: Signal, fs: float) -> Signal:
-        """Clean windows (windows, time) in mV, many at once, as the protocol has them."""
+        """Denoise a batch of windows (windows, time) in mV, as drawn by the protocol."""
         ...
 
 
-#: The module of each method; it holds ``METHODS``, which makes them by name.
+#: Module of each method, whose ``METHODS`` creates it by name.
 _MODULES = {
     "none": "identity",
     "fir": "filters",
@@ -109,16 +109,16 @@ _MODULES = {
 }
 
 SLOW = ("deepfade",)
-"""The names of those that take seconds for a beat: benchmarks run them where they are named."""
+"""Methods that take seconds per beat: benchmarks run them only if named."""
 
 LEARNERS = ("wiener", "lmmse", "lmmse-fresh")
-"""The names of the rivals that must be fitted."""
+"""Methods that must be fitted."""
 
 NETWORKS = (
     *("Ultralight_IPM_DAE", "ipmdae-base", "ipmdae-small", "ipmdae-nano", "ipmdae-beat"),
     *(*networks.NAMES, "descod-10"),
 )
-"""The names of the rivals that must be trained; ``descod-10`` averages ten draws of ``descod``."""
+"""Networks that must be trained; ``descod-10`` averages ten draws of ``descod``."""
 
 
 _EXTRA = frozenset(
@@ -128,26 +128,26 @@ _EXTRA = frozenset(
 
 
 def names() -> list[str]:
-    """The names of all rivals that need no training run."""
+    """Names of all methods that need no training run."""
     return list(_MODULES)
 
 
 def extra_of(name: str) -> str:
-    """The extra of this package that a method needs; empty where it needs none."""
+    """Extra of this package that a method needs; empty if none."""
     module = _MODULES.get(name)
     return "benchmark,train" if module == "deepfade" else "benchmark" if module in _EXTRA else ""
 
 
 def quick() -> list[str]:
-    """Those of them that can be put to a whole benchmark."""
+    """Methods that are fast enough for a whole benchmark."""
     return [name for name in _MODULES if name not in SLOW]
 
 
 def get(name: str) -> Rival:
-    """A new rival of this name.
+    """Create the method of this name.
 
     Raises:
-        ValueError: there is no such rival.
+        ValueError: the name is unknown.
         ModuleNotFoundError: a package that it needs is not installed.
     """
     modules = _MODULES | dict.fromkeys(NETWORKS, "trained")
