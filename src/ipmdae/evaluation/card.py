@@ -71,7 +71,7 @@ def scores(name: str, sha256: str, results: Path) -> Card:
 
 
 def check(model: Path, datasets: Path) -> Card:
-    """A small part of protocol clinic, to be run again wherever the model is.
+    """Scores on a small part of protocol clinic, to be reproduced wherever the model is used.
 
     Args:
         model: its file.
@@ -95,10 +95,10 @@ def data(
     Args:
         training, validation: records of the QT Database.
         datasets: folder of the databases.
-        rhythms: whether the databases of rhythms and motion were trained on, too.
+        rhythms: True if the databases of rhythms and motion were trained on, too.
 
-    The digest of a list is that of its sorted names, a line each; the digest of files is that of
-    the list that ``sha256sum`` makes of them, sorted by name.
+    The digest of a list is that of its sorted names, one per line; the digest of files is that of
+    the list that ``sha256sum`` prints for them, sorted by name.
 
     Raises:
         DatasetNotFoundError: a record is not in ``datasets``.
@@ -184,7 +184,7 @@ def _estimate(interval: Interval) -> Card | str:
 
 
 def _rounded(value: float) -> float | None:
-    """A number as JSON can hold it."""
+    """A number as a JSON value."""
     return None if np.isnan(value) else round(float(value), _DIGITS)
 
 

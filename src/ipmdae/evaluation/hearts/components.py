@@ -1,6 +1,6 @@
 """Components added to real leads: waves and beats that sinus rhythm does not have.
 
-Shapes, rates and sizes are drawn at random for each lead, within what textbooks give; they share no
+Shapes, rates and sizes are drawn at random for each lead, within textbook ranges; they share no
 code with the rhythms that networks are trained on. Sizes are relative to the span of the lead's
 ECG, or to the height of its beats.
 """
@@ -22,8 +22,8 @@ from ipmdae.evaluation.hearts.leads import Lead
 RATES = (150, 180, 210, 240, 300)
 """Beats a minute of the fast rhythms."""
 
-_BEFORE, _AFTER = 0.22, 0.45  # s around a beat: what is taken out with it
-_LEVEL = 0.02  # s at each side of a gap whose mean is its level there
+_BEFORE, _AFTER = 0.22, 0.45  # s around a removed beat
+_LEVEL = 0.02  # s at each side of a gap over which its level is averaged
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,7 +33,7 @@ class Pair:
     Attributes:
         before: (time,) in mV: the lead, without the beats that the component replaces.
         component: (time,) in mV, what is added.
-        judged: (time,), where it is judged.
+        judged: (time,), mask of the samples that are scored.
     """
 
     before: Array
@@ -67,7 +67,7 @@ def flutter(lead: Lead, rng: np.random.Generator) -> Pair:
 
 
 def dissociated_p_waves(lead: Lead, rng: np.random.Generator) -> Pair:
-    """P waves at a rate of their own, 60 to 110 a minute, as in complete block."""
+    """P waves at an independent rate, 60 to 110 a minute, as in complete AV block."""
     wave = np.zeros(len(lead.time))
     width, late = rng.uniform(0.016, 0.024), rng.uniform(0.02, 0.035)
     second = rng.uniform(-0.6, 1.0)
