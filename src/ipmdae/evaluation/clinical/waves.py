@@ -162,8 +162,8 @@ def read(folder: Path, record: str) -> Marked:
 def beats_of(sample: Samples, symbol: tuple[str, ...]) -> list[dict[str, int]]:
     """The expert's beats: samples of ``R`` and of the annotated ones of :data:`POINTS`.
 
-    A ``(`` directly before a peak is its onset, a ``)`` directly after it its offset. A P wave is of
-    the next QRS complex, a T wave to the one before.
+    A ``(`` directly before a peak is its onset, a ``)`` directly after it its offset. A P wave
+    belongs to the next QRS complex, a T wave to the previous one.
     """
     beats: list[dict[str, int]] = []
     wave_before: dict[str, int] = {}
