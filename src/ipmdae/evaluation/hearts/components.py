@@ -119,9 +119,9 @@ def coarse_fibrillation(lead: Lead, rng: np.random.Generator) -> Pair:
 
 
 def fast_beats(rate: int) -> Callable[[Lead, np.random.Generator], Pair]:
-    """The lead's own QRS complex at a rate a minute, with a P and a T wave; QRS is judged.
+    """The lead's own QRS complex at a given rate, with a P and a T wave; QRS is scored.
 
-    The faster, the narrower: as it is up to 150, by three tenths narrower at 300.
+    Faster beats are narrower: unchanged up to 150, by three tenths at 300.
     """
 
     def make(lead: Lead, rng: np.random.Generator) -> Pair:
@@ -188,14 +188,14 @@ def st_shape(lead: Lead) -> Array:
 
 
 def without_beats(lead: Lead, which: NDArray[np.bool_] | Sequence[bool]) -> Array:
-    """The lead with some beats taken out: a line from the level before to that after, (time,)."""
+    """The lead without some beats, which a line from the level before to that after replaces."""
     signal, level = lead.signal.astype(np.float64), round(_LEVEL * lead.fs)
     gap = np.zeros(len(signal), np.bool_)
     for beat, gone in zip(lead.beats, which, strict=True):
         if gone:
             gap[max(beat - round(_BEFORE * lead.fs), 0) : beat + round(_AFTER * lead.fs)] = True
     for beat, gone in zip(lead.beats, which, strict=True):
-        if not gone:  # a beat that stays keeps what is near it
+        if not gone:  # the neighbourhood of a kept beat is kept
             gap[max(beat - round(0.5 * _BEFORE * lead.fs), 0) : beat + round(0.2 * lead.fs)] = False
     edges = np.flatnonzero(np.diff(np.concatenate([[0], gap, [0]])))
     for start, stop in edges.reshape(-1, 2):
@@ -237,7 +237,7 @@ def _ectopic(lead: Lead, rng: np.random.Generator, rest: float) -> Callable[[Arr
 
 
 def _fibrillation(lead: Lead, rng: np.random.Generator, share: float) -> Pair:
-    """Narrow-band noise of 3 to 8 Hz that waxes and wanes, in place of all beats after its onset.
+    """Narrow-band noise of 3 to 8 Hz with varying amplitude, replacing all beats after its onset.
 
     In every other lead it lasts from the start, in the others from some 7 to 10 s on.
     """
