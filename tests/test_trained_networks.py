@@ -169,7 +169,7 @@ def test_a_lead_is_cleaned_by_the_network_of_protocol_clinic(
         outcome = command("run", "--protocol", protocol, *options, *methods)
         assert outcome.exit_code == 0, outcome.output
     page = Path("docs/results/clinic.md").read_text()
-    assert f"| `{METHOD}` (2 of 20 pieces) |" in page
+    assert f"| `{METHOD}` (2 of 20 segments) |" in page
     assert f"| `{METHOD}` | 80.2 k |" in page
     assert "| `ipmdae-small` | " in page
     assert 0 < Path("docs/results/figures/clinic_cost.png").stat().st_size <= 150_000

@@ -138,7 +138,7 @@ def data(
 
 def _clinic(result: Result) -> Card:
     return {
-        "pieces": result.done,
+        "segments": result.done,
         GAIN: _estimate(headline.gain(result)),
         GAINS: {
             kind: {str(snr): _estimate(headline.gain(result, kind, snr)) for snr in SNRS}
@@ -170,7 +170,7 @@ def _clinical(result: Result) -> Card:
 
 def _robustness(result: Result) -> Card:
     return {
-        "pieces": result.done,
+        "segments": result.done,
         GAIN: {name: _estimate(robustness.improvement(result, name)) for name in CONDITIONS},
     }
 

@@ -11,7 +11,7 @@ from ipmdae.evaluation.intervals import Interval
 from ipmdae.evaluation.tables import estimate, table
 from ipmdae.protocols.clinic_test import CLEAN, SNRS
 
-UNIT = "pieces"
+UNIT = "segments"
 
 NAMES = {
     "snr_improvement": "SNR improvement (dB)",
