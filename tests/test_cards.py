@@ -64,7 +64,7 @@ def test_every_model_that_ships_has_a_card_of_its_own_weights(name: str) -> None
         listed = "".join(f"{name}\n" for name in sorted(names))
         assert (side["records"], len(set(names))) == (len(names), len(names))
         assert side["SHA-256"] == hashlib.sha256(listed.encode()).hexdigest()
-    assert card["scores"][cards.CLINIC]["pieces"] == 280
+    assert card["scores"][cards.CLINIC]["segments"] == 280
 
 
 @pytest.mark.parametrize("name", model_names())
