@@ -128,7 +128,7 @@ def flags(folder: Path, *more: str) -> list[str]:
 def test_a_study_goes_on_where_it_stopped_and_writes_one_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(FileNotFoundError, match="the base has no score of these seeds"):
+    with pytest.raises(FileNotFoundError, match="no score of the base with these seeds"):
         command.main(flags(tmp_path, "--report"))
     command.main(flags(tmp_path, "--variants", "base", "--seeds", "0"))
     assert "one seed" not in (tmp_path / "page.md").read_text(encoding="utf-8")

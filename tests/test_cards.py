@@ -153,7 +153,7 @@ def test_a_model_that_tells_nothing_of_its_training_gets_no_card(
 ) -> None:
     path = tmp_path / "plain.safetensors"
     write_model(path, replace(tiny_model, card={}))
-    with pytest.raises(ValueError, match="does not tell how it was trained"):
+    with pytest.raises(ValueError, match="does not state its training"):
         write_cards.card(path, tmp_path, DATASETS)
 
 

@@ -284,9 +284,9 @@ def test_a_folder_takes_the_recording_under_its_own_name() -> None:
         (("data", "-o", "data"), "is the recording itself"),
         (
             ("data/a", "data/deep/b.edf", "-o", "x", "--figure", "f.png"),
-            "take --report for several",
+            "use --report for several",
         ),
-        (("data/a", "-o", "x", "--figure", "f.gif"), "end its name in .png"),
+        (("data/a", "-o", "x", "--figure", "f.gif"), "use the suffix .png"),
         (("data/a",), "name the result: -o OUT"),
         (("data/a", "-o", "x", "--method", "iir"), "either --method or --model"),
         (("data/a", "-o", "x.csv", "--to", "edf"), "asks for CSV/TSV, --to for edf"),
