@@ -290,7 +290,7 @@ def test_a_folder_takes_the_recording_under_its_own_name() -> None:
         (("data/a",), "name the result: -o OUT"),
         (("data/a", "-o", "x", "--method", "iir"), "either --method or --model"),
         (("data/a", "-o", "x.csv", "--to", "edf"), "asks for CSV/TSV, --to for edf"),
-        (("data/a", "-o", "x.csv", "--summary", "x.csv"), "asked for twice"),
+        (("data/a", "-o", "x.csv", "--summary", "x.csv"), "requested twice"),
         (("data/deep/b.edf", "-o", "x", "--report", "data/deep/b.edf"), "the name of a recording"),
         (("data/a", "-o", "x", "--leads", "aVR"), "there is no lead aVR; there are MLII, V1"),
         (("-", "data/a", "-o", "x"), "- stands for one recording"),
