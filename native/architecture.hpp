@@ -1,4 +1,4 @@
-// What a network is made of, and what each instruction set makes of it.
+// Architecture of a network, and its implementation per instruction set.
 #pragma once
 
 #include <algorithm>

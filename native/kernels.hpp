@@ -1,4 +1,4 @@
-// What one instruction set offers: the scan of one item of a batch, forward and backward, and
+// Functions of one instruction set: the scan of one item of a batch, forward and backward, and
 // whole networks.
 #pragma once
 

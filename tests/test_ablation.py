@@ -113,7 +113,7 @@ def test_scores_tell_windows_with_noise_from_those_without(validation: Pair) -> 
 def test_differences_are_judged_by_one_spread() -> None:
     found = compare([[1.0, 1.2], [-1.0, -1.2], [0.1, -0.1], [nan, 1.0]])
     assert found[0].error == pytest.approx(np.sqrt(3 * 0.02 / 3 / 2))
-    assert [c.verdict for c in found] == ["helped", "hurt", "within the spread", "diverged"]
+    assert [c.verdict for c in found] == ["helped", "hurt", "not significant", "diverged"]
     assert compare([[1.0], [2.0]])[0].verdict == "one seed: open"
 
 
@@ -128,7 +128,7 @@ def flags(folder: Path, *more: str) -> list[str]:
 def test_a_study_goes_on_where_it_stopped_and_writes_one_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(FileNotFoundError, match="the base has no score of these seeds"):
+    with pytest.raises(FileNotFoundError, match="no score of the base with these seeds"):
         command.main(flags(tmp_path, "--report"))
     command.main(flags(tmp_path, "--variants", "base", "--seeds", "0"))
     assert "one seed" not in (tmp_path / "page.md").read_text(encoding="utf-8")

@@ -65,7 +65,7 @@ def test_every_model_that_ships_has_a_card_of_its_own_weights(name: str) -> None
         listed = "".join(f"{name}\n" for name in sorted(names))
         assert (side["records"], len(set(names))) == (len(names), len(names))
         assert side["SHA-256"] == hashlib.sha256(listed.encode()).hexdigest()
-    assert card["scores"][cards.CLINIC]["pieces"] == 280
+    assert card["scores"][cards.CLINIC]["segments"] == 280
 
 
 @pytest.mark.parametrize("name", model_names())
@@ -154,7 +154,7 @@ def test_a_model_that_tells_nothing_of_its_training_gets_no_card(
 ) -> None:
     path = tmp_path / "plain.safetensors"
     write_model(path, replace(tiny_model, card={}))
-    with pytest.raises(ValueError, match="does not tell how it was trained"):
+    with pytest.raises(ValueError, match="does not state its training"):
         write_cards.card(path, tmp_path, DATASETS)
 
 

@@ -147,7 +147,7 @@ def test_divergence_is_scored_as_no_number_and_reported(monkeypatch: pytest.Monk
     diverging = harness().run("fir", part=1)
     assert diverging.diverged == 2
     page = report.markdown([scores.score(diverging, usual)], [], usual)
-    assert "| `fir` (diverged on 2 pieces; 2 of 20 pieces) | - | -" in page
+    assert "| `fir` (diverged on 2 segments; 2 of 20 segments) | - | -" in page
 
 
 def test_scores_are_means_of_record_means_and_paired_differences() -> None:
@@ -179,7 +179,7 @@ def test_command_writes_page_numbers_and_figures_and_report_makes_them_again(
     written = Path("docs/results/clinic.md")
     page = written.read_text()
     assert f"Difference to `{MODEL}`, dB:" in page
-    assert "| `none` (2 of 20 pieces) | unchanged | unchanged | 0.00" in page
+    assert "| `none` (2 of 20 segments) | unchanged | unchanged | 0.00" in page
     for name in ("clinic_gain.png", "clinic_harm.png", "clinic_examples.png"):
         assert 0 < (written.parent / "figures" / name).stat().st_size <= 150_000
     with (written.parent / "clinic.csv").open() as file:

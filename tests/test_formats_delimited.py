@@ -128,7 +128,7 @@ def test_long_tables_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.Monk
         ("time,II\n", "holds no row of numbers"),
         ("a,b\nc,d\n", "holds no row of numbers"),
         ("time\n0\n1\n", "has no column of samples"),
-        ("time,II (mV)\n0,1\n", "too few rows to tell its rate"),
+        ("time,II (mV)\n0,1\n", "too few rows to give a rate"),
         (
             "time,II (mV)\n0,1\n.01,2\n.005,3\n",
             "1 of 3 are missing or do not rise, the first in row 3",

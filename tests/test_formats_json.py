@@ -88,10 +88,10 @@ def test_missing_samples_of_kardia_are_missing(tmp_path: Path) -> None:
     [
         ({"samples": {}}, "holds no samples"),
         ({"samples": {"leadI": []}}, "holds no signal"),
-        ({"samples": {"leadI": ["a"]}}, "no numbers"),
-        ({"samples": {"leadI": [[1], [2]]}}, "no list of numbers"),
-        ({"samples": {"leadI": 7}}, "no list"),
-        ({"samples": {"leadI": [10**400]}}, "no numbers"),
+        ({"samples": {"leadI": ["a"]}}, "not numbers"),
+        ({"samples": {"leadI": [[1], [2]]}}, "not a list of numbers"),
+        ({"samples": {"leadI": 7}}, "not a list"),
+        ({"samples": {"leadI": [10**400]}}, "not numbers"),
         ({"frequency": 0}, "states no sampling rate"),
         ({"frequency": -3}, "states no sampling rate"),
         ({"frequency": "NaN"}, "states no sampling rate"),
@@ -223,11 +223,11 @@ def test_broken_fhir(tmp_path: Path, change: dict[str, Any], message: str) -> No
     ("text", "message"),
     [
         ("[1, 2]", "no object"),
-        ("{", "no valid JSON"),
+        ("{", "not valid JSON"),
         ("{}", "neither a FHIR resource nor a Kardia"),
-        ('{"a":' * 100_000, "no valid JSON"),
+        ('{"a":' * 100_000, "not valid JSON"),
         ('{"resourceType": "Patient"}', "no Observation"),
-        (b"\xff\xfe{", "no valid JSON"),
+        (b"\xff\xfe{", "not valid JSON"),
     ],
 )
 def test_other_json_is_a_sentence(tmp_path: Path, text: str | bytes, message: str) -> None:

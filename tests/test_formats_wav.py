@@ -196,9 +196,9 @@ def test_bids_comes_back_as_it_was_written(tmp_path: Path) -> None:
         (ROWS, {"Columns": []}, "states no Columns"),
         (ROWS, {"Columns": "cardiac"}, "states no Columns"),
         (ROWS, {"Columns": ["cardiac"]}, "has 3 columns, its JSON file names 1"),
-        ("a\tb\tc\n", {}, "no table of numbers"),
-        ("", {}, "no table of numbers"),
-        ("1\t2\t3\n1\t2\t3\t4\n", {}, "no table of numbers"),
+        ("a\tb\tc\n", {}, "not a table of numbers"),
+        ("", {}, "not a table of numbers"),
+        ("1\t2\t3\n1\t2\t3\t4\n", {}, "not a table of numbers"),
     ],
 )
 def test_broken_bids(tmp_path: Path, text: str, changes: dict[str, Any], message: str) -> None:

@@ -63,7 +63,7 @@ def test_it_comes_back_from_text_as_it_was() -> None:
     again = Network.from_json(network(TRAINING).to_json())
     assert isnan(again.trainings[0].late_fall)
     for text in ("{}", "[]", "none", '{"trainings": [[{}, "rival", 0]]}'):
-        with pytest.raises(ValueError, match=r"no description of a network|Expecting value"):
+        with pytest.raises(ValueError, match=r"not a description of a network|Expecting value"):
             Network.from_json(text)
 
 
@@ -87,7 +87,9 @@ def test_a_row_says_when_training_came_to_no_end(
 
 def test_the_reason_is_the_budget_and_how_the_loss_still_fell() -> None:
     single = network(TRAINING, TRAINING).reason
-    assert single.startswith("not converged: 62,480 windows in 1 epoch, noise once; a single epoch")
+    assert single.startswith(
+        "not converged: 62,480 windows in 1 epoch, noise once; after a single epoch"
+    )
     longer = replace(TRAINING, epochs=20, windows_seen=1_249_600)
     told = network(LONG, longer, falls=(0.01, 0.0523)).reason
     assert "1,874,400 / 1,249,600 windows in 30 / 20 epochs" in told

@@ -105,7 +105,7 @@ def test_cells_in_which_a_rival_is_not_surely_worse_are_listed(tmp_path: Path) -
         store(tmp_path, "clinic", result)
     told = "\n".join(leads.sections(tmp_path, ours))
     assert "| ≥ 16 | 12 | **missed by 4** |" in told
-    assert f"`{MODEL}` against 3 methods that are not ours" in told
+    assert f"`{MODEL}` compared with 3 other methods" in told
     assert leads.small_against_reference(tmp_path).value == pytest.approx(1, abs=0.01)
 
 
@@ -115,7 +115,7 @@ def test_methods_that_diverged_are_named_and_left_out(tmp_path: Path) -> None:
         store(tmp_path, "clinic", result)
     store(tmp_path, "clinic", benchmark.Result(**{**vars(broken), "diverged": 1}))
     told = "\n".join(leads.sections(tmp_path, ours))
-    assert "Left out, since they diverged or are of a part: tv." in told
+    assert "Excluded, since they diverged or cover part of the test: tv." in told
     assert "| ≥ 16 | 16 | reached |" in told
 
 
@@ -140,7 +140,7 @@ def test_st_qt_and_invention_are_read_from_the_clinical_measures() -> None:
     assert [goal.value for goal in safety.st(ours)][2] == pytest.approx(0.02)
     assert [goal.value for goal in safety.qt(ours, none)][1] == pytest.approx(7)
     wander = safety.invention(ours)[0]
-    assert (wander.measured, wander.verdict) == ("6.0 (in all 90.0)", "**missed by 1.0**")
+    assert (wander.measured, wander.verdict) == ("6.0 (all: 90.0)", "**missed by 1.0**")
 
 
 def test_beats_are_judged_by_means_and_cost(tmp_path: Path) -> None:

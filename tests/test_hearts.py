@@ -468,7 +468,7 @@ def test_page_is_written_again_from_what_is_stored(everything: Path, tmp_path: P
     assert [path.name for path in paths][:2] == ["hearts.md", "hearts.csv"]
     page = paths[0].read_text(encoding="utf-8")
     assert all(path.is_file() and f"figures/{path.name}" in page for path in paths[2:])
-    assert "**Of a part of the test, or diverged" in page
+    assert "**Covering part of the test, or diverged" in page
     assert "| beats that lose > 30 %" in page
     assert "nan" not in page
     assert report.write(tmp_path / "nothing", tmp_path / "out") == []

@@ -93,8 +93,8 @@ def test_a_channel_at_another_rate_keeps_its_duration(tmp_path: Path) -> None:
         ({"fs": 0}, "must be positive"),
         ({"fs": float("nan")}, "must be positive"),
         ({"unit": "bpm"}, "'bpm' is not a unit of voltage"),
-        ({"unit": "1.2.3uV"}, "no unit of voltage"),
-        ({"unit": "0uV"}, "no unit of voltage"),
+        ({"unit": "1.2.3uV"}, "not a unit of voltage"),
+        ({"unit": "0uV"}, "not a unit of voltage"),
     ],
 )
 def test_senseless_options_are_refused(options: dict[str, Any], message: str) -> None:

@@ -139,5 +139,5 @@ def test_resolution() -> None:
     assert Resolution(gain=-200).step == 0.005
     assert Resolution(gain=2, unit="uV").step == pytest.approx(0.0005)
     for gain in (0.0, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="has no meaning"):
+        with pytest.raises(ValueError, match="is invalid"):
             Resolution(gain=gain)

@@ -65,7 +65,7 @@ def test_a_subtraction_of_leads_lives_on_common_noise_alone() -> None:
 
 def test_page_tells_what_the_leak_is_worth() -> None:
     page = report.markdown([result("none"), result("iir")], result("none"))
-    assert "## What the common noise is worth" in page
+    assert "## Effect of common noise" in page
     assert "Differences to `none`:" in page
     mean = result("iir").values["snr"][result("iir").labels["noise"] == COMMON].mean()
     assert f"| `iir` | {mean:.3f} [" in page

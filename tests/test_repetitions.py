@@ -87,5 +87,5 @@ def test_the_command_tells_loops_from_what_is_different(
     assert "70.000" in capsys.readouterr().out
     assert "| bw | 70 | 1" in text
     assert "| ma |" not in text
-    assert "![Where each second of noise was first](images/loop.png)" in text
+    assert "![First occurrence of each second of noise](images/loop.png)" in text
     assert figure.stat().st_size > 1000

@@ -170,7 +170,7 @@ def test_command_writes_a_page_and_goes_on_where_it_stopped(
     assert first.exit_code == 0, first.output
     page = Path("docs/results/robustness.md").read_text(encoding="utf-8")
     assert f"## Against `{MODEL}`, signal by signal" in page
-    assert "`none` (2 of 6 pieces)" in page
+    assert "`none` (2 of 6 segments)" in page
     assert f"{MODEL}: already stored" in CliRunner().invoke(cli.app, arguments).output
 
 

@@ -68,7 +68,7 @@ def test_lines_come_out_cleaned(noisy: NDArray[np.float64]) -> None:
     assert result.exit_code == 0, result.output
     np.testing.assert_allclose(values(result.stdout), expected(noisy), atol=1e-4)
     first, *_, last = result.stderr.splitlines()
-    latency = re.fullmatch(r"2 leads at 360 Hz; what comes out is ([\d.]+) s late", first)
+    latency = re.fullmatch(r"2 leads at 360 Hz; the output is ([\d.]+) s late", first)
     assert latency is not None
     assert float(latency[1]) <= 2
     assert re.match(r"10\.0 s cleaned \(.*\), real-time factor on one core 0\.", last)
@@ -257,7 +257,7 @@ def test_the_default_delay_is_as_short_as_a_rate_allows(
 ) -> None:
     result = run(table(noisy[:700]), "--fs", fs)
     assert result.exit_code == 0, result.output
-    latency = re.search(r"what comes out is ([\d.]+) s late", result.stderr)
+    latency = re.search(r"the output is ([\d.]+) s late", result.stderr)
     assert latency is not None
     assert float(latency[1]) <= most
 
@@ -395,7 +395,7 @@ def test_a_lab_streaming_layer_source_is_cleaned(
     gap = np.full((360, 2), np.nan)
     fed = np.concatenate([noisy[:900], gap, noisy[900:1800]])
     np.testing.assert_allclose(values(result.stdout, skip=1), expected(fed, 90), atol=1e-3)
-    assert "channel V1 has the unit 'furlong'; taken for mV" in result.stderr
+    assert "channel V1 has the unit 'furlong'; assumed to be mV" in result.stderr
     assert "1.0 s are missing; they stay missing" in result.stderr
     assert source.closed
 

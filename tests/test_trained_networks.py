@@ -112,7 +112,7 @@ def test_page_tells_what_it_was_given_and_why_it_deviates(
     assert f"SSD {21 / 10.633 - 1:+.1%}" in report.markdown([worse], None)
     assert told in report.markdown([worse], None)
     better = benchmark.Result(**{**vars(beats), "values": {**values, "ssd": np.full(20, 1.0)}})
-    assert "what of that it is due to was not measured" in report.markdown([better], None)
+    assert "but trained differently" in report.markdown([better], None)
 
 
 def test_report_needs_no_runs_and_a_retrained_network_is_run_again(
@@ -169,7 +169,7 @@ def test_a_lead_is_cleaned_by_the_network_of_protocol_clinic(
         outcome = command("run", "--protocol", protocol, *options, *methods)
         assert outcome.exit_code == 0, outcome.output
     page = Path("docs/results/clinic.md").read_text()
-    assert f"| `{METHOD}` (2 of 20 pieces) |" in page
+    assert f"| `{METHOD}` (2 of 20 segments) |" in page
     assert f"| `{METHOD}` | 80.2 k |" in page
     assert "| `ipmdae-small` | " in page
     assert 0 < Path("docs/results/figures/clinic_cost.png").stat().st_size <= 150_000

@@ -1,4 +1,4 @@
-"""Stand-ins for what people call already: scikit-learn, NeuroKit2, WFDB and MNE.
+"""Drop-in replacements for functions of scikit-learn, NeuroKit2, WFDB and MNE.
 
 Each is imported when it is first used; none of the four packages needs to be installed for the
 others.

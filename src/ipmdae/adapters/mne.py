@@ -1,4 +1,4 @@
-"""An MNE ``Raw`` in, a copy with clean ECG channels out."""
+"""Denoising of an MNE ``Raw``: returns a copy with denoised ECG channels."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def mne_raw(
     strength: float = 1.0,
     mains: float | None = None,
 ) -> Any:
-    """Clean the ECG channels of a ``mne.io.Raw``.
+    """Denoise the ECG channels of a ``mne.io.Raw``.
 
-    MNE holds volts; they are converted and converted back. Stretches annotated as ``BAD_ACQ_SKIP``
-    count as missing and stay as they are.
+    MNE uses volts; samples are converted to mV and back. Segments annotated as ``BAD_ACQ_SKIP``
+    count as missing and stay unchanged.
 
     Args:
-        raw: of any kind; it is not changed.
-        picks: the channels to clean, as MNE takes them: types, names or numbers.
+        raw: of any kind; it is not modified.
+        picks: channels to denoise, in MNE's terms: types, names or numbers.
         method, strength, mains: as for :func:`ipmdae.denoise`.
 
     Returns:
-        A copy of the same class, its data loaded; other channels, annotations and all else are as
-        they were.
+        A copy of the same class, its data loaded; other channels and annotations are
+        unchanged.
 
     Raises:
         ValueError: no channel is picked, or as :func:`ipmdae.denoise`.

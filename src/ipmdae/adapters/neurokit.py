@@ -1,4 +1,4 @@
-"""A stand-in for ``neurokit2.ecg_clean``: import this one in its place."""
+"""Replacement for ``neurokit2.ecg_clean``, with the same signature."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ def ecg_clean(
     method: str = DEFAULT_MODEL,
     **options: Any,
 ) -> NDArray[np.float64]:
-    """Clean one lead as ``neurokit2.ecg_clean`` does, by a network.
+    """Denoise one lead by a network, with the interface of ``neurokit2.ecg_clean``.
 
-    It differs in one thing: missing samples stay missing (NaN), where NeuroKit2 fills them with the
-    sample before.
+    The only difference: missing samples stay missing (NaN), while NeuroKit2 fills them with the
+    previous sample.
 
     Args:
         ecg_signal: (time,), in mV; list, array or Series.
         sampling_rate: in Hz.
-        method: a network, by name or file; any other name is a method of NeuroKit2, which is
-            called then.
+        method: a network, by name or file; any other name is a method of NeuroKit2, which is then
+            called.
         options: further options of :func:`ipmdae.denoise` (``strength``, ``mains``), or the
             method of NeuroKit2.
 
     Returns:
-        The cleaned lead, (time,).
+        The denoised lead, (time,).
 
     Raises:
         ValueError: as :func:`ipmdae.denoise`, or the signal has more than one lead.
-        ModuleNotFoundError: NeuroKit2 is asked for and not installed.
+        ModuleNotFoundError: NeuroKit2 is needed and not installed.
     """
     if method in model_names() or Path(method).is_file():
         x = np.asarray(ecg_signal)

@@ -1,4 +1,4 @@
-"""A transformer for scikit-learn pipelines: strips of ECG in, clean strips out."""
+"""Transformer for scikit-learn pipelines: denoises strips of ECG."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ipmdae.recording import Recording
 
 
 class ECGDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Cleans strips of one lead, each by itself: (strips, time) → (strips, time).
+    """Denoises strips of one lead independently: (strips, time) → (strips, time).
 
-    In scikit-learn's words each row is a sample and each moment a feature. There is nothing to
+    In scikit-learn's terms each row is a sample and each time step a feature. There is nothing to
     fit: ``fit`` only checks the settings.
 
     Attributes:
@@ -34,12 +34,12 @@ class ECGDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
         strength: float = 1.0,
         mains: float | None = None,
     ) -> None:
-        """Set what :meth:`transform` does.
+        """Set the parameters of :meth:`transform`.
 
         Args:
             fs: sampling rate in Hz.
             method: see :func:`ipmdae.open_method`.
-            strength: share of the noise found that is removed, 0 to 1.
+            strength: share of the estimated noise to remove, 0 to 1.
             mains: 50 or 60 (Hz) to remove powerline interference first.
         """
         self.fs = fs
@@ -51,21 +51,21 @@ class ECGDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
         """Check the settings and the strips (strips, time) in mV; NaN is a missing sample.
 
         Raises:
-            ValueError: the method or another setting is not known, or X is not an array of strips.
+            ValueError: the method or another setting is unknown, or X is not an array of strips.
         """
         self._validated(X, reset=True)
         open_method(self.method, mains=self.mains)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
-        """Clean strips (strips, time) in mV; floating dtypes are kept.
+        """Denoise strips (strips, time) in mV; floating dtypes are kept.
 
         Raises:
-            ValueError: strips of another length than those fitted, or as :func:`ipmdae.denoise`.
+            ValueError: the length of the strips differs from ``fit``, or as :func:`ipmdae.denoise`.
         """
         strips = self._validated(X, reset=False)
         method = open_method(self.method, mains=self.mains)
-        # Strips of different moments do not share the mains frequency, as leads of one moment do.
+        # Strips are of different times and do not share the mains frequency, unlike leads.
         together = len(strips) if self.mains is None else 1
         cleaned = np.empty_like(strips)
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""A ``wfdb.Record`` in, a ``wfdb.Record`` out."""
+"""Denoising of a ``wfdb.Record``."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def wfdb_record(
     strength: float = 1.0,
     mains: float | None = None,
 ) -> wfdb.Record:
-    """Clean a record of the package ``wfdb``.
+    """Denoise a record of the package ``wfdb``.
 
     Args:
-        record: as ``wfdb.rdrecord`` gives it, with physical samples, digital ones, or both.
+        record: as returned by ``wfdb.rdrecord``, with physical samples, digital ones, or both.
         method, strength, mains: as for :func:`ipmdae.denoise`.
 
     Returns:
-        A copy with cleaned samples, physical and digital as far as the record has them, with the
-        checksums and first values that belong to them and a comment that says what was done.
-        Channels that are not a voltage and all other fields are as they were.
+        A copy with denoised samples, physical and digital as far as the record has them, with
+        updated checksums and first values and a comment that describes the processing.
+        Channels that are not voltages and all other fields are unchanged.
 
     Raises:
         ValueError: the record has segments, leads at several rates, or no samples; or as
@@ -66,7 +66,7 @@ def wfdb_record(
 
 
 def _digitise(record: wfdb.Record) -> None:
-    """Bring the digital samples in line with the physical ones."""
+    """Update the digital samples from the physical ones."""
     digital = record.adc()
     highest = np.array([2 ** (BITS[fmt] - 1) - 1 for fmt in record.fmt])
     known = ~np.isnan(record.p_signal)

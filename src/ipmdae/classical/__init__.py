@@ -22,14 +22,14 @@ class LeadMethod(Protocol):
     """A method that cleans one lead."""
 
     def denoise(self, x: Signal, fs: float) -> Signal:
-        """Clean a signal.
+        """Denoise a signal.
 
         Args:
             x: (time,) in mV.
             fs: sampling rate in Hz.
 
         Returns:
-            The cleaned signal, (time,) in mV.
+            The denoised signal, (time,) in mV.
         """
         ...
 
@@ -47,7 +47,7 @@ class Learner(LeadMethod, Protocol):
     def fresh_noise(self) -> bool: ...
 
     def fit(self, noisy: Signal, clean: Signal, fs: float) -> None:
-        """Learn from pairs of windows, both (windows, time) in mV at ``fs`` Hz."""
+        """Fit to pairs of windows, both (windows, time) in mV at ``fs`` Hz."""
         ...
 
 
@@ -79,7 +79,7 @@ _MODULES = {
 }
 
 SLOW = ("deepfade",)
-"""The names of those that take seconds for a beat: benchmarks run them where they are named."""
+"""Methods that take seconds per beat: benchmarks run them only if named."""
 
 LEARNERS = ("wiener", "lmmse", "lmmse-fresh")
 """The names of the methods that must be fitted."""
@@ -96,7 +96,7 @@ def names() -> list[str]:
 
 
 def extra_of(name: str) -> str:
-    """The extra of this package that a method needs; empty where it needs none."""
+    """Extra of this package that a method needs; empty if none."""
     module = _MODULES.get(name)
     return "benchmark,train" if module == "deepfade" else "benchmark" if module in _EXTRA else ""
 

@@ -1,4 +1,4 @@
-"""DeepFADE: the network that ships in the package ecgdatakit, as it is, through its own function.
+"""DeepFADE: the network that ships with the package ecgdatakit, unchanged, by its own function.
 
 ECGDataKit's "Deep Filtering and Artefact Denoising for ECG", an encoder and decoder of dense blocks
 for 10 s of one lead at 500 Hz. It was trained on a private database and comes with its weights; its

@@ -1,15 +1,15 @@
-"""Empirical mode decomposition: slow modes are baseline and go, fast ones are thresholded.
+"""Empirical mode decomposition: slow modes are removed as baseline, fast ones are thresholded.
 
 N. E. Huang et al., "The empirical mode decomposition and the Hilbert spectrum for nonlinear and
 non-stationary time series analysis", Proceedings of the Royal Society A 454, 1998, by PyEMD, with
 ten siftings a mode (Z. Wu, N. E. Huang, "Ensemble empirical mode decomposition", 2009). For the ECG
 first by M. Blanco-Velasco, B. Weng, K. E. Barner, "ECG signal denoising and baseline wander
 correction based on the empirical mode decomposition", Computers in Biology and Medicine 38, 2008.
-Here the slow modes go as a whole (P. Flandrin, P. Gonçalvès, G. Rilling, "Detrending and denoising
-with empirical mode decompositions", EUSIPCO 2004), and what is fast needs no QRS detector: interval
+Here the slow modes are removed (P. Flandrin, P. Gonçalvès, G. Rilling, "Detrending and denoising
+with empirical mode decompositions", EUSIPCO 2004), and the fast ones need no QRS detector: interval
 thresholds (Y. Kopsinis, S. McLaughlin, "Development of EMD-based denoising methods inspired by
 wavelet thresholding", IEEE Transactions on Signal Processing 57(4), 2009). They are hard: a soft
-threshold takes its share of every mode, also of the QRS complex.
+threshold attenuates every mode, also the QRS complex.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BETA, _RHO = 0.719, 2.01  # how the power of white noise falls from mode to mod
 
 
 class EmpiricalModes:
-    """Drops modes below 0.5 Hz; of the others keeps what exceeds σ √(2 ln n), a σ for each mode.
+    """Removes modes below 0.5 Hz; of the others keeps values above σ √(2 ln n), with a σ per mode.
 
     The noise of the first mode is estimated by its median absolute value, that of the next by the
     decay for white noise. PyEMD mirrors the extrema at the ends, so it needs no margins.
@@ -51,7 +51,7 @@ class EmpiricalModes:
 
 
 def _keeps(mode: Signal, crossings: NDArray[np.int64], threshold: float) -> NDArray[np.bool_]:
-    """For each sample, whether the peak between the zero crossings around it is high enough."""
+    """For each sample, True if the peak between the zero crossings around it is high enough."""
     begins = np.concatenate([[0], crossings])
     peaks = np.maximum.reduceat(np.abs(mode), begins)
     return np.repeat(peaks > threshold, np.diff(begins, append=len(mode)))

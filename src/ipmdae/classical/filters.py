@@ -1,6 +1,6 @@
 """Linear filters with zero phase: those of the DeepFilter benchmark, and two usual Butterworths.
 
-``fir`` and ``iir`` follow the published benchmark in design and in what they do at the ends of a
+``fir`` and ``iir`` follow the published benchmark in design and in the padding at the ends of a
 beat, so that its rows can be compared (F. Perdigón Romero et al., "Baseline wander removal methods
 for ECG signals: a comparative study", 2018, arXiv 1807.11359; DeepFilter, 2021). The Butterworth
 band-passes have the bandwidths of diagnostic and of monitoring ECG (P. Kligfield et al.,
@@ -26,7 +26,7 @@ _PADDING = 15  # samples: SciPy's filtfilt for a transfer function of order 4
 class FIR:
     """High-pass of 0.67 Hz, then low-pass of 150 Hz, of some 2000 taps each at 360 Hz.
 
-    Where the rate leaves nothing above 150 Hz, the low-pass is left out. A signal shorter than
+    Where half the rate is not above 150 Hz, the low-pass is left out. A signal shorter than
     three times the taps is mirrored at its start and held at its last value.
     """
 
@@ -45,8 +45,8 @@ class FIR:
 class IIR:
     """Butterworth high-pass of 0.67 Hz, then low-pass of 150 Hz, of order 4, run both ways.
 
-    Where the rate leaves nothing above 150 Hz, the low-pass is left out. Sections of order 2 give
-    what the published transfer function gives, and stay stable at high rates.
+    Where half the rate is not above 150 Hz, the low-pass is left out. Sections of order 2 are
+    equivalent to the published transfer function, and stable at high rates.
     """
 
     def denoise(self, x: Signal, fs: float) -> Signal:
@@ -59,7 +59,7 @@ class IIR:
 class Butterworth:
     """Band-pass of order 4, run both ways, the signal extended by a period of the lower edge.
 
-    Where the rate leaves nothing above the upper edge, it is a high-pass.
+    Where half the rate is not above the upper edge, it is a high-pass.
 
     Attributes:
         low: lower edge in Hz.
@@ -75,7 +75,7 @@ class Butterworth:
 
 
 def zero_phase_kernel(taps: Signal) -> Signal:
-    """The filter that ``taps`` make when they run both ways: their autocorrelation."""
+    """Zero-phase filter of ``taps`` run both ways: their autocorrelation."""
     return np.convolve(taps, taps[::-1])
 
 

@@ -1,4 +1,4 @@
-"""No cleaning at all: what every method must beat."""
+"""Identity baseline: no denoising, the reference for every method."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipmdae.classical import Signal
 
 
 class Identity:
-    """Gives back what it gets."""
+    """Returns its input."""
 
     def denoise(self, x: Signal, fs: float) -> Signal:
         return np.array(x)

@@ -4,11 +4,11 @@ A. C. Harvey, "Forecasting, Structural Time Series Models and the Kalman Filter"
 follows a slope, and a slope on a random walk; all else is measurement noise. Kalman filters of the
 baseline are those of M. A. Mneimneh, E. E. Yaz, M. T. Johnson, R. J. Povinelli, "An adaptive Kalman
 filter for removing baseline wandering in ECG signals", Computers in Cardiology 33, 2006. Far from
-the ends, what is left is that of a Butterworth high-pass of order 2 that runs both ways; at the
-ends nothing has to be made up about what lies beyond.
+the ends, the result is that of a Butterworth high-pass of order 2 that runs both ways; at the
+ends no assumption is needed about samples beyond.
 
 By statsmodels, whose filter is compiled; pykalman and filterpy compute the same in Python. Adaptive
-filters, those of padasip, want a reference of the noise, which a recording has not.
+filters, those of padasip, need a noise reference, which a recording lacks.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from statsmodels.tsa.statespace.kalman_smoother import SMOOTHER_STATE, KalmanSmo
 
 from ipmdae.classical import Signal
 
-_EDGE = 0.5  # Hz: of a wave this slow, half is baseline
+_EDGE = 0.5  # Hz: half of a wave of this frequency is baseline
 
 
 class KalmanBaseline:
-    """Takes off the smoothed level, whose gain falls to a half at 0.5 Hz."""
+    """Subtracts the smoothed level, whose gain falls to a half at 0.5 Hz."""
 
     def denoise(self, x: Signal, fs: float) -> Signal:
         return x - _level(x, (2 * np.sin(np.pi * _EDGE / fs)) ** 4)

@@ -15,7 +15,7 @@ _SPANS = (0.2, 0.6)  # s
 
 
 class MedianBaseline:
-    """Takes off the running median of the running median; margins as long as both spans."""
+    """Subtracts the running median of the running median; margins as long as both spans."""
 
     def denoise(self, x: Signal, fs: float) -> Signal:
         return x - with_margins(lambda y: _baseline(y, fs), x, round(sum(_SPANS) * fs))

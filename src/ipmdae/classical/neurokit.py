@@ -2,8 +2,8 @@
 
 D. Makowski et al., "NeuroKit2: a Python toolbox for neurophysiological signal processing", Behavior
 Research Methods 53, 2021. All but the first two prepare a signal for a QRS detector and are not
-meant to keep its shape; a benchmark of shape is not what they were made for. Methods that only
-rename another, or give the signal back as it is, are left out.
+designed to preserve its shape. Methods that only rename another, or return the signal unchanged,
+are left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from ipmdae.classical import Signal, with_margins
 
-_MARGIN = 3.0  # s: with them a beat is long enough for the longest filter, of 1.5 s
+_MARGIN = 3.0  # s: makes a beat long enough for the longest filter, of 1.5 s
 
 
 @dataclass(frozen=True)

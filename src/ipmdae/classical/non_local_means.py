@@ -1,4 +1,4 @@
-"""Non-local means: each sample becomes a mean of those whose surroundings look alike.
+"""Non-local means: each sample becomes a mean of samples with a similar neighbourhood.
 
 B. H. Tracey, E. L. Miller, "Nonlocal means denoising of ECG signals", IEEE Transactions on
 Biomedical Engineering 59(9), 2012, lag by lag (J. Darbon et al., "Fast nonlocal filtering applied
@@ -22,8 +22,8 @@ _BANDWIDTH = 0.6  # of the noise's deviation
 class NonLocalMeans:
     """Patches of 58 ms within 2 s; the noise is estimated from the finest wavelet details.
 
-    It smooths and removes no baseline. What lies beyond the signal's ends has no say, so it needs
-    no margins.
+    It smooths and does not remove baseline wander. Samples beyond the ends have no influence, so
+    it needs no margins.
     """
 
     def denoise(self, x: Signal, fs: float) -> Signal:

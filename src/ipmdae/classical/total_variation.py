@@ -1,4 +1,4 @@
-"""Total-variation denoising: the nearest signal that moves up and down less.
+"""Total-variation denoising: the nearest signal with a smaller total variation.
 
 L. I. Rudin, S. Osher, E. Fatemi, "Nonlinear total variation based noise removal algorithms",
 Physica D 60, 1992, solved by A. Chambolle's projection (2004) in scikit-image.
@@ -15,8 +15,8 @@ from ipmdae.classical import Signal
 class TotalVariation:
     """Weight equal to the noise level, which is estimated from the finest wavelet details.
 
-    It smooths and removes no baseline. It sees no further than neighbouring samples, so it needs no
-    margins.
+    It smooths and does not remove baseline wander. It depends on neighbouring samples only, so it
+    needs no margins.
     """
 
     def denoise(self, x: Signal, fs: float) -> Signal:

@@ -1,4 +1,4 @@
-"""Wavelet denoising: the approximation is baseline and goes, fine details are thresholded.
+"""Wavelet denoising: the approximation is removed as baseline, fine details are thresholded.
 
 D. L. Donoho, I. M. Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 81, 1994,
 for soft thresholds σ √(2 ln n); I. M. Johnstone, B. W. Silverman, "Wavelet threshold estimators for
@@ -16,7 +16,7 @@ from ipmdae.classical import Signal, with_margins
 
 _WAVELET = "sym8"
 _BASELINE = 0.5  # Hz: the approximation ends nearest to it on a logarithmic scale
-_ECG = 20.0  # Hz: details that reach below it hold QRS, P and T, and are left alone
+_ECG = 20.0  # Hz: details that reach below it contain QRS, P and T, and are kept
 _MARGIN = 4.0  # s
 
 
@@ -28,7 +28,7 @@ class WaveletSoft:
 
 
 def _shrink(x: Signal, fs: float) -> Signal:
-    """Level k, counted from 1, holds what lies between fs / 2^(k+1) and fs / 2^k."""
+    """Level k, counted from 1, is the band from fs / 2^(k+1) to fs / 2^k."""
     levels = round(np.log2(fs / 2 / _BASELINE))
     whole = np.pad(x, (0, -len(x) % 2**levels), "edge")
     approximation, *details = pywt.swt(whole, _WAVELET, levels, trim_approx=True, norm=True)

@@ -1,7 +1,7 @@
 """Inference without torch: one protocol, several backends.
 
-A network is described by its model file alone. :func:`open_engine` takes the backend that is
-asked for, or the first that this machine can run.
+A network is described by its model file only. :func:`open_engine` opens the requested backend, or
+the first that this machine can run.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ class Engine(Protocol):
     architecture: Architecture
 
     def run(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Clean windows of a signal.
+        """Run windows of a signal through the network.
 
         Args:
-            windows: (batch, time, leads), scaled as the model's preprocessing says; any number of
+            windows: (batch, time, leads), scaled by the model's preprocessing; any number of
                 windows, of at least one sample.
 
         Returns:
-            (batch, time, outputs), in the scale of the input: the cleaned leads, and behind them,
-            where the architecture has it, the log of the standard deviation of each one's error.
+            (batch, time, outputs), in the scale of the input: the denoised leads, followed, if the
+            architecture has it, by the log of the predicted standard deviation of each one's error.
 
         Raises:
             ValueError: the array has other axes.
@@ -79,17 +79,17 @@ _BACKENDS: dict[str, Callable[[ModelFile], Engine]] = {
 
 
 def open_engine(model: ModelFile, backend: str = "auto") -> Engine:
-    """An engine that runs ``model``.
+    """Open an engine for ``model``.
 
     Args:
         model: as read by :func:`read_model`.
         backend: ``"native"`` (C++), ``"numpy"``, ``"onnx"`` (ONNX Runtime, which needs the extra
-            ``onnx``), or ``"auto"`` for the quickest of those that need no extra.
+            ``onnx``), or ``"auto"`` for the fastest of those that need no extra.
 
     Raises:
         ValueError: no backend has that name, or the model's tensors do not fit its architecture.
         ModuleNotFoundError: the backend's extra is not installed.
-        RuntimeError: the native library, asked for by name, is not built.
+        RuntimeError: the native library, requested by name, is not built.
     """
     name = backend
     if backend == "auto":
@@ -100,15 +100,15 @@ def open_engine(model: ModelFile, backend: str = "auto") -> Engine:
 
 
 def model_names() -> list[str]:
-    """Names of the models that come with the package."""
+    """Names of the shipped models."""
     return sorted(path.stem for path in _folder().glob("*.safetensors"))
 
 
 def model_path(name: str) -> Path:
-    """The file of a model that comes with the package.
+    """Path of a shipped model.
 
     Raises:
-        ValueError: no model has that name; the message lists those there are.
+        ValueError: no model has that name; the message lists the known ones.
     """
     if name not in model_names():
         known = ", ".join(model_names()) or "none"
@@ -117,14 +117,14 @@ def model_path(name: str) -> Path:
 
 
 def find_model(model: str | os.PathLike[str]) -> Path:
-    """The file of a model, which a user gives by name or by path.
+    """Path of a model, given by name or by path.
 
     Args:
-        model: a text without folder or suffix, where no such file is, is the name of a model that
-            comes with the package; anything else is a path.
+        model: a name without folder or suffix that is not a file is the name of a shipped
+            model; anything else is a path.
 
     Raises:
-        ValueError: no model has that name; the message lists those there are.
+        ValueError: no model has that name; the message lists the known ones.
     """
     path = Path(model)
     is_name = isinstance(model, str) and path.name == model and not path.suffix

@@ -3,8 +3,8 @@
 The tensors are float32, with the names and shapes of
 :func:`ipmdae.engine.shapes.expected_shapes`. The file's metadata are texts: ``format``
 (``ipmdae-1``), ``name``, and as JSON objects ``architecture``, ``preprocessing`` and ``card``.
-Nothing in a file is executed, and a file that does not hold what it should is refused by name. So
-is one whose SHA-256 is not that of the card beside it (:mod:`ipmdae.cards`), where there is one.
+Nothing in a file is executed, and an invalid file is refused with a message that names it; so
+is one whose SHA-256 differs from that in its card (:mod:`ipmdae.cards`), if there is one.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Preprocessing:
     """Processing before and after the network.
 
     Attributes:
-        fs: sampling rate that the network works at, Hz.
-        window: samples that go through the network together.
-        overlap: samples that a window shares with the next.
+        fs: sampling rate of the network in Hz.
+        window: samples per window.
+        overlap: samples shared with the next window.
         scaling: ``"robust"``, see :func:`ipmdae.pipeline.window.robust_scale`.
     """
 
@@ -89,8 +89,8 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, holds no such model, or is not the one that the card beside
-            it states; the message begins with its name and says which field or tensor is at fault.
+        ValueError: the file is damaged, is not a model, or differs from the SHA-256 in its card;
+            the message begins with its name and names the field or tensor at fault.
     """
     path = Path(path)
     if not path.is_file():
@@ -123,7 +123,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
 def write_model(path: str | os.PathLike[str], model: ModelFile) -> None:
     """Write a model file; an interruption leaves the old file or the new one.
 
-    A card beside it that states the SHA-256 of other weights goes with those.
+    A card next to it that states the SHA-256 of other weights is removed.
 
     Raises:
         ValueError: :func:`read_model` would refuse the file.
@@ -142,7 +142,7 @@ def card_path(model: Path) -> Path:
 
 
 def _agrees_with_card(model: Path) -> bool:
-    """True if no card beside a model file states the SHA-256 of another."""
+    """True if no card of a model file states another SHA-256."""
     card = card_path(model)
     if not card.is_file() or card.stat().st_size > _LARGEST_CARD:
         return True
@@ -156,7 +156,7 @@ def _agrees_with_card(model: Path) -> bool:
 
 
 def metadata_of(model: ModelFile) -> dict[str, str]:
-    """All of a model but its tensors, as the texts of a file's metadata."""
+    """Everything but the tensors, as the texts of a file's metadata."""
     return {
         "format": FORMAT,
         "name": model.name,

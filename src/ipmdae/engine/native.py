@@ -1,4 +1,4 @@
-"""The engine in C++ (``native/``): whole networks without a dependency, many windows at once."""
+"""The engine in C++ (``native/``): whole networks without dependencies, batched windows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class NativeNetwork:
         weakref.finalize(self, native.network_close, self._handle)
 
     def run(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Clean windows of a signal.
+        """Run windows of a signal through the network.
 
         Args:
             windows: (batch, time, leads), scaled as the model's preprocessing says; any number of

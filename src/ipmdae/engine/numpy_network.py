@@ -1,7 +1,7 @@
-"""The whole network in plain NumPy: the oracle of every other engine.
+"""The whole network in plain NumPy: the reference for every other engine.
 
-Written to be read beside the paper: a function a layer, its equation in the docstring. In float64
-it says what the network computes; in float32 it also serves as an engine without a compiler.
+Written to be read with the paper: one function per layer, its equation in the docstring. In float64
+it defines the network's output; in float32 it also serves as an engine without a compiler.
 
 Symbols: C channels of a stage, N branches of its MF-IPM module, d = C / N channels of a branch,
 w pooling width of a branch.
@@ -32,7 +32,7 @@ from ipmdae.engine.shapes import check_shapes, check_windows, expected_shapes
 
 Float = TypeVar("Float", bound=np.floating)
 
-# Windows that go through the network together: few, so that a layer's arrays stay in cache.
+# Windows processed together: few, so that a layer's arrays stay in cache.
 WINDOWS_AT_ONCE = 8
 
 
@@ -60,7 +60,7 @@ class NumpyNetwork(Generic[Float]):
         self._tensors = {name: tensor.astype(dtype) for name, tensor in tensors.items()}
 
     def run(self, windows: Array) -> NDArray[Float]:
-        """Clean windows of a signal.
+        """Run windows of a signal through the network.
 
         Args:
             windows: (batch, time, leads), scaled as the model's preprocessing says; any number of

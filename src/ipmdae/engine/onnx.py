@@ -1,4 +1,4 @@
-"""A network in ONNX Runtime: how the exported file runs elsewhere, as an engine of this package."""
+"""A network in ONNX Runtime: runs the exported file as an engine of this package."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class OnnxNetwork:
         )
 
     def run(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Clean windows of a signal; see :meth:`ipmdae.engine.Engine.run`.
+        """Run windows of a signal through the network; see :meth:`ipmdae.engine.Engine.run`.
 
         Args:
             windows: (batch, time, leads), scaled as the model's preprocessing says; any number of

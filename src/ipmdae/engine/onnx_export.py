@@ -1,8 +1,8 @@
 """A whole network as ONNX: one file that runs wherever ONNX does, for any batch and any length.
 
-Built from the weights alone, a function a layer, beside :mod:`ipmdae.engine.numpy_network`. The
+Built from the weights, one function per layer, parallel to :mod:`ipmdae.engine.numpy_network`. The
 selective scan is ONNX's ``Scan``, so the graph does not grow with the length of a window. The
-metadata of the model file go along, so that the ONNX file alone describes the model.
+metadata of the model file are included, so that the ONNX file alone describes the model.
 """
 
 from __future__ import annotations

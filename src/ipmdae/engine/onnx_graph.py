@@ -1,4 +1,4 @@
-"""An ONNX graph in the making: nodes are added in the order of the signal, values go by name."""
+"""Builder of an ONNX graph: nodes are added in the order of the signal, values have names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one list of a network's tensors: the name and shape of each, in the order of the signal.
+"""Names and shapes of a network's tensors, in the order of the signal.
 
 Linear maps and 1x1 convolutions are (out, in), convolutions (out, in, kernel), transposed
 convolutions (in, out, kernel), depthwise convolutions (channels, kernel). Stages k and branches n

@@ -1,6 +1,6 @@
-"""Figures: ECG paper as in a clinic, before and after cleaning, and plain strips and spectra.
+"""Figures: ECG paper, before and after denoising, and plain strips and spectra.
 
-They are made without pyplot, so that no screen and no global state is touched.
+They are drawn without pyplot, so that no display and no global state is needed.
 """
 
 from ipmdae.figures.paper import MM_PER_MV, MM_PER_S

@@ -1,4 +1,4 @@
-"""Figures that are no ECG paper: strips of any signal, spectra, and a recording as a whole."""
+"""Figures without ECG paper: strips of any signal, spectra, and overviews."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def strip(
     title: str = "",
     start: float = 0.0,
 ) -> Figure:
-    """Plain strips below each other, for signals that are no ECG or have no calibration.
+    """Plain strips below each other, for signals that are not ECGs or have no calibration.
 
     Args:
         traces: signals to draw, (time,) each, by label.
@@ -129,7 +129,7 @@ def _rows(count: int, height: float = 1.15) -> tuple[Figure, list[Axes]]:
 
 
 def _plain(axes: Axes, label: str) -> None:
-    """A row with its label beside it, and as few lines as can be."""
+    """A row with its label next to it, with few lines."""
     axes.set_ylabel(label, rotation=0, ha="right", va="center", fontweight="bold", parse_math=False)
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.spines[["top", "right", "bottom"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""Sheets of ECG paper: one recording in a clinic's layouts, and before and after cleaning."""
+"""Sheets of ECG paper: one recording in clinical layouts, and before and after denoising."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def ecg_paper(
         seconds: duration to show; limited by the recording.
         leads: names of the leads to show, by default all that are voltages.
         layout: one of :data:`LAYOUTS`. Those of several columns want the twelve standard leads.
-        quality: of the recording; what cannot be read is shaded.
+        quality: of the recording; unreadable segments are shaded.
         origin: time in s of the recording's first sample, for the labels.
         title: a line above the traces, such as :func:`title_of` gives.
 
     Raises:
-        ValueError: a lead or layout is unknown, or nothing was recorded there.
+        ValueError: a lead or layout is unknown, or the recording has no samples there.
     """
     shown = recording.excerpt(start, seconds)
     columns = LAYOUTS.get(layout or "", ())
@@ -94,7 +94,7 @@ def ecg_paper(
 
 
 def title_of(recording: Recording, name: str, filtered: str = "") -> str:
-    """A line for the top of a sheet: name, date, rate, and what the signal was filtered by.
+    """Title of a sheet: name, date, sampling rate, and filter.
 
     Args:
         recording: recording to show.

@@ -86,8 +86,7 @@ class Pipeline:
             fs: sampling rate of the signal in Hz.
             leads: number of leads of the signal; a multiple of the network's.
             limits: limits on the network's changes.
-            live: True to return samples after :func:`latency`; otherwise larger blocks are
-            resampled,
+            live: True to return samples after :func:`latency`; otherwise larger blocks are used,
                 which is faster.
         """
         self._up, self._down = fraction(fs, net_fs)

@@ -1,8 +1,8 @@
-"""An ablation study: variants of one network, trained alike and scored on one validation set.
+"""Ablation study: variants of one network, trained equally and scored on one validation set.
 
-Runs lie in ``results/<variant>/version_<n>`` and go through the training queue: what is finished is
+Runs are stored in ``results/<variant>/version_<n>`` by the training queue: finished runs are
 skipped, killed runs continue. Scores are measured on the records and the noise of protocol clinic's
-validation, drawn once and without augmentation; the test set takes no part.
+validation, drawn once and without augmentation; the test set is not used.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Score:
     """Scores of a trained variant on the validation set.
 
     Attributes:
-        loss: by the base's recipe, whatever the variant was trained by.
+        loss: by the base's recipe, also for variants with another loss.
         improvement: of the SNR by AC power, mean over the windows with noise, dB.
-        kept: SNR of the cleaned to the given signal, mean over the windows without noise, dB.
+        kept: SNR of output and input, mean over the windows without noise, dB.
     """
 
     loss: float
@@ -58,12 +58,12 @@ class Study:
     """Common settings of all runs of a study.
 
     Attributes:
-        datasets: folder that holds the databases.
+        datasets: folder of the databases.
         results: folder of the runs.
         model: name of the base in :mod:`ipmdae.lab.networks.registry`.
-        epochs: of each run.
-        steps: of each epoch, at most.
-        batch_size: windows a step.
+        epochs: epochs per run.
+        steps: largest number of steps per epoch.
+        batch_size: windows per step.
     """
 
     datasets: Path
@@ -94,10 +94,10 @@ class Study:
         )
 
     def work(self, variant: Variant, seed: int, machine: Machine) -> tuple[Score, bool]:
-        """Train and score a variant, as far as that is not done; NaN where it diverged.
+        """Train and score a variant unless done; the score is NaN if it diverged.
 
         Returns:
-            Its score, and whether anything was left to do.
+            Its score, and True if it was not already done.
         """
         job = self.job(variant, seed)
         stored = self.stored(variant, seed)
@@ -116,11 +116,11 @@ class Study:
         return result, True
 
     def stored(self, variant: Variant, seed: int) -> Score | None:
-        """The score of a variant that is done.
+        """Stored score of a variant.
 
         Raises:
-            ValueError: the stored score is damaged, or of another network than the registry has
-                by now.
+            ValueError: the stored score is damaged, or belongs to another network than the
+                registry's.
         """
         try:
             path = queue.finished_folder(self.job(variant, seed)) / SCORE_FILE
@@ -145,7 +145,7 @@ class Study:
 
 
 def score(trained: nn.Module, validation: Pair) -> Score:
-    """Clean the validation windows and score them; NaN where the network gives no numbers."""
+    """Denoise the validation windows and score them; NaN for non-finite output."""
     noisy, clean = validation
     output = network.run(trained, noisy)
     loss = losses.LOSSES[RELEASE.loss](torch.from_numpy(output), torch.from_numpy(clean))
@@ -160,13 +160,13 @@ def score(trained: nn.Module, validation: Pair) -> Score:
 
 
 def _mean(values: NDArray[np.float64]) -> float:
-    """NaN where a small excerpt has no such window."""
+    """Mean of a measure; NaN without such windows, as in a small excerpt."""
     return float(values.mean()) if len(values) else nan
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A variant's SNR improvement against the base's.
+    """SNR improvement of a variant compared with the base.
 
     Attributes:
         differences: variant less base, by seed, dB.
@@ -183,20 +183,20 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """``helped`` or ``hurt`` where the mean is more than twice its error off zero."""
+        """``helped`` or ``hurt`` if the mean is more than twice its error from zero."""
         if np.isnan(self.mean):
             return "diverged"
         if np.isnan(self.error):
             return "one seed: open"
         if abs(self.mean) <= 2 * self.error:
-            return "within the spread"
+            return "not significant"
         return "helped" if self.mean > 0 else "hurt"
 
 
 def compare(differences: Sequence[Sequence[float]]) -> list[Comparison]:
-    """Judge the differences of all variants by one spread.
+    """Judge the differences of all variants by a pooled standard deviation.
 
-    Two or three seeds say little about the spread of one variant. That of a difference is about
+    Two or three seeds give a poor estimate of one variant's variance. That of a difference is about
     the same for all of them, so their variances are pooled (as a t-test after an analysis of
     variance does).
 

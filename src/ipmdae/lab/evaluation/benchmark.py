@@ -1,7 +1,7 @@
 """Common parts of all benchmarks: a method's result on the test items, its file, its workers.
 
-A result is one file a method. It holds everything that tables and figures need, so that they can
-be made again without the databases and without the method.
+A result is one file per method. It holds everything that tables and figures need, so that they can
+be written again without the databases and the method.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _GROUPS = ("labels", "values", "examples")
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Scores of one method, one entry an item: whatever the test gives a number for.
+    """Scores of one method, one entry per item of the test.
 
     Attributes:
-        method: its name.
-        version: SHA-256 of a network's weights; empty for a method that has none.
+        method: name of the method.
+        version: SHA-256 of a network's weights; empty for other methods.
         network: cost and training budget of a network; ``None`` for other methods.
         total: size of the test, in units of the benchmark (beats, segments, …).
         done: units that were run; fewer if only a part was requested.
-        diverged: on how much of that the method gave no finite signal.
+        diverged: number of units with non-finite output.
         item: indices of the test items, int64, ascending.
         record: name of the record of each item.
         labels: properties of each item (noise factor, kind of noise, …), (items,) each.
         values: scores by name of the measure, (items,) each; NaN where undefined.
-        examples: signals for figures, as the benchmark likes them.
+        examples: signals for figures, in a format of the benchmark.
     """
 
     method: str
@@ -58,8 +58,8 @@ class Result:
         return len(self.item)
 
     def title(self, unit: str) -> str:
-        """The method, and what a reader must know of its row: that it is of several seeds, that
-        its training came to no end, that it diverged, or that it is of a part."""
+        """Row label: method name with flags (mean over seeds, not converged, diverged, or
+        partial)."""
         remarks = []
         if self.network and len(self.network.seeds) > 1:
             remarks.append(f"mean over {len(self.network.seeds)} seeds")
@@ -73,7 +73,7 @@ class Result:
 
 
 class Mapper(Protocol):
-    """``map``, or that of a pool of processes: results in the order of the items."""
+    """``map``, also of a pool of processes: results in the order of the items."""
 
     def __call__(
         self, function: Callable[[Any], Any], items: Iterable[Any], /
@@ -81,7 +81,7 @@ class Mapper(Protocol):
 
 
 class Benchmark(Protocol):
-    """A test that methods can be put to.
+    """Interface of a benchmark.
 
     Attributes:
         unit: unit of the counts, e.g. ``"beats"``.
@@ -91,14 +91,14 @@ class Benchmark(Protocol):
 
     @property
     def methods(self) -> list[str]:
-        """The methods that are run where none are named."""
+        """Methods that are run by default."""
         ...
 
     def version(self, method: str) -> str:
         """Version of a method's weights or code: :attr:`Result.version`.
 
         Raises:
-            ValueError: there is no such method; the message lists those there are.
+            ValueError: the method is unknown; the message lists the known ones.
         """
         ...
 
@@ -114,26 +114,26 @@ class Benchmark(Protocol):
         mapper: Mapper = map,
         done: Callable[[int], None] = lambda count: None,
     ) -> Result:
-        """Score a method; the number of processes behind ``mapper`` changes nothing.
+        """Score a method; the result does not depend on the processes of ``mapper``.
 
         Args:
             method: its name or, where the benchmark takes networks, a model file or
                 ``name@seed``.
             part: size of an evenly spaced part of the test; by default all.
-            done: called with the number of beats, segments, … whenever some more are done.
+            done: called with the number of beats, segments, … that were finished since.
         """
         ...
 
     def summary(self, result: Result) -> str:
-        """The result in a few words."""
+        """Result in a few words."""
         ...
 
 
 def label(method: str) -> str:
     """Name of a method in results.
 
-    Its name; of a model file that of the file without the suffix; of the folder of a training run
-    its last two parts, e.g. ``"Ultralight_IPM_DAE-version_0"``.
+    For a model file the name without suffix; for the folder of a training run its last two
+    parts, e.g. ``"Ultralight_IPM_DAE-version_0"``; else the name itself.
     """
     if method.endswith(".safetensors"):
         return Path(method).stem
@@ -188,7 +188,7 @@ def load(path: Path) -> Result:
 
 
 def load_all(folder: Path, order: Sequence[str]) -> list[Result]:
-    """All results in ``folder``: first those of ``order``, then others by their names."""
+    """All results in ``folder``: first those of ``order``, then others by name."""
     stored = sorted(path.stem for path in folder.glob("*.npz"))
     known = [name for name in order if name in stored]
     names = [*known, *(name for name in stored if name not in known)]
@@ -196,7 +196,7 @@ def load_all(folder: Path, order: Sequence[str]) -> list[Result]:
 
 
 def anchor_of(results: Sequence[Result], wanted: str | None, default: str) -> Result | None:
-    """The result that the others are compared with; none where the default is not usable.
+    """Result to compare the others with; None if the default is not usable.
 
     Raises:
         ValueError: the method ``wanted`` has no result, or one that is not a number.
@@ -214,6 +214,6 @@ def in_common(ours: Result, theirs: Result) -> tuple[NDArray[np.intp], NDArray[n
 
 
 def spread(total: int, wanted: int | None) -> NDArray[np.int64]:
-    """Indices of ``wanted`` of ``total`` items, evenly spread."""
+    """Indices of ``wanted`` of ``total`` items, evenly spaced."""
     count = total if wanted is None else min(wanted, total)
     return np.rint(np.linspace(0, total - 1, count)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The benchmarks by name; each is imported when it is asked for."""
+"""Registry of the benchmarks, imported on request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ipmdae.lab.evaluation.benchmark import Benchmark
 
-#: For each benchmark the module and class that score, and the module that reports.
+#: Module and class that score, and module that reports, by benchmark.
 _ROOMS = {
     "deepfilter": ("deepfilter.scoring.DeepFilterBenchmark", "deepfilter.report"),
     "clinic": ("clinic.scoring.ClinicBenchmark", "clinic.report"),
@@ -20,7 +20,7 @@ _ROOMS = {
 }
 
 NAMES = tuple(_ROOMS)
-"""The names of all benchmarks."""
+"""Names of all benchmarks."""
 
 WITH_SEEDS = ("deepfilter",)
 """Benchmarks that distinguish the training seeds of a network."""
@@ -33,12 +33,12 @@ class Reporter(Protocol):
         """Write tables and figures.
 
         Args:
-            results: folder with a folder of stored results for each benchmark.
+            results: folder with one folder of stored results per benchmark.
             output: folder of the page; figures go to ``figures`` below it.
-            against: the method that the others are compared with; each page has its default.
+            against: method to compare the others with; each page has a default.
 
         Returns:
-            The paths that were written; none where nothing is stored.
+            Paths of the written files; empty without stored results.
 
         Raises:
             ValueError: nothing is stored of the method ``against``.
@@ -47,7 +47,7 @@ class Reporter(Protocol):
 
 
 def open_benchmark(name: str, datasets: Path, runs: Path) -> Benchmark:
-    """The benchmark ``name`` on the databases below ``datasets``, for the training runs in
+    """Open the benchmark ``name`` on the databases below ``datasets``, for the training runs in
     ``runs``."""
     module, _, kind = _ROOMS[name][0].rpartition(".")
     made: Callable[[Path, Path], Benchmark] = getattr(_room(module), kind)

@@ -1,10 +1,10 @@
-"""True if a stated uncertainty is true: how much of the error lies within its band, and setting it.
+"""Calibration of the predicted uncertainty: coverage of its band, and the scale factor.
 
-A network states, for each sample, the standard deviation of its error. What a user reads from it is
-the band of 95 %: 1.96 deviations to both sides. The error has heavier tails than a Gaussian, and it
-is larger for patients that training did not have, so the deviation is scaled once, on validation
-data. Its patients are few and unlike one another; what is to hold for the next one is the upper end
-of the factor's interval over them (cluster bootstrap, :mod:`ipmdae.lab.evaluation.intervals`).
+A network predicts, for each sample, the standard deviation of its error. Users read it as the 95 %
+band: 1.96 deviations to both sides. The error has heavier tails than a Gaussian, and is larger for
+patients outside the training set, so the deviation is scaled once, on validation data. Its patients
+are few and differ; to hold for the next patient the factor is the upper end of its interval over
+patients (cluster bootstrap, as in :mod:`ipmdae.lab.evaluation.intervals`).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ BAND = 1.96
 
 _RESAMPLES = 4000
 _BINS = np.geomspace(1e-2, 1e2, 4001)
-"""Of ratios: steps of 0.23 %."""
+"""Bin edges of ratios: steps of 0.23 %."""
 
 
 def ratios(engine: Engine, pairs: Pairs, batch: int = 64) -> Array:
-    """|error| in stated standard deviations, of all samples of all pairs, (pairs, samples).
+    """|error| in predicted standard deviations, of all samples of all pairs, (pairs, samples).
 
     Raises:
-        ValueError: the network states no uncertainty.
+        ValueError: the network predicts no uncertainty.
     """
     leads = engine.architecture.leads
     if not engine.architecture.uncertainty:
@@ -48,7 +48,7 @@ def ratios(engine: Engine, pairs: Pairs, batch: int = 64) -> Array:
 
 
 def coverage(ratios: Array) -> float:
-    """Share of the samples whose error lies within the stated band of 95 %."""
+    """Share of the samples whose error is within the predicted 95 % band."""
     return float(np.mean(ratios <= BAND))
 
 
@@ -60,7 +60,7 @@ def factor(ratios: Array, records: NDArray[np.intp]) -> float:
         records: record of each pair, (pairs,).
 
     Returns:
-        The upper end of the 95 % interval over records; of a single record its own factor.
+        Upper end of the 95 % interval over records; for a single record its factor.
     """
     names = np.unique(records)
     inside = np.clip(ratios, _BINS[1], _BINS[-2])
@@ -75,9 +75,9 @@ def factor(ratios: Array, records: NDArray[np.intp]) -> float:
 def scaled(
     tensors: Mapping[str, Array], architecture: Architecture, factor: float
 ) -> dict[str, Array]:
-    """The network's tensors, with all stated deviations multiplied by ``factor``.
+    """Tensors of the network, with all predicted deviations multiplied by ``factor``.
 
-    A deviation is given as its logarithm: the factor goes into the bias of the last layer.
+    The network outputs the logarithm: the factor is added to the bias of the last layer.
     """
     name = f"decoder.{len(architecture.channels) - 1}.bias"
     bias = tensors[name].copy()

@@ -72,7 +72,7 @@ def scores(name: str, sha256: str, results: Path) -> Card:
 
 
 def check(model: Path, datasets: Path) -> Card:
-    """A small part of protocol clinic, to be run again wherever the model is.
+    """Scores on a small part of protocol clinic, to be reproduced wherever the model is used.
 
     Args:
         model: its file.
@@ -96,10 +96,10 @@ def data(
     Args:
         training, validation: records of the QT Database.
         datasets: folder of the databases.
-        rhythms: whether the databases of rhythms and motion were trained on, too.
+        rhythms: True if the databases of rhythms and motion were trained on, too.
 
-    The digest of a list is that of its sorted names, a line each; the digest of files is that of
-    the list that ``sha256sum`` makes of them, sorted by name.
+    The digest of a list is that of its sorted names, one per line; the digest of files is that of
+    the list that ``sha256sum`` prints for them, sorted by name.
 
     Raises:
         DatasetNotFoundError: a record is not in ``datasets``.
@@ -139,7 +139,7 @@ def data(
 
 def _clinic(result: Result) -> Card:
     return {
-        "pieces": result.done,
+        "segments": result.done,
         GAIN: _estimate(headline.gain(result)),
         GAINS: {
             kind: {str(snr): _estimate(headline.gain(result, kind, snr)) for snr in SNRS}
@@ -171,7 +171,7 @@ def _clinical(result: Result) -> Card:
 
 def _robustness(result: Result) -> Card:
     return {
-        "pieces": result.done,
+        "segments": result.done,
         GAIN: {name: _estimate(robustness.improvement(result, name)) for name in CONDITIONS},
     }
 
@@ -185,7 +185,7 @@ def _estimate(interval: Interval) -> Card | str:
 
 
 def _rounded(value: float) -> float | None:
-    """A number as JSON can hold it."""
+    """A number as a JSON value."""
     return None if np.isnan(value) else round(float(value), _DIGITS)
 
 

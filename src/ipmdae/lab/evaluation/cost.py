@@ -1,4 +1,4 @@
-"""Figures of how good networks are against what they cost."""
+"""Figures of accuracy against cost."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _AXES = {"multiply_accumulates": "multiply-accumulates", "parameters": "paramete
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A network: what it costs, and its measures.
+    """A network with its cost and its measures.
 
     Attributes:
         name: label of the point.
         parameters: number of weights.
         multiply_accumulates: for one window.
         measures: by name.
-        published: taken from a paper, not measured here.
-        remark: that it has not converged, or diverged; empty where it has.
+        published: True for numbers from a paper.
+        remark: ``not converged``, ``diverged``, or empty.
     """
 
     name: str
@@ -37,13 +37,13 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """A row of the figure.
+    """A row of the figure, one measure.
 
     Attributes:
         name: in :attr:`Point.measures`.
         title: of its axis.
-        log: whether that is logarithmic.
-        levels: of methods that are not networks, by their names: dashed lines.
+        log: True for a logarithmic axis.
+        levels: values of other methods, by name: dashed lines.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Measure:
 
 
 def draw(points: Sequence[Point], measures: Sequence[Measure], unit: str) -> Figure:
-    """A row for each measure, over multiply-accumulates for a ``unit`` and over weights."""
+    """One row per measure, against multiply-accumulates for a ``unit`` and against parameters."""
     figure = Figure(figsize=(9.5, 3.4 * len(measures)), layout="constrained")
     grid = figure.subplots(len(measures), len(_AXES), sharex="col", sharey="row", squeeze=False)
     for row, measure in zip(grid, measures, strict=True):

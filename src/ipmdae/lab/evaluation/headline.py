@@ -1,4 +1,4 @@
-"""The few numbers that sum a method up, from its stored results: for model cards and goals."""
+"""Key figures of a method from its stored results, for model cards and goals."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ipmdae.lab.protocols.clinic_test import CLEAN
 
 
 def find(results: Path, protocol: str, method: str, version: str = "") -> Result | None:
-    """The stored result of a method, if there is one.
+    """Load the stored result of a method; None if there is none.
 
     Args:
-        results: folder with a folder of stored results for each benchmark.
+        results: folder with one folder of stored results per benchmark.
         protocol: name of the benchmark.
-        method: as the result is called.
-        version: SHA-256 of the weights that it must be of, where that is known.
+        method: name of the result.
+        version: required SHA-256 of the weights, if known.
 
     Raises:
-        ValueError: it is of other weights or of a part of the test, or the method diverged, so that
-            it is partial or diverged; the message names the command to run.
+        ValueError: it belongs to other weights, covers part of the test, or the method diverged;
+            the message names the command to run.
     """
     path = results / protocol / f"{method}.npz"
     if not path.is_file():
@@ -48,7 +48,7 @@ def find(results: Path, protocol: str, method: str, version: str = "") -> Result
 
 
 def gain(result: Result, kind: str | None = None, snr: float | None = None) -> Interval:
-    """Improvement of the SNR in dB under a kind of noise at an SNR, or under all."""
+    """SNR improvement in dB under a kind of noise at an SNR, or under all."""
     chosen = _noisy(result, kind, snr)
     return over_records(result.values["snr_improvement"][chosen], result.record[chosen])
 
@@ -65,32 +65,32 @@ def gain_over(
 
 
 def gain_by_record(result: Result) -> dict[str, float]:
-    """Mean improvement of the SNR of each record under all noise, dB."""
+    """Mean SNR improvement of each record under all noise, dB."""
     noisy = _noisy(result, None, None)
     gains, records = result.values["snr_improvement"][noisy], result.record[noisy]
     return {str(name): float(gains[records == name].mean()) for name in np.unique(records)}
 
 
 def kept(result: Result) -> Interval:
-    """SNR in dB of a lead to itself to which no noise was added."""
+    """SNR in dB of denoised clean leads."""
     clean = result.labels["kind"] == CLEAN
     return over_records(result.values["snr"][clean], result.record[clean])
 
 
 def changed(result: Result) -> Interval:
-    """Changed share in % of the AC power of a lead to which no noise was added."""
+    """Relative AC distortion in % of clean leads."""
     return over_records(*scores.changed(result, BANDS))
 
 
 def covered(result: Result) -> Interval:
-    """Share in % of the samples within the stated band of 95 %, over all conditions."""
+    """Coverage in % of the predicted 95 % band, over all conditions."""
     if COVERED not in result.values:
         return NOWHERE
     return over_records(100 * result.values[COVERED], result.record)
 
 
 def st_error(result: Result, condition: str) -> float:
-    """Error of the ST level in mV: median of each record, mean over records."""
+    """Error of the ST level in mV: median per record, mean over records."""
     errors, records = select(result, waves.ST, condition)
     medians = [np.median(np.abs(errors[records == name])) for name in np.unique(records)]
     return float(np.mean(medians)) if medians else np.nan
@@ -109,11 +109,11 @@ def qt_error_over(result: Result, other: Result, condition: str) -> Interval:
 
 
 def beats_in_noise(result: Result, kind: str, *, trusted: bool) -> float:
-    """Beats a minute in noise alone, of the detector that finds more.
+    """False detections per minute in noise-only input, of the detector that finds more.
 
     Args:
-        result: of benchmark clinical.
-        kind: of noise.
+        result: result of benchmark clinical.
+        kind: kind of noise.
         trusted: count only outside of rejected seconds; NaN for a method without uncertainty.
     """
     which = "trusted" if trusted else "beats"

@@ -1,7 +1,7 @@
 """Bootstrap intervals of a mean over records.
 
-Windows of one record resemble each other, so that thousands of windows of a few records are no
-thousands of independent values. What is drawn again here are records, with all of their windows
+Windows of one record resemble each other, so that thousands of windows of a few records are not
+thousands of independent values. The bootstrap resamples records, with all of their windows
 (cluster bootstrap; Davison and Hinkley, "Bootstrap Methods and their Application", 1997, 3.8). The
 limits are bias-corrected and accelerated (BCa; Efron, "Better bootstrap confidence intervals",
 Journal of the American Statistical Association 82, 1987): plain percentiles of 14 records make an
@@ -26,7 +26,7 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over windows and its 95 % interval over records, NaN where there is one record."""
+    """A mean over windows and its 95 % interval over records, NaN for a single record."""
 
     mean: float
     low: float
@@ -38,7 +38,7 @@ NOWHERE = Interval(np.nan, np.nan, np.nan)
 
 
 def bootstrap(values: Values, records: NDArray[Any], resamples: int = RESAMPLES) -> Interval:
-    """The mean over all windows, and its BCa interval under drawing records again.
+    """Mean over all windows, and its BCa interval by resampling records.
 
     Args:
         values: (windows,).
@@ -65,10 +65,10 @@ def bootstrap(values: Values, records: NDArray[Any], resamples: int = RESAMPLES)
 def _levels(means: Values, mean: float, sums: Values, counts: NDArray[np.integer[Any]]) -> Values:
     """Quantiles of the bootstrap means that are the limits.
 
-    The bias is how far the mean is from the median of the drawn means; the acceleration, by leaving
-    out one record at a time, is how much the mean's error rises with the mean.
+    The bias is how far the mean is from the median of the bootstrap means; the acceleration, by
+    leaving out one record at a time, is how much the mean's error rises with the mean.
     """
-    # Drawn means that equal the mean but for rounding count half.
+    # Bootstrap means that equal the mean but for rounding count half.
     near = 1e-12 * max(abs(mean), float(np.abs(means).max()))
     below = np.mean(means < mean - near) + np.mean(np.abs(means - mean) <= near) / 2
     if not 0 < below < 1:
@@ -84,7 +84,7 @@ def _levels(means: Values, mean: float, sums: Values, counts: NDArray[np.integer
 
 
 def over_records(values: Values, records: NDArray[Any], resamples: int = RESAMPLES) -> Interval:
-    """The mean of the records' means, each record counting the same, and its interval.
+    """Mean of the records' means, each record counting the same, and its interval.
 
     Args:
         values: (windows,); NaN is left out, and with it a record that has nothing else.
@@ -92,7 +92,7 @@ def over_records(values: Values, records: NDArray[Any], resamples: int = RESAMPL
         resamples: see :func:`bootstrap`.
 
     Returns:
-        All NaN where there is no value at all.
+        All NaN without any value.
     """
     known = ~np.isnan(values)
     if not known.any():
@@ -105,13 +105,13 @@ def over_records(values: Values, records: NDArray[Any], resamples: int = RESAMPL
 def paired_difference(
     values: Values, others: Values, records: NDArray[Any], resamples: int = RESAMPLES
 ) -> Interval:
-    """The mean of ``values - others`` on the same windows, by :func:`bootstrap`.
+    """Mean of ``values - others`` on the same windows, by :func:`bootstrap`.
 
-    Differences within a window leave out what makes some records harder than others, so that this
+    Paired differences exclude the variation in difficulty between records, so that this
     interval can separate two methods whose own intervals overlap.
 
     Raises:
-        ValueError: the two are not of the same windows.
+        ValueError: the two have different windows.
     """
     if values.shape != others.shape:
         raise ValueError(f"{len(values)} and {len(others)} values are not of the same windows")

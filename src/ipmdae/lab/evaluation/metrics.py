@@ -1,9 +1,9 @@
-"""Metrics of denoising, one value a window.
+"""Metrics of denoising, one value per window.
 
-All take ``clean`` and ``estimate`` of shape (windows, time, leads), any unit, and give float64
+All take ``clean`` and ``estimate`` of shape (windows, time, leads), any unit, and return float64
 values (windows,). Powers and distances run over time and leads together, as in the paper's public
 implementation. With ``centred`` both signals first lose their mean over time, lead by lead: what
-is left is the part that has a shape. On windows scaled to [0, 1] the mean is most of the power,
+remains is the shape. On windows scaled to [0, 1] the mean is most of the power,
 and a metric that counts it flatters every method.
 """
 

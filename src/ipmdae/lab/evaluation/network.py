@@ -1,4 +1,4 @@
-"""A network tested on the pairs of a protocol: its size, its cost, its scores."""
+"""Test of a network on the pairs of a protocol: size, cost, scores."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Report:
     scores: dict[str, dict[str, dict[str, Score]]]
 
     def as_dict(self) -> dict[str, object]:
-        """As plain values, for JSON."""
+        """Convert to plain values, for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:

@@ -135,7 +135,7 @@ class PieceBenchmark(SubjectBenchmark[Piece]):
 
     most: ClassVar[int] = PIECES
 
-    unit = "pieces"
+    unit = "segments"
 
     def size(self, part: int | None) -> int:
         """Segments of all leads."""

@@ -1,4 +1,4 @@
-"""Networks as rivals: with the weights of a finished run of ``ipmdae benchmark train``."""
+"""Networks under test, with the weights of a finished run of ``ipmdae benchmark train``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OVERLAP = 4  # windows of a recording share a quarter of their length
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A network and, once they are chosen, its weights; it travels between processes by its folder.
+    """A network and its selected weights; sent between processes by its folder.
 
     Attributes:
         name: of the network in :mod:`ipmdae.lab.networks.registry`.
@@ -88,11 +88,11 @@ class TrainedNetwork:
         return Complexity(parameters, self.shots * multiply_accumulates(network, samples, leads))
 
     def denoise_batch(self, x: Signal, fs: float) -> Signal:
-        """Clean windows of one lead, (windows, time); see :meth:`denoise_windows`."""
+        """Denoise windows of one lead, (windows, time); see :meth:`denoise_windows`."""
         return self.denoise_windows(x[..., np.newaxis], fs)[..., 0]
 
     def denoise_windows(self, x: Signal, fs: float) -> Signal:
-        """Clean windows as the network was trained on them, many at once.
+        """Denoise a batch of windows as in training.
 
         Args:
             x: (windows, time, leads) in mV, of any length, with as many leads as the protocol has;
@@ -100,7 +100,7 @@ class TrainedNetwork:
             fs: sampling rate in Hz, that of the protocol.
 
         Returns:
-            The cleaned windows, (windows, time, leads), in the same unit.
+            The denoised windows, (windows, time, leads), in the same unit.
 
         Raises:
             RuntimeError: the network has no weights yet.
@@ -114,7 +114,7 @@ class TrainedNetwork:
             return np.concatenate([opened.clean(batch) for batch in batches])
 
     def denoise(self, x: Signal, fs: float) -> Signal:
-        """Clean a lead (time,) in mV: as one window, or cut into the protocol's and blended.
+        """Denoise a lead (time,) in mV: as one window, or in windows that are cross-faded.
 
         Raises:
             RuntimeError, ValueError: see :meth:`denoise_batch`; or the network expects windows that
@@ -172,7 +172,7 @@ class _Opened:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """The number of threads decides the order of sums, and the processes share the cores anyway."""
+    """Run on one thread: the number of threads affects rounding, and processes share the cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -183,7 +183,7 @@ def _one_thread() -> Iterator[None]:
 
 @cache
 def _open(folder: Path, shots: int) -> _Opened:
-    """A network is opened once in each process."""
+    """Open a network once per process."""
     settings = run.read_settings(folder)
     protocol = settings.open_protocol()
     network = run.load_network(folder, "best").eval()

@@ -1,8 +1,8 @@
-"""Networks that others published, made anew from their papers: one module each.
+"""Published networks, reimplemented from their papers: one module each.
 
-All are called alike, noisy (batch, time, leads) -> cleaned, any time, and bring the loss that their
-paper trains them by. They need torch (the extra ``train``); each is imported when it is asked for,
-and the names can be had without it.
+All have the same interface, noisy (batch, time, leads) -> denoised, any time, and the loss of their
+paper. They need torch (the extra ``train``); each is imported on request, and the names are
+available without it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _CLASSES = {
 }
 
 NAMES = tuple(_CLASSES)
-"""The names of all networks of others."""
+"""Names of all published networks."""
 
 
 def build(name: str) -> LeadNetwork:
-    """A freshly initialised network.
+    """Create a network with random weights.
 
     Raises:
         ValueError: there is no such network.

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 
 class LeadNetwork(nn.Module, ABC):
-    """Cleans one lead at a time: noisy (batch, time, leads) -> cleaned, any time ≥ 1.
+    """Denoises one lead at a time: noisy (batch, time, leads) -> denoised, any time ≥ 1.
 
-    All leads go through the same weights, as if they were further windows. A subclass cleans
-    signals whose length suits it, in :meth:`clean`.
+    All leads use the same weights, as if they were further windows. A subclass denoises
+    signals of suitable length in :meth:`clean`.
 
     Attributes:
-        multiple: signals are lengthened to a multiple of it, by their last value.
-        shortest: and to so many samples at least.
+        multiple: signals are padded to a multiple of it with their last value.
+        shortest: least length after padding.
     """
 
     multiple: ClassVar[int] = 1

@@ -21,7 +21,7 @@ from ipmdae.lab.nn.mamba import Mamba
 
 @dataclass(frozen=True)
 class Complexity:
-    """The size and the cost of a network.
+    """Size and compute of a network.
 
     Attributes:
         parameters: number of weights.
@@ -33,9 +33,9 @@ class Complexity:
 
 
 def measure(network: nn.Module, samples: int, leads: int = 1) -> Complexity:
-    """Count for one window of so many samples and leads, by cleaning one.
+    """Count for one window of so many samples and leads, by running one.
 
-    A network that runs its layers several times is charged for each time.
+    Layers that run several times count each time.
     """
     counted = 0
 

@@ -3,7 +3,7 @@
 H. Li, G. Ditzler, J. Roveda, A. Li, "DeScoD-ECG: deep score-based diffusion model for ECG baseline
 wander and noise removal", IEEE Journal of Biomedical and Health Informatics, 2023. The network
 estimates the noise in a signal mixed with Gaussian noise; 50 steps from pure noise, each with
-a little less of it, lead to a draw ("shot"), and several draws are averaged.
+a little less of it, give one draw ("shot"), and several draws are averaged.
 
 Published for 80 features: 1.93 M weights and 39 G multiply-accumulates a shot of 512 samples. We
 have 1.59 M: the original owns a sixth block in each stream which it never runs (2 x 166,640
@@ -89,10 +89,10 @@ class DeScoD(LeadNetwork):
 
 
 class Denoiser(nn.Module):
-    """Tells the noise in ``x``, given the noisy recording and how much of ``x`` is signal.
+    """Estimates the noise in ``x``, given the noisy recording and the level of ``x``.
 
-    One stream runs over each of the two; bridges, which know the noise level, add what the first
-    stream finds to the second.
+    One stream processes each of the two; bridges, which know the noise level, add the first
+    stream's features to the second.
     """
 
     def __init__(self, features: int) -> None:

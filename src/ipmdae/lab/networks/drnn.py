@@ -15,7 +15,7 @@ _CELLS = 64
 
 
 class DRNN(LeadNetwork):
-    """It sees the past alone; trained by the squared error."""
+    """Causal network; trained by the squared error."""
 
     def __init__(self) -> None:
         super().__init__()

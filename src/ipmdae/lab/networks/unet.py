@@ -1,8 +1,8 @@
-"""A plain U-Net in one dimension: what any other network must be better than.
+"""Plain U-Net in one dimension: the reference for other networks.
 
 O. Ronneberger, P. Fischer, T. Brox, "U-Net: convolutional networks for biomedical image
 segmentation", 2015, on signals: two convolutions a level, pooling by 2, transposed convolutions
-back, levels joined by concatenation. Its widths are ours, so there is no published count.
+back, levels joined by concatenation. Its widths are chosen here, so there is no published count.
 """
 
 from __future__ import annotations

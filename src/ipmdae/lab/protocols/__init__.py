@@ -1,7 +1,7 @@
-"""Protocols: what a denoiser is trained and tested on, one module each.
+"""Protocols: training and test data of a denoiser, one module each.
 
 A protocol turns the two databases into pairs of windows (noisy, clean). Training, validation and
-evaluation all draw their pairs here and nowhere else.
+evaluation all draw their pairs here.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 class Pairs(Protocol):
     """Pairs of windows (noisy, clean), each (time, leads), float32.
 
-    What is drawn depends on the index, the epoch and the source's seed alone, so that neither the
-    number of workers nor a restart changes a digit.
+    A pair depends on the index, the epoch and the source's seed only, so that neither the number of
+    workers nor a restart changes a digit.
     """
 
     def __len__(self) -> int: ...
 
     def draw(self, index: int, epoch: int = 0) -> Pair:
-        """The pair number ``index`` as it is in ``epoch``."""
+        """Pair number ``index`` of ``epoch``."""
         ...
 
 

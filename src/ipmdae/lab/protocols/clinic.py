@@ -61,7 +61,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Clinic:
-    """The protocol with its settings; windows are read when first asked for.
+    """The protocol with its settings; windows are read on first use.
 
     Attributes:
         qtdb_folder: folder of the QT Database's records.
@@ -69,15 +69,15 @@ class Clinic:
         time_win: length of a window in s.
         snr_range: lowest and highest SNR of a noisy window in dB.
         clean_share: share of windows to which no noise is added.
-        augment: train on selected targets, with all that may happen to a recording.
-        projected: with ``augment``, train on random lead projections, too.
+        augment: train on selected targets, with random changes.
+        projected: with ``augment``, use random lead projection.
         rhythms: share of the training windows with a synthetic rhythm; 0 for none.
         mitdb_folder, cinc2017_folder: further databases to train on, if any.
-        ecgnext_folder: recordings of motion, which becomes a further kind of noise, if any.
+        ecgnext_folder: recordings of motion, used as a further kind of noise, if any.
         target_wander: with ``augment``, largest power of a target below 0.5 Hz, relative to that
             above; the rest of the baseline wander is not a target.
         motion: synthetic sway, taps and muscle bursts as further kinds of noise.
-        seed: of all that is drawn.
+        seed: seed of all random draws.
     """
 
     qtdb_folder: Path | str
@@ -120,12 +120,12 @@ class Clinic:
         if not training or not validation:
             raise ValueError(
                 f"{self.qtdb_folder} has {len(training)} training and {len(validation)} "
-                "validation records of this protocol; both must be there"
+                "validation records of this protocol; both are needed"
             )
         return training, validation
 
     def training(self, *, fresh: bool) -> ClinicPairs:
-        """Training pairs, anew in each epoch where ``fresh``, else those of the first epoch."""
+        """Training pairs, drawn anew in each epoch if ``fresh``, else those of the first epoch."""
         signals = [*self._qtdb(self.records[0]), *self._mitdb(), *self._cinc2017()]
         return self._pairs(signals, "train", fresh=fresh, select=self.augment)
 
@@ -168,7 +168,7 @@ class Clinic:
         return (signal - np.median(signal, axis=0)).astype(np.float32)
 
     def _noise(self, part: Literal["train", "validation"]) -> list[tuple[NoiseKind, float]]:
-        """Kinds of noise to train or validate with, and how often each is drawn, relatively."""
+        """Kinds of noise for training or validation, with their relative frequencies."""
         noise = nstdb.load(Path(self.nstdb_folder), self.fs).segments(part)
         weights = (1.0, 2.0, 1.5) if self.motion else (1.0, 1.0, 1.0)
         kinds: list[tuple[NoiseKind, float]] = [
@@ -208,19 +208,19 @@ class Clinic:
         )
 
     def _augmentation(self, training: bool) -> Augmentation:
-        """Validation pairs are of leads and noise that were recorded."""
+        """Validation pairs use recorded leads and noise only."""
         changes = Augmentation(fs=self.fs)
         return changes if training and self.projected else replace(changes, projection=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClinicPairs:
-    """Pairs drawn from single leads: a place, a polarity, a mixture of noise and an SNR.
+    """Pairs from single leads: a random position, polarity, mixture of noise and SNR.
 
     Attributes:
         sources: recordings to cut windows from.
-        noise: each kind as a signal (time, channels) or as a function that synthesises it, and how
-            often it is drawn, relatively.
+        noise: each kind as a signal (time, channels) or as a function that synthesises it, with
+            its relative frequency.
         augmentation: random changes of the signal, if any.
         rhythms: synthetic rhythms of the targets, if any.
         select: only windows with at most this share of baseline wander, see
@@ -294,7 +294,7 @@ class ClinicPairs:
         return (projected if good else turned), beats
 
     def _noise(self, rng: np.random.Generator) -> Array:
-        """One kind alone (half of the draws) or all in random shares, (window, 1)."""
+        """One kind of noise (half of the draws) or all with random weights, (window, 1)."""
         kinds, often = zip(*self.noise, strict=True)
         weights = rng.dirichlet(np.ones(len(kinds)))
         if rng.random() < 0.5:

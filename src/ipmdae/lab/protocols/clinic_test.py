@@ -6,9 +6,9 @@ kind of noise from the noise records' test minutes (:data:`ipmdae.lab.data.nstdb
 and mixed with equal power, at -5, 0, 5 and 10 dB by AC power over the segment. The only input of a
 method is the noisy segment. The middle 20 s are scored, so that edge effects do not count.
 
-Noise comes from places evenly spread over both channels, no two of them the same; they are dealt
-out at random, once and for all. What the two leads of a record have at the same time comes from
-places far apart, so that it is independent; the four levels of a segment are of the same noise.
+Noise comes from positions evenly spaced over both channels, no two of them equal, in a fixed
+random order. The noise of the two leads of a record comes from distant positions, so that it is
+independent; the four levels of a segment use the same noise.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Piece:
         record: name of the record.
         lead: its number, 0 or 1.
         clean: (time,) in mV.
-        noise: of each of the three kinds, (3, time), any scale.
+        noise: one row per kind, (3, time), any scale.
     """
 
     number: int
@@ -74,7 +74,7 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True)
 class ClinicTest:
-    """The test; records and noise are read when first asked for.
+    """The test; records and noise are read on first use.
 
     Attributes:
         qtdb_folder: folder of the QT Database's records.
@@ -131,12 +131,12 @@ class ClinicTest:
 
     @cached_property
     def noise(self) -> list[Array]:
-        """The noise to test with, (time, channels) of each kind, z-scored."""
+        """Test noise, (time, channels) of each kind, z-scored."""
         return held_out_noise(self.nstdb_folder)
 
     @cached_property
     def _order(self) -> NDArray[np.int64]:
-        """For each kind the places that lead 0 of each segment has, (kinds, segments)."""
+        """Positions of the noise for lead 0 of each segment, by kind, (kinds, segments)."""
         count = len(all_records()) * PIECES
         rngs = [np.random.default_rng((_SEED, kind)) for kind in range(len(nstdb.KINDS))]
         return np.stack([rng.permutation(count) for rng in rngs])
@@ -165,7 +165,7 @@ def all_records() -> list[str]:
 
 
 def piece_of(noise: Array, place: int, places: int, length: int) -> Array:
-    """One of ``places`` segments evenly spread over noise (time, channels), channels in turns.
+    """One of ``places`` evenly spaced segments of noise (time, channels), alternating channels.
 
     Raises:
         ValueError: the noise is shorter than a segment.

@@ -3,13 +3,13 @@
 Romero, Castro Piñol and Vázquez-Seisdedos, "DeepFilter: an ECG baseline wander removal filter using
 deep learning techniques", Biomedical Signal Processing and Control 70, 2021; later works
 (DeScoD-ECG, MECG-E) report on the same beats. Lead 0 of the QT Database is cut at the P onsets of
-the automatic annotator ``pu1``, each beat is resampled to 360 Hz and laid into 512 zeros, in mV.
+the automatic annotator ``pu1``, each beat is resampled to 360 Hz and zero-padded to 512, in mV.
 Baseline wander of the noise database is added so that its peak-to-peak value is ``r`` times the
 beat's, r drawn from 0.2 to 1.99. Version 1 trains on the noise of channel 0, first half, and tests
 on channel 1, second half; version 2 exchanges the channels; the results of both are pooled.
 
-Its weaknesses are part of it: a method knows where the beat begins, zeros fill the window, and one
-patient (sele0121, sele0122) stands on both sides. What differs from the published scripts: records
+Its weaknesses are part of it: the position of the beat is known, zeros fill the window, and one
+patient (sele0121, sele0122) is in both sets. Difference from the published scripts: records
 are taken in alphabetical order instead of the order of a directory listing.
 """
 
@@ -74,7 +74,7 @@ class NoisyBeats(Beats):
 
 @dataclass(frozen=True, kw_only=True)
 class DeepFilter:
-    """The protocol; beats and noise are read when first asked for.
+    """The protocol; beats and noise are read on first use.
 
     Attributes:
         qtdb_folder: folder of the QT Database's records.
@@ -134,7 +134,7 @@ class DeepFilter:
 
     @cached_property
     def factors(self) -> dict[Part, Array]:
-        """The noise factors: all of the training beats are drawn before those of the test."""
+        """Noise factors: all of the training beats are drawn before those of the test."""
         generator = np.random.RandomState(_SEED)
         return {
             part: generator.randint(*FACTORS, size=self._count(part)) / 100
@@ -163,7 +163,7 @@ class DeepFilter:
         return beat_bounds(marks.sample, np.array(marks.symbol))
 
     def noise(self, part: Part, version: Version) -> Array:
-        """One channel of one half of bw, as it is on disk (its scale does not matter)."""
+        """One channel of one half of bw, as stored (its scale is irrelevant)."""
         noise = nstdb.read(Path(self.nstdb_folder), "bw").signal
         first, half = (version == 1) == (part == "train"), len(noise) // 2
         channel = noise[:, 0 if first else 1]
@@ -187,9 +187,9 @@ def beat_bounds(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> NDArray[
 
 
 def resample_beat(beat: Array) -> Array:
-    """A beat (n,) from 250 to 360 Hz, (ceil(36 n / 25),), mirrored at both ends meanwhile.
+    """Resample a beat (n,) from 250 to 360 Hz, (ceil(36 n / 25),), mirrored at both ends.
 
-    As published, the middle part is taken one sample early.
+    As in the published scripts, the middle part is taken one sample early.
     """
     length = math.ceil(len(beat) * _UP / _DOWN)
     mirrored = np.concatenate([beat[::-1], beat, beat[::-1]])
@@ -200,7 +200,7 @@ def resample_beat(beat: Array) -> Array:
 
 @cache
 def _antialiasing() -> Array:
-    """The filter that :func:`scipy.signal.resample_poly` would design anew for each beat."""
+    """Filter that :func:`scipy.signal.resample_poly` would design anew for each beat."""
     taps: Array = firwin(20 * _UP + 1, 1 / _UP, window=("kaiser", 5.0))
     return taps
 
@@ -213,7 +213,7 @@ def frame(beat: Array) -> Array:
 
 
 def pieces(noise: Array, count: int) -> Array:
-    """Consecutive segments of noise, (count, 512), from its beginning again when it is used up."""
+    """Consecutive segments of noise, (count, 512), restarting at its beginning at the end."""
     whole = len(noise) // WINDOW
     if whole == 0:
         raise ValueError(f"noise of {len(noise)} samples is shorter than one window of {WINDOW}")
@@ -221,7 +221,7 @@ def pieces(noise: Array, count: int) -> Array:
 
 
 def random_pieces(noise: Array, count: int) -> Array:
-    """Segments of noise from random places, (count, 512), always the same draw."""
+    """Segments of noise from random positions, (count, 512), with a fixed seed."""
     starts = np.random.default_rng(_SEED).integers(len(noise) - WINDOW + 1, size=count)
     drawn: Array = noise[starts[:, np.newaxis] + np.arange(WINDOW)]
     return drawn

@@ -1,9 +1,9 @@
 """Training pairs of protocol deepfilter: one model for each version of the noise.
 
 The published protocol has no validation set; works that use it hold back random training beats,
-whose neighbours and whose segments of noise then train. Here whole patients of the training records
-validate, with noise that neither trains nor tests this version: the first half of the other
-channel. The rest trains with the published noise, segment by segment, or with fresh noise.
+although neighbouring beats and the same segments of noise are trained on. Here whole patients of
+the training records validate, with noise that is in neither training nor test of this version:
+the first half of the other channel. Training uses the published noise, or fresh noise.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from ipmdae.lab.protocols.deepfilter import (
 
 Array = NDArray[np.float64]
 
-_LEAST = 0.05  # mV, peak to peak: less is not a beat to train on
+_LEAST = 0.05  # mV, peak to peak: smaller beats are not trained on
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeepFilterTraining:
-    """The training side of the protocol; beats and noise are read when first asked for.
+    """The training side of the protocol; beats and noise are read on first use.
 
     Attributes:
         qtdb_folder: folder of the QT Database's records.
@@ -144,15 +144,15 @@ class PublishedPairs:
 class FreshPairs:
     """Beats with baseline wander, (512, 1) each, in mV, that are drawn anew in each epoch.
 
-    Drawn are the noise (place, direction, sign, mixture, factor) and the looks of the beat
-    (projection, polarity, tempo).
+    Random are the noise (position, direction, sign, mixture, factor) and the beat (projection,
+    polarity, tempo).
 
     Attributes:
         clean: all published training beats, (beats, 512) in mV.
         other_lead: the same beats in the record's other lead.
         number: index of these pairs.
         noise: (time,), of any scale.
-        seed: of what is drawn.
+        seed: seed of all random draws.
     """
 
     clean: Array
@@ -170,11 +170,11 @@ class FreshPairs:
         return _pair(self._turned(int(self.number[index]), rng), noise, factor)
 
     def _turned(self, beat: int, rng: np.random.Generator) -> Array:
-        """A beat as another lead, another heart rate would show it, (512,).
+        """Augment a beat by random lead projection, polarity and tempo, (512,).
 
-        Half of the times of either polarity, else as the two leads' plane shows it from a random
-        angle: patients are few, and so are the shapes of their beats. Half of the beats are
-        stretched by up to a third, as far as the window holds them.
+        Half of the draws have a random polarity, the others a random projection in the plane of the
+        two leads, since patients and shapes of beats are few. Half of the beats are stretched by up
+        to a third, as far as the window permits.
         """
         drawn: Array = rng.choice(POLARITIES) * self.clean[beat]
         if rng.random() < 0.5:
@@ -190,7 +190,7 @@ class FreshPairs:
         return drawn
 
     def _mixture(self, rng: np.random.Generator) -> Array:
-        """A segment from a random place, half of the times with a share of another one, (512,)."""
+        """A segment from a random position, half of the time mixed with another one, (512,)."""
         share = rng.random() if rng.random() < 0.5 else 0.0
         return (1 - share) * self._piece(rng) + share * self._piece(rng)
 

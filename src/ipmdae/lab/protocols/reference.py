@@ -5,9 +5,9 @@ clean signal's own minimum and maximum; bw + em + ma of the noise database with 
 same on both leads, at an exact SNR whose powers include the mean. Training noise is channel 0 of
 the first 15 min, validation noise channel 1 of the last 15 min.
 
-It is here to compare with that implementation alone. Its weaknesses are part of it: the scaling
+It serves for comparison with that implementation only. Its weaknesses are part of it: the scaling
 needs the clean signal, the common noise of the leads lets a network subtract one from the other,
-and validation is also the test. What differs from it: records are taken in a fixed order instead
+and validation is also the test. Differences from it: records are taken in a fixed order instead
 of the order of a directory listing, everything is seeded, and the noise is resampled by soxr.
 """
 
@@ -30,7 +30,7 @@ _RANGE_FLOOR = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """The protocol with its settings; windows are read when first asked for.
+    """The protocol with its settings; windows are read on first use.
 
     Attributes:
         qtdb_folder: folder of the QT Database's records.
@@ -39,9 +39,9 @@ class Reference:
         split_idx: number of training records in that order; the rest validate.
         time_win: length of a window in s.
         snr: of the noisy windows, in dB.
-        common_noise: the same noise on both leads, as published, or each its own; lead 0 has the
-            same either way.
-        seed: of all noise that is drawn.
+        common_noise: the same noise on both leads, as published, or independent noise; lead 0 has
+            the same noise in both cases.
+        seed: seed of all noise.
     """
 
     qtdb_folder: Path | str
@@ -96,7 +96,7 @@ class Reference:
         return self._static(signals, noise)
 
     def validation(self) -> StaticPairs:
-        """The validation pairs; what is published as the test set is the same."""
+        """Validation pairs, which are also the published test set."""
         signals = [qtdb.read_centred(Path(self.qtdb_folder), name) for name in self.records[1]]
         return self._static(signals, self._noise("test"))
 

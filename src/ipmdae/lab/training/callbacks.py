@@ -55,7 +55,7 @@ def callbacks(recipe: Recipe, folder: Path, seed: int) -> list[Callback]:
 def warming_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """An exponential moving average whose memory grows with the steps up to ``decay``.
 
-    With the whole memory from the start, the first weights, of no use, would count for epochs.
+    With full memory from the start, the random initial weights would dominate for epochs.
     """
 
     def update(average: Tensor, current: Tensor, count: Tensor) -> Tensor:
@@ -66,9 +66,9 @@ def warming_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
 
 
 class OwnSignals(Callback):
-    """Leaves the signals that end a process to the command, so that SIGTERM ends it as Ctrl-C does.
+    """Leaves termination signals to the command, so that SIGTERM ends it like Ctrl-C.
 
-    Lightning's own handler would wait for the next batch, and end with the exit code 0.
+    Lightning's handler would wait for the next batch, and exit with 0.
     """
 
     def __init__(self) -> None:
@@ -81,9 +81,9 @@ class OwnSignals(Callback):
 
 
 class StepSeed(Callback):
-    """Seeds what a network draws in training (dropout, diffusion) by the run's seed and the step.
+    """Seeds the random draws of a network in training (dropout, diffusion) by run seed and step.
 
-    So a resumed run draws what it would have drawn unkilled.
+    A resumed run thus draws the same numbers as an uninterrupted one.
     """
 
     def __init__(self, seed: int) -> None:
@@ -97,7 +97,7 @@ class StepSeed(Callback):
 
 
 class ProgressBar(TQDMProgressBar):
-    """Loss and the time left of the epoch in the bar, the time left of the whole run behind."""
+    """Progress bar with loss and time left of the epoch, then the time left of the run."""
 
     def __init__(self) -> None:
         super().__init__(refresh_rate=5)

@@ -25,7 +25,7 @@ def model_entry(name: str) -> ModelEntry:
     """Entry of the model ``name`` in ``config.yaml``.
 
     Raises:
-        FileNotFoundError: there is no such file in the folder where the command runs.
+        FileNotFoundError: the file is not in the working folder.
         ValueError: the model is not in it.
     """
     if not CONFIG.is_file():
@@ -44,7 +44,7 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def boolean(text: str) -> bool:
-    """``True``, ``false``, ``1``, ``no`` … as a truth value (``bool("False")`` is true)."""
+    """Parse ``True``, ``false``, ``1``, ``no`` … as a truth value (``bool("False")`` is true)."""
     known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     if text.lower() not in known:
         raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
@@ -52,7 +52,7 @@ def boolean(text: str) -> bool:
 
 
 def positive(text: str) -> int:
-    """A whole number of at least 1."""
+    """Parse an integer of at least 1."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
     return int(text)
@@ -82,18 +82,18 @@ def add_split_flags(parser: argparse._ActionsContainer) -> None:
         "--split_idx",
         type=positive,
         default=splits.PUBLISHED_TRAINING_RECORDS,
-        help="how many records train; the rest validate",
+        help="number of training records; the rest validate",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random draws")
 
 
 def reference_protocol(args: argparse.Namespace) -> Reference:
-    """The protocol "reference" as the flags say."""
+    """Protocol "reference" from the flags."""
     return Reference(**reference_settings(args))
 
 
 def reference_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of the protocol "reference" as the flags say."""
+    """Arguments of protocol "reference" from the flags."""
     return {
         **dataset_folders(args),
         "split": args.split,
@@ -105,12 +105,12 @@ def reference_settings(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def window_setting(args: argparse.Namespace) -> dict[str, float]:
-    """The length of a window, where one was asked for."""
+    """Window length, if given."""
     return {} if args.time_win is None else {"time_win": args.time_win}
 
 
 def dataset_folders(arguments: argparse.Namespace) -> dict[str, str]:
-    """The databases' folders as protocol settings."""
+    """Folders of the databases as protocol settings."""
     root: Path = arguments.dataset_root_path
     return {
         "qtdb_folder": str(root / arguments.dataset_name_path),
@@ -119,7 +119,7 @@ def dataset_folders(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def rhythm_settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Protocol settings that put rhythms into the targets and motion into the noise."""
+    """Protocol settings for rhythms in the targets and motion in the noise."""
     root: Path = arguments.dataset_root_path
     return {
         "mitdb_folder": str(root / mitdb.FOLDER),

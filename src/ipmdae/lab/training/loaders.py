@@ -1,4 +1,4 @@
-"""Pairs of a protocol as batches, the same whatever the number of workers or restarts."""
+"""Batches of a protocol's pairs, independent of the number of workers and of restarts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Item = tuple[int, int]  # (epoch, index)
 
 
 class PairDataset(Dataset[tuple[Tensor, Tensor]]):
-    """Pairs addressed by (epoch, index), so that a worker needs no memory of the epoch."""
+    """Pairs addressed by (epoch, index), so that workers need no state."""
 
     def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
@@ -27,9 +27,9 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 class EpochSampler(Sampler[Item]):
-    """The order of an epoch, shuffled by (seed, epoch); each of ``replicas`` takes its share.
+    """Order of an epoch, shuffled by (seed, epoch); each of ``replicas`` takes its share.
 
-    All replicas take equally many: the first items are repeated where they do not divide.
+    All replicas take the same number: the first items are repeated if they do not divide.
     """
 
     def __init__(

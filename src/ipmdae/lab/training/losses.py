@@ -14,10 +14,10 @@ _FLOOR = 0.1
 """Smallest size of a clean window, in the scale of the noisy one; a flat line has size zero."""
 
 _SLOPE = 0.25
-"""Weight of the slope's error, which holds the QRS complex, beside that of the values."""
+"""Weight of the slope's error, which preserves the QRS complex, relative to the values'."""
 
 _PIECE = 50
-"""Samples of the segments that :func:`local` weighs alike: 0.2 s at 250 Hz."""
+"""Samples of the segments that :func:`local` weights equally: 0.2 s at 250 Hz."""
 
 _LOCAL = 0.5
 """Weight of the segments' errors."""
@@ -61,7 +61,7 @@ def _rms(error: Tensor, size: Tensor) -> Tensor:
 
 
 def _unlikelihood(output: Tensor, clean: Tensor) -> Tensor:
-    """Negative log-likelihood of the error by the stated deviation; 0 where none is stated."""
+    """Negative log-likelihood of the error by the predicted deviation; 0 without uncertainty."""
     leads = clean.shape[2]
     if output.shape[2] == leads:
         return output.new_zeros(())
@@ -74,9 +74,9 @@ def _unlikelihood(output: Tensor, clean: Tensor) -> Tensor:
 def local(output: Tensor, clean: Tensor) -> Tensor:
     """:func:`relative`, and the root mean square errors of short segments, averaged.
 
-    In the root mean square of a window the QRS complexes count almost alone. The mean over segments
-    of :data:`_PIECE` samples counts an error by how long it lasts, so that what lies between the
-    beats (P, f and flutter waves, the ST segment) weighs as much as they do.
+    QRS complexes dominate the root mean square of a window. The mean over segments of
+    :data:`_PIECE` samples weights an error by its duration, so that the signal between the beats
+    (P, f and flutter waves, the ST segment) counts as much as the beats.
     """
     error = output[..., : clean.shape[2]] - clean
     pieces = error.unfold(1, _PIECE, _PIECE)

@@ -18,7 +18,7 @@ from ipmdae.lab.training.recipe import Recipe
 class DenoisingModule(pl.LightningModule):
     """Trains ``network``: noisy (batch, time, leads) -> clean, of the same shape.
 
-    A network of others is trained by the loss that it brings, ours by the recipe's.
+    Published networks are trained by their own loss, the project's by the recipe's.
     Logs ``train_loss`` and ``valid_loss`` (mean over windows) once an epoch.
     """
 

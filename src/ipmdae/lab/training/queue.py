@@ -1,9 +1,9 @@
-"""A queue of training runs: every method on a protocol, by one loop and with one budget.
+"""Queue of training runs: every method on a protocol, in one loop and with one budget.
 
 Finished runs are skipped and killed runs continue, so that the same command can be given until
-all is done. A run lies in ``results/<protocol>/<method>/version_<n>``; protocol deepfilter asks for
-a model for each version of its noise, in ``results/deepfilter/<method>/noise-<v>/version_<n>``. A
-finished run holds ``training.json``: what it was given, and how far it came.
+all is done. Runs are stored in ``results/<protocol>/<method>/version_<n>``; protocol deepfilter
+needs one model per version of its noise, in ``results/deepfilter/<method>/noise-<v>/version_<n>``.
+A finished run has ``training.json`` with its budget and outcome.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from ipmdae.lab.training.summary import (
     write_summary,
 )
 
-#: For each protocol the settings of the models that it asks for, by their folders, and whether its
-#: noise is drawn anew in each epoch where nothing else is asked for.
+#: Settings of the models of each protocol, by folder, and True if its noise is drawn anew in each
+#: epoch by default.
 _PROTOCOLS: dict[str, tuple[dict[str, dict[str, Any]], bool]] = {
     "deepfilter": ({"noise-1": {"version": 1}, "noise-2": {"version": 2}}, False),
     "clinic": ({"": {}}, True),
@@ -40,7 +40,7 @@ _PROTOCOLS: dict[str, tuple[dict[str, dict[str, Any]], bool]] = {
 }
 
 PROTOCOLS = tuple(_PROTOCOLS)
-"""The names of the protocols that can be trained on."""
+"""Names of the protocols that can be trained on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +49,9 @@ class Budget:
 
     Attributes:
         epochs: passes over the training windows.
-        seed: of the weights, of the order of the windows and of what is drawn.
-        fresh_noise: whether noise is drawn anew in each epoch; by default as the protocol has it.
-        batch_size: windows a step.
+        seed: seed of the weights, the order of the windows and the random draws.
+        fresh_noise: True to draw noise anew in each epoch; by default that of the protocol.
+        batch_size: windows per step.
         recipe: all other settings of the training.
     """
 
@@ -67,8 +67,8 @@ class Job:
     """One run of the queue.
 
     Attributes:
-        name: the method, and the folder of the model where a protocol asks for several.
-        settings: of the run.
+        name: name of the method, and the folder of the model if a protocol needs several.
+        settings: settings of the run.
         log_dir: folder of the versions of the run.
         build: builds the network, if it is not the registry's; does not distinguish runs.
     """
@@ -82,10 +82,10 @@ class Job:
 def plan(
     protocol: str, methods: Sequence[str], budget: Budget, datasets: Path, results: Path
 ) -> list[Job]:
-    """The runs that train these methods on a protocol.
+    """Runs that train these methods on a protocol.
 
     Raises:
-        ValueError: there is no such protocol or method; the message lists those there are.
+        ValueError: the protocol or a method is unknown; the message lists the known ones.
     """
     if protocol not in _PROTOCOLS:
         raise ValueError(f"unknown protocol {protocol!r}; there are: {', '.join(PROTOCOLS)}")
@@ -131,10 +131,10 @@ def log_dir(results: Path, protocol: str, method: str, model: str = "") -> Path:
 
 
 def work(job: Job, machine: Machine) -> tuple[Summary, bool]:
-    """Bring a run to its end: do nothing, continue, or begin.
+    """Finish a run: do nothing, continue, or begin.
 
     Returns:
-        What came of it, and whether anything was left to do.
+        The summary, and True if it was not already finished.
     """
     version, finished = _version_of(job)
     if finished is not None:
@@ -146,7 +146,7 @@ def work(job: Job, machine: Machine) -> tuple[Summary, bool]:
 
 
 def finished_folder(job: Job) -> Path:
-    """The folder of the finished run of this job.
+    """Folder of the finished run of this job.
 
     Raises:
         FileNotFoundError: there is no such run.
@@ -168,7 +168,7 @@ def _version_of(job: Job) -> tuple[int | None, Summary | None]:
 
 
 def _of_job(job: Job) -> Iterator[Path]:
-    """The folders of this job's runs, the newest first."""
+    """Folders of this job's runs, newest first."""
     for folder in _versions(job.log_dir):
         settings = folder / run.SETTINGS_FILE
         if settings.is_file() and _same(run.read_settings(folder), job.settings):
@@ -176,7 +176,7 @@ def _of_job(job: Job) -> Iterator[Path]:
 
 
 def _same(one: Settings, other: Settings) -> bool:
-    """True if two runs come to the same, wherever the databases lie."""
+    """True if two runs have the same result, wherever the databases are."""
 
     def content(settings: Settings) -> dict[str, Any]:
         given = settings.protocol_settings.items()
@@ -187,7 +187,7 @@ def _same(one: Settings, other: Settings) -> bool:
 
 
 def _versions(log_dir: Path) -> Iterator[Path]:
-    """The folders of all versions, the newest first."""
+    """Folders of all versions, newest first."""
     numbers = (path.name.removeprefix("version_") for path in log_dir.glob("version_*"))
     for number in sorted((int(n) for n in numbers if n.isdigit()), reverse=True):
         yield log_dir / f"version_{number}"
@@ -196,12 +196,12 @@ def _versions(log_dir: Path) -> Iterator[Path]:
 def finished_run(
     results: Path, protocol: str, method: str, model: str = "", seed: int | None = None
 ) -> Path:
-    """The newest finished run of a method with a seed, whatever its budget.
+    """Newest finished run of a method with a seed, whatever its budget.
 
     Args:
-        model: which, where the protocol asks for several.
-        seed: by default the lowest one of which all models of the method are finished, so that
-            they never are of different seeds.
+        model: name of the model, if the protocol needs several.
+        seed: by default the lowest one for which all models of the method are finished, so that
+            all have the same seed.
 
     Raises:
         FileNotFoundError: there is no such run; the message names the command that makes one.
@@ -223,14 +223,14 @@ def finished_run(
 
 
 def seeds(results: Path, protocol: str, method: str) -> list[int]:
-    """The seeds of which all models of a method are finished, ascending."""
+    """Seeds for which all models of a method are finished, ascending."""
     models = _PROTOCOLS[protocol][0]
     finished = [set(_by_seed(log_dir(results, protocol, method, model))) for model in models]
     return sorted(set.intersection(*finished))
 
 
 def _by_seed(log_dir: Path) -> dict[int, Path]:
-    """The newest finished run of each seed."""
+    """Newest finished run of each seed."""
     found: dict[int, Path] = {}
     for folder in _versions(log_dir):
         if (folder / SUMMARY_FILE).is_file():
@@ -239,7 +239,7 @@ def _by_seed(log_dir: Path) -> dict[int, Path]:
 
 
 def read_curves(folder: Path) -> list[dict[str, float]]:
-    """The losses, the rate and the seconds of each epoch of the run in ``folder``."""
+    """Losses, learning rate and seconds of each epoch of the run in ``folder``."""
     with (folder / "results" / f"{CURVES}.csv").open(encoding="utf-8") as file:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 

@@ -1,4 +1,4 @@
-"""Recipes: how a network is trained, as frozen values that are stored beside its weights."""
+"""Recipes: settings of a training, as frozen values that are stored with its weights."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class Recipe:
     Attributes:
         name: value of ``--recipe``.
         optimizer: ``adam`` or ``adamw``.
-        learning_rate: its peak.
+        learning_rate: peak learning rate.
         epochs: passes over the training windows.
-        batch_size: windows a step, over all devices together.
-        weight_decay: decoupled, of ``adamw``.
+        batch_size: windows per step, over all devices.
+        weight_decay: decoupled weight decay of ``adamw``.
         warmup: share of all steps over which the learning rate rises to its peak.
         final_rate: share of the peak at which the cosine ends; 1 keeps the rate constant.
         fresh_noise: draw windows and noise anew in each epoch.
         ema: decay of the exponential moving average of the weights that is validated and kept.
         clip_norm: largest norm of the gradient.
         loss: ``mse``, ``relative`` or ``local``, see :mod:`ipmdae.lab.training.losses`.
-        steps: of an epoch at most, for short studies; by default all of its windows.
+        steps: largest number of steps per epoch, for short studies; by default all windows.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Recipe:
     steps: int | None = None
 
 
-#: As the paper's public implementation trains.
+#: Recipe of the paper's public implementation.
 PAPER = Recipe(name="paper", optimizer="adam", learning_rate=1e-5, epochs=600)
 
 MODERN = Recipe(
@@ -58,20 +58,20 @@ MODERN = Recipe(
     clip_norm=1.0,
 )
 
-#: For models that ship: long, and a loss that weighs every window alike.
+#: For models that ship: long, with a loss that gives every window equal weight.
 RELEASE = replace(MODERN, name="release", epochs=28, warmup=0.03, ema=0.999, loss="relative")
 
-#: For a network that was trained before, to continue from its weights; for windows twice as long.
+#: For fine-tuning; for windows twice as long.
 TUNE = replace(RELEASE, name="tune", learning_rate=1e-3, epochs=30, batch_size=16)
 
 #: For rhythms: small waves between the beats count.
 HEARTS = replace(TUNE, name="hearts", epochs=20, loss="local")
 
-#: For ours on single beats, of which a pass has many.
+#: For the project's network for single beats, of which an epoch has many.
 BEATS = replace(RELEASE, name="beats", learning_rate=4e-3, epochs=10, batch_size=64)
 
-#: For comparisons: the same for every network, whose own papers train with all kinds of budgets. No
-#: averaged weights, since the batch normalisation of some would not fit them.
+#: For comparisons: the same for every network, since their papers train with different budgets. No
+#: averaged weights, which are incompatible with the batch normalisation of some.
 RIVAL = Recipe(
     name="rival",
     optimizer="adamw",
@@ -88,10 +88,10 @@ RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN, RELEASE, TUNE, HEAR
 
 
 def get(name: str) -> Recipe:
-    """The recipe ``name``.
+    """Return the recipe ``name``.
 
     Raises:
-        ValueError: there is no such recipe.
+        ValueError: the name is unknown.
     """
     if name not in RECIPES:
         raise ValueError(f"unknown recipe {name!r}; there are: {', '.join(RECIPES)}")

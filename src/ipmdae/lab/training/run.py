@@ -33,7 +33,7 @@ from ipmdae.lab.training.recipe import Recipe
 from ipmdae.termination import end_with_parent
 
 Build = Callable[[str, int], nn.Module]
-"""Makes the fresh network of a name, for a number of leads."""
+"""Creates a network with random weights by name, for a number of leads."""
 
 SETTINGS_FILE = "run.json"
 LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
@@ -41,7 +41,7 @@ LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that decides the result of a run, stored beside it.
+    """Settings that determine the result of a run, stored with it.
 
     Attributes:
         model: name in :mod:`ipmdae.lab.networks.registry`.
@@ -50,7 +50,7 @@ class Settings:
         recipe: settings of the training.
         seed: of the weights and of the order of the windows (the protocol has its own).
         precision: of Lightning's trainer, such as ``32-true`` or ``bf16-mixed``.
-        start_from: name or path of a model whose weights the network starts with, if not fresh.
+        start_from: name or path of a model to fine-tune; by default random weights.
         start_sha256: digest of that model's file.
     """
 
@@ -78,7 +78,7 @@ class Machine:
 
 
 def machine(gpu: int | None, devices: int, workers: int) -> Machine:
-    """The GPU number ``gpu`` (or ``devices`` of them) where there is one, else the CPU."""
+    """The GPU number ``gpu`` (or ``devices`` of them) if there is one, else the CPU."""
     if gpu is None or not torch.cuda.is_available():
         return Machine(accelerator="cpu", devices=devices, workers=workers)
     chosen: int | list[int] = devices if devices > 1 else [gpu]
@@ -96,13 +96,13 @@ def train(
 
     Args:
         log_dir: folder of the model's runs; the run gets the next free ``version_<n>``.
-        resume: number of a version to continue with from the end of its last whole epoch, to the
-            result that it would have had unkilled; ``settings`` must be its own.
-        build: makes the network, where it is not the registry's.
+        resume: number of a version to continue from the end of its last complete epoch, with the
+            same result as an uninterrupted run; ``settings`` must be its own.
+        build: builds the network, if it is not the registry's.
 
     Raises:
         FileNotFoundError: the version to resume has no checkpoint.
-        ValueError: its checkpoint is damaged, or holds more than tensors and plain values: nothing
+        ValueError: its checkpoint is damaged, or has more than tensors and plain values: nothing
             in the folder of a run is executed.
         KeyboardInterrupt: Ctrl-C, or a signal that is handled like it; the checkpoints of the
             epochs before stay.
@@ -114,7 +114,7 @@ def train(
     if checkpoint is not None and not checkpoint.is_file():
         raise FileNotFoundError(f"nothing to resume: {checkpoint} does not exist")
     if checkpoint is not None:
-        checkpoints.read_checkpoint(checkpoint)  # one that is damaged is refused by name
+        checkpoints.read_checkpoint(checkpoint)  # refuses a damaged one by name
     if os.environ.get("LOCAL_RANK", "0") != "0":
         end_with_parent()
 
@@ -151,7 +151,7 @@ def train(
     module = DenoisingModule(network, recipe)
     try:
         trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit as ended:  # how Lightning answers an interruption
+    except SystemExit as ended:  # Lightning's response to an interruption
         if isinstance(ended.__context__, KeyboardInterrupt):
             raise ended.__context__ from None
         raise
@@ -159,11 +159,11 @@ def train(
 
 
 def start(network: nn.Module, model: str) -> None:
-    """Give a network the weights of a shipped model, or of a model file.
+    """Load the weights of a shipped model, or of a model file, into a network.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: there is no such model, or it is of another architecture.
+        FileNotFoundError: the file does not exist.
+        ValueError: the name is unknown, or the architecture differs.
     """
     content = read_model(find_model(model))
     try:
@@ -174,7 +174,7 @@ def start(network: nn.Module, model: str) -> None:
 
 @rank_zero_only
 def announce(folder: Path) -> None:
-    """Print where the results are, once however many processes trained."""
+    """Print the folder of the results, once for all processes."""
     print(f"results: {folder}")
 
 
@@ -198,7 +198,7 @@ def write_settings(folder: Path, settings: Settings, *, windows: int) -> None:
 
 
 def read_settings(folder: Path) -> Settings:
-    """The settings of the run in ``folder``.
+    """Read the settings of the run in ``folder``.
 
     Raises:
         FileNotFoundError: there is no run in the folder.
@@ -222,7 +222,7 @@ def read_settings(folder: Path) -> Settings:
 
 
 def checkpoint_path(folder: Path, which: str) -> Path:
-    """The ``last`` or the ``best`` (by validation loss) checkpoint of the run in ``folder``.
+    """Path of the ``last`` or ``best`` (by validation loss) checkpoint of the run in ``folder``.
 
     Raises:
         FileNotFoundError: the run has none yet.
@@ -235,7 +235,7 @@ def checkpoint_path(folder: Path, which: str) -> Path:
 
 
 def load_network(folder: Path, which: str) -> nn.Module:
-    """The network of the run in ``folder``, with the weights of its ``last`` or ``best`` epoch."""
+    """Network of the run in ``folder``, with the weights of its ``last`` or ``best`` epoch."""
     settings = read_settings(folder)
     network = registry.build(settings.model, settings.open_protocol().leads)
     checkpoints.load_weights(network, checkpoint_path(folder, which))
@@ -248,7 +248,7 @@ def recipe_with(
     batch_size: int | None = None,
     learning_rate: float | None = None,
 ) -> Recipe:
-    """The recipe ``name``, with other epochs, batch size and learning rate where they are given."""
+    """Recipe ``name``, with other epochs, batch size and learning rate if given."""
     recipe = recipes.get(name)
     return replace(
         recipe,
@@ -259,7 +259,7 @@ def recipe_with(
 
 
 def latest_version(log_dir: Path) -> int:
-    """The highest number of a ``version_<n>`` in ``log_dir``.
+    """Highest number of a ``version_<n>`` in ``log_dir``.
 
     Raises:
         FileNotFoundError: there is no run.

@@ -24,17 +24,17 @@ class Summary:
         protocol: training protocol.
         parameters: number of its weights.
         epochs: passes over the training windows.
-        windows_seen: windows that it was trained on, each as often as it was.
-        batch_size: windows a step.
-        fresh_noise: whether noise was drawn anew in each epoch.
+        windows_seen: number of training windows, counted in every epoch.
+        batch_size: windows per step.
+        fresh_noise: True if noise was drawn anew in each epoch.
         seed: see :class:`ipmdae.lab.training.queue.Budget`.
-        loss: ``own`` where the network brings the loss of its paper, else the recipe's.
-        seconds: of training and validation together.
-        accelerator: ``cpu`` or ``gpu``, of the last part where the run was resumed.
+        loss: ``own`` for the loss of the network's paper, else the recipe's.
+        seconds: duration of training and validation.
+        accelerator: ``cpu`` or ``gpu``, of the last part if the run was resumed.
         best_valid_loss: of the checkpoint that is used; ``None`` if no epoch had a finite one.
         best_epoch: counted from 1.
         converged: see :func:`has_converged`.
-        diverged: whether the last validation loss is not finite.
+        diverged: True if the last validation loss is not finite.
     """
 
     method: str
@@ -54,7 +54,7 @@ class Summary:
     diverged: bool
 
     def __str__(self) -> str:
-        """The run in a few words."""
+        """Summary in a few words."""
         told = f"{self.epochs} epochs, {self.windows_seen:,} windows, {self.seconds / 60:.0f} min"
         if self.diverged:
             return f"{told}, diverged"
@@ -62,7 +62,7 @@ class Summary:
 
 
 def write_summary(folder: Path, summary: Summary) -> None:
-    """Store a summary in ``folder``; with it the run counts as finished."""
+    """Store a summary in ``folder``, which marks the run as finished."""
     with replacing(folder / SUMMARY_FILE) as path:
         path.write_text(json.dumps(asdict(summary), indent=1) + "\n", encoding="utf-8")
 
@@ -94,7 +94,7 @@ def late_fall(valid_losses: Sequence[float]) -> float:
     """Share by which the last tenth of the epochs (one at least) lowered the best loss.
 
     Returns:
-        Negative where it did not; NaN where there was no epoch before, or a loss is not finite.
+        Negative if it rose; NaN with a single epoch, or with a non-finite loss.
     """
     last = ceil(_LAST_SHARE * len(valid_losses))
     before = [loss for loss in valid_losses[:-last] if isfinite(loss)]

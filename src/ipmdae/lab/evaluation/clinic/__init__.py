@@ -1,1 +1,1 @@
-"""Protocol clinic as a benchmark: segments cleaned and scored, the page, its figures."""
+"""Protocol clinic as a benchmark: segments denoised and scored, the page, its figures."""

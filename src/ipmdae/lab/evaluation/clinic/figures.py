@@ -1,4 +1,4 @@
-"""Figures of protocol clinic: gain by noise and SNR, gain against harm, and segments as cleaned."""
+"""Figures of protocol clinic: gain by noise and SNR, gain against distortion, and examples."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KIND_TITLES = {**TITLES, MIXTURE: "all three"}
 
 
 def gain(scores: Sequence[Score]) -> Figure:
-    """Mean improvement of the SNR of each method over the input's SNR, a panel a kind of noise."""
+    """Mean SNR improvement of each method against the input SNR, one panel per kind of noise."""
     figure = Figure(figsize=(10, 6.5), layout="constrained")
     grid = figure.subplots(2, 2, sharex=True, sharey=True)
     colours = colormaps["tab20"].colors  # type: ignore[attr-defined]
@@ -40,7 +40,7 @@ def gain(scores: Sequence[Score]) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylim(bottom=max(axes.get_ylim()[0], _GAIN_FLOOR))
     for axes in grid[1]:
-        axes.set_xlabel("SNR of the noisy piece / dB")
+        axes.set_xlabel("SNR of the noisy segment / dB")
     for axes in grid[:, 0]:
         axes.set_ylabel("SNR improvement / dB")
     figure.legend(loc="outside right upper", fontsize=7, frameon=False)
@@ -48,7 +48,7 @@ def gain(scores: Sequence[Score]) -> Figure:
 
 
 def harm(scores: Sequence[Score]) -> Figure:
-    """Mean gain over all noise against the change of clean leads between 0.67 and 40 Hz."""
+    """Mean gain over all noise against the distortion of clean leads between 0.67 and 40 Hz."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     for score in scores:
@@ -71,7 +71,7 @@ def harm(scores: Sequence[Score]) -> Figure:
 
 
 def by_cost(scores: Sequence[Score]) -> Figure:
-    """Mean gain over all noise of all networks against their cost, and the best other method."""
+    """Mean gain over all noise of all networks against their cost, with the best other method."""
     case = Case("snr_improvement", ALL, np.nan)
     gains = {score.result.method: score.mean[case].mean for score in scores}
     usable = [score for score in scores if not score.result.diverged]
@@ -94,7 +94,7 @@ def by_cost(scores: Sequence[Score]) -> Figure:
 
 
 def examples(scores: Sequence[Score]) -> Figure:
-    """A column for each kind of noise, a row for each of the methods with the highest gain."""
+    """One column per kind of noise, one row for each of the methods with the highest gain."""
     usable = [score for score in scores if not score.result.diverged]
     case = Case("snr_improvement", ALL, np.nan)
     best = sorted(usable, key=lambda score: -score.mean[case].mean)[:_SHOWN]

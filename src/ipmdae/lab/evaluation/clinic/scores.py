@@ -24,7 +24,7 @@ BY_SNR = ("snr_improvement", "snr_improvement_above")
 """Measures that need added noise."""
 
 CHANGED = tuple(f"changed_{band}" for band in ("all", *BANDS))
-"""Changed share of the AC power of a clean segment, in all and of each band, %."""
+"""Relative AC distortion of a clean segment, in total and per band, %."""
 
 
 class Case(NamedTuple):
@@ -37,12 +37,12 @@ class Case(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """A method's mean in each case, and how far it is from that of the method compared with.
+    """Mean of a method in each case, and its difference to the method compared with.
 
     Attributes:
         result: the result that was scored.
         mean: by case.
-        difference: by case; NaN where the measure has none.
+        difference: by case; NaN if not defined.
     """
 
     result: Result
@@ -61,7 +61,7 @@ def cases() -> list[Case]:
 
 
 def score(result: Result, anchor: Result | None) -> Score:
-    """All means of a method, and its differences to ``anchor`` on the same signals."""
+    """Compute all means of a method, and its differences to ``anchor`` on the same signals."""
     mean, difference = {}, {}
     for case in cases():
         chosen = _chosen(result, case)
@@ -78,7 +78,7 @@ def score(result: Result, anchor: Result | None) -> Score:
 
 
 def write(scores: Sequence[Score], path: Path) -> None:
-    """All numbers as CSV: a line for each method and case."""
+    """Write all numbers as CSV: one line per method and case."""
     with replacing(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file, lineterminator="\n")
         fields = ("mean", "low", "high", "difference", "difference_low", "difference_high")
@@ -109,7 +109,7 @@ def _difference(
 
 
 def changed(result: Result, bands: Collection[str]) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """Changed share of the AC power of clean segments in some of :data:`BANDS`.
+    """Relative AC distortion of clean segments in some of :data:`BANDS`.
 
     Returns:
         The share in % of each record, over all of its segments, and the records' names, (records,).

@@ -1,8 +1,8 @@
 """The segments of protocol clinic denoised by a method and scored individually.
 
-All measures are of the middle of a segment (:data:`ipmdae.lab.protocols.clinic_test.SCORED`) and of
-signals less their own mean over it: the level of a lead is arbitrary, and a method's loss of it is
-no error of shape.
+All measures use the middle of a segment (:data:`ipmdae.lab.protocols.clinic_test.SCORED`) and
+signals less their own mean over it: the offset of a lead is arbitrary, and losing it is not an
+error of shape.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ EDGE = 0.5
 """Hz; a Butterworth high-pass of order 4, run both ways over the whole segment."""
 
 COVERED = "covered"
-"""Share of the samples within the 95 % band that a network states; NaN of other methods."""
+"""Share of the samples within the predicted 95 % band; NaN without uncertainty."""
 
 BANDS = {"low": (0.0, 0.67), "middle": (0.67, 40.0), "high": (40.0, 100.0)}
 """Hz: baseline wander, monitoring bandwidth, and above it parts of the QRS and muscle noise."""
 
 SPECTRA = tuple(f"{of}_{band}" for of in ("power", "change") for band in BANDS)
-"""Measured where no noise is added: power of the segment and of what a method changes, in mV²."""
+"""Measured without added noise: power of the segment and of the change, in mV²."""
 
 _MIDDLE = slice(*(round(second * FS) for second in SCORED))
 _EXAMPLE_SNR, _EXAMPLE_SECONDS = 0.0, 4.0
@@ -58,7 +58,7 @@ class ClinicBenchmark(PieceBenchmark):
         return _examples(subject, units[len(units) // 2])
 
     def summary(self, result: Result) -> str:
-        """Mean improvement of the SNR over all that is noisy."""
+        """Mean SNR improvement over all noisy conditions."""
         noisy = result.labels["kind"] != CLEAN
         gain = float(result.values["snr_improvement"][noisy].mean())
         return f"SNR improvement {gain:.2f} dB"
@@ -89,15 +89,15 @@ def _score(subject: Subject, piece: Piece) -> Scores:
 
 
 def covered(clean: Array, cleaned: Array, stated: Array) -> Array:
-    """Share of the samples whose error lies within the stated band of 95 %.
+    """Share of the samples whose error is within the predicted 95 % band.
 
     Args:
         clean: (conditions, time) in mV.
         cleaned: the same; its error is taken less its mean, as for all measures.
-        stated: standard deviation of the error in mV; NaN where none is stated.
+        stated: predicted standard deviation of the error in mV; NaN without uncertainty.
 
     Returns:
-        (conditions,); NaN where none is stated.
+        (conditions,); NaN without uncertainty.
     """
     error = cleaned - clean
     ratio = np.abs(error - error.mean(axis=1, keepdims=True)) / stated
@@ -126,7 +126,7 @@ def measure(clean: Array, noisy: Array, cleaned: Array) -> dict[str, Array]:
 
 
 def _signal_to_noise(clean: Array, noisy: Array, cleaned: Array) -> tuple[Array, Array]:
-    """Improvement of the SNR, NaN where nothing was added, and SNR after, (conditions,) in dB."""
+    """SNR improvement, NaN without added noise, and output SNR, (conditions,) in dB."""
     x, z, y = (part[..., np.newaxis] for part in (clean, noisy, cleaned))
     return np.where(_added(), metrics.snr_improvement(x, z, y), np.nan), metrics.snr(x, y)
 
@@ -156,7 +156,7 @@ def band_powers(x: Array) -> dict[str, Array]:
 
 
 def _examples(subject: Subject, piece: Piece) -> dict[str, NDArray[Any]]:
-    """A segment with each kind of noise at 0 dB, some seconds of its middle.
+    """A segment with each kind of noise at 0 dB, a few seconds of its middle.
 
     Returns:
         ``kind`` (kinds,); ``clean``, ``noisy``, ``cleaned`` (kinds, time), float32, in mV.

@@ -1,4 +1,4 @@
-"""The tables of protocol clinic: noise by kind and SNR, differences, clean leads."""
+"""Tables of protocol clinic: noise by kind and SNR, differences, clean leads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ipmdae.lab.evaluation.intervals import Interval
 from ipmdae.lab.evaluation.tables import estimate, table
 from ipmdae.lab.protocols.clinic_test import CLEAN, SNRS
 
-UNIT = "pieces"
+UNIT = "segments"
 
 NAMES = {
     "snr_improvement": "SNR improvement (dB)",
@@ -50,12 +50,12 @@ def overall(scores: Sequence[Score]) -> str:
 
 
 def by_snr(scores: Sequence[Score], measure: str, kind: str) -> str:
-    """One measure under one kind of noise."""
+    """Table of one measure under one kind of noise."""
     return _by_snr(scores, measure, kind, lambda score: score.mean)
 
 
 def differences(scores: Sequence[Score], measure: str, kind: str, anchor: str) -> str:
-    """The same as differences to the method ``anchor``."""
+    """The same table as differences to the method ``anchor``."""
     others = [score for score in scores if score.result.method != anchor]
     return _by_snr(others, measure, kind, lambda score: score.difference)
 

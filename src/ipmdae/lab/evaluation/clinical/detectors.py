@@ -1,7 +1,7 @@
-"""Two independent beat detectors as their packages ship them, and the matching of beats.
+"""Two independent beat detectors with default settings, and the matching of beats.
 
-``xqrs`` of the WFDB package; ``neurokit`` is the default pipeline of NeuroKit2, its own cleaning
-first (D. Makowski et al., Behavior Research Methods 53, 2021). Nothing of them is tuned.
+``xqrs`` of the WFDB package; ``neurokit`` is the default pipeline of NeuroKit2, including its own
+filter (D. Makowski et al., Behavior Research Methods 53, 2021). Neither is tuned.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ipmdae.lab.evaluation.benchmark import Array
 Samples = NDArray[np.int64]
 
 TOLERANCE = 0.150
-"""Seconds within which two marks are of one beat (ANSI/AAMI EC57)."""
+"""Largest distance in s of matching beats (ANSI/AAMI EC57)."""
 
 BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
 """Symbols of annotations that are beats."""
@@ -45,7 +45,7 @@ DETECTORS: Mapping[str, Callable[[Array, float], Samples]] = {"xqrs": xqrs, "neu
 def match(
     reference: Samples, detected: Samples, tolerance: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Pair beats with detections, each with one at most and as many as can be paired.
+    """Match beats with detections one to one, with as many pairs as possible.
 
     Args:
         reference: beats, ascending.
@@ -53,7 +53,7 @@ def match(
         tolerance: largest distance of a matching pair, samples.
 
     Returns:
-        Which beats and which detections have a partner.
+        Masks of the beats and of the detections with a partner.
     """
     hit, true = np.zeros(len(reference), np.bool_), np.zeros(len(detected), np.bool_)
     i = j = 0

@@ -27,7 +27,7 @@ PIECES = 10
 
 
 def rows(subject: Subject, datasets: Path, kind: str) -> list[Row]:
-    """Beats a minute of each detector, in all and in seconds that are not rejected, and the rest.
+    """False detections per minute of each detector, all and not rejected, and further measures.
 
     The condition of a row is the kind of noise, its record the number of the segment.
     """
@@ -42,7 +42,7 @@ def rows(subject: Subject, datasets: Path, kind: str) -> list[Row]:
 
 
 def measures(subject: Subject, x: Array) -> dict[str, float]:
-    """All measures of a segment of noise (time,) in mV; NaN for flags of a method without."""
+    """All measures of a segment of noise (time,) in mV; NaN for those that need uncertainty."""
     if subject.tells_doubt:
         cleaned, doubtful = subject.clean_with_doubt(x, FS)
     else:

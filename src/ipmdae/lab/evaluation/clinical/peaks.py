@@ -1,10 +1,9 @@
-"""Beats found in real noisy recordings: records 118e* and 119e* of the noise database.
+"""Detection of beats in real noisy recordings: records 118e* and 119e* of the noise database.
 
 Only segments are used whose noise is from after the first 15 min of ``em``
 (:mod:`ipmdae.lab.evaluation.noise_stress`); it repeats noise of these (docs/nstdb.md). A
-segment is denoised separately, its first lead
-alone; its first and last 5 s are not scored, so that neither a method nor a detector is judged by
-its start.
+segment is denoised separately, its first lead only; its first and last 5 s are not scored, so that
+start-up effects of method and detector do not count.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def rows(subject: Subject, datasets: Path, record: str) -> list[Row]:
 
 
 def count(subject: Subject, parts: list[Stretch]) -> dict[str, Array]:
-    """For each detector how often each of :data:`COUNTS` happened, (3,); NaN without a signal."""
+    """Counts of each of :data:`COUNTS` per detector, (3,); NaN without a signal."""
     totals = {detector: np.zeros(3) for detector in DETECTORS}
     for part in parts:
         cleaned = subject.clean(part.signal, part.fs)

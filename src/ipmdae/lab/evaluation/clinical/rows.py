@@ -1,4 +1,4 @@
-"""A clinical measurement: one number, and what it is of."""
+"""Row of clinical results: one number with its labels."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Row(NamedTuple):
 
     Attributes:
         measure: name of the measure, e.g. ``"QRS onset"``.
-        condition: under which noise, e.g. ``"em 5"`` (dB).
-        record: of which record.
-        value: NaN where nothing was found.
+        condition: noise and SNR, e.g. ``"em 5"`` (dB).
+        record: name of the record.
+        value: NaN if nothing was found.
     """
 
     measure: str

@@ -20,12 +20,12 @@ from ipmdae.lab.protocols.clinic_test import all_records
 
 
 class Task(NamedTuple):
-    """Something to measure.
+    """A unit of the benchmark.
 
     Attributes:
         number: index in the complete test, independent of the available data.
         measure: a name of :data:`_MEASURES`.
-        name: of a record or of a kind of noise.
+        name: name of a record or of a kind of noise.
     """
 
     number: int
@@ -36,15 +36,15 @@ class Task(NamedTuple):
 _MEASURES = {"peaks": peaks.rows, "waves": waves.rows, "invention": invention.rows}
 
 _ALWAYS = (*peaks.MEASURES, waves.ST, invention.LEFT)
-"""Measures that have a number wherever the cleaned signal is finite."""
+"""Measures that are always defined if the denoised signal is finite."""
 
 _ROWS = 1_000_000
-"""More than a recording has: items are numbered by recording, then by row."""
+"""Upper bound of the rows per recording: items are numbered by recording, then by row."""
 
 
 @dataclass(frozen=True)
 class ClinicalBenchmark(SubjectBenchmark[Task]):
-    """Beats, waves, ST levels and noise alone; an item is a number, whatever it is of."""
+    """Beats, fiducial points, ST levels and noise-only input; an item is one number."""
 
     unit = "recordings"
 
@@ -65,7 +65,7 @@ class ClinicalBenchmark(SubjectBenchmark[Task]):
         return partial(_measure, subject, self.datasets)
 
     def summary(self, result: Result) -> str:
-        """The delineator's error at the end of the T wave, and its misses, with noise at 5 dB."""
+        """Delineation error at the end of the T wave, and its misses, with noise at 5 dB."""
         chosen = (result.labels["measure"] == "T offset") & (result.labels["condition"] == "em 5")
         errors = result.values["value"][chosen]
         missed = float(np.isnan(errors).mean())

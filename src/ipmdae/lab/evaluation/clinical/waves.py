@@ -1,10 +1,10 @@
-"""Waves as a delineator finds them and ST levels, against what an expert marked.
+"""Fiducial points by a delineator and ST levels, compared with an expert's annotations.
 
-The first lead of each test record around the beats that the expert marked (annotator q1c), as it
-is and with noise of the test half. The delineator is NeuroKit2's ``prominence`` (J. Emrich et al.,
+The first lead of each test record around the beats that the expert annotated (q1c), without added
+noise and with noise of the test half. The delineator is NeuroKit2's ``prominence`` (Emrich et al.,
 "Physiology-informed ECG delineation based on peak prominence", EUSIPCO 2024) with its own settings.
 It gets the R peaks (q1c, and pu1 between the expert's beats) as input, so that nothing but the
-delineation is measured. On these recordings as they are it is nearer to the expert than NeuroKit2's
+delineation is measured. On these recordings it is closer to the expert than NeuroKit2's
 ``dwt``: the onset of QRS deviates by 8 ms within a record instead of 19, and the end of T is missed
 in 1 % of the beats instead of 25 %.
 """
@@ -37,18 +37,18 @@ POINTS = {
     "T onset": "ECG_T_Onsets",
     "T offset": "ECG_T_Offsets",
 }
-"""Points that are compared, and what the delineator calls them."""
+"""Fiducial points, and their names in the delineator."""
 
 QT, ST, ST_KEPT = "QT", "ST", "ST kept"
 
 DELINEATED = (CLEAN, "em 5", "em 0")
 LEVELLED = (CLEAN, "bw 5", "em 5", "ma 5")
-"""Noise and SNR in dB under which waves are delineated, and under which ST levels are taken."""
+"""Noise and SNR in dB for delineation, and for ST levels."""
 
 ST_ERROR, ST_SHARE = 0.02, 0.10
 """Tolerance of devices: the ST level within 0.02 mV or 10 %, whichever is more."""
 
-_MARGIN = 10.0  # s on both sides of the marked beats
+_MARGIN = 10.0  # s on both sides of the annotated beats
 _EDGE = 1.0  # s at both ends without R peaks for the delineator
 _J_PLUS = 0.060  # s
 _AVERAGED = 5  # samples: 20 ms
@@ -57,7 +57,7 @@ _WAVES = {"p": "P", "N": "QRS", "t": "T"}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Marked:
-    """A lead and what the expert marked in it.
+    """A lead with the expert's annotations.
 
     Attributes:
         signal: (time,) in mV.
@@ -95,8 +95,8 @@ def rows(subject: Subject, datasets: Path, record: str) -> list[Row]:
 def point_errors(marked: Marked, cleaned: Array) -> dict[str, Array]:
     """Differences of delineator and expert, ms; NaN without a match within 150 ms.
 
-    An expert's point is compared with the nearest of its kind, whatever beat that was found for.
-    Only points that the expert marked are there. The QT interval is from QRS onset to T offset.
+    An expert's point is compared with the nearest of its kind, of whatever beat.
+    Only annotated points count. The QT interval is from QRS onset to T offset.
     """
     delineated = delineate(cleaned, marked.r_peaks)
     errors = {}
@@ -112,8 +112,8 @@ def point_errors(marked: Marked, cleaned: Array) -> dict[str, Array]:
 def st_errors(marked: Marked, cleaned: Array) -> dict[str, Array]:
     """Error of the ST level in mV of each annotated beat, and True if within the tolerance.
 
-    The level is taken 60 ms after the expert's end of the QRS complex, above the 20 ms before its
-    onset, in the clean and in the cleaned signal alike.
+    The level is taken 60 ms after the expert's end of the QRS complex, relative to the 20 ms before
+    its onset, in the clean and in the denoised signal.
     """
     onset, offset = (marked.points[f"QRS {end}"] for end in ("onset", "offset"))
     there = ~np.isnan(onset) & (offset + FS * _J_PLUS + _AVERAGED < len(cleaned))
@@ -160,10 +160,10 @@ def read(folder: Path, record: str) -> Marked:
 
 
 def beats_of(sample: Samples, symbol: tuple[str, ...]) -> list[dict[str, int]]:
-    """The expert's beats: samples of ``R`` and of those of :data:`POINTS` that are marked.
+    """The expert's beats: samples of ``R`` and of the annotated ones of :data:`POINTS`.
 
-    A ``(`` right before a peak is its onset, a ``)`` right after it its offset. A P wave belongs to
-    the next QRS complex, a T wave to the one before.
+    A ``(`` directly before a peak is its onset, a ``)`` directly after it its offset. A P wave
+    belongs to the next QRS complex, a T wave to the previous one.
     """
     beats: list[dict[str, int]] = []
     wave_before: dict[str, int] = {}

@@ -1,1 +1,1 @@
-"""Protocol deepfilter as a benchmark: beats cleaned and scored, the page, its figures."""
+"""Protocol deepfilter as a benchmark: beats denoised and scored, the page, its figures."""

@@ -21,7 +21,7 @@ _TINY = 1e-6  # mV²
 
 
 def examples(results: Sequence[Result]) -> Figure:
-    """A column for each noise factor, a row for each of the methods most similar to the beat."""
+    """One column per noise factor, one row for each of the methods with the highest similarity."""
     usable = [result for result in results if not result.diverged]
     best = sorted(usable, key=lambda result: -float(result.values["cosine"].mean()))[:_SHOWN]
     first = results[0].examples
@@ -49,7 +49,7 @@ def examples(results: Sequence[Result]) -> Figure:
 
 
 def by_factor(results: Sequence[Result]) -> Figure:
-    """Mean SSD of each method over the noise factor, and that of the best published network."""
+    """Mean SSD of each method against the noise factor, with the best published network."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     colours = colormaps["tab20"].colors  # type: ignore[attr-defined]
@@ -76,9 +76,9 @@ def by_factor(results: Sequence[Result]) -> Figure:
 
 
 def by_cost(results: Sequence[Result]) -> Figure:
-    """SSD and cosine similarity of all networks against their cost, with what is published.
+    """SSD and cosine similarity of all networks against their cost, with published results.
 
-    The dashed lines are the best methods that are not networks.
+    Dashed lines are the best methods without a network.
     """
     usable = [result for result in results if not result.diverged]
     classical = [result for result in usable if result.network is None]

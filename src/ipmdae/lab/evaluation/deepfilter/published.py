@@ -27,10 +27,10 @@ class Row:
     """A published row.
 
     Attributes:
-        title: the method as it is called there.
+        title: name of the method in the publication.
         source: publication.
         ssd, mad, prd, cosine: means over beats; PRD by DeepFilter's formula.
-        method: the name of our rival that does the same.
+        method: name of the same method in this package.
     """
 
     title: str
@@ -53,14 +53,14 @@ ROWS = (
     Row("MECG-E (magnitude and phase)", MECGE, 3.445, 0.319, 37.613, 0.936, "mecg-e"),
 )
 
-#: Weights, and multiply-accumulates for a beat, of those for which they are published.
+#: Published parameters, and multiply-accumulates for a beat.
 COUNTS = {
     "descod": Counts(1.93e6, 39e9),
     "descod-10": Counts(1.93e6, 390e9),
     "mecg-e": Counts(0.62e6, 0.81e9),
 }
 
-#: Edges of the bins of the noise factor for which works on these beats give means.
+#: Edges of the bins of the noise factor for which publications give means.
 FACTOR_EDGES = (0.2, 0.6, 1.0, 1.5, 2.0)
 
 #: SSD and cosine similarity of MECG-E in these bins.

@@ -20,7 +20,7 @@ from ipmdae.lab.protocols.deepfilter import VERSIONS, WINDOW, DeepFilter, NoisyB
 if TYPE_CHECKING:
     from ipmdae.lab.evaluation.trained_network import TrainedNetwork
 
-#: What is scored, in the order of the published table and then ours.
+#: Measures, in the order of the published table, then further ones.
 MEASURES = (
     "ssd",
     "mad",
@@ -56,7 +56,7 @@ class DeepFilterBenchmark:
 
     @property
     def methods(self) -> list[str]:
-        """All quick classical rivals, and the networks that are trained for both versions."""
+        """All fast classical methods, and the networks that are trained for both versions."""
         return [*classical.quick(), *trained.names(_NAME, self.runs)]
 
     @cached_property
@@ -67,7 +67,7 @@ class DeepFilterBenchmark:
         )
 
     def version(self, method: str) -> str:
-        """SHA-256 of a network's two models, which are of one seed.
+        """SHA-256 of a network's two models, which have the same seed.
 
         Raises:
             ValueError: there is no such method.
@@ -89,17 +89,17 @@ class DeepFilterBenchmark:
         mapper: Mapper = map,
         done: Callable[[int], None] = lambda beats: None,
     ) -> Result:
-        """Clean the test beats of both versions and score them.
+        """Denoise the test beats of both versions and score them.
 
-        A method that learns is fitted for each version on its training beats; a network has a model
-        for each. Beats are cleaned in chunks that do not depend on the number of processes behind
+        A method that is fitted is fitted for each version on its training beats; a network has one
+        model for each. Beats are denoised in chunks that do not depend on the processes of
         ``mapper``.
 
         Args:
-            method: name of a rival; of a network also ``name@seed``.
-            part: how many beats of each version.
-            mapper: what applies a function to chunks of beats.
-            done: called with the number of beats whenever some more are done.
+            method: name of a method; of a network also ``name@seed``.
+            part: number of beats of each version.
+            mapper: ``map`` over chunks of beats.
+            done: called with the number of beats finished since.
         """
         networks, fs = self._networks(method), self.protocol.fs
         items, records, factors, scores, total = [], [], [], [], 0
@@ -135,7 +135,7 @@ class DeepFilterBenchmark:
         )
 
     def _networks(self, method: str) -> list[TrainedNetwork]:
-        """A network's models, one for each version; none of a classical method."""
+        """Models of a network, one per version; empty for a classical method."""
         if method in classical.names():
             return []
         return trained.find(method, _NAME, self.runs, _MODELS)
@@ -153,8 +153,8 @@ class DeepFilterBenchmark:
 
 
 def _clean(rival: classical.LeadMethod, fs: float, noisy: Array) -> Array:
-    """Clean beats (beats, 512), all at once by a network, else one by one; a beat whose result is
-    not finite becomes NaN."""
+    """Denoise beats (beats, 512), batched by a network, else one by one; non-finite results
+    become NaN."""
     with np.errstate(all="ignore"):
         if isinstance(rival, rivals.Trained):
             cleaned = rival.denoise_batch(noisy, fs)
@@ -181,7 +181,7 @@ def _score(test: NoisyBeats, chosen: NDArray[np.int64], cleaned: Array) -> dict[
 
 
 def _examples(rival: classical.LeadMethod, test: NoisyBeats, fs: float) -> dict[str, Array]:
-    """Beats of the first record: for each factor of the figure the first that is nearest.
+    """Beats of the first record: for each factor of the figure the first with the nearest one.
 
     Returns:
         ``factor`` (examples,); ``clean``, ``noisy``, ``cleaned`` (examples, 512) in mV.

@@ -1,2 +1,2 @@
-"""Rhythms and waves that must survive cleaning: components added to real leads, real arrhythmia,
-test signals of the standards, noise alone and labelled motion."""
+"""Protocol hearts: rhythms and waves that denoising must preserve, in real leads, real arrhythmia,
+test signals of the standards, noise-only input and labelled motion."""

@@ -1,8 +1,8 @@
-"""Real arrhythmia, nothing added: beats, atrial fibrillation and flutter, ventricular fibrillation.
+"""Real arrhythmia without added noise: beats, atrial fibrillation and flutter, VF.
 
 Records of the MIT-BIH Arrhythmia Database that no network is trained on, and record cu01 of the CU
-Ventricular Tachyarrhythmia Database. Heights of beats are compared with those before cleaning;
-waves between beats and fibrillation with what a Butterworth band-pass of 0.5 to 40 Hz leaves, since
+Ventricular Tachyarrhythmia Database. Heights of beats are compared with those before denoising;
+waves between beats and fibrillation with the output of a Butterworth band-pass (0.5 to 40 Hz), as
 the recording has baseline wander itself.
 """
 
@@ -32,11 +32,11 @@ AS_RECORDED = "as recorded"
 REFERENCE = MethodUnderTest("butterworth-0.5-40")
 
 LOST_BELOW = 0.7
-"""A beat is lost that keeps less of its height."""
+"""Share of the height below which a beat counts as lost."""
 
 _BANDS = {"(AFIB": (4.0, 9.0), "(AFL": (3.3, 15.0)}  # Hz
 _SEGMENT = {"(AFIB": 10.0, "(AFL": 5.0}  # s
-_AFTER, _BEFORE = 0.30, 0.10  # s behind and ahead of a beat's mark that are not between beats
+_AFTER, _BEFORE = 0.30, 0.10  # s after and before a beat that are not between beats
 _SHORTEST = 1.0  # s of a segment that must lie between beats
 _PIECE = 2.0  # s of ventricular fibrillation
 
@@ -60,7 +60,7 @@ def rows(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
 
 
 def ratios(recording: Recording, signal: Array, cleaned: Array) -> tuple[Samples, Array]:
-    """The beats of a recording, and the share of its height that each keeps in a lead (time,)."""
+    """Beats of a recording, and the preserved share of the height of each in a lead (time,)."""
     beats = beats_of(recording)
     before, after = (heights(x, beats, recording.fs) for x in (signal, cleaned))
     known = np.isfinite(before) & np.isfinite(after) & (before > 0)
@@ -90,7 +90,7 @@ def between_beats(recording: Recording, part: slice) -> NDArray[np.bool_]:
 
 
 def fibrillation(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
-    """The height of each segment of ventricular fibrillation, relative to the Butterworth's."""
+    """Height of each segment of ventricular fibrillation, relative to the Butterworth's."""
     recording = cudb.read(datasets / cudb.FOLDER, record)
     cleaned = method.clean(recording.signal[:, 0], recording.fs)
     reference = REFERENCE.clean(recording.signal[:, 0], recording.fs)
@@ -117,7 +117,7 @@ def fibrillating(recording: Recording) -> Iterator[slice]:
 
 
 def _beats(name: str, recording: Recording, signal: Array, cleaned: Cleaned) -> Iterator[Row]:
-    """For each type of beat how many there are, how many are lost, and the median height kept."""
+    """Per type of beat: number, number lost, and the median preserved height."""
     beats, kept = ratios(recording, signal, cleaned.signal)
     marks = recording.annotations["atr"]
     types = dict(zip(marks.sample.tolist(), marks.symbol, strict=True))

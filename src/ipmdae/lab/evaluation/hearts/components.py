@@ -1,6 +1,6 @@
 """Components added to real leads: waves and beats that sinus rhythm does not have.
 
-Shapes, rates and sizes are drawn at random for each lead, within what textbooks give; they share no
+Shapes, rates and sizes are drawn at random for each lead, within textbook ranges; they share no
 code with the rhythms that networks are trained on. Sizes are relative to the span of the lead's
 ECG, or to the height of its beats.
 """
@@ -22,8 +22,8 @@ from ipmdae.lab.evaluation.hearts.leads import Lead
 RATES = (150, 180, 210, 240, 300)
 """Beats a minute of the fast rhythms."""
 
-_BEFORE, _AFTER = 0.22, 0.45  # s around a beat: what is taken out with it
-_LEVEL = 0.02  # s at each side of a gap whose mean is its level there
+_BEFORE, _AFTER = 0.22, 0.45  # s around a removed beat
+_LEVEL = 0.02  # s at each side of a gap over which its level is averaged
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,7 +33,7 @@ class Pair:
     Attributes:
         before: (time,) in mV: the lead, without the beats that the component replaces.
         component: (time,) in mV, what is added.
-        judged: (time,), where it is judged.
+        judged: (time,), mask of the samples that are scored.
     """
 
     before: Array
@@ -67,7 +67,7 @@ def flutter(lead: Lead, rng: np.random.Generator) -> Pair:
 
 
 def dissociated_p_waves(lead: Lead, rng: np.random.Generator) -> Pair:
-    """P waves at a rate of their own, 60 to 110 a minute, as in complete block."""
+    """P waves at an independent rate, 60 to 110 a minute, as in complete AV block."""
     wave = np.zeros(len(lead.time))
     width, late = rng.uniform(0.016, 0.024), rng.uniform(0.02, 0.035)
     second = rng.uniform(-0.6, 1.0)
@@ -119,9 +119,9 @@ def coarse_fibrillation(lead: Lead, rng: np.random.Generator) -> Pair:
 
 
 def fast_beats(rate: int) -> Callable[[Lead, np.random.Generator], Pair]:
-    """The lead's own QRS complex at a rate a minute, with a P and a T wave; QRS is judged.
+    """The lead's own QRS complex at a given rate, with a P and a T wave; QRS is scored.
 
-    The faster, the narrower: as it is up to 150, by three tenths narrower at 300.
+    Faster beats are narrower: unchanged up to 150, by three tenths at 300.
     """
 
     def make(lead: Lead, rng: np.random.Generator) -> Pair:
@@ -188,14 +188,14 @@ def st_shape(lead: Lead) -> Array:
 
 
 def without_beats(lead: Lead, which: NDArray[np.bool_] | Sequence[bool]) -> Array:
-    """The lead with some beats taken out: a line from the level before to that after, (time,)."""
+    """The lead without some beats, which a line from the level before to that after replaces."""
     signal, level = lead.signal.astype(np.float64), round(_LEVEL * lead.fs)
     gap = np.zeros(len(signal), np.bool_)
     for beat, gone in zip(lead.beats, which, strict=True):
         if gone:
             gap[max(beat - round(_BEFORE * lead.fs), 0) : beat + round(_AFTER * lead.fs)] = True
     for beat, gone in zip(lead.beats, which, strict=True):
-        if not gone:  # a beat that stays keeps what is near it
+        if not gone:  # the neighbourhood of a kept beat is kept
             gap[max(beat - round(0.5 * _BEFORE * lead.fs), 0) : beat + round(0.2 * lead.fs)] = False
     edges = np.flatnonzero(np.diff(np.concatenate([[0], gap, [0]])))
     for start, stop in edges.reshape(-1, 2):
@@ -237,7 +237,7 @@ def _ectopic(lead: Lead, rng: np.random.Generator, rest: float) -> Callable[[Arr
 
 
 def _fibrillation(lead: Lead, rng: np.random.Generator, share: float) -> Pair:
-    """Narrow-band noise of 3 to 8 Hz that waxes and wanes, in place of all beats after its onset.
+    """Narrow-band noise of 3 to 8 Hz with varying amplitude, replacing all beats after its onset.
 
     In every other lead it lasts from the start, in the others from some 7 to 10 s on.
     """

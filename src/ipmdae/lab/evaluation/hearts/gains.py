@@ -1,8 +1,8 @@
 """Gain of added components, and recovery of ST steps.
 
 With x the lead without the component c and f the method, the gain is
-``<f(x + c) - f(x), c> / <c, c>``: 1 where the component comes through as it is, 0 where it is taken
-for noise. Both signals have the same noise. Means are subtracted first: a constant offset, which
+``<f(x + c) - f(x), c> / <c, c>``: 1 where the component is preserved, 0 where it is removed
+as noise. Both signals have the same noise. Means are subtracted first: a constant offset, which
 every method keeps or moves as a whole, is not part of a wave.
 """
 
@@ -23,14 +23,14 @@ from ipmdae.lab.evaluation.hearts.rows import Row
 GAIN, STEP = "gain", "ST step"
 
 STEPS = (-0.2, -0.1, 0.1, 0.2)
-"""Steps of the ST level in mV; each comes at :data:`STEP_AT`."""
+"""Steps of the ST level in mV, at :data:`STEP_AT`."""
 
 STEP_AT = 15.0  # s
 STEPPED = (NONE, *WANDER)
 """Conditions under which the steps are measured."""
 
 _ENOUGH = 0.2
-"""Share of a component's energy that must be readable, for a gain of what is readable."""
+"""Least readable share of a component's energy for a gain over readable samples."""
 
 _ISOELECTRIC, _ST = -0.08, 0.11  # s from a beat's mark: before QRS, and 60 ms after its end
 _AVERAGED = 0.02  # s
@@ -43,7 +43,7 @@ def rows(method: MethodUnderTest, datasets: Path, name: str) -> list[Row]:
 
 
 def gains(method: MethodUnderTest, datasets: Path, lead: Lead) -> Iterator[Row]:
-    """A row for each condition and component."""
+    """One row per condition and component."""
     pairs = components.make(lead)
     for condition in CONDITIONS:
         noise = leads.noise(datasets, lead, condition)
@@ -61,10 +61,10 @@ def gains(method: MethodUnderTest, datasets: Path, lead: Lead) -> Iterator[Row]:
 def gain(
     change: Array, component: Array, judged: NDArray[np.bool_], readable: NDArray[np.bool_]
 ) -> tuple[float, float, float]:
-    """Gain over all that is judged, over what of it is readable, and the share that is.
+    """Gain over all scored samples, over the readable ones, and the readable share.
 
-    All arguments are (time,); the gain of what is readable is NaN where less than a fifth of the
-    component's energy is.
+    All arguments are (time,); the readable gain is NaN if less than a fifth of the
+    component's energy is readable.
     """
     every = change[judged], component[judged]
     clear = readable[judged]
@@ -80,7 +80,7 @@ def _slope(change: Array, component: Array) -> float:
 
 
 def steps(method: MethodUnderTest, datasets: Path, lead: Lead) -> Iterator[Row]:
-    """A row for each condition and step: the median beat's error of the ST level in mV."""
+    """One row per condition and step: the median beat's error of the ST level in mV."""
     shape = components.st_shape(lead) * (lead.time >= STEP_AT)
     start, stop = STEP_AT + 1, leads.SCORED[1]
     beats = lead.beats[(lead.beats >= start * lead.fs) & (lead.beats < (stop - 0.5) * lead.fs)]
@@ -100,7 +100,7 @@ def steps(method: MethodUnderTest, datasets: Path, lead: Lead) -> Iterator[Row]:
 
 
 def st_level(x: Array, beats: NDArray[np.int64], fs: float) -> Array:
-    """Level 60 ms after QRS above that before it, of each beat, (beats,) in mV."""
+    """Level 60 ms after QRS relative to that before it, of each beat, (beats,) in mV."""
     half = round(_AVERAGED / 2 * fs)
     around = np.arange(-half, half + 1)
     after, before = (

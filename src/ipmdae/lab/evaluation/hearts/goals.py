@@ -17,13 +17,13 @@ from ipmdae.lab.evaluation.hearts.leads import MODERATE, NONE, STRONG, WANDER
 from ipmdae.lab.evaluation.hearts.rows import Field, cases, chosen, select
 
 ENOUGH_BEATS = 20
-"""A type of beat of which there are fewer in a lead's place of all records is not judged."""
+"""Least number of beats of a type, over all records, for which a lead is scored."""
 
 _AT = "0 dB"  # of records 118e* and 119e*
 
 
 class Measured(NamedTuple):
-    """A number, and what it is of; NaN where it was not measured."""
+    """A number with its text; NaN if not measured."""
 
     value: float
     told: str = ""
@@ -35,9 +35,9 @@ class Wanted(NamedTuple):
     Attributes:
         name: quantity, with its unit.
         bound: required value.
-        at_most: whether less is better.
-        digits: behind the point.
-        of: the number of a result, given those of the input (``none``) and of the Butterworth.
+        at_most: True if lower is better.
+        digits: decimal places.
+        of: function of a result, given those of the input (``none``) and of the Butterworth.
     """
 
     name: str
@@ -48,12 +48,12 @@ class Wanted(NamedTuple):
 
 
 def judged(result: Result | None, raw: Result | None, reference: Result | None) -> list[Goal]:
-    """All goals with what a method came to.
+    """All goals with the measured values of a method.
 
     Args:
-        result: of the method; without it nothing is measured.
-        raw: of the input as it is, if there is one.
-        reference: of the Butterworth band-pass of 0.5 to 40 Hz, if there is one.
+        result: result of the method; without it nothing is measured.
+        raw: result of the identity baseline, if there is one.
+        reference: result of the Butterworth band-pass of 0.5 to 40 Hz, if there is one.
     """
     goals = []
     for wanted in WANTED:
@@ -78,7 +78,7 @@ def summarised(
     statistic: Callable[[Array], float],
     field: Field = "value",
 ) -> dict[tuple[str, str], float]:
-    """A statistic of the gains over leads, for each component and condition that has any."""
+    """A statistic of the gains over leads, for each measured component and condition."""
     found = {}
     for case in components:
         for condition in conditions:
@@ -107,7 +107,7 @@ def _extreme(
     *,
     largest: bool = False,
 ) -> Callable[[Result, Result | None, Result | None], Measured]:
-    """The least (or largest) gain of all components under some conditions."""
+    """Least (or largest) gain of all components under some conditions."""
 
     def of(result: Result, *_: Result | None) -> Measured:
         found = summarised(result, components, conditions, statistic, field)
@@ -135,7 +135,7 @@ def _beats_lost(result: Result, _: Result | None, reference: Result | None) -> M
 
 
 def lost_by_type(result: Result, least: int = ENOUGH_BEATS) -> dict[tuple[str, str], float]:
-    """Share of beats lost by type and number of the lead, of types with enough beats."""
+    """Share of lost beats by type and number of the lead, for types with enough beats."""
     found = {}
     for kind in cases(result, arrhythmia.BEATS_OF):
         for lead in ("0", "1"):
@@ -242,7 +242,7 @@ def _signal(case: str) -> Callable[..., Measured]:
 
 
 def _found(of_cases: Sequence[str], conditions: Sequence[str]) -> Callable[..., Measured]:
-    """Beats a minute that are found in what is called readable: the most of any case."""
+    """False detections per minute in readable segments: the maximum over the cases."""
 
     def of(result: Result, *_: Result | None) -> Measured:
         found = {
@@ -314,11 +314,11 @@ WANTED = (
     ),
     Wanted("limb leads: rms of Einthoven's and Goldberger's equations, after less before (µV)", 1.0,
            True, 1, _limb_leads),
-    Wanted("triangle of 1.5 mV and 20 ms: peak preserved", 0.9, False, 2,
+    Wanted("triangle of 1.5 mV and 20 ms: peak kept", 0.9, False, 2,
            _signal(signals.TRIANGLE)),
-    Wanted("pulse of 3 mV and 100 ms: offset after it (mV)", 0.1, True, 2,
+    Wanted("pulse of 3 mV and 100 ms: offset behind it (mV)", 0.1, True, 2,
            _signal(signals.OFFSET)),
-    Wanted("pulse of 3 mV and 100 ms: slope after it (mV/s)", 0.3, True, 2,
+    Wanted("pulse of 3 mV and 100 ms: slope behind it (mV/s)", 0.3, True, 2,
            _signal(signals.SLOPE)),
     Wanted("false detections per minute in pauses and asystole, not rejected", 0.0, True, 1,
            _found(tuple(pauses.PAUSES), pauses.CONDITIONS)),

@@ -1,4 +1,4 @@
-"""Real leads that components are added to, and the noise that is added with them.
+"""Real leads to which components are added, and the added noise.
 
 The two leads of the 14 test records of protocol clinic (QT Database) and of the records of the
 MIT-BIH Arrhythmia Database that no network is trained on; of each lead the quietest of ten segments
@@ -45,7 +45,7 @@ class Lead:
     Attributes:
         name: record and number of the lead, e.g. ``"sel123 0"``.
         number: index among all leads, independent of the available data: the random seed.
-        start: the sample of the recording at which it begins.
+        start: first sample in the recording.
         fs: sampling rate in Hz.
         signal: (time,) in mV.
         beats: samples of its beats, ascending.
@@ -76,11 +76,11 @@ class Lead:
 
     @property
     def scored(self) -> NDArray[np.bool_]:
-        """(time,), the middle: neither a filter's start nor its end is judged."""
+        """(time,), mask of the middle, without edge effects of filters."""
         return (self.time >= SCORED[0]) & (self.time < SCORED[1])
 
     def random(self, *what: int) -> np.random.Generator:
-        """Random numbers that hang on the lead and on what they are for."""
+        """Random generator that depends on the lead and the purpose only."""
         return np.random.default_rng((self.number, *what))
 
 
@@ -92,7 +92,7 @@ def names() -> list[str]:
 
 
 def present(datasets: Path) -> list[str]:
-    """Those whose record is below ``datasets``."""
+    """Leads whose record is below ``datasets``."""
     return [name for name in names() if _folder(datasets, name).is_file()]
 
 
@@ -122,7 +122,7 @@ def read_both(datasets: Path, record: str) -> tuple[Lead, Lead]:
 
 
 def _piece(datasets: Path, record: str, lead: int, start: int) -> Lead:
-    """A segment from a sample on."""
+    """A segment from a given sample on."""
     signal, beats, fs = _record(datasets, record)
     stop = start + round(LENGTH * fs)
     name = f"{record} {lead}"
@@ -150,7 +150,7 @@ def noise(datasets: Path, lead: Lead, condition: str) -> Array:
 def real_noise(
     datasets: Path, kind: str, fs: float, signal: Array, snr: float, rng: np.random.Generator
 ) -> Array:
-    """Noise from a random place of the test part, at an SNR in dB of the signal's AC power.
+    """Noise from a random position of the test part, at an SNR in dB of the signal's AC power.
 
     Raises:
         ValueError: the noise is shorter than the signal.
@@ -173,7 +173,7 @@ def sines(time: Array, rng: np.random.Generator) -> Array:
 
 
 def heights(x: Array, beats: Samples, fs: float) -> Array:
-    """Height in mV of each beat: the span around its mark; NaN of one that is cut off."""
+    """Height in mV of each beat: the span around its mark; NaN if cut off."""
     before, after = (round(side * fs) for side in _AROUND)
     found = np.full(len(beats), np.nan)
     inside = (beats >= before) & (beats + after < len(x))
@@ -184,13 +184,13 @@ def heights(x: Array, beats: Samples, fs: float) -> Array:
 
 @cache
 def _test_noise(folder: Path, fs: float) -> dict[str, Array]:
-    """The noise that tests alone, (time, channels) of each kind, read once in each process."""
+    """Test noise, (time, channels) of each kind, read once in each process."""
     segments = nstdb.load(folder, fs).segments("test")
     return {kind: parts[0].astype(np.float64) for kind, parts in segments.items()}
 
 
 def beats_of(recording: Recording, symbols: Sequence[str] = tuple(BEATS)) -> Samples:
-    """Samples of the beats that are annotated in a recording."""
+    """Samples of the annotated beats of a recording."""
     marks = recording.annotations["atr"]
     return np.asarray(marks.sample[np.isin(marks.symbol, list(symbols))], np.int64)
 
@@ -203,7 +203,7 @@ def _folder(datasets: Path, name: str) -> Path:
 
 @lru_cache(maxsize=2)
 def _record(datasets: Path, record: str) -> tuple[Array, Samples, float]:
-    """Signal (time, 2) in mV, its beats, and the rate in Hz."""
+    """Signal (time, 2) in mV, its beats, and the sampling rate in Hz."""
     if record in DEVELOPMENT:
         recording = mitdb.read(datasets / mitdb.FOLDER, record)
         return recording.signal, beats_of(recording), recording.fs

@@ -1,8 +1,8 @@
-"""Limb leads that agree: Einthoven's and Goldberger's equations before and after cleaning.
+"""Consistency of limb leads: Einthoven's and Goldberger's equations before and after denoising.
 
-The two leads of a record stand for I and II; the other four follow from the equations, so that the
-six hold them to the last digit before cleaning. Noise is that of two electrodes: I and II have it
-independently, and the other leads what follows from it.
+The two leads of a record serve as I and II; the other four follow from the equations, so that the
+six obey them exactly before denoising. The noise is that of two electrodes: independent in I and
+II, and in the other leads as the equations give it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EQUATIONS = {
 
 
 def rows(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
-    """Root mean squares of what should be zero, in mV, for each condition and equation."""
+    """Root mean square deviations in mV, for each condition and equation."""
     pair = leads.read_both(datasets, record)
     found = []
     for condition in CONDITIONS:

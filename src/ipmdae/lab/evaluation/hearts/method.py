@@ -1,4 +1,4 @@
-"""A method under test: a method by name, with options, called as a user calls it."""
+"""A method under test: a method by name, with options, called as by a user."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _OPTIONS = re.compile(r"(?P<method>.+?)(?P<options>(?:\+\w+=[^+]+)*)")
 _NOT_OPTIONS = ("x", "fs", "method", "leads", "return_details")
 
 RAW, CLASSICAL = "none", ("iir", "butterworth-0.5-40", "neurokit")
-"""The input as it is, and the filters that networks are compared with."""
+"""Identity baseline, and the filters that networks are compared with."""
 
 
 class Cleaned(NamedTuple):
-    """A cleaned signal in mV and where it can be read, both in the shape of the input."""
+    """A denoised signal in mV and the mask of readable samples, both in the shape of the input."""
 
     signal: Array
     readable: NDArray[np.bool_]
@@ -37,7 +37,7 @@ class Cleaned(NamedTuple):
 
 @dataclass(frozen=True)
 class MethodUnderTest:
-    """A method and the options of :func:`ipmdae.denoise` it is used with.
+    """A method with options of :func:`ipmdae.denoise`.
 
     Attributes:
         spec: ``method`` or ``method+option=value+...``, e.g. ``"ipmdae-base+mode=gentle"``.
@@ -47,7 +47,7 @@ class MethodUnderTest:
 
     @property
     def method(self) -> str:
-        """The name of the method, or a model file."""
+        """Name of the method, or a model file."""
         return self._parts[0]
 
     @property
@@ -80,15 +80,15 @@ class MethodUnderTest:
         return "" if self.method in method_names() else checksums.digest(Path(self.method))
 
     def clean(self, x: Array, fs: float, leads: Sequence[str] = ()) -> Cleaned:
-        """Clean a signal.
+        """Denoise a signal.
 
-        What the method leaves blank where it cannot be read comes as a straight line; elsewhere
+        Unreadable samples that the method leaves missing are interpolated linearly; elsewhere
         NaN stays NaN.
 
         Args:
             x: (time,) or (time, leads) in mV.
             fs: sampling rate in Hz.
-            leads: names of the leads where they matter.
+            leads: names of the leads, if relevant.
         """
         given: Any = x
         if leads:
@@ -112,7 +112,7 @@ class MethodUnderTest:
 
 
 def _without_blanks(signal: Array, readable: NDArray[np.bool_]) -> Array:
-    """The signal with a line through what a method leaves blank since it cannot be read."""
+    """The signal with lines through the samples that a method leaves missing as unreadable."""
     blank = np.isnan(signal) & ~readable
     if not blank.any():
         return signal
@@ -126,20 +126,20 @@ def _without_blanks(signal: Array, readable: NDArray[np.bool_]) -> Array:
 
 
 def options() -> list[str]:
-    """The options of :func:`ipmdae.denoise` that a method can be used with."""
+    """Options of :func:`ipmdae.denoise` that a method accepts."""
     return [
         name for name in inspect.signature(denoiser.denoise).parameters if name not in _NOT_OPTIONS
     ]
 
 
 def default_methods() -> list[str]:
-    """The input, classical filters, the models that ship, other modes of the default."""
+    """Identity baseline, classical filters, shipped models, other modes of the default model."""
     modes = [f"{DEFAULT_MODEL}+mode={mode}" for mode in MODES if mode != DEFAULT_MODE]
     return [RAW, *CLASSICAL, *model_names(), *modes]
 
 
 def _option(text: str) -> tuple[str, Any]:
-    """An option's name and value: a number or a truth value where it reads as one."""
+    """Name and value of an option: a number or a truth value if it parses as one."""
     name, _, value = text.partition("=")
     if value.lower() in ("true", "false"):
         return name, value.lower() == "true"

@@ -1,14 +1,14 @@
-"""Real motion that is labelled: what of a wrist lead is called readable.
+"""Labelled real motion: grades of wrist leads compared with labels.
 
 ECGNExT recordings (U.S. Food and Drug Administration; Galeotti and Scully, "A method to extract
 realistic artifacts from electrocardiogram recordings for robust algorithm testing", Journal of
 Electrocardiology 51, 2018): a wrist lead under motion, and at the same time a lead on the collar
-bone that stays clean. The subjects are those that no network has noise of.
+bone that stays clean. The subjects are not used for the noise of any network.
 
 The label of a segment of 2 s is the correlation, from 0.5 to 40 Hz, of the wrist lead with the
-subject's own quiet wrist beat, placed at each R peak of the collar-bone lead: good from 0.9 on,
-unusable below 0.5, limited between. Motion is used as recorded and three times as strong: what the
-wrist lead has beside these beats is added twice more.
+subject's own wrist beat at rest, placed at each R peak of the collar-bone lead: good from 0.9 on,
+unusable below 0.5, limited between. Motion is used as recorded and amplified three times, by adding
+the difference of the wrist lead and these beats twice more.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LEAST_GOOD, LEAST_LIMITED = 0.9, 0.5
 STRENGTHS = {"as recorded": 1.0, "motion x 3": 3.0}
 
 SECONDS = 2.0
-_FS = 250.0  # Hz, at which labels are made
+_FS = 250.0  # Hz: sampling rate for the labels
 _BEFORE, _AFTER = 0.24, 0.44  # s around an R peak
 
 
@@ -47,7 +47,7 @@ class Recorded:
         wrist: (time,) in mV, upright, at ``fs``.
         band: (time,) in mV, the wrist lead from 0.5 to 40 Hz, at 250 Hz.
         r_peaks: samples of the R peaks of the collar-bone lead where it is clean, at 250 Hz.
-        clean: from when to when it is, in s.
+        clean: intervals in s in which that lead is clean.
     """
 
     name: str
@@ -64,15 +64,15 @@ class Recorded:
 
 
 def present(datasets: Path) -> list[str]:
-    """The test subjects that have a recording below ``datasets``."""
+    """Test subjects with a recording below ``datasets``."""
     folder = datasets / ecgnext.FOLDER
     return [name for name in splits.load("ecgnext", "test") if any(folder.glob(f"{name}_*.hea"))]
 
 
 def rows(method: MethodUnderTest, datasets: Path, subject: str) -> list[Row]:
-    """A row for each segment: 1 where all of it is called readable, 0 where not.
+    """One row per segment: 1 if all of it is graded readable, else 0.
 
-    The case is the label, the condition how strong the motion is.
+    The case is the label, the condition the strength of the motion.
 
     Raises:
         ValueError: none of the subject's recordings is without motion.
@@ -128,7 +128,7 @@ def quiet_beat(recordings: list[Recorded]) -> Array:
 
 
 def expected(recording: Recorded, beat: Array) -> Array:
-    """The wrist lead without motion: the quiet beat at each R peak, (time,) in mV at 250 Hz."""
+    """The wrist lead without motion: the beat at rest at each R peak, (time,) in mV at 250 Hz."""
     before, line = round(_BEFORE * _FS), np.zeros(len(recording.band))
     for peak in recording.r_peaks:
         first, stop = max(peak - before, 0), min(peak - before + len(beat), len(line))

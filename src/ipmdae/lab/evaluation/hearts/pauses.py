@@ -1,8 +1,8 @@
-"""No beats in: what is found in a pause, in asystole, and in noise alone.
+"""False detections in pauses, in asystole, and in noise-only input.
 
-A lead loses its beats for 3 s or for 10 s and keeps its noise; or there never was an ECG. Counted
-are marks of ``xqrs`` of the WFDB package, a minute, in all and in what is called readable; and what
-is left in a pause is measured against the height of the lead's beats.
+A lead loses its beats for 3 s or for 10 s and keeps its noise; or the input is noise without ECG.
+Measured are detections of ``xqrs`` of the WFDB package per minute, in total and in readable
+segments; and the output's height in a pause relative to the lead's beats.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ PAUSES = {"pause of 3 s": 3.0, "asystole of 10 s": 10.0}  # s
 CONDITIONS = (NONE, *WANDER, "em 5", "ma 5")
 
 LEVEL = 0.25
-"""Root mean square in mV of noise alone: about that of a usual lead."""
+"""Root mean square in mV of noise-only input: about that of a usual lead."""
 
-_START, _MARGIN = 11.0, 0.5  # s: where a pause begins, and how far from its ends it is searched
+_START, _MARGIN = 11.0, 0.5  # s: start of a pause, and margin at its ends
 
 
 def rows(method: MethodUnderTest, datasets: Path, name: str) -> list[Row]:
-    """Pauses in one lead, and noise alone."""
+    """Pauses in one lead, and noise-only input."""
     lead = leads.read(datasets, name)
     found = [row for case in PAUSES for row in _pause(method, datasets, lead, case)]
     return [*found, *_alone(method, datasets, lead)]
@@ -66,7 +66,7 @@ def _alone(method: MethodUnderTest, datasets: Path, lead: Lead) -> Iterator[Row]
 
 
 def _found(case: str, condition: str, lead: Lead, cleaned: Cleaned, part: slice) -> Row:
-    """Marks a minute in a part of a lead."""
+    """Detections per minute in a part of a lead."""
     if not np.isfinite(cleaned.signal).all():
         return Row(FOUND, case, condition, lead.name, np.nan)
     marks = xqrs(cleaned.signal, lead.fs) if np.ptp(cleaned.signal) > 0 else np.zeros(0, np.int64)

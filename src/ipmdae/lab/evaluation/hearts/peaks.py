@@ -1,8 +1,8 @@
-"""R peaks in whole noisy recordings: records 118e* and 119e* of the noise database.
+"""R peaks in complete noisy recordings: records 118e* and 119e* of the noise database.
 
-Each is cleaned as a whole, its first lead, and searched as a whole by two detectors. As in EC57 the
+The first lead of each is denoised and searched completely by two detectors. As in EC57 the
 first 5 min, which are free of noise, are not counted. Beats are counted once over all of the rest,
-clean and noisy minutes alike, and once in what is called readable.
+clean and noisy minutes alike, and once over readable segments.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ipmdae.lab.evaluation.hearts.rows import Row
 HIT, MISSED, FALSE = "hit", "missed", "false"
 
 PUBLISHED = (93.26, 90.53)
-"""Sensitivity and positive predictivity in % that the maker of a commercial product, cleared by
-authorities, publishes for the noise database."""
+"""Sensitivity and positive predictivity in % that the maker of a cleared commercial product
+publishes for the noise database."""
 
 _LEARNING, _ENDS = 300.0, 5.0  # s
 
 
 def rows(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
-    """Beats hit and missed, and marks where there is no beat, of each detector."""
+    """True positives, misses and false detections of each detector."""
     recording = formats.read(datasets / nstdb.FOLDER / record)
     fs, beats = recording.fs, beats_of(recording)
     cleaned = method.clean(recording.signal[:, 0], fs)
@@ -59,7 +59,7 @@ def rows(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
 
 
 def rates(hit: float, missed: float, false: float) -> tuple[float, float]:
-    """Sensitivity and positive predictivity in %; NaN of no beats."""
+    """Sensitivity and positive predictivity in %; NaN without beats."""
     parts = (hit, hit + missed), (hit, hit + false)
     sensitivity, predictivity = (100 * a / b if b > 0 else np.nan for a, b in parts)
     return sensitivity, predictivity

@@ -1,6 +1,6 @@
-"""The worst and the median case of each component, and of real arrhythmia, as signals to draw.
+"""Signals to draw: the worst and the median case of each component, and of real arrhythmia.
 
-Which these are is known only when all is measured: the few cases are cleaned once more.
+These are known only after all measurements: the few cases are denoised once more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ipmdae.lab.evaluation.hearts.method import MethodUnderTest
 from ipmdae.lab.evaluation.hearts.rows import Row
 
 SHOWN_UNDER = "bw 5"
-"""The condition under which components are shown."""
+"""Condition under which components are drawn."""
 
 WORST, MEDIAN = "worst", "median"
 PVCS, VF = "real PVCs", "real VF (cu01)"
@@ -32,7 +32,7 @@ class Strip(NamedTuple):
 
     Attributes:
         before, after: (time,) in mV at 125 Hz; of a component, the lead with it.
-        wanted: (time,) in mV, what should come out as far as it is known; NaN where it is not.
+        wanted: (time,) in mV, clean reference as far as known; NaN elsewhere.
         value: measured value: the gain, or the preserved share of the height.
         record: record and lead.
     """
@@ -69,7 +69,7 @@ def examples(
 
 
 def strips(stored: dict[str, NDArray[Any]]) -> dict[str, dict[str, Strip]]:
-    """Strips by case and by which of its cases they are, from a result's examples."""
+    """Strips by case and role (worst or median), from a result's examples."""
     found: dict[str, dict[str, Strip]] = {}
     for key in stored:
         case, which, field = key.split("|")
@@ -82,7 +82,7 @@ def strips(stored: dict[str, NDArray[Any]]) -> dict[str, dict[str, Strip]]:
 
 
 def _chosen(rows: Sequence[Row]) -> dict[str, Row]:
-    """The row of the least and that of the median value."""
+    """The rows of the least and of the median value."""
     order = sorted((row for row in rows if np.isfinite(row.value)), key=lambda row: row.value)
     if not order:
         return {}
@@ -101,7 +101,7 @@ def _component(method: MethodUnderTest, datasets: Path, row: Row, which: str) ->
 
 
 def _pvc(method: MethodUnderTest, datasets: Path, row: Row, which: str) -> Strip:
-    """The beat that keeps least in the worst lead, or a median one in the median lead."""
+    """The beat with the least preserved height in the worst lead, or a median one."""
     record, lead = row.record.split()
     recording = mitdb.read(datasets / mitdb.FOLDER, record)
     signal = recording.signal[:, int(lead)]

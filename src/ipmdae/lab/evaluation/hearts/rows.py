@@ -1,4 +1,4 @@
-"""A measurement: one number of one case, over all of it and over what is called readable."""
+"""Row of results: one number of one case, over all samples and over readable ones."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ FIELDS: tuple[Field, ...] = ("value", "trusted", "readable")
 
 
 class Row(NamedTuple):
-    """One measurement; every method gives the same rows in the same order.
+    """One measurement; every method returns the same rows in the same order.
 
     Attributes:
         measure: name of the measure, e.g. ``"gain"``.
-        case: of what, e.g. ``"f waves"``.
-        condition: under which noise, e.g. ``"bw 5"`` (dB).
+        case: what was measured, e.g. ``"f waves"``.
+        condition: noise and SNR, e.g. ``"bw 5"`` (dB).
         record: record and lead, e.g. ``"sel123 0"``.
         value: over all samples; NaN without any.
-        trusted: over those that are called readable; NaN where too few are.
-        readable: share of the samples (or of the case's energy) that is called readable.
+        trusted: over readable samples; NaN if they are too few.
+        readable: readable share of the samples (or of the case's energy).
     """
 
     measure: str
@@ -43,7 +43,7 @@ def select(
     condition: str | None = None,
     field: Field = "value",
 ) -> Array:
-    """The numbers of a measure, of one case and condition or of all, (rows,)."""
+    """Values of a measure, of one case and condition or of all, (rows,)."""
     return result.values[field][chosen(result, measure, case, condition)]
 
 
@@ -60,6 +60,6 @@ def chosen(
 
 
 def cases(result: Result, measure: str, label: str = "case") -> list[str]:
-    """The cases (or conditions) of a measure in the order they were measured in."""
+    """Cases (or conditions) of a measure, in the order of measurement."""
     values = result.labels[label][result.labels["measure"] == measure]
     return list(dict.fromkeys(str(value) for value in values))

@@ -35,12 +35,12 @@ from ipmdae.lab.protocols.clinic_test import all_records
 
 
 class Task(NamedTuple):
-    """Something to measure.
+    """A unit of the benchmark.
 
     Attributes:
         number: index in the complete test, independent of the available data.
         part: a name of :data:`PARTS`.
-        name: of a lead, a record or a subject.
+        name: name of a lead, a record or a subject.
     """
 
     number: int
@@ -52,8 +52,8 @@ class Part(NamedTuple):
     """A part of the test.
 
     Attributes:
-        rows: measures a lead, a record or a subject.
-        names: of all that belong to it.
+        rows: function that measures a lead, a record or a subject.
+        names: function that lists all names of the part.
         present: function that selects the names available in a folder of databases.
     """
 
@@ -95,12 +95,12 @@ PARTS = {
 }
 
 _ROWS = 100_000
-"""More than a unit has: items are numbered by unit, then by row."""
+"""Upper bound of the rows per unit: items are numbered by unit, then by row."""
 
 
 @dataclass(frozen=True)
 class HeartsBenchmark:
-    """Everything that must survive cleaning.
+    """Rhythms and waves to preserve.
 
     See :class:`ipmdae.lab.evaluation.benchmark.Benchmark`.
 
@@ -116,7 +116,7 @@ class HeartsBenchmark:
 
     @property
     def methods(self) -> list[str]:
-        """The input, classical filters, the models that ship, other modes of the default."""
+        """Identity baseline, classical filters, shipped models, other modes of the default one."""
         return default_methods()
 
     def version(self, method: str) -> str:
@@ -151,7 +151,7 @@ class HeartsBenchmark:
             method: a method, with options as in ``ipmdae-base+mode=gentle``.
             part: number of evenly spaced units of each part of the test; by default all.
             mapper: ``map`` over units.
-            done: called with 1 whenever a unit is done.
+            done: called with 1 for each finished unit.
         """
         under_test = MethodUnderTest(method)
         under_test.check()
@@ -200,7 +200,7 @@ class HeartsBenchmark:
         """Units for which the folders hold data.
 
         Raises:
-            DatasetNotFoundError: neither database of leads is there.
+            DatasetNotFoundError: neither database of leads is available.
         """
         tasks = [(part, name) for part in PARTS for name in PARTS[part].names()]
         present = {part: set(of.present(self.datasets)) for part, of in PARTS.items()}
@@ -222,5 +222,5 @@ def _measure(method: MethodUnderTest, datasets: Path, task: Task) -> list[Row]:
 
 
 def _diverged(rows: list[Row]) -> bool:
-    """True if the method gave no finite signal somewhere."""
+    """True if the method returned a non-finite signal."""
     return any(not np.isfinite(row.value) for row in rows)

@@ -1,9 +1,9 @@
-"""Test signals of constructed shape: what a band and its distortion come to.
+"""Synthetic test signals for bandwidth and distortion.
 
 The triangle and the pulse are those of the standards for electrocardiographs (IEC 60601-2-25,
 IEC 60601-2-47): a triangle of 1.5 mV and 20 ms at its base, repeated; a rectangular pulse of 3 mV
-and 100 ms, behind which the line may neither lie off by more than 0.1 mV nor slope by more than
-0.3 mV/s. Sines are added to a constructed ECG, since alone they are no ECG to anyone.
+and 100 ms, after which the line may neither deviate by more than 0.1 mV nor slope by more than
+0.3 mV/s. Sines are added to a synthetic ECG, since alone they do not look like an ECG.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ipmdae.lab.evaluation.hearts.method import MethodUnderTest
 from ipmdae.lab.evaluation.hearts.rows import Row
 
 SIGNAL = "test signal"
-TRIANGLE = "triangle of 1.5 mV and 20 ms: peak preserved"
-OFFSET = "pulse of 3 mV and 100 ms: offset after it (mV)"
-SLOPE = "pulse of 3 mV and 100 ms: slope after it (mV/s)"
+TRIANGLE = "triangle of 1.5 mV and 20 ms: peak kept"
+OFFSET = "pulse of 3 mV and 100 ms: offset behind it (mV)"
+SLOPE = "pulse of 3 mV and 100 ms: slope behind it (mV/s)"
 HERTZ = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0)
 
 FS = 500.0  # Hz
@@ -34,16 +34,16 @@ _SEED = 0
 
 _WAVES = ((-0.17, 0.022, 0.12), (-0.022, 0.008, -0.1), (0.0, 0.010, 1.1), (0.026, 0.009, -0.2),
           (0.28, 0.045, 0.28))  # fmt: skip
-"""Time from the R peak and standard deviation in s, and height in mV, of the constructed ECG."""
+"""Time from the R peak and standard deviation in s, and height in mV, of the synthetic ECG."""
 
 
 def rows(method: MethodUnderTest, datasets: Path, name: str) -> list[Row]:
-    """All test signals; neither a database nor a name is needed."""
+    """All test signals, without any database."""
     return [*_triangles(method), *_pulse(method), *_sines(method)]
 
 
 def triangles() -> Array:
-    """A triangle a second on a flat line, (time,) in mV."""
+    """One triangle per second on a flat line, (time,) in mV."""
     time = _time()
     return 1.5 * np.clip(1 - np.abs((time - 0.5) % 1.0 - 0.5) / 0.01, 0, 1)
 
@@ -55,7 +55,7 @@ def pulse() -> Array:
 
 
 def ecg(rate: float = 70.0) -> Array:
-    """A constructed ECG at a steady rate a minute, (time,) in mV."""
+    """A synthetic ECG at a steady heart rate, (time,) in mV."""
     time, period = _time(), 60 / rate
     phase = (time + period / 2) % period - period / 2
     waves = [
@@ -68,7 +68,7 @@ def ecg(rate: float = 70.0) -> Array:
 
 
 def peak_kept(cleaned: Array) -> float:
-    """Median height of the triangles in a cleaned signal over that before."""
+    """Median height of the triangles in the output relative to the input."""
     tops = np.arange(6, 25) * round(FS)
     near = round(0.005 * FS)
     aside = round(0.1 * FS)
@@ -81,9 +81,9 @@ def peak_kept(cleaned: Array) -> float:
 
 
 def offset_and_slope(cleaned: Array) -> tuple[float, float]:
-    """The farthest that the line lies off behind the pulse, mV, and its steepest slope, mV/s.
+    """Largest deviation of the line after the pulse, mV, and its steepest slope, mV/s.
 
-    From 0.1 s behind the pulse on, for 2 s; the level is that of the first 10 s.
+    From 0.1 s after the pulse on, for 2 s; the level is that of the first 10 s.
     """
     level = float(np.median(cleaned[round(2 * FS) : round(10 * FS)]))
     first = round((_PULSE_AT + 0.1 + _BESIDE) * FS)

@@ -1,4 +1,4 @@
-"""The tables of the page, in Markdown, and the file of all numbers."""
+"""Tables of the page, as Markdown, and the CSV file of all numbers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ALL = (*COMPONENTS, *FAST)
 
 
 def goals(results: Sequence[Result], raw: Result | None, reference: Result | None) -> str:
-    """All goals, a column for each method: what it came to, and by how much a goal is missed."""
+    """Table of all goals, one column per method: measured value, and the shortfall."""
     columns = [judged(result, raw, reference) for result in results]
     rows = []
     for same in zip(*columns, strict=True):
@@ -47,7 +47,7 @@ def goals(results: Sequence[Result], raw: Result | None, reference: Result | Non
 
 
 def least_gain(result: Result, conditions: Sequence[str]) -> tuple[str, float]:
-    """The component with the least median gain under some conditions, and that gain."""
+    """Component with the least median gain under some conditions, and that gain."""
     found = summarised(result, tuple(COMPONENTS), conditions, median)
     if not found:
         return "-", np.nan
@@ -129,7 +129,7 @@ def st_steps(results: Sequence[Result]) -> str:
 
 
 def r_peaks(results: Sequence[Result], detector: str) -> str:
-    """Sensitivity / predictivity in % of whole recordings; in brackets in readable parts."""
+    """Sensitivity / predictivity in % of complete recordings; in brackets in readable segments."""
     conditions = [f"{snr} dB" for snr in SNRS]
     rows = []
     for result in results:
@@ -147,7 +147,7 @@ def r_peaks(results: Sequence[Result], detector: str) -> str:
 
 
 def limb_leads(results: Sequence[Result]) -> str:
-    """The largest rms of each equation over records, µV, after cleaning."""
+    """Largest rms of each equation over records, µV, after denoising."""
     rows = []
     for condition in limbs.CONDITIONS:
         for equation in limbs.EQUATIONS:
@@ -194,7 +194,7 @@ def nothing_in(results: Sequence[Result]) -> str:
 
 
 def real_motion(results: Sequence[Result]) -> str:
-    """Share in % of segments that are called readable, by label."""
+    """Share in % of segments that are graded readable, by label."""
     rows = []
     for condition in motion.STRENGTHS:
         for label in (motion.GOOD, motion.LIMITED, motion.UNUSABLE):
@@ -206,7 +206,7 @@ def real_motion(results: Sequence[Result]) -> str:
 
 
 def write_csv(results: Sequence[Result], path: Path) -> None:
-    """All numbers, summed up: a line for each method, measure, case and condition."""
+    """Write a summary of all numbers as CSV: one line per method, measure, case and condition."""
     names = ("measure", "case", "condition")
     with replacing(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file, lineterminator="\n")
@@ -224,7 +224,7 @@ def write_csv(results: Sequence[Result], path: Path) -> None:
 
 
 def named(condition: str) -> str:
-    """A condition in words."""
+    """Title of a condition."""
     if condition in (NONE, SINES):
         return {NONE: "no noise", SINES: "two sines"}[condition]
     kind, snr = condition.split()

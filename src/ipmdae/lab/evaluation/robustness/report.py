@@ -124,7 +124,7 @@ def _table(
         for name in CONDITIONS
         if name != skipped
     ]
-    return table(["condition", *(result.title("pieces") for result in results)], rows)
+    return table(["condition", *(result.title("segments") for result in results)], rows)
 
 
 def _best_model(results: Sequence[Result]) -> str:
