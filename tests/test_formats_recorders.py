@@ -271,6 +271,13 @@ def test_unisens_names_no_file_elsewhere(tmp_path: Path, name: str) -> None:
         formats.read(path)
 
 
+def test_unisens_names_are_printable_in_messages(tmp_path: Path) -> None:
+    path = write_unisens(tmp_path, entries=BINARY.replace("ecg.bin", "ecg.\x7fbin"))
+    with pytest.raises(FileNotFoundError) as failure:
+        formats.read(path)
+    assert str(failure.value).isprintable()
+
+
 def test_unisens_names_no_file_whose_name_is_too_long(tmp_path: Path) -> None:
     path = write_unisens(tmp_path, entries=BINARY.replace("ecg.bin", f"{'n' * 300}.bin"))
     with pytest.raises(FormatError, match="with a name of 304 bytes"):

@@ -83,8 +83,13 @@ def test_units_and_names_are_those_of_their_own_fields(
 
 @pytest.mark.parametrize("gain", ["1E3/mV", "200(+5)/mV", "2e400/mV"])
 def test_gains_that_are_understood_in_two_ways_are_refused(folder: Path, gain: str) -> None:
-    with pytest.raises(FormatError, match=r"malformed|no meaning"):
+    with pytest.raises(FormatError, match=r"malformed|is invalid"):
         read(folder, "x 1 250 10", f"x.dat 16 {gain} 16 0 0 0 0 II")
+
+
+def test_a_gain_that_makes_samples_infinite_is_refused(folder: Path) -> None:
+    with pytest.raises(FormatError, match="a gain of 1e-308 steps per mV is invalid"):
+        read(folder, "x 1 250 10", "x.dat 16 1e-308(0)/mV")
 
 
 @pytest.mark.parametrize("name", ["../x.dat", "/etc/passwd", "a/../../x.dat"])

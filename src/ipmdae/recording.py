@@ -27,6 +27,10 @@ def millivolts(unit: str) -> float | None:
     return MILLIVOLTS.get(unit.strip().lower())
 
 
+_LEAST_GAIN = 1e-30
+"""Steps per unit; with less, samples of 32 bits would not even be finite in single precision."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resolution:
     """Digital resolution of a lead, so that it can be stored without loss.
@@ -46,7 +50,7 @@ class Resolution:
     bits: int = 16
 
     def __post_init__(self) -> None:
-        if self.gain == 0 or not np.isfinite(self.gain):
+        if not _LEAST_GAIN < abs(self.gain) < np.inf:
             raise ValueError(f"a gain of {self.gain} steps per {self.unit} is invalid")
         object.__setattr__(self, "unit", one_line(self.unit))
 

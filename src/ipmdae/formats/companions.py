@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ipmdae.formats.errors import FormatError
+from ipmdae.text import visible
 
 _LONGEST_NAME = 255
 """Bytes that a name may have on the usual file systems."""
@@ -44,8 +45,9 @@ def companion(path: Path, name: str) -> Path:
     if not found.is_file():
         same = (p for p in path.parent.iterdir() if p.name.lower() == name.lower())
         found = next(same, found)
+    shown = visible(found.name)
     if not found.is_file():
-        raise FileNotFoundError(f"{path}: {found.name}, which belongs to it, is not in its folder")
+        raise FileNotFoundError(f"{path}: {shown}, which belongs to it, is not in its folder")
     if found.resolve().parent != path.resolve().parent:
-        raise FormatError(path, f"{found.name}, which belongs to it, links out of its folder")
+        raise FormatError(path, f"{shown}, which belongs to it, links out of its folder")
     return found
