@@ -1,5 +1,6 @@
 """What tests of benchmark hearts need: a lead of known beats, methods that are functions, records
-in the layout of the arrhythmia, fibrillation and motion databases."""
+in the layout of the arrhythmia, fibrillation and motion databases.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """Scans for the tests of the native core: random inputs, the equations in float64, and how near a
-result in single precision must come."""
+result in single precision must come.
+"""
 
 from __future__ import annotations
 

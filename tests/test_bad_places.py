@@ -1,5 +1,6 @@
 """Places that cannot be written to and machines that are too small: told in one line, and nothing
-half-written is left."""
+half-written is left.
+"""
 
 from __future__ import annotations
 

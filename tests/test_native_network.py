@@ -1,5 +1,6 @@
 """The native network: equal to the reference and to the oracle, whatever the processor, the batch
-and the number of threads."""
+and the number of threads.
+"""
 
 from __future__ import annotations
 

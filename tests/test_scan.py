@@ -107,7 +107,7 @@ def test_native_backend_refuses_float64() -> None:
 
 @pytest.fixture
 def without_triton(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """triton cannot be imported, and nothing has tried yet."""
+    """Triton cannot be imported, and nothing has tried yet."""
     monkeypatch.setitem(sys.modules, "triton", None)
     monkeypatch.delitem(sys.modules, "ipmdae.lab.nn.scan_triton", raising=False)
     scan_module._triton_scan.cache_clear()

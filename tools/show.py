@@ -30,7 +30,7 @@ def parser(command: str, description: str, folder: str, record: str) -> argparse
         type=Path,
         metavar="FILE",
         help="write the figure to this file (PNG, SVG or PDF) instead of showing "
-        f"it; without a screen {command.split('.')[-1]}.png is written",
+        f"it; without a screen {command.rsplit('.', maxsplit=1)[-1]}.png is written",
     )
     result.add_argument("--record", default=record, help="what the figure shows")
     return result

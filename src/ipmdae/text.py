@@ -9,10 +9,10 @@ _JOINERS = "\u200c\u200d"
 
 
 def one_line(text: str) -> str:
-    """Convert ``text`` to one stripped line; other white space becomes spaces.
+    r"""Convert ``text`` to one stripped line; other white space becomes spaces.
 
     Control characters, direction marks and lone surrogates, which could control a terminal or forge
-    lines of a file, are escaped as in Python (``\\x1b``).
+    lines of a file, are escaped as in Python (``\x1b``).
     """
     line = " ".join(part.strip() for part in text.splitlines())
     return visible("".join(" " if c.isspace() else c for c in line).strip())

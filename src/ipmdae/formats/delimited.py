@@ -67,6 +67,7 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     that are not leads (accelerometer, heart rate) are kept in their units; sample counters,
     or times, or hold no numbers are left out.
     times, and columns without numbers are left out.
+
     Args:
         path: the file, perhaps in a zip archive: ``export.zip/folder/ecg.csv``.
         options: see :class:`~ipmdae.formats.options.ReadOptions`.

@@ -54,7 +54,7 @@ def _archive_of(path: Path) -> Path | None:
 
 
 def open_text(path: Path) -> BytesFile:
-    """The bytes of a table, expanded, in an encoding in which lines end in ``\\n``.
+    r"""The bytes of a table, expanded, in an encoding in which lines end in ``\n``.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -147,7 +147,7 @@ def _member(path: Path, archive: Path, name: str) -> IO[bytes]:
 
 
 def _transcoded(stream: BytesFile, encoding: str) -> IO[bytes]:
-    """A copy in UTF-8 with ends of lines that are ``\\n``, in a file without a name."""
+    r"""A copy in UTF-8 with ends of lines that are ``\n``, in a file without a name."""
     copy = TemporaryFile()  # noqa: SIM115
     try:
         with io.TextIOWrapper(stream, encoding, "replace", newline=None) as reader:

@@ -59,7 +59,8 @@ class Result:
 
     def title(self, unit: str) -> str:
         """Row label: method name with flags (mean over seeds, not converged, diverged, or
-        partial)."""
+        partial).
+        """
         remarks = []
         if self.network and len(self.network.seeds) > 1:
             remarks.append(f"mean over {len(self.network.seeds)} seeds")

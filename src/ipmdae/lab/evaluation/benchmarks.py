@@ -48,7 +48,8 @@ class Reporter(Protocol):
 
 def open_benchmark(name: str, datasets: Path, runs: Path) -> Benchmark:
     """Open the benchmark ``name`` on the databases below ``datasets``, for the training runs in
-    ``runs``."""
+    ``runs``.
+    """
     module, _, kind = _ROOMS[name][0].rpartition(".")
     made: Callable[[Path, Path], Benchmark] = getattr(_room(module), kind)
     return made(datasets, runs)

@@ -78,7 +78,8 @@ class TrainedNetwork:
     @property
     def late_fall(self) -> float:
         """Share by which the last epochs still lowered the validation loss; see
-        :func:`ipmdae.lab.training.summary.late_fall`."""
+        :func:`ipmdae.lab.training.summary.late_fall`.
+        """
         return late_fall([row["valid_loss"] for row in queue.read_curves(self.run_folder)])
 
     def complexity(self, samples: int, leads: int = 1) -> Complexity:

@@ -28,7 +28,8 @@ _FLOOR = 1e-9
 
 class MECGE(LeadNetwork):
     """Trained by the absolute error in time, and the squared ones of the compressed spectrum
-    against the clean one's and against that of the signal which it gives (consistency)."""
+    against the clean one's and against that of the signal which it gives (consistency).
+    """
 
     multiple = _HOP
     shortest = _WINDOW

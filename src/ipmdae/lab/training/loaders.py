@@ -44,7 +44,7 @@ class EpochSampler(Sampler[Item]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self.count // self.replicas)
+        return (self.count + self.replicas - 1) // self.replicas
 
     def __iter__(self) -> Iterator[Item]:
         order = np.arange(self.count)

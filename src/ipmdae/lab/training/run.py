@@ -180,7 +180,8 @@ def announce(folder: Path) -> None:
 
 def write_settings(folder: Path, settings: Settings, *, windows: int) -> None:
     """Store the settings, the split by name, the number of training windows and the versions in
-    ``folder``/run.json."""
+    ``folder``/run.json.
+    """
     training, validation = settings.open_protocol().records
     content = {
         **asdict(settings),

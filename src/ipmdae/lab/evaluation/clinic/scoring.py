@@ -47,7 +47,8 @@ _EXAMPLE_SNR, _EXAMPLE_SECONDS = 0.0, 4.0
 @dataclass(frozen=True)
 class ClinicBenchmark(PieceBenchmark):
     """All methods on the segments of protocol clinic; see
-    :class:`ipmdae.lab.evaluation.benchmark.Benchmark`."""
+    :class:`ipmdae.lab.evaluation.benchmark.Benchmark`.
+    """
 
     def scorer(self, subject: Subject) -> Callable[[Piece], Scores]:
         """Create a function that scores a segment under all conditions."""

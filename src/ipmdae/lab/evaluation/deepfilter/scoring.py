@@ -154,7 +154,8 @@ class DeepFilterBenchmark:
 
 def _clean(rival: classical.LeadMethod, fs: float, noisy: Array) -> Array:
     """Denoise beats (beats, 512), batched by a network, else one by one; non-finite results
-    become NaN."""
+    become NaN.
+    """
     with np.errstate(all="ignore"):
         if isinstance(rival, rivals.Trained):
             cleaned = rival.denoise_batch(noisy, fs)

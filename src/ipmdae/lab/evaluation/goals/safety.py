@@ -85,7 +85,8 @@ def qt(clinical: Result | None, none: Result | None) -> list[Goal]:
 
 def invention(clinical: Result | None) -> list[Goal]:
     """False detections in noise-only input, of the detector that finds more, outside of rejected
-    seconds where the model has uncertainty."""
+    seconds where the model has uncertainty.
+    """
     goals = []
     for kind in nstdb.KINDS:
         name = f"false detections per minute in {TITLES[kind]} only, not rejected"

@@ -196,7 +196,7 @@ def beats_of(recording: Recording, symbols: Sequence[str] = tuple(BEATS)) -> Sam
 
 
 def _folder(datasets: Path, name: str) -> Path:
-    record = name.split()[0]
+    record = name.split(maxsplit=1)[0]
     folder = mitdb.FOLDER if record in DEVELOPMENT else qtdb.FOLDER
     return datasets / folder / f"{record}.hea"
 

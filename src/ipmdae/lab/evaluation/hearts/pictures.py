@@ -71,7 +71,7 @@ def examples(
 def strips(stored: dict[str, NDArray[Any]]) -> dict[str, dict[str, Strip]]:
     """Strips by case and role (worst or median), from a result's examples."""
     found: dict[str, dict[str, Strip]] = {}
-    for key in stored:
+    for key in stored:  # noqa: PLC0206 - few are read
         case, which, field = key.split("|")
         if field == "lines":
             before, after, wanted = np.asarray(stored[key], np.float64)
