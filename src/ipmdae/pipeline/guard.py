@@ -1,13 +1,14 @@
 """The guard: restores what a network removes without evidence of noise.
 
-It works on the network's input and output window by window, needs no training, and does three
+It works on the network's input and output window by window, needs no training, and does four
 things. Where little is removed above 0.7 Hz throughout, as in a recording with baseline wander
 only, everything above 0.7 Hz is restored: f waves, P waves and single ectopic beats are preserved.
 This is decided separately up to 15 Hz and above, since muscle noise and powerline interference are
 above and rhythms below. A removed component that is periodic at 3 to 10 Hz, as flutter is and noise
-hardly ever, is restored too, and marked as an altered rhythm. Where the predicted error of the
-network is large relative to the ECG, its output is replaced by that of a band-pass
-filter, so that a QRS complex under strong noise is never flattened.
+hardly ever, is restored too, and marked as an altered rhythm. So is a beat with the shape of the
+lead's other QRS complexes (:mod:`ipmdae.pipeline.beats`). Where the predicted error of the network
+is large relative to the ECG, its output is replaced by that of a band-pass filter, so that a QRS
+complex under strong noise is never flattened.
 
 Arrays are windows (batch, time, leads) in mV about zero, float32, of any length.
 """
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.pipeline.beats import removed_beats
 from ipmdae.safeguards import Safeguards
 
 Array = NDArray[np.float32]
@@ -87,7 +89,7 @@ class Guarded(NamedTuple):
         gain: restored share of the noise removed above 15 Hz, 0 to 1.
         doubt: predicted error relative to :data:`DOUBT`; from 1 on the output is not trusted. 0
             without uncertainty.
-        altered: 1 where a periodic component was restored, else 0.
+        altered: 1 where a periodic component or a beat was restored, else 0.
     """
 
     signal: Array
@@ -117,20 +119,31 @@ def guard(noisy: Array, cleaned: Array, sd: Array | None, fs: float, limits: Saf
     given = grid.expanded(quiet) * middle + gain * sharp
     periodic, altered = _periodic(middle + sharp - given, size, fs, limits.guard)
     signal = y + given + periodic
-    doubt = np.zeros_like(y)
-    if sd is not None:
-        # An error above the height of the QRS is clipped, so that it does not dominate its seconds.
-        bounded = grid.chunks(np.minimum(_rows(sd), size))
-        level = _average(bounded.mean(axis=2), 2) / (DOUBT * size)
-        doubt = grid.expanded(level)
-        # Where everything is restored, the output that would be replaced is not the network's.
-        rejected = _average((level >= 1) & (quiet < _OPEN), 2) > 0
-        some = rejected.any(axis=1)
-        if limits.unreadable == "classical" and some.any():
-            weight = grid.expanded(_average(rejected[some], 1))
-            band = _band_passed(x[some], fs)
-            signal[some] += weight * (band - signal[some])
+    doubt, rejected = _doubt(sd, size, quiet, grid)
+    rest = middle + sharp - given - periodic
+    beats = removed_beats(signal + rest, signal, size, fs)
+    if beats is not None:
+        beats *= 1 - grid.expanded(rejected)  # unreadable segments are replaced as the user decides
+        signal += beats * rest
+        altered = np.maximum(altered, (beats > 0).astype(np.float32))
+    some = rejected.any(axis=1)
+    if limits.unreadable == "classical" and some.any():
+        weight = grid.expanded(_average(rejected[some], 1))
+        band = _band_passed(x[some], fs)
+        signal[some] += weight * (band - signal[some])
     return Guarded(*(_windows(part, shape) for part in (signal, gain, doubt, altered)))
+
+
+def _doubt(sd: Array | None, size: Array, quiet: Array, grid: _Grid) -> tuple[Array, Array]:
+    """Uncertainty relative to its limit, (rows, time), and 1 where it rejects, (rows, chunks)."""
+    if sd is None:
+        return grid.expanded(np.zeros_like(quiet)), np.zeros_like(quiet)
+    # An error above the height of the QRS is clipped, so that it does not dominate its seconds.
+    bounded = grid.chunks(np.minimum(_rows(sd), size))
+    level = _average(bounded.mean(axis=2), 2) / (DOUBT * size)
+    # Where everything is restored, the output that would be replaced is not the network's.
+    rejected = _average((level >= 1) & (quiet < _OPEN), 2) > 0
+    return grid.expanded(level), rejected.astype(np.float32)
 
 
 def _rows(windows: Array) -> Array:
