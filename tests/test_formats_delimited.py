@@ -184,3 +184,16 @@ def test_a_bomb_is_refused_before_it_is_read(
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such file"):
         formats.read(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("number", ["1e2147483648", "1e4294967296", "-.5E+2147483648"])
+def test_a_number_on_which_the_parser_crashes_is_refused(tmp_path: Path, number: str) -> None:
+    rows = "".join(f"{i * 0.004:g},{i % 7}\n" for i in range(50))
+    with pytest.raises(FormatError, match="too large an exponent"):
+        read(tmp_path, f"time,II (mV)\n{rows}0.2,{number}\n0.204,1\n")
+
+
+def test_texts_that_look_like_such_numbers_stay(tmp_path: Path) -> None:
+    rows = "".join(f"{i * 0.004:g},{i % 7},3fe12345\n" for i in range(50))
+    with pytest.warns(UserWarning, match="device holds no numbers"):
+        assert read(tmp_path, f"time,II (mV),device\n{rows}").samples == 50

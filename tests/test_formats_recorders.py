@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import tracemalloc
 from datetime import datetime
 from pathlib import Path
 
@@ -85,6 +86,19 @@ def test_acq_that_is_cut_off(tmp_path: Path, size: int) -> None:
     with pytest.raises(FormatError) as caught:
         formats.read(saved(tmp_path / "x.acq", acq(CHANNELS)[:size]))
     assert "\n" not in str(caught.value)
+
+
+def test_a_journal_of_acqknowledge_takes_no_more_memory_than_there_is(tmp_path: Path) -> None:
+    content = acq(CHANNELS)
+    place = content.rindex(b"\x44\x33\x22\x11") + 6
+    announced = content[:place] + struct.pack("<i", 2_000_000_000) + content[place + 4 :]
+    path = saved(tmp_path / "x.acq", announced)
+    tracemalloc.start()
+    try:
+        assert_allclose(formats.read(path).signal, formats.read(saved(path, content)).signal)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
 
 
 LABELS = (
@@ -268,6 +282,16 @@ def test_unisens_names_no_file_elsewhere(tmp_path: Path, name: str) -> None:
     (tmp_path / "in").mkdir()
     path = write_unisens(tmp_path / "in", entries=BINARY.replace("ecg.bin", name))
     with pytest.raises(FormatError, match="names a file outside its folder"):
+        formats.read(path)
+
+
+@pytest.mark.parametrize("number", ["1e2147483648", "-2,5E+4294967296"])
+def test_a_number_on_which_the_parser_of_tables_crashes_is_refused(
+    tmp_path: Path, number: str
+) -> None:
+    path = write_unisens(tmp_path)
+    (tmp_path / "acc.csv").write_text(f"0,5\n{number}\n-2\n")
+    with pytest.raises(FormatError, match="too large an exponent"):
         formats.read(path)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -66,7 +68,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         import bioread.reader
         from bioread.header_reader import GraphHeaderReader
     try:
-        with path.open("rb") as file, quiet("bioread"):
+        with _File(io.FileIO(path)) as file, quiet("bioread"):
             count = GraphHeaderReader.bootstrap(file).channel_count
             if not 0 < count <= _MOST_CHANNELS:
                 raise FormatError(path, f"announces {count} channels")
@@ -86,6 +88,13 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         raise
     except Exception as error:
         raise FormatError(path, f"the AcqKnowledge file is broken ({reason(error)})") from error
+
+
+class _File(io.BufferedReader):
+    """A file that is asked for no more than it holds: ``read`` takes memory for all it is asked."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(-1 if size is None else min(size, os.fstat(self.fileno()).st_size))
 
 
 def _revision(path: Path) -> int | None:

@@ -25,7 +25,7 @@ from ipmdae.formats import description, json_file
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.json_file import number, text
 from ipmdae.formats.lead_names import is_ecg
-from ipmdae.formats.limits import check_expansion
+from ipmdae.formats.limits import check_expansion, check_exponents
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import Signal, from_signals
 from ipmdae.recording import NO_UNIT, Recording
@@ -183,6 +183,7 @@ def _table(path: Path, names: list[str]) -> NDArray[np.float64]:
     heading = "\t".join(names).encode()
     if data[: len(heading)] == heading and data[len(heading) : len(heading) + 1] in (b"\n", b"\r"):
         data = data[len(heading) :]
+    check_exponents(path, data)
     try:
         table = pd.read_csv(
             io.BytesIO(data), sep="\t", header=None, na_values=[_MISSING], engine="c"

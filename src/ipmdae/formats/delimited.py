@@ -19,7 +19,7 @@ from ipmdae.formats.delimited_text import is_archive, open_text, sniff, stored_s
 from ipmdae.formats.delimited_times import chosen
 from ipmdae.formats.delimited_writer import DelimitedWriter, write
 from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.limits import check_expansion, check_samples
+from ipmdae.formats.limits import check_expansion, check_exponents, check_samples
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.times import Timeline, placed, resampled
 from ipmdae.formats.units import units_of
@@ -270,6 +270,7 @@ class DelimitedReader(SignalReader):
 
         layout = self._layout
         numeric = all(layout.stamps(index) == layouts.NUMBER for index in columns)
+        check_exponents(self._path, data)
         try:
             table = pd.read_csv(
                 io.BytesIO(data.replace(_MINUS, b"-") if _MINUS in data else data),

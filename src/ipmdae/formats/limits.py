@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from ipmdae.formats.errors import FormatError
 
@@ -95,3 +96,19 @@ class Budget:
         self.left -= size
         if self.left < 0:
             check_expansion(self._path, self._stored, self._whole - self.left)
+
+
+_EXPONENT = re.compile(rb"(?<![\w.,])[-+]?[\d.,]+[eE][-+]?\d{4}")
+
+
+def check_exponents(path: str | os.PathLike[str], table: bytes) -> None:
+    """Refuse a table with exponents of four digits, on which the parser of pandas may crash.
+
+    Raises:
+        FormatError: with the number.
+    """
+    if b"e" not in table and b"E" not in table:
+        return
+    found = _EXPONENT.search(table)
+    if found:
+        raise FormatError(path, f"holds a number with too large an exponent ({found[0]!r:.40})")

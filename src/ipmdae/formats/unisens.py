@@ -18,7 +18,7 @@ from ipmdae.formats.companions import companion
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.json_file import moment, number
 from ipmdae.formats.lead_names import is_ecg
-from ipmdae.formats.limits import check_samples
+from ipmdae.formats.limits import check_exponents, check_samples
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.plain_xml import parse
 from ipmdae.formats.signals import Signal, from_signals
@@ -136,9 +136,11 @@ def _from_table(path: Path, file: Path, entry: Element, channels: int) -> NDArra
     layout = entry.find("csvFileFormat")
     separator = (layout.get("separator") if layout is not None else None) or ";"
     decimal = (layout.get("decimalSeparator") if layout is not None else None) or "."
+    data = file.read_bytes()
+    check_exponents(path, data)
     try:
         table = pd.read_csv(
-            io.BytesIO(file.read_bytes()),
+            io.BytesIO(data),
             sep=re.escape(separator) if len(separator) > 1 else separator,
             decimal=decimal,
             header=None,
