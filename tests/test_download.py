@@ -261,7 +261,7 @@ def test_a_full_disk(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyP
         return open_path(self, mode)
 
     monkeypatch.setattr(Path, "open", open_on_a_full_disk)
-    with pytest.raises(DownloadError, match=r"is full; .* takes about 61 MB\. Make room"):
+    with pytest.raises(DownloadError, match=r"is full; .* takes about 61 MB\. Free space"):
         fetch(mirror, tmp_path)
     assert BIG not in files_in(tmp_path)
 

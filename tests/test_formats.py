@@ -45,7 +45,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> Written:
 
 def test_unknown_formats(tmp_path: Path) -> None:
     (tmp_path / "x.xyz").write_text("?")
-    with pytest.raises(FormatError, match="of unknown format; the command `ipmdae formats`"):
+    with pytest.raises(FormatError, match="of no known format; the command `ipmdae formats`"):
         formats.read(tmp_path / "x.xyz")
     with pytest.raises(FileNotFoundError, match="no such file"):
         formats.read(tmp_path / "y.xyz")

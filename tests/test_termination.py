@@ -61,6 +61,7 @@ def test_a_second_signal_does_not_disturb_the_clearing_up(number: int) -> None:
     process = python(
         "import signal, time\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # nohup ignores it
         "from ipmdae.termination import script\n"
         "with script():\n"
         "    try:\n"
