@@ -131,6 +131,12 @@ def test_the_delineator_is_near_the_expert_and_takes_any_signal() -> None:
         assert np.isnan(waves.point_errors(beats, x)["T offset"]).all()
 
 
+def test_noise_shorter_than_a_record_continues_backwards_and_forwards() -> None:
+    noise = np.arange(8.0).reshape(4, 2)
+    np.testing.assert_array_equal(waves.at_least(noise, 3), noise)
+    np.testing.assert_array_equal(waves.at_least(noise, 9)[:, 0], [0, 2, 4, 6, 4, 2, 0, 2, 4])
+
+
 def test_st_level_is_measured_60_ms_after_the_end_of_qrs() -> None:
     beats = marked()
     for level, kept in ((0.0, True), (0.015, True), (0.3, False)):

@@ -38,7 +38,8 @@ _ST_TEXT = """\
 Level 60 ms after the expert's end of the QRS complex, relative to the 20 ms before its onset (means
 over 20 ms, single beats, lead 0), compared with the signal without noise: median absolute error of
 a record in mV, mean over records, and the share of beats within 0.02 mV or 10 %, the tolerance of
-devices, both with their 95 % interval over records. The column "no noise added" is the effect of
+devices, both with their 95 % interval over records. Where the annotated part of a record is longer
+than the test minutes of a noise, the noise continues backwards and forwards. The column "no noise added" is the effect of
 denoising on a clean signal.
 """
 

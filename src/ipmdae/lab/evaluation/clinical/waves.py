@@ -81,7 +81,7 @@ def rows(subject: Subject, datasets: Path, record: str) -> list[Row]:
         noisy = marked.signal
         if condition != CLEAN:
             kind, snr = condition.split()
-            pieces = noise[nstdb.KINDS.index(kind)]
+            pieces = at_least(noise[nstdb.KINDS.index(kind)], len(noisy))
             piece = piece_of(pieces, listed.index(record), len(listed), len(noisy))
             noisy = add_noise(noisy, piece, float(snr))
         cleaned = subject.clean(noisy, FS)
@@ -90,6 +90,12 @@ def rows(subject: Subject, datasets: Path, record: str) -> list[Row]:
         if condition in LEVELLED:
             found += _rows(condition, record, st_errors(marked, cleaned))
     return found
+
+
+def at_least(noise: Array, length: int) -> Array:
+    """Noise (time, channels) of at least so many samples, continued backwards and forwards."""
+    missing = max(length - len(noise), 0)
+    return np.pad(noise, ((0, missing), (0, 0)), mode="reflect")
 
 
 def point_errors(marked: Marked, cleaned: Array) -> dict[str, Array]:
