@@ -39,8 +39,8 @@ Level 60 ms after the expert's end of the QRS complex, relative to the 20 ms bef
 over 20 ms, single beats, lead 0), compared with the signal without noise: median absolute error of
 a record in mV, mean over records, and the share of beats within 0.02 mV or 10 %, the tolerance of
 devices, both with their 95 % interval over records. Where the annotated part of a record is longer
-than the test minutes of a noise, the noise continues backwards and forwards. The column "no noise added" is the effect of
-denoising on a clean signal.
+than the test minutes of a noise, the noise continues backwards and forwards. The column "no noise
+added" is the effect of denoising on a clean signal.
 """
 
 _INVENTION_TEXT = """\
