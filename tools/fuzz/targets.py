@@ -32,7 +32,7 @@ OPTIONS = (
 )
 """Reading options, one per input; a rate admits files that lost theirs."""
 
-ISOLATED = ("matlab-7.3", "hdf5", "parquet", "xdf")
+ISOLATED = ("matlab-7.3", "hdf5", "parquet", "xdf", "acqknowledge")
 
 _LONGEST_MESSAGE = 1200
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 import os
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from ipmdae.formats import isolated
+from ipmdae.formats.blocks import SignalReader, WholeReader, read_whole
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.limits import check_samples
-from ipmdae.formats.optional import needs, quiet
+from ipmdae.formats.optional import quiet, require
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import Signal, from_signals, symbol
 from ipmdae.recording import Annotations, Recording, Resolution
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from bioread.biopac import Channel
     from bioread.reader import Reader
 
-__all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises"]
+__all__ = ["NAME", "OPTIONS", "SUFFIXES", "open_reader", "read", "recognises"]
 
 NAME = "AcqKnowledge"
 SUFFIXES: tuple[str, ...] = (".acq",)
@@ -46,13 +49,18 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
-    """Read a file: leads are the channels at the rate of the ECG, the others auxiliary channels.
+    """Read a file whole; see :func:`open_reader`."""
+    return read_whole(open_reader(path, options=options), annotations=annotations)
+
+
+def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
+    """Open a file: leads are the channels at the rate of the ECG, the others auxiliary channels.
 
     Event markers become annotations. The journal, which may identify the person, is not read.
+    bioread runs in a child process: it may search a broken file without end.
 
     Args:
         path: the file.
-        annotations: whether to read event markers.
         options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
@@ -64,9 +72,15 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         raise FileNotFoundError(f"{path}: there is no such file")
     if _revision(path) is None:
         raise FormatError(path, "does not begin as AcqKnowledge's files do")
-    with needs(LIBRARY, "AcqKnowledge files"):
-        import bioread.reader
-        from bioread.header_reader import GraphHeaderReader
+    require(LIBRARY, "AcqKnowledge files")
+    return isolated.open_reader(path, options, __name__)
+
+
+def open_here(path: Path, options: ReadOptions) -> SignalReader:
+    """Open the file in this process; see :func:`open_reader`."""
+    import bioread.reader
+    from bioread.header_reader import GraphHeaderReader
+
     try:
         with _File(io.FileIO(path)) as file, quiet("bioread"):
             count = GraphHeaderReader.bootstrap(file).channel_count
@@ -78,12 +92,10 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         data = reader.datafile
         signals = [_signal(channel) for channel in data.channels]
         recording = from_signals(path, signals, options)
-        if not annotations or not data.event_markers:
-            return recording
-        ratio = recording.fs / data.samples_per_second
-        return from_signals(
-            path, signals, options, annotations=_marks(data.event_markers, ratio, recording)
-        )
+        if data.event_markers:
+            marks = _marks(data.event_markers, recording.fs / data.samples_per_second, recording)
+            recording = dataclasses.replace(recording, annotations=marks)
+        return WholeReader(recording)
     except (FormatError, PermissionError, Warning):
         raise
     except Exception as error:

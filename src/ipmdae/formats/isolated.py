@@ -30,7 +30,8 @@ from ipmdae.formats.blocks import SignalReader
 from ipmdae.formats.errors import FormatError, format_errors
 from ipmdae.formats.limits import most
 from ipmdae.formats.options import ReadOptions
-from ipmdae.recording import Header
+from ipmdae.passenger import Passenger
+from ipmdae.recording import Header, Resolution
 
 _START = 60.0
 """Seconds that the child may take to start."""
@@ -106,7 +107,10 @@ class _ChildReader(SignalReader):
             self._ask(task | {"limit": self._limit})
             self._answer(_START)
             known = json.loads(self._answer())
-            self.info = Header(samples=known["samples"], **description.from_json(known["header"]))
+            header = description.from_json(known["header"])
+            others = enumerate(known["others"])
+            header["passengers"] = tuple(self._passenger(i, about) for i, about in others)
+            self.info = Header(samples=known["samples"], **header)
         except BaseException:
             self._close()
             raise
@@ -125,6 +129,17 @@ class _ChildReader(SignalReader):
 
     def __exit__(self, *_: object) -> None:
         self._close()
+
+    def _passenger(self, number: int, about: dict[str, Any]) -> Passenger:
+        """An auxiliary channel, read into memory, so that it outlives the child."""
+        self._ask({"passenger": number, "first": 0, "stop": about["samples"]})
+        values = np.frombuffer(self._answer(), np.float64)
+        how = about.pop("resolution")
+        return Passenger(
+            **about,
+            resolution=Resolution(**how) if how else None,
+            read=lambda first, stop: values[first:stop],
+        )
 
     def _ask(self, question: dict[str, Any]) -> None:
         try:
@@ -209,19 +224,40 @@ def _serve(
             reader = here.open_here(Path(path), ReadOptions(**options))
         for warning in said:
             _send(answers, json.dumps(str(warning.message)).encode(), b"w")
-        header = {"samples": reader.info.samples, "header": description.to_json(reader.info)}
+        header = {
+            "samples": reader.info.samples,
+            "header": description.to_json(reader.info),
+            "others": [_about(passenger) for passenger in reader.info.passengers],
+        }
         _send(answers, json.dumps(header).encode(), b"r")
         with reader:
             while True:
                 _, question = _receive(questions)
                 _limit_time(limit)
                 with format_errors(path):
-                    block = reader.read(**json.loads(question))
+                    block = _block(reader, **json.loads(question))
                 _send(answers, np.ascontiguousarray(block, np.float64).tobytes(), b"r")
     except FormatError as error:
         _fail(answers, error, error.reason)
     except _ERRORS as error:
         _fail(answers, error, str(error))
+
+
+def _about(passenger: Passenger) -> dict[str, Any]:
+    """The fields of an auxiliary channel but its samples, for JSON."""
+    fields = ("name", "unit", "fs", "samples", "place")
+    how = passenger.resolution
+    about: dict[str, Any] = {field: getattr(passenger, field) for field in fields}
+    return about | {"resolution": None if how is None else asdict(how)}
+
+
+def _block(
+    reader: SignalReader, first: int, stop: int, passenger: int | None = None
+) -> NDArray[np.float64]:
+    """Samples of the leads, or of an auxiliary channel."""
+    if passenger is None:
+        return reader.read(first, stop)
+    return reader.info.passengers[passenger].read(first, stop)
 
 
 def _fail(answers: IO[bytes], error: BaseException, reason: str) -> None:

@@ -27,7 +27,7 @@ from ipmdae.lab.protocols import stack
 from ipmdae.lab.protocols.clinic import Clinic
 from ipmdae.methods import network as networks
 from ipmdae.pipeline.resample import resample
-from ipmdae.quality import Reason, quality
+from ipmdae.quality import quality
 from ipmdae.recording import Recording
 from ipmdae.safeguards import safeguards
 
@@ -122,13 +122,12 @@ class Subject:
         """Denoise a lead with a network that predicts its uncertainty.
 
         Returns:
-            The denoised lead, and for each second True if it is rejected as too uncertain.
+            The denoised lead, and for each second True if it is graded unusable.
         """
         assert self.file is not None
         recording = Recording.from_array(x, fs)
         cleaned = _denoiser(self.file).clean(recording)
-        reasons = quality(recording, cleaned).reason[:, 0]
-        return cleaned.recording.signal[:, 0], reasons == Reason.MOTION
+        return cleaned.recording.signal[:, 0], ~quality(recording, cleaned).readable[:, 0]
 
     def _at_own_rate(self, rival: classical.LeadMethod, x: Array, fs: float) -> Array:
         if self.fs is None or self.fs == fs:
