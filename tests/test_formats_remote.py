@@ -176,5 +176,6 @@ def test_commands_take_urls(server: str, tmp_path: Path) -> None:
     assert "secret" not in done.output
     target = tmp_path / "out.csv"
     done = CliRunner().invoke(app, ["denoise", f"{server}/x.csv?a=1", "-o", str(target)])
+    assert done.stdout.startswith(f"{server}/x.csv: "), done.output
     assert done.exit_code == 0, done.output
     assert formats.read(target).samples == 600

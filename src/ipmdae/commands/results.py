@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipmdae.console import complain, out, strict
 from ipmdae.files import replacing
+from ipmdae.formats import remote
 from ipmdae.inspection.verdict import REMOVED_BANDS, Verdict
 from ipmdae.text import counted, visible
 
@@ -33,7 +34,7 @@ def rows_of(outcome: Outcome) -> list[dict[str, Any]]:
     """
     state = "failed" if outcome.error else "done already" if outcome.skipped else ""
     common = {
-        "file": str(outcome.job.source),
+        "file": remote.name_of(outcome.job.source),
         "output": None if outcome.error else str(outcome.job.target),
     }
     rest = {
@@ -99,7 +100,7 @@ def write_summary(path: Path, outcomes: Sequence[Outcome], resume: bool) -> None
     before = _before(path) if resume else {}
     rows: list[dict[str, Any]] = []
     for outcome in outcomes:
-        kept = before.pop(str(outcome.job.source), None)
+        kept = before.pop(remote.name_of(outcome.job.source), None)
         rows += kept if kept and outcome.skipped else rows_of(outcome)
     rows += [row for kept in before.values() for row in kept]
     with replacing(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
@@ -159,9 +160,9 @@ def print_outcome(outcome: Outcome) -> None:
     if outcome.skipped:
         out.print(f"{visible(str(job.target))}: already done", markup=False)
     elif not outcome.error:
-        factor = outcome.seconds / outcome.duration
+        factor, name = outcome.seconds / outcome.duration, remote.name_of(job.source)
         out.print(
-            f"{visible(str(job.source))}: {outcome.duration:.1f} s at {outcome.fs:g} Hz, "
+            f"{visible(name)}: {outcome.duration:.1f} s at {outcome.fs:g} Hz, "
             f"{len(outcome.cleaned)} of {counted(len(outcome.leads), 'lead')} cleaned by "
             f"{visible(outcome.method)} in {outcome.seconds:.2f} s, real-time factor {factor:.2g}; "
             f"written to {visible(str(job.target))}",
@@ -198,7 +199,7 @@ def entry(outcome: Outcome) -> Entry:
 
     page = outcome.job.page
     return Entry(
-        name=str(outcome.job.source),
+        name=remote.name_of(outcome.job.source),
         page=page if page and page.exists() else None,
         duration=outcome.duration,
         error=outcome.error,
