@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -294,3 +295,18 @@ def test_changes_of_the_grade_are_told_as_the_signal_goes_out() -> None:
     assert any(event.kind != "unusable" and event.time > 34 for event in events)
     kinds = [event.kind for event in events]
     assert all(a != b for a, b in pairwise(kinds))
+
+
+@pytest.mark.parametrize("fs", [250.0, 360.0])
+def test_memory_does_not_grow_with_the_signal(fs: float) -> None:
+    streamer = Streamer(fs, 1, method="ipmdae-nano")
+    minute = ecg(fs, round(60 * fs))[:, :1]
+    tracemalloc.start()
+    try:
+        held = []
+        for _ in range(8):
+            streamer.feed(minute)
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[-1] - held[2] < minute.nbytes

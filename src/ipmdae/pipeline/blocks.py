@@ -112,18 +112,20 @@ class Pipeline:
             (time, columns), gaps filled; see :class:`WindowedNetwork`.
         """
         self._absent.append(np.isnan(x))
-        filled = self._filler.feed(x)
-        self._filled.append(filled)
-        return self._returned(self._clean(self._there.feed(filled)))
+        return self._returned(self._clean(self._resampled(self._filler.feed(x))))
 
     def flush(self) -> Signal:
         """Return the remaining samples: the signal has ended."""
-        filled = self._filler.flush()
-        self._filled.append(filled)
-        rest = self._there.feed(filled)
+        rest = self._resampled(self._filler.flush())
         cleaned = [self._clean(rest), self._clean(self._there.flush()), self._network.flush()]
         back = [self._returned(piece) for piece in cleaned]
         return np.concatenate([*back, self._along(self._back.flush(self._absent.stop))])
+
+    def _resampled(self, filled: Signal) -> Signal:
+        """Resample the signal to the network's rate, and keep it for its full bandwidth."""
+        if self._up != self._down:
+            self._filled.append(filled)
+        return self._there.feed(filled)
 
     def _returned(self, values: Signal) -> Signal:
         """Resample the network's output to the signal's rate."""
