@@ -41,6 +41,11 @@ def without_marker(name: str) -> str:
 @cache
 def sweep(folder: Path) -> None:
     """Remove temporary files of dead processes of this machine in a folder; once per folder."""
+    remove_stale(folder)
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove temporary files of dead processes of this machine in a folder."""
     for path in list(_stale_in(folder)):
         with suppress(OSError):  # of another user, or removed by another process just now
             if path.is_dir() and not path.is_symlink():

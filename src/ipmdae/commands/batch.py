@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
-from ipmdae import native, termination
+from ipmdae import native, temporaries, termination
 from ipmdae.commands.job import Job, Outcome, Settings, clean
 from ipmdae.methods import Method
 
@@ -73,7 +73,8 @@ def _in_processes(
     todo: list[Task] = list(enumerate(jobs))[::-1]
     suspects: list[Task] = []
     while todo or suspects:
-        tasks, width = ([suspects.pop()], 1) if suspects else (todo, workers)
+        again = bool(suspects)
+        tasks, width = ([suspects.pop()], 1) if again else (todo, workers)
         pool = ProcessPoolExecutor(
             width, context, initializer=_begin, initargs=(settings, shares, workers)
         )
@@ -82,10 +83,13 @@ def _in_processes(
             yield from _in_pool(pool, tasks, width, lost, lambda: tick(shares))
         except BaseException:
             termination.end_workers()
+            pool.shutdown(cancel_futures=True)
+            for folder in {job.target.parent for job in jobs}:
+                temporaries.remove_stale(folder)  # of workers that had no time to do it
             raise
         finally:
             pool.shutdown(cancel_futures=True)
-        if len(lost) > 1:
+        if not again:
             suspects += lost
         else:
             for index, job in lost:
