@@ -179,3 +179,11 @@ def test_commands_take_urls(server: str, tmp_path: Path) -> None:
     assert done.stdout.startswith(f"{server}/x.csv: "), done.output
     assert done.exit_code == 0, done.output
     assert formats.read(target).samples == 600
+
+
+def test_a_broken_file_is_named_by_its_url(memory: str, tmp_path: Path) -> None:
+    fsspec.filesystem("memory").pipe("/ward/bad.csv", b"a,b\n1\n")
+    done = CliRunner().invoke(app, ["denoise", f"{memory}/bad.csv", "-o", str(tmp_path / "o.csv")])
+    assert done.exit_code == 1
+    assert "ipmdae: error: memory://ward/bad.csv: " in done.stderr
+    assert "ipmdae-" not in done.output

@@ -23,6 +23,7 @@ from ipmdae.pipeline.blocks import Block
 from ipmdae.pipeline.guarantees import UNWANTED, check_rate, report
 from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.recording import Header, Recording
+from ipmdae.result import Result, among
 
 _SURVEY_SHARE = 0.1
 """Share of the work that the first pass over a file is."""
@@ -200,21 +201,13 @@ def _whole(
 ) -> Iterator[Block]:
     """Let a method clean the active leads (their numbers), all at once."""
     noisy = Recording.from_header(reader.info, reader.read(0, reader.info.samples))
-    signal = noisy.signal.copy()
-    spread = trust = None
+    result: Result[Recording] = Result(noisy=noisy, recording=noisy)
     if active:
-        cleaned = method.clean(noisy.with_leads(active), strength=strength)
-        signal[:, active] = cleaned.recording.signal
-        if cleaned.sd is not None:
-            spread = np.full(signal.shape, np.nan, np.float32)
-            spread[:, active] = cleaned.sd
-        if cleaned.trust is not None:
-            trust = np.zeros(signal.shape, np.uint8)
-            trust[:, active] = cleaned.trust
-    for part in blocks(*signal.shape):
+        result = among(method.clean(noisy.with_leads(active), strength=strength), noisy, active)
+    for part in blocks(*noisy.signal.shape):
         yield Block(
             noisy.signal[part],
-            signal[part],
-            None if spread is None else spread[part],
-            None if trust is None else trust[part],
+            result.recording.signal[part],
+            None if result.sd is None else result.sd[part],
+            None if result.trust is None else result.trust[part],
         )

@@ -7,8 +7,6 @@ import os
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, overload
 
-import numpy as np
-
 from ipmdae import formats
 from ipmdae.arrays import check, choose, warn_of_units
 from ipmdae.containers import open_container, rate_of
@@ -16,7 +14,7 @@ from ipmdae.engine import ModelFile
 from ipmdae.methods import DEFAULT_MODEL, Method, open_method
 from ipmdae.pipeline.guarantees import UNWANTED, check_strength
 from ipmdae.recording import Recording
-from ipmdae.result import Result
+from ipmdae.result import Result, among
 from ipmdae.safeguards import strength_of
 
 if TYPE_CHECKING:
@@ -192,23 +190,12 @@ class Denoiser:
             return self.clean(noisy)
         if not chosen:
             raise ValueError("no lead is chosen to be cleaned")
-        result = self.clean(noisy.with_leads(chosen))
-        signal = noisy.signal.copy()
-        signal[:, chosen] = result.recording.signal
+        result = among(self.clean(noisy.with_leads(chosen)), noisy, chosen)
         left = (lead for i, lead in enumerate(noisy.leads) if i not in chosen)
-        comments = [
-            *result.recording.comments,
-            *(f"Unchanged, {UNWANTED}: {lead}" for lead in left),
-        ]
-        sd = trust = None
-        if result.sd is not None:
-            sd = np.full(signal.shape, np.nan, np.float32)
-            sd[:, chosen] = result.sd
-        if result.trust is not None:
-            trust = np.zeros(signal.shape, np.uint8)
-            trust[:, chosen] = result.trust
-        cleaned = dataclasses.replace(noisy, signal=signal, comments=tuple(comments))
-        return Result(noisy=noisy, recording=cleaned, sd=sd, trust=trust)
+        unchanged = (f"Unchanged, {UNWANTED}: {lead}" for lead in left)
+        comments = (*result.recording.comments, *unchanged)
+        recording = dataclasses.replace(result.recording, comments=comments)
+        return dataclasses.replace(result, recording=recording)
 
     def _array(self, x: Any, fs: float | None, leads: Sequence[Hashable] | None) -> Result[Any]:
         container = open_container(x)

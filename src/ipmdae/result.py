@@ -127,6 +127,28 @@ class Result(Generic[Data]):
         return f"<Result{method}: {self.recording.description}>"
 
 
+def among(result: Result[Recording], noisy: Recording, leads: Sequence[int]) -> Result[Recording]:
+    """The result of some leads of a recording as that of all: the others stay as recorded.
+
+    Args:
+        result: of ``noisy.with_leads(leads)``.
+        noisy: the whole recording.
+        leads: indices of the cleaned leads.
+    """
+    signal = noisy.signal.copy()
+    signal[:, leads] = result.recording.signal
+    sd = trust = None
+    if result.sd is not None:
+        sd = np.full(signal.shape, np.nan, np.float32)
+        sd[:, leads] = result.sd
+    if result.trust is not None:
+        trust = np.zeros(signal.shape, np.uint8)
+        trust[:, leads] = result.trust
+    comments = result.recording.comments
+    recording = dataclasses.replace(noisy, signal=signal, comments=comments)
+    return Result(noisy=noisy, recording=recording, sd=sd, trust=trust)
+
+
 def finish(
     noisy: Recording,
     cleaned: NDArray[np.float64],

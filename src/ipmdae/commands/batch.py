@@ -83,18 +83,17 @@ def _in_processes(
             yield from _in_pool(pool, tasks, width, lost, lambda: tick(shares))
         except BaseException:
             termination.end_workers()
-            pool.shutdown(cancel_futures=True)
-            for folder in {job.target.parent for job in jobs}:
-                temporaries.remove_stale(folder)  # of workers that had no time to do it
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+            for folder in {job.target.parent for job in jobs}:
+                temporaries.remove_stale(folder)  # of workers that had no time to do it
         if not again:
             suspects += lost
         else:
             for index, job in lost:
                 shares[index] = 1.0
-                yield Outcome(job=job, error=f"{job.source}: its process died; is memory short?")
+                yield Outcome(job=job, error=f"{job.name}: its process died; is memory short?")
 
 
 def _in_pool(

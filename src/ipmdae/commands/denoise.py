@@ -196,22 +196,22 @@ def pipe(recordings: list[Path], output: str | None, settings: Settings, overwri
     temporaries.sweep(Path(gettempdir()))
     with TemporaryDirectory(prefix=temporaries.marker()) as folder:
         source, target = recordings[0], Path(folder, "stdout.csv")
+        name = str(source)
         to_stdout = output in (None, "-")
         if output is not None and not to_stdout:
             target = Path(output)
             check_place(target)
             check_new(files_of(target), overwrite)
         if source == Path("-"):
-            source = Path(folder, "stdin.csv")
+            source, name = Path(folder, "stdin.csv"), "stdin"
             with source.open("wb") as received:
                 shutil.copyfileobj(sys.stdin.buffer, received)
-        outcome = clean(
-            Job(source=source, target=target), settings, settings.open(), lambda share: None
-        )
+        job = Job(source=source, name=name, target=target)
+        outcome = clean(job, settings, settings.open(), lambda share: None)
         for warning in outcome.warnings:
             complain("warning", warning)
         if outcome.error:
-            raise ValueError(outcome.error.replace(str(Path(folder, "stdin.csv")), "stdin"))
+            raise ValueError(outcome.error)
         if to_stdout:
             with target.open("rb") as cleaned:
                 shutil.copyfileobj(cleaned, sys.stdout.buffer)
@@ -241,9 +241,7 @@ def finish(outcomes: list[Outcome], unknown: int, quiet: bool) -> None:
         }
         out.print(", ".join(f"{count} {what}" for what, count in counts.items() if count))
     for outcome in failed:
-        source = str(outcome.job.source)
-        complain(
-            "error", outcome.error if source in outcome.error else f"{source}: {outcome.error}"
-        )
+        name = outcome.job.name
+        complain("error", outcome.error if name in outcome.error else f"{name}: {outcome.error}")
     if failed:
         raise typer.Exit(1)

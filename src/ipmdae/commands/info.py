@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from ipmdae.methods import Method
     from ipmdae.recording import Header
 
-_SHORT_KINDS = {"not a voltage": "no voltage", "voltage, no beats found": "no beats"}
-_SHORT_KINDS |= {"without samples": "no samples"}
+_SHORT_KINDS = {
+    "not a voltage": "no voltage",
+    "voltage, no beats found": "no beats",
+    "without samples": "no samples",
+}
 
 SHORT = 3.0
 """Shortest duration in s with enough beats to judge a recording."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ipmdae.formats import FORMATS, Format, remote
@@ -27,11 +27,13 @@ class Input:
         source: path to read; a WFDB record without suffix.
         place: path of the result relative to the results folder, without suffix.
         suffix: suffix of its format, in which it is written by default.
+        name: name in messages: the path, or the URL of which it is the local copy.
     """
 
     source: Path
     place: Path
     suffix: str
+    name: str = ""
 
     @property
     def size(self) -> int:
@@ -96,10 +98,9 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
     folders = sum(Path(text).is_dir() for text in texts)
     others: list[Path] = []
     for text in texts:
-        url = remote.url_of(text)
-        path = Path(text) if url is None else remote.keep(url)
+        shown, path = located(Path(text))
         searched = True
-        if url is None and not path.exists() and any(sign in text for sign in _MAGIC):
+        if not path.exists() and any(sign in text for sign in _MAGIC):
             found = _matches(text)
         elif path.is_dir():
             base = path.parent if folders > 1 else path
@@ -113,14 +114,13 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
             # R peaks are written next to results.
             is_result = in_folder and file.name.lower().endswith(".rpeaks.csv")
             recording = None if is_result else _recording(file, base, by_content=is_note)
+            if recording is None and not searched and not _is_part(file):
+                recording = Input(source=file, place=_below(file, base), suffix=file.suffix)
             if recording is not None:
-                inputs.found.append(recording)
+                name = str(recording.source).replace(str(path), shown, 1)
+                inputs.found.append(replace(recording, name=name))
             elif searched:
                 others.append(file)
-            elif not _is_part(file):
-                inputs.found.append(
-                    Input(source=file, place=_below(file, base), suffix=file.suffix)
-                )
     _join_records(inputs, others)
     if not inputs.found:
         raise FileNotFoundError(f"{', '.join(texts)}: no recording found")

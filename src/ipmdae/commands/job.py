@@ -29,6 +29,7 @@ class Job:
 
     Attributes:
         source: path to read.
+        name: name of the source in messages, such as its URL.
         target: path to write.
         page: report to write, if requested.
         figure: picture to draw, if requested.
@@ -37,6 +38,7 @@ class Job:
     """
 
     source: Path
+    name: str
     target: Path
     page: Path | None = None
     figure: Path | None = None
@@ -156,6 +158,9 @@ def clean(
                 _describe(outcome, done)
     except Exception as error:  # an error in one file must not stop the others
         outcome.error = describe(error)
+    local = str(job.source)
+    outcome.error = outcome.error.replace(local, job.name)
+    outcome.warnings = [warning.replace(local, job.name) for warning in outcome.warnings]
     return outcome
 
 
@@ -218,7 +223,7 @@ def _draw(outcome: Outcome, found: Inspection, settings: Settings, source: Signa
     with formats.open_reader(job.target) as cleaned:
         subject = ReportInput(
             name=job.source.name,
-            source=str(job.source),
+            source=job.name,
             target=str(job.target),
             method=outcome.method,
             card=settings.card(),

@@ -80,6 +80,7 @@ def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
     jobs = [
         Job(
             source=input.source,
+            name=input.name,
             target=target,
             page=page,
             figure=wishes.figure,

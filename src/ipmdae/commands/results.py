@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from ipmdae.console import complain, out, strict
 from ipmdae.files import replacing
-from ipmdae.formats import remote
 from ipmdae.inspection.verdict import REMOVED_BANDS, Verdict
 from ipmdae.text import counted, visible
 
@@ -34,7 +33,7 @@ def rows_of(outcome: Outcome) -> list[dict[str, Any]]:
     """
     state = "failed" if outcome.error else "done already" if outcome.skipped else ""
     common = {
-        "file": remote.name_of(outcome.job.source),
+        "file": outcome.job.name,
         "output": None if outcome.error else str(outcome.job.target),
     }
     rest = {
@@ -100,7 +99,7 @@ def write_summary(path: Path, outcomes: Sequence[Outcome], resume: bool) -> None
     before = _before(path) if resume else {}
     rows: list[dict[str, Any]] = []
     for outcome in outcomes:
-        kept = before.pop(remote.name_of(outcome.job.source), None)
+        kept = before.pop(outcome.job.name, None)
         rows += kept if kept and outcome.skipped else rows_of(outcome)
     rows += [row for kept in before.values() for row in kept]
     with replacing(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
@@ -160,9 +159,9 @@ def print_outcome(outcome: Outcome) -> None:
     if outcome.skipped:
         out.print(f"{visible(str(job.target))}: already done", markup=False)
     elif not outcome.error:
-        factor, name = outcome.seconds / outcome.duration, remote.name_of(job.source)
+        factor = outcome.seconds / outcome.duration
         out.print(
-            f"{visible(name)}: {outcome.duration:.1f} s at {outcome.fs:g} Hz, "
+            f"{visible(job.name)}: {outcome.duration:.1f} s at {outcome.fs:g} Hz, "
             f"{len(outcome.cleaned)} of {counted(len(outcome.leads), 'lead')} cleaned by "
             f"{visible(outcome.method)} in {outcome.seconds:.2f} s, real-time factor {factor:.2g}; "
             f"written to {visible(str(job.target))}",
@@ -199,7 +198,7 @@ def entry(outcome: Outcome) -> Entry:
 
     page = outcome.job.page
     return Entry(
-        name=remote.name_of(outcome.job.source),
+        name=outcome.job.name,
         page=page if page and page.exists() else None,
         duration=outcome.duration,
         error=outcome.error,

@@ -98,6 +98,9 @@ class Budget:
             check_expansion(self._path, self._stored, self._whole - self.left)
 
 
+_LONG = re.compile(rb"[eE][-+]?\d{4}")
+"""Part of :data:`_EXPONENT` that is quick to find."""
+
 _EXPONENT = re.compile(rb"(?<![\w.,])[-+]?[\d.,]+[eE][-+]?\d{4}")
 
 
@@ -107,7 +110,7 @@ def check_exponents(path: str | os.PathLike[str], table: bytes) -> None:
     Raises:
         FormatError: with the number.
     """
-    if b"e" not in table and b"E" not in table:
+    if (b"e" not in table and b"E" not in table) or not _LONG.search(table):
         return
     found = _EXPONENT.search(table)
     if found:

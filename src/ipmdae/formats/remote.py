@@ -96,22 +96,11 @@ class RemoteReader(SignalReader):
         self._stack.close()
 
 
-_kept: dict[Path, str] = {}
-"""URLs, without credentials, of local copies."""
-
-
 def keep(url: str) -> Path:
     """A local copy of a file, which is removed when the program ends; see :func:`fetched`."""
     folder = TemporaryDirectory(prefix="ipmdae-", ignore_cleanup_errors=True)
     atexit.register(folder.cleanup)
-    path = fetch(url, Path(folder.name))
-    _kept[path] = shown(url)
-    return path
-
-
-def name_of(path: Path) -> str:
-    """The URL, without credentials, of which a path is the local copy, or the path."""
-    return _kept.get(path, str(path))
+    return fetch(url, Path(folder.name))
 
 
 def fetch(url: str, folder: Path) -> Path:

@@ -33,8 +33,7 @@ _ALIKE = 0.8
 _MATCH = 0.75
 """Correlation with the template from which on the input contains a beat.
 
-On records of the MIT-BIH Arrhythmia Database with noise, values from 0.65 to 0.85 change the SNR
-by less than 0.01 dB; this one leaves half as many removed beats as 0.85."""
+Lower values restore noise that resembles a beat, higher ones miss beats under noise."""
 
 _SIZES = (0.4, 3.0)
 """Height of a beat relative to the template's."""
@@ -49,28 +48,28 @@ _EDGE = 0.06
 """Seconds of fade-in and fade-out beyond the template."""
 
 
-def removed_beats(before: Array, after: Array, size: Array, fs: float) -> Array | None:
-    """Weight, 0 to 1, with which to restore ``before``; ``None`` if no beat was removed.
+def removed_beats(after: Array, removed: Array, size: Array, fs: float) -> Array | None:
+    """Weight, 0 to 1, with which to restore what was removed; ``None`` if it holds no beat.
 
     The weight is (rows, time): 1 at a removed beat, 0 elsewhere, with smooth transitions.
 
     Args:
-        before: (rows, time) in mV, before the removal, without baseline wander.
-        after: the same after it.
+        after: (rows, time) in mV, after the removal.
+        removed: the same, what was removed beside baseline wander.
         size: height of the QRS complex, (rows, 1) in mV.
         fs: sampling rate in Hz.
     """
     half = round(_HALF * fs)
-    suspects = np.abs(before - after).max(axis=1) > _SIZES[0] * (1 - _KEPT) * size[:, 0]
+    suspects = np.abs(removed).max(axis=1) > _SIZES[0] * (1 - _KEPT) * size[:, 0]
     weight = None
     for i in np.flatnonzero(suspects):
         template = _template(after[i], float(size[i, 0]), half, fs)
         if template is None:
             continue
-        places = _places(before[i], after[i], template, round(_APART * fs))
+        places = _places(after[i] + removed[i], after[i], template, round(_APART * fs))
         if len(places):
-            weight = np.zeros_like(before) if weight is None else weight
-            weight[i] = _weight(places, before.shape[1], half, round(_EDGE * fs))
+            weight = np.zeros_like(after) if weight is None else weight
+            weight[i] = _weight(places, after.shape[1], half, round(_EDGE * fs))
     return weight
 
 

@@ -261,7 +261,8 @@ class Cleaning:
 
     def _clean(self, pipeline: Pipeline, x: NDArray[np.float64]) -> Signal:
         """Let samples (time, leads) without powerline interference into the pipeline."""
-        self._without_mains.append(x)
+        if self._unreadable == "raw":
+            self._without_mains.append(x)
         smooth, apart = self._spike_remover.feed(self._centred(x))
         self._spikes.append(apart)
         return pipeline.feed(smooth.astype(np.float32))

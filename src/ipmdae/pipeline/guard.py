@@ -117,11 +117,12 @@ def guard(noisy: Array, cleaned: Array, sd: Array | None, fs: float, limits: Saf
     quiet = _gain(middle, height, grid, limits.guard)
     gain = grid.expanded(_gain(sharp, height, grid, limits.guard * _SHARP))
     given = grid.expanded(quiet) * middle + gain * sharp
-    periodic, altered = _periodic(middle + sharp - given, size, fs, limits.guard)
+    rest = middle + sharp - given
+    periodic, altered = _periodic(rest, size, fs, limits.guard)
     signal = y + given + periodic
+    rest -= periodic
     doubt, rejected = _doubt(sd, size, quiet, grid)
-    rest = middle + sharp - given - periodic
-    beats = removed_beats(signal + rest, signal, size, fs)
+    beats = removed_beats(signal, rest, size, fs)
     if beats is not None:
         beats *= 1 - grid.expanded(rejected)  # unreadable segments are replaced as the user decides
         signal += beats * rest
