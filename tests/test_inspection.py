@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ipmdae import examples, formats
 from ipmdae.formats import SignalReader
 from ipmdae.formats.blocks import WholeReader
-from ipmdae.inspection.files import Inspector, check_twins, excerpt, inspect, signal_to_noise
+from ipmdae.inspection.files import Inspector, check_comparable, excerpt, inspect, signal_to_noise
 from ipmdae.pipeline.blocks import Trust
 from ipmdae.recording import Recording
 
@@ -123,7 +123,7 @@ def test_recordings_that_are_no_twins_are_refused(noisy: Recording) -> None:
         (dataclasses.replace(noisy, fs=250), "fs are 360.0 in one and 250.0"),
     ):
         with pytest.raises(ValueError, match=message):
-            check_twins(noisy.header, other.header)
+            check_comparable(noisy.header, other.header)
 
 
 def test_an_excerpt_is_that_of_the_recording(noisy: Recording) -> None:

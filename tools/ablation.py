@@ -107,8 +107,8 @@ def train(
     for index, (variant, seed) in enumerate(jobs, 1):
         with warnings_in_one_line():
             score, trained = study.work(variant, seed, machine)
-        told = f"{score.improvement:.2f} dB{'' if trained else ' (already)'}"
-        out.print(f"{index} of {len(jobs)}: {variant.name}, seed {seed}: {told}", markup=False)
+        outcome = f"{score.improvement:.2f} dB{'' if trained else ' (already)'}"
+        out.print(f"{index} of {len(jobs)}: {variant.name}, seed {seed}: {outcome}", markup=False)
 
 
 def stored(study: Study, variant: Variant, seeds: Sequence[int]) -> dict[int, Score]:

@@ -82,11 +82,11 @@ def licence(installed: Distribution) -> str:
     """The licence of an installed package: an SPDX expression, or what its metadata call it."""
     metadata = installed.metadata
     name = canonicalize_name(metadata["Name"])
-    told = str(metadata.json.get("license_expression") or metadata.json.get("license") or "")
+    stated = str(metadata.json.get("license_expression") or metadata.json.get("license") or "")
     if name in _LICENCES:
         return _LICENCES[name]
-    if told and len(told) <= _LONG and "\n" not in told.strip() and told != "UNKNOWN":
-        return told.strip()
+    if stated and len(stated) <= _LONG and "\n" not in stated.strip() and stated != "UNKNOWN":
+        return stated.strip()
     classified = [
         line.rsplit("::", 1)[1].strip()
         for line in metadata.get_all("Classifier") or []

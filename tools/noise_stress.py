@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     rows = [
         row
         for record in args.record
-        for row in cells(record, improvement(args.path, denoiser, record, twin(record)))
+        for row in cells(record, improvement(args.path, denoiser, record, clean_record(record)))
     ]
     title = f"{denoiser.model.name} on real recordings with electrode-motion noise"
     show.table(title, list(_COLUMNS), rows)
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
             path.write_text(page(title, rows, command), encoding="utf-8")
 
 
-def twin(record: str) -> str:
+def clean_record(record: str) -> str:
     """Name of the record with the same signal and the least noise, 24 dB."""
     return f"{record[:3]}e24"
 

@@ -55,18 +55,18 @@ def card(model: Path, results: Path, datasets: Path) -> Card:
         ValueError: the file lacks its training, or a stored result is of other
             weights or covers part of the test; the message names the command to run.
     """
-    told = described(model)
-    if "trained" not in told:
+    base = described(model)
+    if "trained" not in base:
         raise ValueError(
             f"{model} does not state its training: make it with python -m tools.release_model"
         )
-    split = told["trained"].pop("split")
-    rhythms = bool(told.get("windows", {}).get("rhythms"))
+    split = base["trained"].pop("split")
+    rhythms = bool(base.get("windows", {}).get("rhythms"))
     return {
-        **told,
-        "versions": {"commit": commit_of(model), **told["versions"]},
+        **base,
+        "versions": {"commit": commit_of(model), **base["versions"]},
         "data": evaluated.data(split["training"], split["validation"], datasets, rhythms=rhythms),
-        "scores": evaluated.scores(told["name"], told["sha256"], results),
+        "scores": evaluated.scores(base["name"], base["sha256"], results),
         "check": {"on": _REPEATED, **evaluated.check(model, _EXCERPTS)},
         "intended use": INTENDED_USE,
     }

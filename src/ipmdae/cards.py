@@ -36,9 +36,9 @@ def read_card(model: Path) -> Card:
         FileNotFoundError: the model file does not exist.
         ValueError: the file is not a model, or its card is invalid or belongs to other weights.
     """
-    told, path = described(model), card_path(model)
+    metadata, path = described(model), card_path(model)
     if not path.is_file():
-        return told
+        return metadata
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

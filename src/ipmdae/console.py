@@ -90,25 +90,25 @@ def warnings_at_once() -> Iterator[None]:
 @contextmanager
 def warnings_in_one_line() -> Iterator[None]:
     """Print the warnings of the block to stderr when it ends, formatted like errors."""
-    told: list[str] = []
+    collected: list[str] = []
     try:
-        with warnings_into(told):
+        with warnings_into(collected):
             yield
     finally:
-        for message in told:
+        for message in collected:
             complain("warning", message)
 
 
 @contextmanager
-def warnings_into(told: list[str]) -> Iterator[None]:
-    """Append the warnings of the block to ``told`` when it ends."""
+def warnings_into(collected: list[str]) -> Iterator[None]:
+    """Append the warnings of the block to ``collected`` when it ends."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", UserWarning)
         try:
             yield
         finally:
-            told += [str(warning.message) for warning in caught]
+            collected += [str(warning.message) for warning in caught]
 
 
 def progress_bars(*columns: ProgressColumn) -> Progress:

@@ -117,7 +117,7 @@ class Quality:
         leads: those that are voltages; others are no ECG and are not judged.
         reason: (seconds, leads) uint8, a :class:`Reason` each.
         spread: (seconds, leads) float32, mean standard deviation of the error, mV; NaN where no
-            network told one.
+            network states one.
     """
 
     leads: tuple[str, ...]
@@ -162,7 +162,7 @@ def quality(noisy: Recording, cleaned: Result[Any] | None = None) -> Quality:
 
     - missing where more than a quarter of its samples are,
     - saturated where the recorder stays at the lead's highest or lowest value for 40 ms and more,
-      and that value is none at which the lead rests,
+      and that value is not the isoelectric line,
     - without an electrode (or a beat) where it spans up to 1 µV, or the cleaned signal less than
       an ECG does for six seconds and more,
     - of impossible amplitude where it spans more than 20 mV (cleaned, where that is given),

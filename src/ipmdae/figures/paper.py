@@ -26,7 +26,7 @@ INK, FAINT_INK, RED_INK = "#16181d", "#7d8594", "#b3402e"
 _PAPER, _FINE, _BOLD = "#fffbf9", "#f8d9d4", "#eeaaa2"
 _BAND, _SHADE = "#3d6fb4", "#5b6472"
 _LEFT, _RIGHT, _TOP, _BOTTOM = 25.0, 5.0, 10.0, 10.0
-_ROOM = 5.0  # mm between rows, for the names of leads that begin within a row
+_SPACING = 5.0  # mm between rows, for the names of leads that begin within a row
 _MIN_LOW, _MIN_HIGH, _MAX = -5.0, 10.0, 60.0
 _INCH = 25.4
 
@@ -126,8 +126,8 @@ def paper(systems: Sequence[System], sheet: Sheet) -> Figure:
     seconds = max(c.begin + c.seconds for _, rows in systems for row in rows for c in row)
     width = 5 * np.ceil((_LEFT + seconds * MM_PER_S + _RIGHT) / 5)
     top = _TOP + (5.0 if sheet.title else 0.0)
-    room = 0.0 if sheet.pitch else _ROOM
-    heights = [sum(high - low + room for low, high in each) for each in spans]
+    spacing = 0.0 if sheet.pitch else _SPACING
+    heights = [sum(high - low + spacing for low, high in each) for each in spans]
     height = top + sum(heights) + _BOTTOM * len(systems)
     figure = Figure(figsize=(width / _INCH, height / _INCH), facecolor=_PAPER)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -141,7 +141,7 @@ def paper(systems: Sequence[System], sheet: Sheet) -> Figure:
     for (start, rows), limits in zip(systems, spans, strict=True):
         for row, (low, high) in zip(rows, limits, strict=True):
             _row(axes, row, zero=at - high, low=low, high=high, sheet=sheet)
-            at -= high - low + room
+            at -= high - low + spacing
         _times(axes, at, start, max(c.begin + c.seconds for row in rows for c in row), sheet.whole)
         at -= _BOTTOM
     scale = f"{MM_PER_S:g} mm/s    {sheet.gain:g} mm/mV"

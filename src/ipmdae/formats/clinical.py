@@ -97,7 +97,7 @@ class ClinicalFormat:
         with needs(LIBRARY, f"{self.NAME} files"):
             from ecgdatakit import FileParser
         try:
-            with warnings.catch_warnings(record=True) as told:
+            with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 found = FileParser.detect_format(path)
                 if found is None or found["parser"] not in _PARSERS:
@@ -112,7 +112,7 @@ class ClinicalFormat:
             raise FormatError(path, f"cannot be read ({reason(error)})") from error
         except Exception as error:
             raise FormatError(path, f"cannot be decoded ({reason(error)})") from error
-        for message in dict.fromkeys(" ".join(str(warning.message).split()) for warning in told):
+        for message in dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught):
             if not message.startswith(_NOT_SAID):
                 warnings.warn(f"{path}: {message}", stacklevel=3)
         return recording

@@ -264,8 +264,8 @@ def select(
 
 def _holds_values(column: Column, cells: NDArray[np.float64]) -> bool:
     """True if a column that may count samples, by its heading, does not."""
-    told = len(cells) > 1 or not column.name
-    return told and column.name.lower() in _PERHAPS_SAMPLES and not counts(cells)
+    enough = len(cells) > 1 or not column.name
+    return enough and column.name.lower() in _PERHAPS_SAMPLES and not counts(cells)
 
 
 def counts(cells: NDArray[np.float64]) -> bool:

@@ -55,9 +55,9 @@ def unit(name: str) -> str:
 def leads_by_rule(signals: Sequence[Signal]) -> list[int]:
     """Indices of the signals that are leads where the file does not say it.
 
-    These are the voltages that are named as ECGs are, or, where none is, all voltages, or, where
-    there is none, all; of these, those of the highest rate. Signals of the same rate that are no
-    voltage (respiration) are leads too.
+    These are the voltages with the name of an ECG; without any, all voltages; without any, all
+    signals; of these, those of the highest rate. Signals of the same rate that are not voltages
+    (respiration) are leads too.
     """
     every = range(len(signals))
     voltages = [i for i in every if millivolts(signals[i].unit)]
@@ -68,21 +68,21 @@ def leads_by_rule(signals: Sequence[Signal]) -> list[int]:
 
 def comments(signals: Sequence[Signal], leads: Sequence[int]) -> list[str]:
     """Comments with information that the header lacks; ``leads`` are indices."""
-    told = []
+    lines = []
     for number, signal in enumerate(signals, 1):
         if label(signal.label) != signal.label:
-            told.append(f"label {number}: {signal.label}")
+            lines.append(f"label {number}: {signal.label}")
         if unit(signal.unit) != signal.unit.replace(NO_UNIT, ""):
-            told.append(f"unit {number}: {signal.unit}")
+            lines.append(f"unit {number}: {signal.unit}")
     if leads_by_rule(signals) != list(leads):
-        told.append(f"leads are signals {' '.join(str(i + 1) for i in leads)}")
-    return told
+        lines.append(f"leads are signals {' '.join(str(i + 1) for i in leads)}")
+    return lines
 
 
 def restored(
     channels: Sequence[Channel], texts: Sequence[str]
 ) -> tuple[list[Channel], list[int] | None, list[str]]:
-    """Signals with their full names and units, indices of the leads if told, other comments."""
+    """Signals with their full names and units, indices of the leads if stated, other comments."""
     found = {channel.place: channel for channel in channels}
     others: list[str] = []
     leads: list[int] | None = None

@@ -55,8 +55,8 @@ def check(header: Header, path: Path, aside: Path, open: Open) -> None:
             with open(aside / path.name if aside.is_dir() else aside) as reader:
                 found = reader.info
     except (ValueError, OSError) as error:
-        told = reason(error).replace(str(aside), path.name)
-        raise FormatError(path, f"not written, as it could not be read again ({told})") from error
+        why = reason(error).replace(str(aside), path.name)
+        raise FormatError(path, f"not written, as it could not be read again ({why})") from error
     different = _difference(header, found, path.name.lower())
     if different:
         raise FormatError(path, f"not written, as {different}")

@@ -197,7 +197,7 @@ def inspect(
     header = noisy.info
     inspector = Inspector(header, heart_rates=heart_rates)
     if cleaned is not None:
-        check_twins(header, cleaned.info)
+        check_comparable(header, cleaned.info)
     for first, stop in pieces(header.samples, header.fs, _AT_ONCE):
         inspector.add(
             noisy.read(first, stop), None if cleaned is None else cleaned.read(first, stop)
@@ -220,7 +220,7 @@ def signal_to_noise(clean: SignalReader, *others: SignalReader) -> NDArray[np.fl
     """
     header = clean.info
     for other in others:
-        check_twins(other.info, header)
+        check_comparable(other.info, header)
     sums = np.zeros((len(others), 5, len(header.leads)))
     for first, stop in pieces(header.samples, header.fs, _AT_ONCE):
         truth = clean.read(first, stop)
@@ -237,7 +237,7 @@ def signal_to_noise(clean: SignalReader, *others: SignalReader) -> NDArray[np.fl
     return ratio
 
 
-def check_twins(one: Header, other: Header) -> None:
+def check_comparable(one: Header, other: Header) -> None:
     """Check that two recordings have the same leads, samples and rates."""
     for what in ("leads", "samples", "fs"):
         mine, its = getattr(one, what), getattr(other, what)

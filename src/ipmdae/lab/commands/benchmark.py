@@ -115,8 +115,10 @@ def run(
                 failed.append(f"{name} ({error})")
                 continue
             harness.save(result, path)
-            told = f"diverged on {result.diverged} of" if result.diverged else test.summary(result)
-            out.print(f"{result.method}: {told} on {result.done} {test.unit}")
+            scored = (
+                f"diverged on {result.diverged} of" if result.diverged else test.summary(result)
+            )
+            out.print(f"{result.method}: {scored} on {result.done} {test.unit}")
     if len(failed) < len(chosen):
         write_report(protocol, results, output, against)
     if failed:

@@ -61,13 +61,13 @@ def scores(name: str, sha256: str, results: Path) -> Card:
         ValueError: a result is of other weights, or of a part of the test.
     """
     found: Card = {"reference": _UNFIT, "deepfilter": _UNFIT}
-    for title, protocol, told in (
+    for title, protocol, scores_of in (
         (CLINIC, "clinic", _clinic),
         ("clinical", "clinical", _clinical),
         ("robustness", robustness.FOLDER, _robustness),
     ):
         result = headline.find(results, protocol, name, sha256)
-        found[title] = NOT_MEASURED if result is None else told(result)
+        found[title] = NOT_MEASURED if result is None else scores_of(result)
     return found
 
 

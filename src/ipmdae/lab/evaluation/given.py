@@ -70,14 +70,14 @@ class Network:
         if not self.remark:
             return ""
         epochs, windows, noise = _budget(self.trainings)
-        told = f"{self.remark}: {windows} windows in {_epochs(epochs)}, noise {noise}"
+        stated = f"{self.remark}: {windows} windows in {_epochs(epochs)}, noise {noise}"
         falls = [fall for *_, fall in self.trainings if not isnan(fall)]
         if not falls:
-            return f"{told}; after a single epoch the trend of the loss is unknown"
+            return f"{stated}; after a single epoch the trend of the loss is unknown"
         fall = max(falls)
         if fall <= 0:
-            return told
-        return f"{told}; the last tenth of them still lowered the validation loss by {fall:.1%}"
+            return stated
+        return f"{stated}; the last tenth of them still lowered the validation loss by {fall:.1%}"
 
     def to_json(self) -> str:
         """Serialise as JSON, for :meth:`from_json`."""
@@ -207,5 +207,5 @@ def _epochs(epochs: str) -> str:
 
 def _each(values: Iterable[str]) -> str:
     """The common value of all models, or all values separated by slashes."""
-    told = list(values)
-    return told[0] if len(set(told)) == 1 else " / ".join(told)
+    stated = list(values)
+    return stated[0] if len(set(stated)) == 1 else " / ".join(stated)

@@ -44,15 +44,15 @@ class Improvement:
 
 
 def improvement(
-    folder: Path, denoiser: Network, noisy: str = "118e06", twin: str = "118e24"
+    folder: Path, denoiser: Network, noisy: str = "118e06", clean_record: str = "118e24"
 ) -> Improvement:
-    """Denoise the record ``noisy`` and compare it with ``twin`` where held-out noise was added.
+    """Denoise a noisy record and compare it with the clean one where held-out noise was added.
 
     Raises:
         DatasetNotFoundError: one of the records is not in ``folder``.
         ValueError: the records are too short to hold such a segment.
     """
-    recordings = [_read(folder, name) for name in (noisy, twin)]
+    recordings = [_read(folder, name) for name in (noisy, clean_record)]
     cleaned = denoiser.denoise(recordings[0])
     fs, duration = recordings[0].fs, recordings[0].duration
     given, clean, result = (r.signal for r in (*recordings, cleaned))

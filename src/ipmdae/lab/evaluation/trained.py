@@ -105,11 +105,11 @@ def describe(networks: Sequence[TrainedNetwork], samples: int, leads: int = 1) -
     The budget is unknown for a run of the paper's commands, which stores no summary.
     """
     cost = networks[0].complexity(samples, leads)
-    told = [network for network in networks if (network.run_folder / SUMMARY_FILE).is_file()]
+    summarised = [network for network in networks if (network.run_folder / SUMMARY_FILE).is_file()]
     return Network(
         parameters=cost.parameters,
         multiply_accumulates=cost.multiply_accumulates,
-        trainings=tuple(Training(net.summary, net.recipe, net.late_fall) for net in told),
+        trainings=tuple(Training(net.summary, net.recipe, net.late_fall) for net in summarised),
     )
 
 

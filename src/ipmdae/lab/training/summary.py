@@ -55,10 +55,10 @@ class Summary:
 
     def __str__(self) -> str:
         """Summary in a few words."""
-        told = f"{self.epochs} epochs, {self.windows_seen:,} windows, {self.seconds / 60:.0f} min"
+        text = f"{self.epochs} epochs, {self.windows_seen:,} windows, {self.seconds / 60:.0f} min"
         if self.diverged:
-            return f"{told}, diverged"
-        return f"{told}, {'converged' if self.converged else 'not converged'}"
+            return f"{text}, diverged"
+        return f"{text}, {'converged' if self.converged else 'not converged'}"
 
 
 def write_summary(folder: Path, summary: Summary) -> None:

@@ -87,8 +87,8 @@ def write(scores: Sequence[Score], path: Path) -> None:
             for case, mean in row.mean.items():
                 other = row.difference[case]
                 values = (mean.mean, mean.low, mean.high, other.mean, other.low, other.high)
-                told = ("" if np.isnan(value) else f"{value:.6g}" for value in values)
-                out.writerow((row.result.method, row.result.version[:12], *case, *told))
+                formatted = ("" if np.isnan(value) else f"{value:.6g}" for value in values)
+                out.writerow((row.result.method, row.result.version[:12], *case, *formatted))
 
 
 def _chosen(result: Result, case: Case) -> NDArray[np.bool_]:

@@ -87,12 +87,12 @@ def write(results: Sequence[Result], path: Path) -> None:
         for result in results:
             for (measure, condition, record), values in _groups(result).items():
                 known = values[~np.isnan(values)]
-                told = ["", "", ""]
+                formatted = ["", "", ""]
                 if len(known):
                     numbers = (known.mean(), known.std(), np.median(np.abs(known)))
-                    told = [f"{value:.6g}" for value in numbers]
+                    formatted = [f"{value:.6g}" for value in numbers]
                 out.writerow((result.method, result.version[:12], measure, condition, record,
-                              len(values), len(known), *told))  # fmt: skip
+                              len(values), len(known), *formatted))  # fmt: skip
 
 
 def _beats(results: Sequence[Result], detector: str) -> list[str]:

@@ -55,6 +55,6 @@ def sections(results: Path) -> list[str]:
 def _scored(name: str, bound: float, group: Sequence[Result], measure: str) -> Goal:
     """Goal of the mean of a measure over seeds."""
     mean, deviation = seeds.mean_and_deviation(group, measure) if group else (np.nan, np.nan)
-    told = "" if np.isnan(deviation) else f"{number(mean, 3)} ± {number(deviation, 3)}"
+    shown = "" if np.isnan(deviation) else f"{number(mean, 3)} ± {number(deviation, 3)}"
     at_most = measure != "cosine"
-    return Goal(name=name, bound=bound, value=mean, at_most=at_most, digits=3, told=told)
+    return Goal(name=name, bound=bound, value=mean, at_most=at_most, digits=3, shown=shown)

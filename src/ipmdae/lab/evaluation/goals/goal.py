@@ -23,7 +23,7 @@ class Goal:
         at_most: True if lower is better.
         strict: True if the bound itself does not suffice.
         digits: decimal places.
-        told: text to print instead of the value, such as a mean with its interval.
+        shown: text to print instead of the value, such as a mean with its interval.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Goal:
     at_most: bool = True
     strict: bool = False
     digits: int = 2
-    told: str = ""
+    shown: str = ""
 
     @property
     def wanted(self) -> str:
@@ -45,7 +45,7 @@ class Goal:
         """Measured value as text."""
         if np.isnan(self.value):
             return NOT_MEASURED
-        return self.told or number(self.value, self.digits)
+        return self.shown or number(self.value, self.digits)
 
     @property
     def reached(self) -> bool:
@@ -88,7 +88,7 @@ def from_interval(
         at_most=at_most,
         strict=strict,
         digits=digits,
-        told=estimate(interval, digits),
+        shown=estimate(interval, digits),
     )
 
 

@@ -22,8 +22,8 @@ pauses and labelled motion ([hearts.md](hearts.md)). *Rejected* means graded unu
 def sections(results: Path) -> list[str]:
     """Goals and measured values of all shipped models, as Markdown."""
     raw, reference = (find(results, FOLDER, method) for method in (RAW, REFERENCE))
-    told = [_TEXT]
+    page = [_TEXT]
     for name in model_names():
         goals = judged(find(results, FOLDER, name), raw, reference)
-        told += [f"### `{name}`\n", goal_table(goals)]
-    return told
+        page += [f"### `{name}`\n", goal_table(goals)]
+    return page

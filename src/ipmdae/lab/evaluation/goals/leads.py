@@ -41,12 +41,12 @@ def sections(results: Path, ours: Result | None) -> list[str]:
         ours: result of the best shipped model.
     """
     theirs, left_out = others(results, "clinic")
-    told = ["## Whole leads with all kinds of noise\n", _best_of_all(ours, theirs)]
+    page = ["## Whole leads with all kinds of noise\n", _best_of_all(ours, theirs)]
     if left_out:
         names = ", ".join(left_out)
-        told.append(f"Excluded, since they diverged or cover part of the test: {names}.\n")
-    told.append(_SIZES)
-    return [*told, goal_table([*sizes(), small_against_reference(results)])]
+        page.append(f"Excluded, since they diverged or cover part of the test: {names}.\n")
+    page.append(_SIZES)
+    return [*page, goal_table([*sizes(), small_against_reference(results)])]
 
 
 def rivals_ahead(ours: Result, theirs: Sequence[Result]) -> list[tuple[str, int, str, Interval]]:
@@ -70,11 +70,11 @@ def sizes() -> list[Goal]:
     """Goals of the compute and size of each model."""
     goals = []
     for name, bound in _BOUNDS.items():
-        told = described(model_path(name)) if name in model_names() else None
-        cost = 2 * told[COST] / 1e6 if told else np.nan
+        metadata = described(model_path(name)) if name in model_names() else None
+        cost = 2 * metadata[COST] / 1e6 if metadata else np.nan
         goals.append(Goal(name=f"`{name}`: MMAC for 5 s of two leads", bound=bound, value=cost))
         if name == _NANO:
-            weights = float(told["parameters"]) if told else np.nan
+            weights = float(metadata["parameters"]) if metadata else np.nan
             goals.append(
                 Goal(name=f"`{name}`: parameters", bound=_NANO_WEIGHTS, value=weights, digits=0)
             )
@@ -89,7 +89,7 @@ def small_against_reference(results: Path) -> Goal:
         return Goal(name=name, bound=0, value=np.nan, at_most=False, strict=True)
     apart = headline.gain_over(small, reference)
     return Goal(
-        name=name, bound=0, value=apart.low, at_most=False, strict=True, told=estimate(apart, 2)
+        name=name, bound=0, value=apart.low, at_most=False, strict=True, shown=estimate(apart, 2)
     )
 
 
@@ -105,14 +105,14 @@ def _best_of_all(ours: Result | None, theirs: Sequence[Result]) -> str:
         Goal(name=name, bound=cells, value=cells - len(ahead), at_most=False, digits=0),
         from_interval(over, 0, headline.gain_over(ours, next_best), at_most=False, strict=True),
     ]
-    told = f"`{ours.method}` compared with {len(theirs)} other methods:\n\n"
-    told += goal_table(goals)
+    section = f"`{ours.method}` compared with {len(theirs)} other methods:\n\n"
+    section += goal_table(goals)
     if ahead:
         rows = [
             [kind, f"{snr} dB", f"`{other}`", estimate(apart, 2)]
             for kind, snr, other, apart in ahead
         ]
-        told += "\nConditions where superiority is not established, with the closest competitor "
-        told += "(difference in dB, 95 % CI):\n\n"
-        told += table(["noise", "input SNR", "method", "difference"], rows)
-    return told
+        section += "\nConditions where superiority is not established, with the closest competitor "
+        section += "(difference in dB, 95 % CI):\n\n"
+        section += table(["noise", "input SNR", "method", "difference"], rows)
+    return section

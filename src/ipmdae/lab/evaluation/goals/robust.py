@@ -46,8 +46,8 @@ def _goals(ours: Result | None, others: Sequence[Result], condition: str) -> lis
         best = min(apart, key=lambda method: np.nan_to_num(apart[method].mean, nan=np.inf))
         over, over_told = apart[best].mean, f"{estimate(apart[best], 2)} over `{best}`"
     return [
-        Goal(name=f"{condition}: {what}", bound=0, value=value, at_most=False, told=told)
-        for what, value, told in (
+        Goal(name=f"{condition}: {what}", bound=0, value=value, at_most=False, shown=shown)
+        for what, value, shown in (
             ("SNR improvement (dB)", gained, gain_told),
             ("over the best classical (dB)", over, over_told),
         )

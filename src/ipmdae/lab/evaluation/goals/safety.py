@@ -47,10 +47,10 @@ def harm(clinic: Result | None) -> list[Goal]:
     kept, changed = (
         NOWHERE if clinic is None else of(clinic) for of in (headline.kept, headline.changed)
     )
-    told = "SNR of clean leads after denoising (dB)"
+    name = "SNR of clean leads after denoising (dB)"
     return [
-        from_interval(told, _KEPT, kept, at_most=False, digits=1),
-        from_interval(f"{told}, aim", _KEPT_AIM, kept, at_most=False, digits=1),
+        from_interval(name, _KEPT, kept, at_most=False, digits=1),
+        from_interval(f"{name}, aim", _KEPT_AIM, kept, at_most=False, digits=1),
         from_interval("relative AC distortion of clean leads (%)", _CHANGED, changed),
     ]
 
@@ -90,13 +90,13 @@ def invention(clinical: Result | None) -> list[Goal]:
     goals = []
     for kind in nstdb.KINDS:
         name = f"false detections per minute in {TITLES[kind]} only, not rejected"
-        found, told = np.nan, ""
+        found, shown = np.nan, ""
         if clinical is not None:
             every = headline.beats_in_noise(clinical, kind, trusted=False)
             trusted = headline.beats_in_noise(clinical, kind, trusted=True)
             found = every if np.isnan(trusted) else trusted
-            told = f"{found:.1f} (all: {every:.1f})"
-        goals.append(Goal(name=name, bound=_BEATS, value=found, strict=True, digits=1, told=told))
+            shown = f"{found:.1f} (all: {every:.1f})"
+        goals.append(Goal(name=name, bound=_BEATS, value=found, strict=True, digits=1, shown=shown))
     return goals
 
 
@@ -107,7 +107,7 @@ def coverage(clinic: Result | None) -> Goal:
         name="coverage of the predicted 95 % band: distance to 95 (%)",
         bound=_WITHIN,
         value=abs(covered.mean - _BAND),
-        told=f"{abs(covered.mean - _BAND):.1f} (within: {covered.mean:.1f})",
+        shown=f"{abs(covered.mean - _BAND):.1f} (within: {covered.mean:.1f})",
         digits=1,
     )
 

@@ -54,5 +54,5 @@ def _draw(axes: Axes, case: str, which: str, strip: Strip | None) -> None:
     axes.plot(time, strip.before, color=_NOISE, linewidth=0.7)
     axes.plot(time, strip.wanted, color=_WANTED, linewidth=0.7)
     axes.plot(time, strip.after, color=_INK, linewidth=0.7)
-    told = case if np.isnan(strip.value) else f"{case}: {which} {strip.value:.2f}, {strip.record}"
-    axes.set_title(told, fontsize=7, loc="left", pad=2)
+    title = case if np.isnan(strip.value) else f"{case}: {which} {strip.value:.2f}, {strip.record}"
+    axes.set_title(title, fontsize=7, loc="left", pad=2)

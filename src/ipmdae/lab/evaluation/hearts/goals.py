@@ -26,7 +26,7 @@ class Measured(NamedTuple):
     """A number with its text; NaN if not measured."""
 
     value: float
-    told: str = ""
+    shown: str = ""
 
 
 class Wanted(NamedTuple):
@@ -65,7 +65,7 @@ def judged(result: Result | None, raw: Result | None, reference: Result | None) 
                 value=measured.value,
                 at_most=wanted.at_most,
                 digits=wanted.digits,
-                told=measured.told,
+                shown=measured.shown,
             )
         )
     return goals
@@ -130,8 +130,8 @@ def _beats_lost(result: Result, _: Result | None, reference: Result | None) -> M
     if not apart:
         return Measured(np.nan)
     kind, lead = key = max(apart, key=apart.__getitem__)
-    told = f"{apart[key]:.1f} ({kind}, lead {lead}: {100 * ours[key]:.1f} %)"
-    return Measured(apart[key], told)
+    shown = f"{apart[key]:.1f} ({kind}, lead {lead}: {100 * ours[key]:.1f} %)"
+    return Measured(apart[key], shown)
 
 
 def lost_by_type(result: Result, least: int = ENOUGH_BEATS) -> dict[tuple[str, str], float]:

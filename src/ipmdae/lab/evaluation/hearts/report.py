@@ -164,25 +164,25 @@ def markdown(results: Sequence[Result], anchor: Result, shown: Sequence[str] = (
     raw, reference = by_name.get(RAW), by_name.get(REFERENCE)
     methods = [result for result in results if result.method != RAW]
     methods.sort(key=lambda result: result.method in CLASSICAL)  # filters behind
-    told = [_INTRODUCTION]
+    sections = [_INTRODUCTION]
     if any(result.done < result.total or result.diverged for result in results):
         parts = ", ".join(result.title("units") for result in results)
-        told.append(f"**Covering part of the test, or diverged: {parts}.**\n")
-    told += [tables.goals(methods or results, raw, reference)]
-    told += [_COMPONENTS.format(leads=len(leads.names()), anchor=anchor.method)]
-    told += [tables.by_condition(anchor), "All methods, no noise:\n"]
-    told += [tables.by_method(methods, (leads.NONE,)), "All methods, baseline wander:\n"]
-    told += [tables.by_method(methods, leads.WANDER), _REAL, tables.beats_lost(methods)]
-    told += [_RHYTHMS, tables.rhythms(methods), _ST, tables.st_steps(methods)]
-    told += [_PEAKS.format(se=peaks.PUBLISHED[0], ppv=peaks.PUBLISHED[1])]
+        sections.append(f"**Covering part of the test, or diverged: {parts}.**\n")
+    sections += [tables.goals(methods or results, raw, reference)]
+    sections += [_COMPONENTS.format(leads=len(leads.names()), anchor=anchor.method)]
+    sections += [tables.by_condition(anchor), "All methods, no noise:\n"]
+    sections += [tables.by_method(methods, (leads.NONE,)), "All methods, baseline wander:\n"]
+    sections += [tables.by_method(methods, leads.WANDER), _REAL, tables.beats_lost(methods)]
+    sections += [_RHYTHMS, tables.rhythms(methods), _ST, tables.st_steps(methods)]
+    sections += [_PEAKS.format(se=peaks.PUBLISHED[0], ppv=peaks.PUBLISHED[1])]
     for detector in DETECTORS:
-        told += [f"`{detector}`:\n", tables.r_peaks(results, detector)]
-    told += [_LIMBS, tables.limb_leads(methods), _SIGNALS, tables.test_signals(methods)]
-    told += [_NOTHING, tables.nothing_in(results), _MOTION, tables.real_motion(methods)]
+        sections += [f"`{detector}`:\n", tables.r_peaks(results, detector)]
+    sections += [_LIMBS, tables.limb_leads(methods), _SIGNALS, tables.test_signals(methods)]
+    sections += [_NOTHING, tables.nothing_in(results), _MOTION, tables.real_motion(methods)]
     if shown:
-        told.append(_PICTURES.format(anchor=anchor.method))
+        sections.append(_PICTURES.format(anchor=anchor.method))
         titles = {"components": "Components", "real": "Real arrhythmia", "constructed": "Signals"}
         for name in shown:
             title = titles[name.removeprefix("hearts_").removesuffix(".png")]
-            told.append(f"![{title}](figures/{name})\n")
-    return "\n".join(told)
+            sections.append(f"![{title}](figures/{name})\n")
+    return "\n".join(sections)

@@ -189,11 +189,11 @@ class HeartsBenchmark:
         """The least median gain of any component without noise and with baseline wander."""
         from ipmdae.lab.evaluation.hearts.tables import least_gain
 
-        told = []
+        phrases = []
         for title, conditions in (("no noise", (leads.NONE,)), ("wander", leads.WANDER)):
             name, gain = least_gain(result, conditions)
-            told.append(f"{gain:.2f} with {title} ({name})")
-        return f"least gain {', '.join(told)}"
+            phrases.append(f"{gain:.2f} with {title} ({name})")
+        return f"least gain {', '.join(phrases)}"
 
     @cached_property
     def _listed(self) -> list[Task]:

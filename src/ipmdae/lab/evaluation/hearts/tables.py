@@ -138,10 +138,10 @@ def r_peaks(results: Sequence[Result], detector: str) -> str:
             whole = peak_rates(result, detector, condition)
             clear = peak_rates(result, detector, condition, "trusted")
             shares = select(result, peaks.HIT, detector, condition, "readable")
-            told = " / ".join(number(rate, 1) for rate in whole)
+            formatted = " / ".join(number(rate, 1) for rate in whole)
             if len(shares) and shares.mean() < 1:
-                told += f" ({' / '.join(number(rate, 2) for rate in clear)})"
-            cells.append(told)
+                formatted += f" ({' / '.join(number(rate, 2) for rate in clear)})"
+            cells.append(formatted)
         rows.append([f"`{result.method}`", *cells])
     return table(["method", *conditions], rows)
 
@@ -185,9 +185,9 @@ def nothing_in(results: Sequence[Result]) -> str:
                     _mean(select(result, pauses.FOUND, case, condition, field))
                     for field in ("value", "trusted")
                 ]
-                told = " / ".join(number(count, 1) for count in beats)
+                formatted = " / ".join(number(count, 1) for count in beats)
                 left = select(result, pauses.LEFT, case, condition)
-                cells.append(f"{told}; {np.median(left):.2f}" if len(left) else told)
+                cells.append(f"{formatted}; {np.median(left):.2f}" if len(left) else formatted)
             where = TITLES[condition] if case == pauses.ALONE else named(condition)
             rows.append([f"{case}, {where}", *cells])
     return table(["case", *(f"`{result.method}`" for result in results)], rows)
@@ -219,8 +219,8 @@ def write_csv(results: Sequence[Result], path: Path) -> None:
                 of = index.ravel() == i
                 numbers = _summary(*(result.values[name][of] for name in
                                      ("value", "trusted", "readable")))  # fmt: skip
-                told = ["" if np.isnan(value) else f"{value:.5g}" for value in numbers]
-                out.writerow((result.method, result.version[:12], *group, of.sum(), *told))
+                formatted = ["" if np.isnan(value) else f"{value:.5g}" for value in numbers]
+                out.writerow((result.method, result.version[:12], *group, of.sum(), *formatted))
 
 
 def named(condition: str) -> str:
