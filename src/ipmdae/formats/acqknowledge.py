@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bioread.biopac import Channel
     from bioread.reader import Reader
 
-__all__ = ["NAME", "OPTIONS", "SUFFIXES", "open_reader", "read", "recognises"]
+__all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises"]
 
 NAME = "AcqKnowledge"
 SUFFIXES: tuple[str, ...] = (".acq",)
@@ -49,18 +49,14 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
-    """Read a file whole; see :func:`open_reader`."""
-    return read_whole(open_reader(path, options=options), annotations=annotations)
-
-
-def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
-    """Open a file: leads are the channels at the rate of the ECG, the others auxiliary channels.
+    """Read a file: leads are the channels at the rate of the ECG, the others auxiliary channels.
 
     Event markers become annotations. The journal, which may identify the person, is not read.
     bioread runs in a child process: it may search a broken file without end.
 
     Args:
         path: the file.
+        annotations: whether to read event markers.
         options: see :class:`~ipmdae.formats.options.ReadOptions`.
 
     Raises:
@@ -73,11 +69,12 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     if _revision(path) is None:
         raise FormatError(path, "does not begin as AcqKnowledge's files do")
     require(LIBRARY, "AcqKnowledge files")
-    return isolated.open_reader(path, options, __name__)
+    reader = isolated.open_reader(path, options, __name__)
+    return read_whole(reader, annotations=annotations)
 
 
 def open_here(path: Path, options: ReadOptions) -> SignalReader:
-    """Open the file in this process; see :func:`open_reader`."""
+    """Open the file in this process; see :func:`read`."""
     import bioread.reader
     from bioread.header_reader import GraphHeaderReader
 

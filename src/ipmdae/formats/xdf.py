@@ -45,12 +45,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
-    """Read the stream that holds an ECG whole; see :func:`open_reader`."""
-    return read_whole(open_reader(path, options=options), annotations=annotations)
-
-
-def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
-    """Open the stream that holds an ECG; streams of text become annotations.
+    """Read the stream that holds an ECG; streams of text become annotations.
 
     The stream is that of ``options.array``, else one called or typed as an ECG, else the longest
     that has a rate. Clocks are synchronised and jitter is taken out by pyxdf; where a stream was
@@ -59,6 +54,7 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
 
     Args:
         path: the file.
+        annotations: whether to return annotations.
         options: ``array`` is the name of a stream; ``fs`` the rate of one without.
 
     Raises:
@@ -69,11 +65,12 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     require(LIBRARY, "XDF files")
-    return isolated.open_reader(path, options, __name__)
+    reader = isolated.open_reader(path, options, __name__)
+    return read_whole(reader, annotations=annotations)
 
 
 def open_here(path: Path, options: ReadOptions) -> SignalReader:
-    """Open the stream in this process; see :func:`open_reader`."""
+    """Open the stream in this process; see :func:`read`."""
     streams = headers(path)
     chosen = _choose(path, streams, options)
     texts = [stream.number for stream in streams if stream.text]
