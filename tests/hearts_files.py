@@ -35,7 +35,8 @@ class Function(MethodUnderTest):
     judge: Callable[[Array], NDArray[np.bool_]] = whole
 
     def clean(self, x: Array, fs: float, leads: Sequence[str] = ()) -> Cleaned:
-        return Cleaned(self.function(x), self.judge(x))
+        readable = self.judge(x)
+        return Cleaned(self.function(x), readable, readable)
 
 
 def beat(time: Array, kind: str = "N") -> Array:

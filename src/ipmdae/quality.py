@@ -169,8 +169,8 @@ def quality(noisy: Recording, cleaned: Result[Any] | None = None) -> Quality:
     - under motion where the network's own standard deviation of its error exceeds
       :data:`ipmdae.pipeline.guard.DOUBT` times the height of the QRS complexes around it,
     - altered where a periodic part of what the network took for noise was put back,
-    - noisy where that standard deviation is beyond :data:`ipmdae.pipeline.blocks.LIMITED` of the
-      bound.
+    - noisy where that standard deviation is beyond :data:`ipmdae.pipeline.guard.LIMITED` of the
+      bound, or so much was removed that small waves may be among it.
 
     The last two are limited, the others unusable (:class:`Grade`).
 

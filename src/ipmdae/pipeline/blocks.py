@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ipmdae.engine import Engine
 from ipmdae.pipeline.gaps import GapFiller
 from ipmdae.pipeline.guarantees import mix
+from ipmdae.pipeline.guard import LIMITED
 from ipmdae.pipeline.mains import MainsStage
 from ipmdae.pipeline.network import Signal, WindowedNetwork
 from ipmdae.pipeline.pacing import SpikeRemover
@@ -24,9 +25,6 @@ from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
 from ipmdae.pipeline.window import Framing
 from ipmdae.safeguards import Safeguards
-
-LIMITED = 0.6
-"""Normalised uncertainty (1: the output is not trusted) from which on small waves may be lost."""
 
 _LARGEST = 1e30
 """Limits in mV at which a lead is clipped, so that it stays finite in single precision."""

@@ -48,9 +48,7 @@ def rows(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
     reference = REFERENCE.clean(recording.signal, recording.fs)
     found: list[Row] = []
     for lead in range(recording.signal.shape[1]):
-        ours, theirs = (
-            Cleaned(part.signal[:, lead], part.readable[:, lead]) for part in (cleaned, reference)
-        )
+        ours, theirs = (part.lead(lead) for part in (cleaned, reference))
         name = f"{record} {lead}"
         found += _beats(name, recording, recording.signal[:, lead], ours)
         for rhythm in RHYTHMS:
@@ -97,12 +95,10 @@ def fibrillation(method: MethodUnderTest, datasets: Path, record: str) -> list[R
     found = []
     for part in fibrillating(recording):
         ours, theirs = (_height(x.signal[part]) for x in (cleaned, reference))
-        readable = float(cleaned.readable[part].mean())
         kept = ours / theirs
-        trusted = kept if readable > 0.5 else np.nan
         found.append(
             Row(FIBRILLATION, "ventricular fibrillation", AS_RECORDED, f"{record} 0",
-                kept, trusted, readable)
+                kept, *_graded(kept, cleaned, part))
         )  # fmt: skip
     return found
 
@@ -122,20 +118,22 @@ def _beats(name: str, recording: Recording, signal: Array, cleaned: Cleaned) -> 
     marks = recording.annotations["atr"]
     types = dict(zip(marks.sample.tolist(), marks.symbol, strict=True))
     symbols = np.array([types[beat] for beat in beats.tolist()])
-    readable = cleaned.readable[beats]
+    readable, good = cleaned.readable[beats], cleaned.good[beats]
+    lost = kept < LOST_BELOW
     for kind in sorted(BEATS):
         of = symbols == kind
         if not of.any():
             continue
-        clear = of & readable
-        share = float(readable[of].mean())
-        lost = kept < LOST_BELOW
-        counts = float(of.sum()), float(clear.sum())
-        yield Row(BEATS_OF, kind, AS_RECORDED, name, *counts, share)
-        yield Row(LOST, kind, AS_RECORDED, name, float(lost[of].sum()), float(lost[clear].sum()),
-                  share)  # fmt: skip
-        trusted = float(np.median(kept[clear])) if clear.any() else np.nan
-        yield Row(HEIGHT, kind, AS_RECORDED, name, float(np.median(kept[of])), trusted, share)
+        masks = of, of & readable, of & good
+        shares = float(readable[of].mean()), float(good[of].mean())
+        rows_of = {
+            BEATS_OF: [float(mask.sum()) for mask in masks],
+            LOST: [float(lost[mask].sum()) for mask in masks],
+            HEIGHT: [float(np.median(kept[mask])) if mask.any() else np.nan for mask in masks],
+        }
+        for measure, (value, trusted, of_good) in rows_of.items():
+            yield Row(measure, kind, AS_RECORDED, name, value, trusted, shares[0], of_good,
+                      shares[1])  # fmt: skip
 
 
 def _between(
@@ -149,10 +147,17 @@ def _between(
         float(np.mean(band(x.signal[part], rhythm, recording.fs)[clear] ** 2))
         for x in (ours, theirs)
     ]
-    readable = float(ours.readable[part].mean())
     kept = powers[0] / powers[1] if powers[1] > 0 else np.nan
-    trusted = kept if readable > 0.5 else np.nan
-    yield Row(BETWEEN, RHYTHMS[rhythm], AS_RECORDED, name, kept, trusted, readable)
+    yield Row(BETWEEN, RHYTHMS[rhythm], AS_RECORDED, name, kept, *_graded(kept, ours, part))
+
+
+def _graded(kept: float, cleaned: Cleaned, part: slice) -> list[float]:
+    """The value where most of a segment is readable, that share, and both for the grade good."""
+    found = []
+    for mask in (cleaned.readable, cleaned.good):
+        share = float(mask[part].mean())
+        found += [kept if share > 0.5 else np.nan, share]
+    return found
 
 
 def band(x: Array, rhythm: str, fs: float) -> Array:

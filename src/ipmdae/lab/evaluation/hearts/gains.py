@@ -55,7 +55,8 @@ def gains(method: MethodUnderTest, datasets: Path, lead: Lead) -> Iterator[Row]:
             after = method.clean(pair.before + pair.component + noise, lead.fs)
             change = after.signal - plain[key].signal
             measured = gain(change, pair.component, pair.judged, after.readable)
-            yield Row(GAIN, case, condition, lead.name, *measured)
+            _, *of_good = gain(change, pair.component, pair.judged, after.good)
+            yield Row(GAIN, case, condition, lead.name, *measured, *of_good)
 
 
 def gain(
@@ -91,12 +92,11 @@ def steps(method: MethodUnderTest, datasets: Path, lead: Lead) -> Iterator[Row]:
             after = method.clean(lead.signal + step * shape + noise, lead.fs)
             change = after.signal - before.signal
             error = st_level(change, beats, lead.fs) - st_level(step * shape, beats, lead.fs)
-            there = after.readable[beats]
-            trusted = float(np.median(error[there])) if there.any() else np.nan
-            yield Row(
-                STEP, f"{step:+g} mV", condition, lead.name,
-                float(np.median(error)), trusted, float(there.mean()),
-            )  # fmt: skip
+            measured = [float(np.median(error))]
+            for mask in (after.readable[beats], after.good[beats]):
+                measured += [float(np.median(error[mask])) if mask.any() else np.nan]
+                measured += [float(mask.mean())]
+            yield Row(STEP, f"{step:+g} mV", condition, lead.name, *measured)
 
 
 def st_level(x: Array, beats: NDArray[np.int64], fs: float) -> Array:

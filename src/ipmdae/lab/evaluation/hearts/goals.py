@@ -13,7 +13,7 @@ from ipmdae.lab.evaluation.clinical.detectors import DETECTORS
 from ipmdae.lab.evaluation.goals.goal import Goal
 from ipmdae.lab.evaluation.hearts import arrhythmia, gains, limbs, motion, pauses, peaks, signals
 from ipmdae.lab.evaluation.hearts.components import COMPONENTS, FAST
-from ipmdae.lab.evaluation.hearts.leads import MODERATE, NONE, STRONG, WANDER
+from ipmdae.lab.evaluation.hearts.leads import CONDITIONS, MODERATE, NONE, STRONG, WANDER
 from ipmdae.lab.evaluation.hearts.rows import Field, cases, chosen, select
 
 ENOUGH_BEATS = 20
@@ -99,6 +99,10 @@ def fifth(values: Array) -> float:
     return float(np.percentile(values, 5))
 
 
+def _ninety_fifth(values: Array) -> float:
+    return float(np.percentile(values, 95))
+
+
 def _extreme(
     components: Sequence[str],
     conditions: Sequence[str],
@@ -121,31 +125,43 @@ def _extreme(
     return of
 
 
-def _beats_lost(result: Result, _: Result | None, reference: Result | None) -> Measured:
+def _beats_lost(field: Field = "value") -> Callable[..., Measured]:
     """Excess of lost beats over the Butterworth in percentage points: worst type and lead."""
-    if reference is None:
-        return Measured(np.nan)
-    ours, theirs = (lost_by_type(other) for other in (result, reference))
-    apart = {key: 100 * (ours[key] - theirs[key]) for key in ours if key in theirs}
-    if not apart:
-        return Measured(np.nan)
-    kind, lead = key = max(apart, key=apart.__getitem__)
-    shown = f"{apart[key]:.1f} ({kind}, lead {lead}: {100 * ours[key]:.1f} %)"
-    return Measured(apart[key], shown)
+
+    def of(result: Result, _: Result | None, reference: Result | None) -> Measured:
+        if reference is None:
+            return Measured(np.nan)
+        ours, theirs = (lost_by_type(other, field=field) for other in (result, reference))
+        apart = {key: 100 * (ours[key] - theirs[key]) for key in ours if key in theirs}
+        if not apart:
+            return Measured(np.nan)
+        kind, lead = key = max(apart, key=apart.__getitem__)
+        shown = f"{apart[key]:.1f} ({kind}, lead {lead}: {100 * ours[key]:.1f} %)"
+        return Measured(apart[key], shown)
+
+    return of
 
 
-def lost_by_type(result: Result, least: int = ENOUGH_BEATS) -> dict[tuple[str, str], float]:
-    """Share of lost beats by type and number of the lead, for types with enough beats."""
+def lost_by_type(
+    result: Result, least: int = ENOUGH_BEATS, *, field: Field = "value"
+) -> dict[tuple[str, str], float]:
+    """Share of lost beats by type and number of the lead, for types with enough beats.
+
+    Args:
+        result: of a method.
+        least: number of beats of a type from which on it is counted.
+        field: lost beats that count: ``"good"`` those in seconds graded good.
+    """
     found = {}
     for kind in cases(result, arrhythmia.BEATS_OF):
         for lead in ("0", "1"):
-            counts = []
-            for measure in (arrhythmia.BEATS_OF, arrhythmia.LOST):
-                rows = chosen(result, measure, kind)
-                of_lead = np.char.endswith(result.record, f" {lead}")
-                counts.append(result.values["value"][rows & of_lead].sum())
-            if counts[0] >= least:
-                found[kind, lead] = float(counts[1] / counts[0])
+            of_lead = np.char.endswith(result.record, f" {lead}")
+            beats, lost = (
+                result.values[name][chosen(result, measure, kind) & of_lead].sum()
+                for measure, name in ((arrhythmia.BEATS_OF, "value"), (arrhythmia.LOST, field))
+            )
+            if beats >= least:
+                found[kind, lead] = float(lost / beats)
     return found
 
 
@@ -191,10 +207,11 @@ def _fibrillation(result: Result, *_: Result | None) -> Measured:
     return Measured(middle, f"{middle:.2f} ({flagged:.0%} rejected)")
 
 
-def _st(statistic: Callable[[Array], float]) -> Callable[..., Measured]:
+def _st(statistic: Callable[[Array], float], field: Field = "value") -> Callable[..., Measured]:
     def of(result: Result, *_: Result | None) -> Measured:
-        parts = [select(result, gains.STEP, condition=condition) for condition in WANDER]
+        parts = [select(result, gains.STEP, condition=name, field=field) for name in WANDER]
         errors = np.abs(np.concatenate(parts))
+        errors = errors[~np.isnan(errors)]
         return Measured(statistic(errors) if len(errors) else np.nan)
 
     return of
@@ -283,6 +300,8 @@ WANTED = (
            _extreme(_ALL, WANDER)),
     Wanted("components, baseline wander: least 5th percentile", 0.75, False, 2,
            _extreme(_ALL, WANDER, fifth)),
+    Wanted("components, all noise, graded good: least 5th percentile", 0.75, False, 2,
+           _extreme(_ALL, CONDITIONS, fifth, "good")),
     Wanted("components, em or ma at 10 dB, not rejected: least median gain", 0.75, False, 2,
            _extreme(_ALL, MODERATE, field="trusted")),
     Wanted("components, em or ma at 5 dB, not rejected: least median gain", 0.5, False, 2,
@@ -290,7 +309,8 @@ WANTED = (
     Wanted("QRS at 150 to 300/min, no noise or baseline wander, not rejected: least median gain",
            0.95, False, 2, _extreme(_RATES, _EMPTY, field="trusted")),
     Wanted("beats that lose > 30 % of their height, no noise added, excess over the Butterworth: "
-           "worst type and lead (percentage points)", 0.5, True, 1, _beats_lost),
+           "worst type and lead (percentage points)", 0.5, True, 1, _beats_lost()),
+    Wanted("the same, of beats in seconds graded good", 0.5, True, 1, _beats_lost("good")),
     Wanted("AF: power at 4-9 Hz between beats, relative to the Butterworth, median lead", 0.9,
            False, 2, _atrial_fibrillation),
     Wanted("atrial flutter: height between beats, not rejected, least lead", 0.9, False, 2,
@@ -299,7 +319,9 @@ WANTED = (
     Wanted("ST steps of 0.1 and 0.2 mV with baseline wander: median error (mV)", 0.02, True, 3,
            _st(median)),
     Wanted("ST steps of 0.1 and 0.2 mV with baseline wander: 95th percentile (mV)", 0.02, True, 3,
-           _st(lambda errors: float(np.percentile(errors, 95)))),
+           _st(_ninety_fifth)),
+    Wanted("ST steps with baseline wander, graded good: 95th percentile (mV)", 0.02, True, 3,
+           _st(_ninety_fifth, "good")),
     *(
         Wanted(f"R peaks at 0 dB, `{detector}`: {name} less that of the input (points)", bound,
                False, 1, _peaks_over_raw(detector, which))

@@ -19,6 +19,7 @@ from ipmdae.engine import model_names, model_path
 from ipmdae.lab.evaluation.benchmark import Array
 from ipmdae.methods import method_names, open_method
 from ipmdae.methods.network import DEFAULT_MODEL
+from ipmdae.quality import Grade
 from ipmdae.safeguards import DEFAULT_MODE, MODES
 
 _OPTIONS = re.compile(r"(?P<method>.+?)(?P<options>(?:\+\w+=[^+]+)*)")
@@ -29,10 +30,18 @@ RAW, CLASSICAL = "none", ("iir", "butterworth-0.5-40", "neurokit")
 
 
 class Cleaned(NamedTuple):
-    """A denoised signal in mV and the mask of readable samples, both in the shape of the input."""
+    """A denoised signal in mV, and the masks of its readable samples and of those graded good.
+
+    All have the shape of the input.
+    """
 
     signal: Array
     readable: NDArray[np.bool_]
+    good: NDArray[np.bool_]
+
+    def lead(self, number: int) -> Cleaned:
+        """One lead of (time, leads)."""
+        return Cleaned(*(part[:, number] for part in self))
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,8 @@ class MethodUnderTest:
                 given, fs, method=self.method, return_details=True, **self.options
             )
         signal, readable = np.asarray(details.cleaned, np.float64), details.readable
-        return Cleaned(_without_blanks(signal, readable), readable)
+        good = details.grade == Grade.GOOD
+        return Cleaned(_without_blanks(signal, readable), readable, good)
 
     @property
     def _parts(self) -> tuple[str, str]:

@@ -56,6 +56,12 @@ mV at 0.25 Hz, 0.15 mV at 0.4 Hz), or bw at 5 dB.
 `{anchor}`: median / 5th percentile over leads, and the share rejected:
 """
 
+_GOOD = """\
+The same where the method grades the second good, and the share of the component that is. Where more
+than a little is removed the grade is limited: then small waves are to be checked in the recorded
+signal.
+"""
+
 _REAL = """\
 ## Real arrhythmia, no noise added
 
@@ -170,7 +176,8 @@ def markdown(results: Sequence[Result], anchor: Result, shown: Sequence[str] = (
         sections.append(f"**Covering part of the test, or diverged: {parts}.**\n")
     sections += [tables.goals(methods or results, raw, reference)]
     sections += [_COMPONENTS.format(leads=len(leads.names()), anchor=anchor.method)]
-    sections += [tables.by_condition(anchor), "All methods, no noise:\n"]
+    sections += [tables.by_condition(anchor), _GOOD, tables.graded_good(anchor)]
+    sections += ["All methods, no noise:\n"]
     sections += [tables.by_method(methods, (leads.NONE,)), "All methods, baseline wander:\n"]
     sections += [tables.by_method(methods, leads.WANDER), _REAL, tables.beats_lost(methods)]
     sections += [_RHYTHMS, tables.rhythms(methods), _ST, tables.st_steps(methods)]

@@ -1,4 +1,4 @@
-"""Row of results: one number of one case, over all samples and over readable ones."""
+"""Row of results: one number of one case, over all samples, readable ones and good ones."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from ipmdae.lab.evaluation.benchmark import Array, Result
 
-Field = Literal["value", "trusted", "readable"]
+Field = Literal["value", "trusted", "readable", "good", "graded_good"]
 
-FIELDS: tuple[Field, ...] = ("value", "trusted", "readable")
+FIELDS: tuple[Field, ...] = ("value", "trusted", "readable", "good", "graded_good")
 
 
 class Row(NamedTuple):
@@ -25,6 +25,8 @@ class Row(NamedTuple):
         value: over all samples; NaN without any.
         trusted: over readable samples; NaN if they are too few.
         readable: readable share of the samples (or of the case's energy).
+        good: over samples graded good; NaN if they are too few.
+        graded_good: share of the samples (or of the case's energy) that is graded good.
     """
 
     measure: str
@@ -34,6 +36,8 @@ class Row(NamedTuple):
     value: float
     trusted: float = np.nan
     readable: float = np.nan
+    good: float = np.nan
+    graded_good: float = np.nan
 
 
 def select(

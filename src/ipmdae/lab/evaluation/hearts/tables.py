@@ -70,6 +70,21 @@ def by_condition(result: Result) -> str:
     return table(["component", *(named(condition) for condition in CONDITIONS)], rows)
 
 
+def graded_good(result: Result) -> str:
+    """Median and 5th percentile of all components where graded good, and the share that is."""
+    rows = []
+    for case in _ALL:
+        cells = []
+        for condition in CONDITIONS:
+            values, shares = (
+                select(result, gains.GAIN, case, condition, field)
+                for field in ("good", "graded_good")
+            )
+            cells.append(f"{_pair(values)}, {100 * _mean(shares):.0f} %")
+        rows.append([case, *cells])
+    return table(["component", *(named(condition) for condition in CONDITIONS)], rows)
+
+
 def by_method(results: Sequence[Result], conditions: Sequence[str]) -> str:
     """Median and 5th percentile of all components of all methods under some conditions."""
     rows = [
