@@ -88,13 +88,12 @@ def denoise_file(
     finds the leads to denoise. A classical method, and a format that cannot be read or
     written in blocks, need the whole recording in memory.
 
-    The result can be read by no one who cannot read the source.
+    The result can be read by no one who cannot read the source. ``method`` to ``max_latency`` are
+    those of :class:`ipmdae.Denoiser`.
 
     Args:
         source: the file to read.
         target: the file to write; its suffix selects the format. An old one is replaced at the end.
-        method, mains, mode, strength, unreadable, max_attenuation_db, consistent_leads, backend,
-            max_latency: see :class:`ipmdae.Denoiser`.
         leads: names of those to clean, by default all; the others come out untouched.
         progress: is called with the share that is done, 0 to 1.
         watch: is called with the first sample and the content of each block that is written.
@@ -110,7 +109,7 @@ def denoise_file(
             the network needs another number of leads.
         OSError: the target cannot be written.
 
-    Example:
+    Examples:
         >>> import ipmdae
         >>> from ipmdae import examples
         >>> ipmdae.denoise_file(examples.path("118e06_excerpt"), "cleaned.edf", "iir", mains=60)

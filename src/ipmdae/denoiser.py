@@ -43,7 +43,7 @@ class Settings(TypedDict, total=False):
 class Denoiser:
     """A method and its settings, ready to clean any number of arrays, recordings and files.
 
-    Example:
+    Examples:
         >>> import ipmdae
         >>> from ipmdae import examples
         >>> denoiser = ipmdae.Denoiser("ipmdae-small", mains=60)
@@ -276,9 +276,10 @@ def denoise(
 
     Missing samples stay missing; leads that are flat, empty or not a voltage come back unchanged,
     with a warning; each lead keeps its constant offset. To clean many, open a :class:`Denoiser`
-    once. A file that is larger than memory goes through :func:`ipmdae.denoise_file`.
+    once, where the settings from ``method`` to ``max_latency`` are described. A file that is larger
+    than memory goes through :func:`ipmdae.denoise_file`.
 
-    Example:
+    Examples:
         >>> import ipmdae
         >>> from ipmdae import examples
         >>> recording = ipmdae.read(examples.path("118e06_excerpt"))
@@ -294,8 +295,6 @@ def denoise(
             values to mV first.
         fs: sampling rate in Hz, 60 to 4000. Recordings, files and pandas objects with an index of
             times have one of their own; one given must not contradict it.
-        method, mains, mode, strength, unreadable, max_attenuation_db, consistent_leads, backend,
-            max_latency: see :class:`Denoiser`.
         leads: which to clean, by name, column label, or number from 0 in an array without labels;
             the others come back unchanged. By default all.
         return_details: return a :class:`ipmdae.Result` in place of what was cleaned.

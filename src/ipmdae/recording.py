@@ -217,7 +217,7 @@ _KNOWN = (
 class Recording:
     """Leads recorded together at one sampling rate, with metadata. Immutable.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> import ipmdae
         >>> recording = ipmdae.Recording(signal=np.zeros((720, 2)), fs=360, leads=("I", "II"))

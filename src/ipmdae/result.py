@@ -23,7 +23,7 @@ Data = TypeVar("Data")
 class Result(Generic[Data]):
     """A cleaned ECG and what is known about it.
 
-    Example:
+    Examples:
         >>> import ipmdae
         >>> from ipmdae import examples
         >>> recording = ipmdae.read(examples.path("118e06_excerpt"))

@@ -64,7 +64,7 @@ class Streamer:
     may be held up by 2 s more than :attr:`latency`, never longer. A lead without any sample, and
     one that is flat for a whole window, come out as they are.
 
-    Example:
+    Examples:
         >>> import ipmdae
         >>> from ipmdae import examples
         >>> recording = ipmdae.read(examples.path("118e06_excerpt"))
@@ -95,11 +95,11 @@ class Streamer:
     ) -> None:
         """Open a model and begin a signal.
 
+        ``method`` to ``backend`` are those of :class:`ipmdae.Denoiser`.
+
         Args:
             fs: sampling rate in Hz, 60 to 4000.
             leads: how many, or their names.
-            method, mains, mode, strength, unreadable, max_attenuation_db, consistent_leads,
-                backend: see :class:`ipmdae.Denoiser`.
             max_latency: how many seconds a sample may take to come out, by default as many as the
                 model's window has (20 s with the default one). With less the network sees as much
                 of the past and less of what follows a sample, and is run more often; the third

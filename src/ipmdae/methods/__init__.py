@@ -167,7 +167,7 @@ def open_method(
             settings for a method that is open already.
         ModuleNotFoundError: the method needs an extra that is not installed.
 
-    Example:
+    Examples:
         >>> import ipmdae
         >>> ipmdae.open_method("iir", mains=50)
         <Classical iir after removal of 50 Hz interference>
