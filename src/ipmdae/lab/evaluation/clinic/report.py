@@ -51,7 +51,7 @@ Measures, each of signals less their own mean over the 20 s: SNR by AC power, it
 mean squared error, PRD 100 √(Σe² / Σx²), SSD Σe², MAD max |e|, cosine similarity (correlation).
 Each cell is the mean of the records' means with its 95 % interval (bootstrap over the 14 records,
 10,000 draws). Differences are paired on the same signals. The row `none` is the identity baseline.
-`clinic.csv`, and `clinical.csv` where clinical measures were run, hold all the numbers.
+`clinic.csv` holds all measures by kind of noise and SNR, `clinical.csv` the clinical ones.
 
 **The "clean" signals are real recordings with some baseline wander and noise of their own.**
 Removing that counts as an error, most of all at 5 and 10 dB; the measures above 0.5 Hz (zero-phase
@@ -143,18 +143,15 @@ def markdown(scores: Sequence[Score], clinic: Sequence[Result], anchor: Result |
 
 
 def _kind(scores: Sequence[Score], kind: str, anchor: Result | None) -> list[str]:
-    """Section of one kind of noise, with its secondary tables collapsed."""
+    """Section of one kind of noise."""
     title = drawings.KIND_TITLES[kind]
     parts = [f"## {title[0].upper()}{title[1:]}\n"]
-    first, *others = tables.NAMES
+    first = next(iter(tables.NAMES))
     parts += [f"{tables.NAMES[first]}:\n", tables.by_snr(scores, first, kind)]
     if anchor is not None and len(scores) > 1:
         parts += [f"Difference to `{anchor.method}`, dB:\n"]
         parts += [tables.differences(scores, first, kind, anchor.method)]
-    parts += ["<details><summary>RMSE, PRD and the other measures</summary>\n"]
-    for name in others:
-        parts += [f"{tables.NAMES[name]}:\n", tables.by_snr(scores, name, kind)]
-    return [*parts, "</details>\n"]
+    return parts
 
 
 def _drawn(scores: Sequence[Score]) -> dict[str, Figure]:
