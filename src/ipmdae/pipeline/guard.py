@@ -44,7 +44,7 @@ LIMITED = 0.75
 """Predicted error, relative to :data:`DOUBT`, from which on small waves may be lost."""
 
 _LOSS = 0.01
-"""What is removed from 0.7 to 15 Hz (root mean square over 3 s), relative to the height of the QRS
+"""Removed noise from 0.7 to 15 Hz (root mean square over 3 s), relative to the height of the QRS
 complex, from which on small waves may be lost with it.
 
 On validation records, with baseline wander, electrode motion and muscle noise at 5 and 10 dB, in

@@ -41,7 +41,7 @@ class Cleaned(NamedTuple):
 
     def lead(self, number: int) -> Cleaned:
         """One lead of (time, leads)."""
-        return Cleaned(*(part[:, number] for part in self))
+        return Cleaned(self.signal[:, number], self.readable[:, number], self.good[:, number])
 
 
 @dataclass(frozen=True)

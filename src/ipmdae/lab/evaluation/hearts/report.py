@@ -44,8 +44,8 @@ physiologically impossible signal. A dash: not measured.
 _MISSED = """\
 ## Missed goals
 
-- *Components, 5th percentile and baseline wander.* Small waves, P and f waves most of all, are of the
-  size and band of electrode motion, and a network that removes one removes some of the other. The
+- *Components, 5th percentile and baseline wander.* Small waves, P and f waves most of all, are of
+  the size and band of electrode motion; a network that removes one removes some of the other. The
   losses are in leads with noise of their own or added to them: their seconds are graded *limited*.
   Where a second is graded good, the goal is reached (second table below). Mode `diagnostic`
   preserves more and removes less noise; `gentle` removes baseline wander only.
