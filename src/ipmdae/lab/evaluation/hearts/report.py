@@ -56,8 +56,8 @@ _MISSED = """\
   there as before. With `--unreadable blank` it finds none. In readable segments both goals are
   reached.
 - *Triangle of 20 ms, false detections in pauses.* The triangle is narrower than any wave of an ECG;
-  some of it is taken for muscle noise. In a pause with strong noise, some of the noise remains and
-  is taken for beats by a detector whose threshold adapts to it.
+  some of it is treated as muscle noise. In a pause with strong noise, some of the noise remains and
+  is counted as beats by a detector whose threshold adapts to it.
 """
 
 _COMPONENTS = """\
