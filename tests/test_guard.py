@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipmdae.pipeline.guard import Array, guard
+from ipmdae.pipeline.guard import LIMITED, Array, guard
 from ipmdae.safeguards import MODES, Safeguards, safeguards, strength_of
 
 FS = 250.0
@@ -65,6 +65,18 @@ def test_gentle_gives_everything_but_wander_back_and_beats_nothing() -> None:
     assert np.sqrt(np.mean(rest**2)) < 0.02
     everything = guard(window(beats() + WANDER), window(beats()), None, FS, MODES["beats"])
     np.testing.assert_array_equal(everything.signal, window(beats()))
+
+
+def test_seconds_that_may_have_lost_small_waves_are_limited() -> None:
+    waves = np.where(T < 10, 0, 0.06 * np.sin(2 * np.pi * 5 * T))
+    noise = np.where(T < 10, 0, 0.3 * HISS)  # too much for a periodic component to be found
+    noisy = window(beats() + WANDER + waves + noise)
+    found = guard(noisy, window(beats()), None, FS, Safeguards())
+    level = found.doubt[0, :, 0]
+    assert (level[T > 14] >= LIMITED).all()
+    assert not level[T < 6].any()
+    gentle = guard(noisy, window(beats()), None, FS, MODES["gentle"])
+    assert not gentle.doubt.any()
 
 
 def test_a_flattened_beat_under_doubt_is_replaced_by_a_filtered_one() -> None:
