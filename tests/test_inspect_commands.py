@@ -41,8 +41,8 @@ def refused(*arguments: object) -> str:
 
 
 def test_info_tells_what_a_recording_holds() -> None:
-    told = done("info", NOISY)
-    assert "118e06_excerpt: WFDB, 60.0 s at 360 Hz, 2 leads" in told
+    told = done("info", CLEAN)
+    assert "118e24_excerpt: WFDB, 60.0 s at 360 Hz, 2 leads" in told
     assert "annotations atr: 72" in told
     quality, signal = (line.split() for line in told.splitlines() if line.strip().startswith("V1"))
     assert quality[:2] == ["V1", "ECG"]
