@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 FOLDER = Path(__file__).parent
 GCC, SIZE, QEMU = "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm"
 
-STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
-OPTIMISED = ("-std=gnu99", "-O2", "-fno-math-errno")
+WARNINGS = ("-Wall", "-Wextra", "-Wdouble-promotion", "-Werror")
+STRICT = ("-std=c99", "-Wpedantic", "-Wconversion", "-Wshadow", *WARNINGS)
+OPTIMISED = ("-std=gnu99", "-O2", "-fno-math-errno", *WARNINGS)
 SECTIONS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
 
 Array = NDArray[np.float32]

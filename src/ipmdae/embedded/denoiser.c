@@ -181,7 +181,7 @@ static void convolve(const matrix *m, const level *x, int stride, int before, in
     }
 }
 
-/* y += or = conv^T(x) at y's times; even and odd times have a matrix each. */
+/* conv^T(x) at y's times; even and odd times have a matrix each. */
 static void transposed(const matrix *m, const level *x, const level *y, enum finish finish)
 {
     int parity;
@@ -481,7 +481,7 @@ static int robust_scale(ipmdae *lead, int length, float *offset, float *scale)
     return sorted[count - 1] - sorted[0] > FLAT;
 }
 
-/* What is known of the window that ends with the newest sample. */
+/* The window that ends with the newest sample. */
 typedef struct {
     int length, first, stop; /* samples; those from first to stop - 1 are wanted */
     float offset, scale;
@@ -495,13 +495,16 @@ static void read_samples(const ipmdae *lead, const window *w, const level *x)
         *row(x, t) = (lead->samples[place(lead, w->length, t)] - w->offset) / w->scale;
 }
 
+/* The levels of a window: whole, or without times, which `widen` sets. */
 static void start_levels(ipmdae *lead, int length, level *levels)
 {
     int k;
     for (k = 0; k <= LEVELS; ++k) {
+        const int whole = k >= LEVEL_WHOLE;
         levels[k].rows = lead->work + level_offset[k];
-        levels[k].first = 0;
-        levels[k].stop = levels[k].length = length;
+        levels[k].first = whole ? 0 : length;
+        levels[k].stop = whole ? length : 0;
+        levels[k].length = length;
         levels[k].channels = level_channels[k];
         length = (length + 1) / 2;
     }
@@ -516,13 +519,6 @@ static void encode_to(const ipmdae *lead, const window *w, level *levels, int k)
     for (j = 1; j <= k; ++j) encode(levels, j);
 }
 
-/* Makes a level empty, so that `widen` sets its times. */
-static void empty(level *x)
-{
-    x->first = x->length;
-    x->stop = 0;
-}
-
 /* Levels from LEVEL_WHOLE on, the deepest one where `deep` wants it. */
 static void encode_window(const ipmdae *lead, const window *w, level *levels, const level *deep)
 {
@@ -531,7 +527,6 @@ static void encode_window(const ipmdae *lead, const window *w, level *levels, co
     for (t = 0; t < levels[LEVEL_WHOLE].length; t += rows) {
         level part[LEVELS + 1];
         memcpy(part, levels, sizeof part);
-        for (k = 0; k < LEVEL_WHOLE; ++k) empty(part + k);
         part[LEVEL_WHOLE].rows = row(levels + LEVEL_WHOLE, t);
         part[LEVEL_WHOLE].first = t;
         part[LEVEL_WHOLE].stop = smaller(t + rows, levels[LEVEL_WHOLE].length);
@@ -602,8 +597,9 @@ static int settle(ipmdae *lead, const window *w, int t, int kept, float *cleaned
     return 0;
 }
 
-/* Runs the network over the window that ends with the newest sample: returns all pending samples
- * but the last IPMDAE_MARGIN, and keeps `kept` of them. */
+/* Runs the network over the window that ends with the newest sample. Of the pending samples the last
+ * `margin` are left to the next window, and `kept` before them are to be faded into it; returns the
+ * number of the others. */
 static size_t run(ipmdae *lead, int margin, int kept, float *cleaned, float *deviation)
 {
     level deep[LEVELS + 1];

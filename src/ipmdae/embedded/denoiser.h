@@ -2,7 +2,7 @@
  *
  * Removes baseline wander, electrode-motion and muscle noise from one ECG lead as its samples
  * arrive. C99, float32; no allocation, no global variables, and of the C library only sqrtf,
- * memcpy and memset.
+ * memcpy, memmove and memset. Compile without -ffast-math: NAN marks missing samples.
  *
  *     static ipmdae denoiser;                     about @kilobytes@ kB
  *     float cleaned[IPMDAE_MOST(1)], deviation[IPMDAE_MOST(1)];
@@ -65,7 +65,7 @@ void ipmdae_init(ipmdae *lead);
 size_t ipmdae_push(ipmdae *lead, const float *samples, size_t count, float *cleaned,
                    float *deviation);
 
-/* Ends a lead: returns the remaining samples, less than IPMDAE_LATENCY. */
+/* Ends a lead: returns the remaining samples, less than IPMDAE_LATENCY, and begins anew. */
 size_t ipmdae_flush(ipmdae *lead, float *cleaned, float *deviation);
 
 #ifdef __cplusplus
