@@ -31,7 +31,7 @@ from tools.microcontroller.reference import Array, denoise
 HEAD = """\
 | weights | latency (s) | core | flash (kB) | RAM (kB) | M instructions | RMS error | largest |
 | --- | --- | --- | --- | --- | --- | --- | --- |"""
-LATENCIES = (1.0, LATENCY, 4.0)
+LATENCIES = (1.0, LATENCY, 3.0)
 FS = round(qtdb.FS)
 _LENGTH, _SCORED = 60 * FS, slice(10 * FS, 55 * FS)
 

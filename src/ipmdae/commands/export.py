@@ -62,7 +62,7 @@ def export(
     if to is Target.C:
         _to_c(output, contents, weights or Weights.FLOAT32, max_latency, overwrite)
         return
-    if weights or max_latency:
+    if weights is not None or max_latency is not None:
         raise ValueError("--weights and --max-latency are for --to c only")
     if output.is_dir():
         raise IsADirectoryError(f"{output} is a folder: name a file in it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -99,8 +100,10 @@ def framing_of(model: ModelFile, max_latency: float) -> Framing:
     """Positions of the windows, those of a live signal.
 
     Raises:
-        ValueError: the latency is too short, or not less than the window.
+        ValueError: the latency is too short, not less than the window, or NaN.
     """
+    if math.isnan(max_latency):
+        raise ValueError("the latency must be a number of seconds, got NaN")
     fs = model.preprocessing.fs
     framing = Network(model, max_latency=max_latency).framing(fs)
     if framing.latency >= framing.window:

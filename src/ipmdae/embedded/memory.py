@@ -41,8 +41,7 @@ def plan(architecture: Architecture, window: int, wanted: int) -> Memory:
     """Plan the memory for windows of ``window`` samples with output for ``wanted`` of them.
 
     Raises:
-        ValueError: a stage without module follows one with a module, no stage has one, or the
-            shortest level is shorter than the widest pooling.
+        ValueError: a stage without module follows one with a module, or no stage has one.
     """
     stages = len(architecture.channels)
     plain = architecture.branches.count(0)
