@@ -4,7 +4,7 @@ Prints the tables of docs/howto/microcontroller.md. SNR is measured with the C c
 on validation records and validation noise of protocol clinic, a minute of each lead with each kind
 of noise at -5, 0, 5 and 10 dB; the loss is against the engine's windows of whole recordings. All
 else is measured on boards in QEMU, which run a minute of the example 118e06; errors are in standard
-deviations of the output, instructions for a second of the lead. Takes ten minutes.
+deviations of the output, instructions for a second of the lead. Takes five minutes.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from ipmdae.pipeline.resample import resample
 from tools.microcontroller.build import BOARDS, build_host, missing_tools, run_board, run_host
 from tools.microcontroller.reference import Array, denoise
 
-HEAD = """\
-| weights | latency (s) | core | flash (kB) | RAM (kB) | M instructions | RMS error | largest |
-| --- | --- | --- | --- | --- | --- | --- | --- |"""
+HEAD = (
+    "| weights | latency (s) | core | flash (kB) | RAM (kB) | M instructions a second | RMS error "
+    "| largest error |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
+)
 LATENCIES = (1.0, LATENCY, 3.0)
 FS = round(qtdb.FS)
 _LENGTH, _SCORED = 60 * FS, slice(10 * FS, 55 * FS)
