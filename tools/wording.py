@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 FILES = (
     *("*.md", "*.py", "docs/**/*.md", "src/**/*.py", "src/**/*.md", "tools/**/*.py"),
     *("benchmarks/**/*.py", "native/**/*.md", "native/**/*.[ch]pp", "native/**/*.h"),
+    *("src/**/*.[ch]", "tools/**/*.[ch]"),
 )
 
 BANNED = {

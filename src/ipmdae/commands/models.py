@@ -1,10 +1,8 @@
-"""The commands ``ipmdae models`` and ``ipmdae export``."""
+"""The command ``ipmdae models``."""
 
 from __future__ import annotations
 
 import json
-from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,40 +76,3 @@ def _score(card: Card, name: str) -> str:
 
     measured = card.get("scores", {}).get(CLINIC)
     return f"{measured[name]['mean']:.1f}" if isinstance(measured, dict) else "-"
-
-
-class Target(str, Enum):
-    """Export formats of a model."""
-
-    ONNX = "onnx"
-
-
-def export(
-    model: Annotated[
-        str, typer.Argument(help="Name of a model (see: ipmdae models), or a model file.")
-    ],
-    to: Annotated[Target, typer.Option(help="Format to write.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="File to write; its folder is created.")
-    ],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing file.")
-    ] = False,
-) -> None:
-    """Export a model for other runtimes, for any batch size and length, with its metadata."""
-    from ipmdae.engine import find_model, read_model
-
-    source = find_model(model)
-    contents = read_model(source)
-    if output.is_dir():
-        raise IsADirectoryError(f"{output} is a folder: name a file in it")
-    if output.exists() and (not overwrite or output.samefile(source)):
-        raise FileExistsError(f"{output} exists: choose another name, or add --overwrite")
-    if to is Target.ONNX:
-        from ipmdae.engine.onnx import difference
-        from ipmdae.engine.onnx_export import write_onnx
-
-        deviations = difference(contents)
-        out.print(f"ONNX Runtime is within {deviations:.1e} standard deviations of the original")
-        write_onnx(output, contents)
-    out.print(f"written to {output}", markup=False)
