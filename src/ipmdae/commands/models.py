@@ -14,6 +14,7 @@ from ipmdae.console import out, warnings_in_one_line
 
 if TYPE_CHECKING:
     from ipmdae.cards import Card
+    from ipmdae.engine import ModelFile
 
 
 def models(
@@ -83,6 +84,7 @@ def _score(card: Card, name: str) -> str:
 class Target(str, Enum):
     """Export formats of a model."""
 
+    HUB = "hub"
     ONNX = "onnx"
 
 
@@ -90,28 +92,52 @@ def export(
     model: Annotated[
         str, typer.Argument(help="Name of a model (see: ipmdae models), or a model file.")
     ],
-    to: Annotated[Target, typer.Option(help="Format to write.")],
+    to: Annotated[Target, typer.Option(help="Format to write; hub: a folder for a model hub.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="File to write; its folder is created.")
+        Path, typer.Option("--output", "-o", help="File or folder to write, created with parents.")
     ],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing file.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Export a model for other runtimes, for any batch size and length, with its metadata."""
     from ipmdae.engine import find_model, read_model
 
     source = find_model(model)
-    contents = read_model(source)
+    _EXPORTS[to](source, read_model(source), output, overwrite)
+    out.print(f"written to {output}", markup=False)
+
+
+def _export_onnx(source: Path, model: ModelFile, output: Path, overwrite: bool) -> None:
     if output.is_dir():
         raise IsADirectoryError(f"{output} is a folder: name a file in it")
-    if output.exists() and (not overwrite or output.samefile(source)):
-        raise FileExistsError(f"{output} exists: choose another name, or add --overwrite")
-    if to is Target.ONNX:
-        from ipmdae.engine.onnx import difference
-        from ipmdae.engine.onnx_export import write_onnx
+    _check_free([output], source, overwrite)
+    _check_in_onnx(model)
+    from ipmdae.engine.onnx_export import write_onnx
 
-        deviations = difference(contents)
-        out.print(f"ONNX Runtime is within {deviations:.1e} standard deviations of the original")
-        write_onnx(output, contents)
-    out.print(f"written to {output}", markup=False)
+    write_onnx(output, model)
+
+
+def _export_hub(source: Path, model: ModelFile, output: Path, overwrite: bool) -> None:
+    from ipmdae import hub
+
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"{output} is a file: name a folder")
+    _check_free([output / name for name in hub.FILES], source, overwrite)
+    _check_in_onnx(model)
+    hub.write_folder(output, source)
+
+
+_EXPORTS = {Target.HUB: _export_hub, Target.ONNX: _export_onnx}
+
+
+def _check_free(files: list[Path], source: Path, overwrite: bool) -> None:
+    """Refuse to replace the model itself, and other files without ``overwrite``."""
+    for path in files:
+        if path.exists() and (not overwrite or path.samefile(source)):
+            raise FileExistsError(f"{path} exists: choose another name, or add --overwrite")
+
+
+def _check_in_onnx(model: ModelFile) -> None:
+    from ipmdae.engine.onnx import difference
+
+    deviations = difference(model)
+    out.print(f"ONNX Runtime is within {deviations:.1e} standard deviations of the original")

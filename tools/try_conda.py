@@ -1,0 +1,144 @@
+"""Trial of the conda recipe: built from the source distribution, installed and tested.
+
+A local channel stands in for conda-forge: this Python with the libraries that pip would install as
+one package, and for each requirement of the recipe an empty package of the installed version. So
+versions are solved as in conda, the recipe's script runs with the machine's compiler, and its tests
+run on the result. Linux on x86-64; needs the extra ``release``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import sysconfig
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+
+from rattler_build import (
+    FileEntry,
+    RattlerBuildError,
+    Stage0Recipe,
+    ToolConfiguration,
+    VariantConfig,
+    assemble_package,
+)
+from rattler_build.progress import LogEvent, ProgressCallback
+
+from ipmdae.checksums import digest
+from tools.dependencies import ROOT
+from tools.environments import run
+
+RECIPE = ROOT / "packaging" / "conda" / "recipe.yaml"
+ON_PYPI = {"matplotlib-base": "matplotlib", "soxr-python": "soxr"}
+"""Packages that have another name on conda-forge than on PyPI."""
+
+_PLATFORM = "linux-64"
+_COMPILER = {"gxx_linux-64": "14", "sysroot_linux-64": "2.17"}
+_LEFT_OUT = {"__pycache__", "ensurepip", "idlelib", "site-packages", "test", "tkinter"}
+_PIP = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
+
+
+def try_conda(sdist: Path) -> str:
+    """Build the recipe from a source distribution, install the package and run its tests.
+
+    Returns:
+        The package's file name.
+
+    Raises:
+        RuntimeError: the recipe is invalid, its build or its tests failed; the message holds the
+            log.
+    """
+    log = _Log()
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder, "packaging", "conda")
+        shutil.copytree(RECIPE.parent, recipe)
+        (dist := Path(folder, "dist")).mkdir()
+        shutil.copy(sdist, dist)
+        try:
+            (variant,) = Stage0Recipe.from_file(recipe / RECIPE.name).render(
+                VariantConfig.from_file(recipe / "variants.yaml")
+            )
+            requirements = variant.recipe.requirements
+            names = {spec.split()[0] for spec in map(str, requirements.host + requirements.run)}
+            channel = _channel(Path(folder), names - {"python"})
+            built = variant.run_build(
+                tool_config=ToolConfiguration(test_strategy="native"),
+                output_dir=Path(folder, "out"),
+                channels=[channel.as_uri()],
+                progress_callback=log,
+            )
+        except RattlerBuildError as error:
+            raise RuntimeError(f"the conda package was not built: {error}\n{log}") from error
+        return Path(built.packages[0]).name
+
+
+def _channel(folder: Path, names: set[str]) -> Path:
+    """A channel of Python with libraries, the compilers' names and the named requirements."""
+    site = folder / "site"
+    libraries = sorted(ON_PYPI.get(name, name) for name in names)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(site), *libraries]
+    run(pip)
+    versions = {found.name.lower(): found.version for found in distributions(path=[str(site)])}
+    packages = {name: versions[ON_PYPI.get(name, name)] for name in names} | _COMPILER
+    channel = folder / "channel"
+    records = {}
+    python = ".".join(map(str, sys.version_info[:3]))
+    for name, version in ({"python": python} | packages).items():
+        script = folder / "scripts" / name
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(_PIP)
+        script.chmod(0o755)
+        files = (
+            list(_python(site))
+            if name == "python"
+            else [
+                FileEntry.from_paths(script, f"{'bin' if name == 'pip' else 'share/stub'}/{name}")
+            ]
+        )
+        made = assemble_package(
+            *(name, version, _PLATFORM, "0", channel / _PLATFORM),
+            files=files,
+            detect_prefix=False,
+            compression_level=1,
+        ).path
+        records[made.name] = {
+            **{"name": name, "version": version, "build": "0", "build_number": 0, "depends": []},
+            **{"subdir": _PLATFORM, "sha256": digest(made), "size": made.stat().st_size},
+        }
+    for subdir, content in ((_PLATFORM, records), ("noarch", {})):
+        (channel / subdir).mkdir(exist_ok=True)
+        text = json.dumps({"info": {"subdir": subdir}, "packages.conda": content})
+        (channel / subdir / "repodata.json").write_text(text)
+    return channel
+
+
+def _python(site: Path) -> Iterator[FileEntry]:
+    """This Python without what no package needs, and with the libraries in ``site``."""
+    base, version = Path(sys.base_prefix), f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    for name in ("python", version):
+        yield FileEntry.from_paths(base / "bin" / version, f"bin/{name}")
+    for library in base.glob("lib/libpython*.so*"):
+        yield FileEntry.from_paths(library, f"lib/{library.name}")
+    standard = Path(sysconfig.get_paths()["stdlib"])
+    for source, target in ((standard, ""), (site, "site-packages/")):
+        for path in source.rglob("*"):
+            inside = path.relative_to(source)
+            if path.is_file() and not (source == standard and _LEFT_OUT & set(inside.parts)):
+                yield FileEntry.from_paths(path, f"lib/{version}/{target}{inside}")
+
+
+class _Log(ProgressCallback):
+    """The last messages of a build."""
+
+    def __init__(self) -> None:
+        self.messages: deque[str] = deque(maxlen=40)
+
+    def on_log(self, event: LogEvent) -> None:
+        self.messages.append(event.message)
+
+    def __str__(self) -> str:
+        return "\n".join(self.messages)
