@@ -59,11 +59,14 @@ def main(arguments: list[str] | None = None) -> None:
         raise ValueError("files differ from the last commit: commit them first")
     print(f"commit {commit}")
     targets = args.target or list(TARGETS)
-    sdist, *wheels = files = build(args.to, targets)
-    with tempfile.TemporaryDirectory() as folder:
-        check_same(files, build(Path(folder), targets))
-    print("built twice: the same bytes")
+    sdist = build_sdist(args.to)
     print(f"{_size(sdist)}: {check_sdist(sdist, tracked_files(ROOT))} files, as in the repository")
+    wheels = build_wheels(sdist, args.to, targets)
+    files = [sdist, *wheels]
+    with tempfile.TemporaryDirectory() as folder:
+        again = build_sdist(Path(folder))
+        check_same(files, [again, *build_wheels(again, Path(folder), targets)])
+    print("built twice: the same bytes")
     for wheel in wheels:
         library = check_wheel(wheel)
         print(f"{_size(wheel)}: library {library.size / 1e3:.0f} KB, needs {library.needs}")
@@ -77,25 +80,26 @@ def main(arguments: list[str] | None = None) -> None:
         _try(sdist, wheels)
 
 
-def build(folder: Path, targets: Iterable[str]) -> list[Path]:
-    """Build the source distribution, and from its content a wheel for each target.
+def build_sdist(folder: Path) -> Path:
+    """Build the source distribution and return its path.
 
-    Args:
-        folder: to write to.
-        targets: platforms of :data:`hatch_build.TARGETS`.
+    Raises:
+        RuntimeError: it was not built; the message holds what the build said.
+    """
+    return _hatchling(ROOT, folder, "sdist")
 
-    Returns:
-        The source distribution and the wheels.
+
+def build_wheels(sdist: Path, folder: Path, targets: Iterable[str]) -> list[Path]:
+    """Build wheels for targets of :data:`hatch_build.TARGETS` from a source distribution.
 
     Raises:
         RuntimeError: one was not built; the message holds what the build said.
     """
-    sdist = _hatchling(ROOT, folder, "sdist")
     with tempfile.TemporaryDirectory() as unpacked:
         with tarfile.open(sdist) as archive:
             archive.extractall(unpacked)
         source = Path(unpacked, sdist.name.removesuffix(".tar.gz"))
-        return [sdist, *(_hatchling(source, folder, "wheel", target) for target in targets)]
+        return [_hatchling(source, folder, "wheel", target) for target in targets]
 
 
 def _hatchling(source: Path, folder: Path, kind: str, target: str | None = None) -> Path:

@@ -8,13 +8,14 @@ run on the result. Linux on x86-64; needs the extra ``release``.
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import sys
 import sysconfig
 import tempfile
-from collections import deque
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from rattler_build import (
     VariantConfig,
     assemble_package,
 )
-from rattler_build.progress import LogEvent, ProgressCallback
+from rattler_build.progress import SimpleProgressCallback
 
 from ipmdae.checksums import digest
 from tools.dependencies import ROOT
@@ -52,8 +53,8 @@ def try_conda(sdist: Path) -> str:
         RuntimeError: the recipe is invalid, its build or its tests failed; the message holds the
             log.
     """
-    log = _Log()
-    with tempfile.TemporaryDirectory() as folder:
+    log = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(log):
         recipe = Path(folder, "packaging", "conda")
         shutil.copytree(RECIPE.parent, recipe)
         (dist := Path(folder, "dist")).mkdir()
@@ -69,10 +70,10 @@ def try_conda(sdist: Path) -> str:
                 tool_config=ToolConfiguration(test_strategy="native"),
                 output_dir=Path(folder, "out"),
                 channels=[channel.as_uri()],
-                progress_callback=log,
+                progress_callback=SimpleProgressCallback(),
             )
         except RattlerBuildError as error:
-            raise RuntimeError(f"the conda package was not built: {error}\n{log}") from error
+            raise RuntimeError(f"{log.getvalue()}\nno conda package: {error}") from error
         return Path(built.packages[0]).name
 
 
@@ -129,16 +130,3 @@ def _python(site: Path) -> Iterator[FileEntry]:
             inside = path.relative_to(source)
             if path.is_file() and not (source == standard and _LEFT_OUT & set(inside.parts)):
                 yield FileEntry.from_paths(path, f"lib/{version}/{target}{inside}")
-
-
-class _Log(ProgressCallback):
-    """The last messages of a build."""
-
-    def __init__(self) -> None:
-        self.messages: deque[str] = deque(maxlen=40)
-
-    def on_log(self, event: LogEvent) -> None:
-        self.messages.append(event.message)
-
-    def __str__(self) -> str:
-        return "\n".join(self.messages)
