@@ -13,7 +13,7 @@ import ipmdae
 from ipmdae import examples
 from tools.environments import fresh, run
 
-EXAMPLE = "118e06_excerpt"
+EXAMPLE = "118e24_excerpt"
 TOLERANCE = 1e-4
 """Largest difference, in standard deviations of the signal; libraries differ in rounding."""
 
