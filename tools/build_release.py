@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -70,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     for wheel in wheels:
         library = check_wheel(wheel)
         print(f"{_size(wheel)}: library {library.size / 1e3:.0f} KB, needs {library.needs}")
-    _run_here([sys.executable, "-m", "twine", "check", "--strict", *map(str, files)])
+    _run([sys.executable, "-m", "twine", "check", "--strict", *map(str, files)])
     print("metadata and description: accepted by twine")
     bill = sbom.write(args.to)
     sbom.check(bill)
@@ -99,34 +98,20 @@ def build_wheels(sdist: Path, folder: Path, targets: Iterable[str]) -> list[Path
         with tarfile.open(sdist) as archive:
             archive.extractall(unpacked)
         source = Path(unpacked, sdist.name.removesuffix(".tar.gz"))
-        return [_hatchling(source, folder, "wheel", target) for target in targets]
+        return [_hatchling(source, folder, "wheel", IPMDAE_TARGET=target) for target in targets]
 
 
-def _hatchling(source: Path, folder: Path, kind: str, target: str | None = None) -> Path:
-    """Build one file of the time of the last commit."""
-    epoch = _run_here(["git", "-C", str(ROOT), "log", "-1", "--format=%ct"])
-    environment = {"SOURCE_DATE_EPOCH": epoch} | ({"IPMDAE_TARGET": target} if target else {})
+def _hatchling(source: Path, folder: Path, kind: str, **variables: str) -> Path:
+    """Build one file, dated by the last commit."""
+    variables["SOURCE_DATE_EPOCH"] = _run(["git", "-C", str(ROOT), "log", "-1", "--format=%ct"])
     command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder.resolve())]
-    said = _run_here(command, source, environment)
+    said = _run(command, source, **variables)
     return folder / Path(said.splitlines()[-1]).name
 
 
-def _run_here(
-    command: list[str], cwd: Path | None = None, more: dict[str, str] | None = None
-) -> str:
-    """Run a program in this environment, and return its output."""
-    done = subprocess.run(
-        command,
-        env={**os.environ, **(more or {})},
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}")
-    return done.stdout.strip()
+def _run(command: list[str], cwd: Path | None = None, **variables: str) -> str:
+    """Run a program in this environment with further variables, and return its output."""
+    return run(command, cwd, **{**os.environ, **variables})
 
 
 def check_same(first: Iterable[Path], second: Iterable[Path]) -> None:
@@ -162,7 +147,7 @@ def _try(sdist: Path, wheels: list[Path]) -> None:
                 print(f"{wheel.name}: NOT RUN: there is no python{version}")
                 continue
             print(f"{wheel.name}, Python {version}: {try_package(found[version], wheel)}")
-    outcome = try_package(Path(sys.executable), sdist, path=os.environ["PATH"])
+    outcome = try_package(Path(sys.executable), sdist, PATH=os.environ["PATH"])
     print(f"{sdist.name}, built in a fresh environment: {outcome}")
     with tempfile.TemporaryDirectory() as folder:
         programs = fresh(Path(sys.executable), Path(folder), "cffconvert")

@@ -11,6 +11,8 @@ from pathlib import Path
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 """Versions of Python that the package is tried with."""
 
+_FOLDERS = ("HOME", "SYSTEMROOT", "TMPDIR")
+
 
 def pythons() -> dict[str, Path]:
     """Interpreters of :data:`VERSIONS`, by version, on PATH or in pyenv's folder."""
@@ -35,38 +37,36 @@ def _version(python: Path) -> str | None:
         return None
 
 
-def fresh(python: Path, folder: Path, *requirements: str, path: str | None = None) -> Path:
-    """Make an environment and install requirements into it.
+def fresh(python: Path, folder: Path, *requirements: str, **environment: str) -> Path:
+    """Make an environment, install requirements into it, and return the folder of its programs.
 
     Args:
         python: interpreter.
         folder: of the new environment.
         requirements: for pip.
-        path: PATH of the installation; by default none, so that no compiler is found.
-
-    Returns:
-        The folder of its programs.
+        environment: variables of the installation; by default no PATH, so that no compiler is
+            found.
 
     Raises:
         RuntimeError: the installation failed; the message holds what it said.
     """
     run([str(python), "-m", "venv", str(folder)])
     programs = folder / ("Scripts" if sys.platform == "win32" else "bin")
-    run([str(programs / "python"), "-m", "pip", "install", "-q", *requirements], path=path)
+    run(
+        [str(programs / "python"), "-m", "pip", "install", "-q", *requirements], None, **environment
+    )
     return programs
 
 
-def run(command: list[str], cwd: Path | None = None, path: str | None = None) -> str:
-    """Run a program with nothing of this environment but its folders, and return its output.
+def run(command: list[str], cwd: Path | None = None, **environment: str) -> str:
+    """Run a program with the given variables and the user's folders, and return its output.
 
     Raises:
         RuntimeError: it failed; the message holds what it said.
     """
-    environment = {name: os.environ[name] for name in ("HOME", "TMPDIR") if name in os.environ}
-    if path is not None:
-        environment["PATH"] = path
+    folders = {name: os.environ[name] for name in _FOLDERS if name in os.environ}
     done = subprocess.run(
-        command, env=environment, cwd=cwd, capture_output=True, text=True, check=False
+        command, env=folders | environment, cwd=cwd, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")

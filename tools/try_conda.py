@@ -9,7 +9,6 @@ run on the result. Linux on x86-64; needs the extra ``release``.
 from __future__ import annotations
 
 import io
-import json
 import shutil
 import sys
 import sysconfig
@@ -29,7 +28,6 @@ from rattler_build import (
 )
 from rattler_build.progress import SimpleProgressCallback
 
-from ipmdae.checksums import digest
 from tools.dependencies import ROOT
 from tools.environments import run
 
@@ -37,7 +35,6 @@ RECIPE = ROOT / "packaging" / "conda" / "recipe.yaml"
 ON_PYPI = {"matplotlib-base": "matplotlib", "soxr-python": "soxr"}
 """Packages that have another name on conda-forge than on PyPI."""
 
-_PLATFORM = "linux-64"
 _COMPILER = {"gxx_linux-64": "14", "sysroot_linux-64": "2.17"}
 _LEFT_OUT = {"__pycache__", "ensurepip", "idlelib", "site-packages", "test", "tkinter"}
 _PIP = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
@@ -55,7 +52,7 @@ def try_conda(sdist: Path) -> str:
     """
     log = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(log):
-        recipe = Path(folder, "packaging", "conda")
+        recipe, channel = Path(folder, "packaging", "conda"), Path(folder, "channel")
         shutil.copytree(RECIPE.parent, recipe)
         (dist := Path(folder, "dist")).mkdir()
         shutil.copy(sdist, dist)
@@ -65,10 +62,10 @@ def try_conda(sdist: Path) -> str:
             )
             requirements = variant.recipe.requirements
             names = {spec.split()[0] for spec in map(str, requirements.host + requirements.run)}
-            channel = _channel(Path(folder), names - {"python"})
+            _fill(channel, Path(folder), names - {"python"})
             built = variant.run_build(
                 tool_config=ToolConfiguration(test_strategy="native"),
-                output_dir=Path(folder, "out"),
+                output_dir=channel,
                 channels=[channel.as_uri()],
                 progress_callback=SimpleProgressCallback(),
             )
@@ -77,44 +74,24 @@ def try_conda(sdist: Path) -> str:
         return Path(built.packages[0]).name
 
 
-def _channel(folder: Path, names: set[str]) -> Path:
-    """A channel of Python with libraries, the compilers' names and the named requirements."""
-    site = folder / "site"
+def _fill(channel: Path, folder: Path, names: set[str]) -> None:
+    """Assemble Python with libraries, and empty packages of the compiler and the named ones."""
+    site, pip = folder / "site", folder / "pip"
     libraries = sorted(ON_PYPI.get(name, name) for name in names)
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(site), *libraries]
-    run(pip)
+    run([sys.executable, "-m", "pip", "install", "-q", "--target", str(site), *libraries])
+    pip.write_text(_PIP)
+    pip.chmod(0o755)
     versions = {found.name.lower(): found.version for found in distributions(path=[str(site)])}
     packages = {name: versions[ON_PYPI.get(name, name)] for name in names} | _COMPILER
-    channel = folder / "channel"
-    records = {}
-    python = ".".join(map(str, sys.version_info[:3]))
-    for name, version in ({"python": python} | packages).items():
-        script = folder / "scripts" / name
-        script.parent.mkdir(exist_ok=True)
-        script.write_text(_PIP)
-        script.chmod(0o755)
-        files = (
-            list(_python(site))
-            if name == "python"
-            else [
-                FileEntry.from_paths(script, f"{'bin' if name == 'pip' else 'share/stub'}/{name}")
-            ]
-        )
-        made = assemble_package(
-            *(name, version, _PLATFORM, "0", channel / _PLATFORM),
-            files=files,
+    packages["python"] = ".".join(map(str, sys.version_info[:3]))
+    for name, version in packages.items():
+        files = [FileEntry.from_paths(pip, f"{'bin' if name == 'pip' else 'share/stub'}/{name}")]
+        assemble_package(
+            *(name, version, "linux-64", "0", channel / "linux-64"),
+            files=files if name != "python" else list(_python(site)),
             detect_prefix=False,
             compression_level=1,
-        ).path
-        records[made.name] = {
-            **{"name": name, "version": version, "build": "0", "build_number": 0, "depends": []},
-            **{"subdir": _PLATFORM, "sha256": digest(made), "size": made.stat().st_size},
-        }
-    for subdir, content in ((_PLATFORM, records), ("noarch", {})):
-        (channel / subdir).mkdir(exist_ok=True)
-        text = json.dumps({"info": {"subdir": subdir}, "packages.conda": content})
-        (channel / subdir / "repodata.json").write_text(text)
-    return channel
+        )
 
 
 def _python(site: Path) -> Iterator[FileEntry]:

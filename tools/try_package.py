@@ -25,13 +25,13 @@ print(native.instruction_set())
 """
 
 
-def try_package(python: Path, package: Path, path: str | None = None) -> str:
+def try_package(python: Path, package: Path, **environment: str) -> str:
     """Install a wheel or a source distribution without torch, and denoise an example.
 
     Args:
         python: interpreter of the fresh environment.
         package: to install with its dependencies.
-        path: PATH of the installation; by default none: no compiler is found.
+        environment: variables of the installation; by default no PATH: no compiler is found.
 
     Returns:
         The instruction set that it used, and the difference from this tree's output.
@@ -41,7 +41,7 @@ def try_package(python: Path, package: Path, path: str | None = None) -> str:
     """
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        programs = fresh(python, work / "env", str(package.resolve()), path=path)
+        programs = fresh(python, work / "env", str(package.resolve()), **environment)
         instructions = run([str(programs / "python"), "-c", _NATIVE], cwd=work)
         command = str(programs / "ipmdae")
         run([command, "example"], cwd=work)
