@@ -96,7 +96,7 @@ def build_wheels(sdist: Path, folder: Path, targets: Iterable[str]) -> list[Path
     """
     with tempfile.TemporaryDirectory() as unpacked:
         with tarfile.open(sdist) as archive:
-            archive.extractall(unpacked)
+            archive.extractall(unpacked, filter="data")
         source = Path(unpacked, sdist.name.removesuffix(".tar.gz"))
         return [_hatchling(source, folder, "wheel", IPMDAE_TARGET=target) for target in targets]
 

@@ -98,7 +98,7 @@ def export(
     ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
-    """Export a model for other runtimes, for any batch size and length, with its metadata."""
+    """Export a model for other runtimes, or as a folder for a model hub, with its metadata."""
     from ipmdae.engine import find_model, read_model
 
     source = find_model(model)
