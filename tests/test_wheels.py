@@ -1,6 +1,6 @@
 """The checks of wheels: on one made of the library in place, and on what may go wrong with it.
 
-The wheels of all platforms are built, checked and run by ``python -m tools.build_wheels --run``.
+The wheels of all platforms are built, checked and run by ``python -m tools.build_release --run``.
 """
 
 from __future__ import annotations

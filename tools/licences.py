@@ -29,7 +29,7 @@ and include its licence.
 The models are under the MIT licence too. They were trained on the QT Database and the MIT-BIH Noise
 Stress Test Database, both under the Open Data Commons Attribution License 1.0.
 """
-_LEFT_OUT = {"dev", "docs", "test"}
+_LEFT_OUT = {"dev", "docs", "release", "test"}
 
 
 def main(arguments: list[str] | None = None) -> None:

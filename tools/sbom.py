@@ -1,7 +1,8 @@
 """A bill of materials of a release: ``python -m tools.sbom --to dist``.
 
-Writes ``NAME-VERSION.cdx.json`` (CycloneDX 1.6): the package with its wheels in that folder and
-their digests, and all that the base installation needs with versions and licences, as installed.
+Writes ``NAME-VERSION.cdx.json`` (CycloneDX 1.6): the package with its wheels and source
+distribution in that folder and their digests, and all that the base installation needs with
+versions and licences, as installed.
 """
 
 from __future__ import annotations
@@ -34,29 +35,30 @@ def write(folder: Path) -> Path:
     """Write the bill of the release in ``folder``, and give its path."""
     path = folder / f"{NAME}-{version(NAME)}.cdx.json"
     with replacing(path) as aside:
-        text = json.dumps(bill(sorted(folder.glob("*.whl"))), indent=1)
+        files = sorted([*folder.glob("*.whl"), *folder.glob("*.tar.gz")])
+        text = json.dumps(bill(files), indent=1)
         aside.write_text(text + "\n", encoding="utf-8")
     return path
 
 
-def bill(wheels: list[Path]) -> dict[str, Any]:
+def bill(files: list[Path]) -> dict[str, Any]:
     """The bill of materials; the same for the same files and packages."""
     packages = needed()
     own = Package(name=NAME, version=version(NAME), licence="MIT", needs=tuple(direct()))
-    files = [
+    parts = [
         {
             "type": "file",
-            "bom-ref": wheel.name,
-            "name": wheel.name,
-            "hashes": [{"alg": "SHA-256", "content": digest(wheel)}],
+            "bom-ref": file.name,
+            "name": file.name,
+            "hashes": [{"alg": "SHA-256", "content": digest(file)}],
         }
-        for wheel in wheels
+        for file in files
     ]
     content = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
-        "metadata": {"component": {**component(own), "type": "application", "components": files}},
+        "metadata": {"component": {**component(own), "type": "application", "components": parts}},
         "components": [component(package) for package in packages.values()],
         "dependencies": [
             {
@@ -68,6 +70,20 @@ def bill(wheels: list[Path]) -> dict[str, Any]:
     }
     serial = uuid.uuid5(_SPACE, json.dumps(content, sort_keys=True))
     return {**content, "serialNumber": f"urn:uuid:{serial}"}
+
+
+def check(path: Path) -> None:
+    """Compare a bill of materials with the schema of CycloneDX; needs the extra ``release``.
+
+    Raises:
+        ValueError: it does not conform; the message names the place.
+    """
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(path.read_text(encoding="utf-8"))
+    if error is not None:
+        raise ValueError(f"{path}: {str(error).splitlines()[0]}")
 
 
 def component(package: Package) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class Target(str, Enum):
     """Export formats of a model."""
 
     ONNX = "onnx"
+    HUB = "hub"
     C = "c"
 
 
@@ -35,14 +36,14 @@ def export(
     to: Annotated[
         Target,
         typer.Option(
-            help="Format to write: onnx, for any batch size and length; c, a header and a source "
-            "for microcontrollers."
+            help="Format to write: onnx, for any batch size and length; hub, a folder for a model "
+            "hub; c, a header and a source for microcontrollers."
         ),
     ],
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="File to write (c: folder); created with its parent folders."
+            "--output", "-o", help="File to write (hub, c: folder); created with parent folders."
         ),
     ],
     weights: Annotated[
@@ -54,7 +55,7 @@ def export(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
-    """Export a model for other runtimes: ONNX, or C99 for microcontrollers."""
+    """Export a model for other runtimes: ONNX, a folder for a model hub, C99."""
     from ipmdae.engine import find_model, read_model
 
     source = find_model(model)
@@ -64,16 +65,28 @@ def export(
         return
     if weights is not None or max_latency is not None:
         raise ValueError("--weights and --max-latency are for --to c only")
+    (_to_hub if to is Target.HUB else _to_onnx)(source, contents, output, overwrite)
+    out.print(f"written to {output}", markup=False)
+
+
+def _to_onnx(source: Path, model: ModelFile, output: Path, overwrite: bool) -> None:
     if output.is_dir():
         raise IsADirectoryError(f"{output} is a folder: name a file in it")
-    _check_free(output, overwrite and not (output.exists() and output.samefile(source)))
-    from ipmdae.engine.onnx import difference
+    _check_free([output], overwrite, source)
+    _check_in_onnx(model)
     from ipmdae.engine.onnx_export import write_onnx
 
-    deviations = difference(contents)
-    out.print(f"ONNX Runtime is within {deviations:.1e} standard deviations of the original")
-    write_onnx(output, contents)
-    out.print(f"written to {output}", markup=False)
+    write_onnx(output, model)
+
+
+def _to_hub(source: Path, model: ModelFile, output: Path, overwrite: bool) -> None:
+    from ipmdae import hub
+
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"{output} is a file: name a folder")
+    _check_free([output / name for name in hub.FILES], overwrite, source)
+    _check_in_onnx(model)
+    hub.write_folder(output, source)
 
 
 def _to_c(
@@ -84,14 +97,23 @@ def _to_c(
     files = [folder / name for name in file_names(model)]
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: name a folder for {files[0].name}")
-    for file in files:
-        _check_free(file, overwrite)
+    _check_free(files, overwrite)
     seconds = LATENCY if max_latency is None else max_latency
     exported = write_c(folder, model, weights=weights.value, max_latency=seconds)
     sizes = f"{exported.constants / 1e3:.0f} kB of constants, {exported.state / 1e3:.0f} kB of RAM"
     out.print(f"written to {files[0]} and {files[1]}: {sizes} and the stack", markup=False)
 
 
-def _check_free(file: Path, overwrite: bool) -> None:
-    if file.exists() and not overwrite:
-        raise FileExistsError(f"{file} exists: choose another name, or add --overwrite")
+def _check_free(files: list[Path], overwrite: bool, source: Path | None = None) -> None:
+    """Refuse to replace the model itself, and other files without ``overwrite``."""
+    for path in files:
+        own = source is not None and path.exists() and path.samefile(source)
+        if path.exists() and (own or not overwrite):
+            raise FileExistsError(f"{path} exists: choose another name, or add --overwrite")
+
+
+def _check_in_onnx(model: ModelFile) -> None:
+    from ipmdae.engine.onnx import difference
+
+    deviations = difference(model)
+    out.print(f"ONNX Runtime is within {deviations:.1e} standard deviations of the original")
