@@ -28,8 +28,8 @@ _LIBRARIES |= {"hf": "huggingface_hub"} | dict.fromkeys(("abfs", "az", "adl"), "
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])(.*)", re.IGNORECASE | re.DOTALL)
 _NOT_FOUND = 404
-_WRITTEN = "written to"
-_WRITTEN = "written to"
+_LISTED, _WRITTEN = "listed", "written to"
+_LISTED, _WRITTEN = "listed", "written to"
 _PATIENCE = 30
 """Seconds to wait for a server that sends nothing."""
 
@@ -111,7 +111,8 @@ def one_line(url: str, action: str) -> Iterator[None]:
             raise _failure(url, action, error) from error
         if action == _WRITTEN:  # there is no such bucket
             raise _failure(url, action, error) from error
-        raise FileNotFoundError(f"{shown(url)}: there is no such file") from error
+        missing = "bucket" if action == _LISTED else "file"
+        raise FileNotFoundError(f"{shown(url)}: there is no such {missing}") from error
     except ImportError as error:
         if "fsspec:" in str(error):
             raise
@@ -142,7 +143,7 @@ def files_below(path: AnyPath) -> dict[Path, int]:
         OSError: the store cannot be listed.
     """
     url = _url(path)
-    with one_line(url, "listed"):
+    with one_line(url, _LISTED):
         files, place = system(url)
         if any(sign in place for sign in "*?["):
             matches: dict[str, Any] = files.glob(place, detail=True)

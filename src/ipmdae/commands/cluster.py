@@ -166,7 +166,7 @@ def _connected(address: str, workers: int | None) -> Iterator[Client]:
             cluster = LocalCluster(
                 n_workers=workers or _processors(),
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 security=True,  # other users of this machine cannot connect
             )
             where: Any = stack.enter_context(cluster)

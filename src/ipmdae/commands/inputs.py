@@ -133,7 +133,8 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
                 others.append(file)
     _join_records(inputs, others)
     if not inputs.found:
-        raise FileNotFoundError(f"{', '.join(texts)}: no recording found")
+        names = ", ".join(map(stores.name_of, texts))
+        raise FileNotFoundError(f"{names}: no recording found")
     return inputs
 
 
@@ -273,7 +274,7 @@ def _join_records(inputs: Inputs, others: Iterable[Path]) -> None:
         for name in _names_in(path.with_name(f"{path.name}.hea"))
     }
     inputs.found = [input for path, input in reversed(found.items()) if path not in named]
-    inputs.unknown = sum(
+    inputs.unknown += sum(
         1 for file in others if not _is_part(file) and file.absolute() not in named
     )
 
