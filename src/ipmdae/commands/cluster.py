@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipmdae import __version__, native, stores, temporaries
+from ipmdae.commands.batch import signals_wait
 from ipmdae.commands.job import Job, Outcome, Settings, clean
 from ipmdae.methods import Method
 
@@ -27,8 +29,8 @@ LOCAL = "local"
 _PATIENCE = 10.0
 """Seconds to wait for the scheduler, and for the first worker."""
 
-_AHEAD = 2
-"""Recordings submitted for each worker, so that none waits for the next one."""
+_LONELY = 60.0
+"""Seconds without any worker after which the batch ends; a dead one is usually started again."""
 
 _TICK = 0.2  # s between updates of the progress
 _TELL = 1.0  # s between reports of a worker
@@ -65,8 +67,8 @@ def run(
 ) -> Iterator[Outcome]:
     """Denoise recordings on the workers of a scheduler; yield each outcome as soon as it is known.
 
-    A recording whose worker dies is done again by another. Only a few for each worker are submitted
-    at a time; the signals go between workers and files, not through this process.
+    A recording whose worker dies is done again by another. No more are submitted than there are
+    workers, so that none waits behind one that kills its worker; signals do not pass through here.
 
     Args:
         jobs: recordings to denoise.
@@ -85,8 +87,8 @@ def run(
     shares = [0.0] * len(jobs)
     remote = [_on_workers(job) for job in jobs]
     with ExitStack() as stack:
-        client = stack.enter_context(_connected(address, workers))
         probes = tuple(stack.enter_context(_probe(folder)) for folder in _folders(remote))
+        client = stack.enter_context(_connected(address, workers))
         batch = Batch(settings=settings, version=__version__, probes=probes)
 
         def note(event: tuple[float, tuple[int, float]]) -> None:
@@ -109,17 +111,21 @@ def _outcomes(
 
     todo = list(enumerate(jobs))[::-1]
     pending: dict[Future, int] = {}
+    seen = time.monotonic()
     try:
         while todo or pending:
-            room = _AHEAD * max(len(client.scheduler_info()["workers"]), 1) - len(pending)
+            alive = len(client.scheduler_info()["workers"])
+            seen = time.monotonic() if alive else seen
+            if time.monotonic() > seen + _LONELY:
+                raise OSError(f"the cluster has had no worker for {_LONELY:g} s; add --resume")
+            room = alive - len(pending)
             for _ in range(min(room, len(todo))):
                 index, job = todo.pop()
                 future = client.submit(_clean, index, job, batch, pure=False, priority=-index)
                 pending[future] = index
-            try:
+            done: set[Future] = set()
+            with suppress(TimeoutError):
                 done = wait(list(pending), _TICK, FIRST_COMPLETED).done
-            except TimeoutError:
-                done = set()
             tick()
             for future in done:
                 index = pending.pop(future)
@@ -163,12 +169,14 @@ def _connected(address: str, workers: int | None) -> Iterator[Client]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         if address == LOCAL:
-            cluster = LocalCluster(
-                n_workers=workers or _processors(),
-                threads_per_worker=1,
-                dashboard_address="127.0.0.1:0",
-                security=True,  # other users of this machine cannot connect
-            )
+            with signals_wait({signal.SIGINT}):
+                cluster = LocalCluster(
+                    n_workers=workers or _processors(),
+                    threads_per_worker=1,
+                    dashboard_address="127.0.0.1:0",
+                    security=True,  # other users of this machine cannot connect
+                    silence_logs=logging.CRITICAL,
+                )
             where: Any = stack.enter_context(cluster)
         elif workers is not None:
             raise ValueError("--jobs is for this machine: a cluster does as many as it has workers")

@@ -177,7 +177,8 @@ def _named(file: Path, url: str) -> Iterator[None]:
                 url, "belongs to other files; fetch them all into one folder first"
             ) from error
         except FormatError as error:
-            raise FormatError(url, str(error).removeprefix(f"{file}: ")) from error
+            said = re.sub(rf"^{re.escape(str(file))}\S*: ", "", str(error))
+            raise FormatError(url, said) from error
     for warning in caught:
         text = str(warning.message).replace(str(file), url)
         warnings.warn(text, warning.category, stacklevel=4)
