@@ -44,7 +44,7 @@ class UnfitWorkerError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What a worker needs to know once.
+    """Settings that a worker gets with each recording, and checks once.
 
     Attributes:
         settings: settings for all recordings.
@@ -118,8 +118,8 @@ def _outcomes(
             seen = time.monotonic() if alive else seen
             if time.monotonic() > seen + _LONELY:
                 raise OSError(f"the cluster has had no worker for {_LONELY:g} s; add --resume")
-            room = alive - len(pending)
-            for _ in range(min(room, len(todo))):
+            free = alive - len(pending)
+            for _ in range(min(free, len(todo))):
                 index, job = todo.pop()
                 future = client.submit(_clean, index, job, batch, pure=False, priority=-index)
                 pending[future] = index
