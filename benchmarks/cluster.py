@@ -33,17 +33,17 @@ def main() -> None:
             first = holter.write(place, seconds)
             for number in range(1, args.files if kind == "long" else 50 * args.files):
                 _copy(first, first.with_name(f"r{number}"))
-        print("way of work", "CPU s per recorded hour", "s per file of 10 s", sep="\t")
+        print(
+            "way of work", "CPU s per recorded hour", "s per file of 10 s", "core hours", sep="\t"
+        )
         for ways in (["--jobs", "2"], ["--cluster", "local", "--jobs", "2"]):
             cost = _cost(Path(folder, "long"), ways)[0] / (args.files * args.hours)
             short = _cost(Path(folder, "short"), ways)[1] / (50 * args.files)
-            print(" ".join(ways), f"{cost:.2f}", f"{short:.3f}", sep="\t")
-    hours = cost * _HOLTERS * _HOURS / 3600
+            total = cost * _HOLTERS * _HOURS / 3600
+            print(" ".join(ways), f"{cost:.2f}", f"{short:.3f}", f"{total:,.0f}", sep="\t")
+    print(f"core hours: {_HOLTERS:,} Holters of {_HOURS} h, {_LEADS} leads, {holter.FS} Hz")
     rate = 2 * 2 * _LEADS * holter.FS * 3600 / cost
-    print(
-        f"{_HOLTERS:,} Holters of {_HOURS} h, {_LEADS} leads, {holter.FS} Hz: {hours:,.0f} core "
-        f"hours; read and written, {rate / 1e6:.2f} MB/s for each busy core"
-    )
+    print(f"read and written on the cluster: {rate / 1e6:.2f} MB/s for each busy core")
 
 
 def _copy(record: Path, other: Path) -> None:

@@ -33,7 +33,7 @@ print(json.dumps(drawn), file=open(os.environ["NODE_RANK"] + ".json", "w"))
 
 FLAGS = [
     "--use_model=ipmdae-small", "--recipe=modern", f"--dataset_root_path={DATASETS}",
-    "--split_idx=3", "--time_win=2", "--num_workers=0", "--max_epochs=1", "--batch_size=16",
+    "--split_idx=3", "--time_win=1", "--num_workers=0", "--max_epochs=1", "--batch_size=16",
     "--use_gpu=False", "--num_nodes=2",
 ]  # fmt: skip
 
