@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +170,7 @@ def _connected(address: str, workers: int | None) -> Iterator[Client]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         if address == LOCAL:
+            resource_tracker.ensure_running()  # its start would unblock the signal
             with signals_wait({signal.SIGINT}):
                 cluster = LocalCluster(
                     n_workers=workers or _processors(),
