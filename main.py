@@ -62,6 +62,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="begin with the weights of a shipped model or a model file (see --recipe tune)",
     )
     add("--devices", type=flags.positive, default=1, help="how many GPUs (or CPU processes)")
+    add(
+        "--num_nodes",
+        type=flags.positive,
+        default=1,
+        help="how many machines; on each, MASTER_ADDR, MASTER_PORT and NODE_RANK are set",
+    )
     add("--precision", default="32-true", help="of the arithmetic, by Lightning's names")
     return parser.parse_args(arguments)
 
@@ -72,7 +78,10 @@ def main(arguments: list[str] | None = None) -> Path:
     entry = flags.model_entry(args.use_model)
     log_dir = Path(entry["log_dir"])
     machine = run.machine(
-        gpu=args.gpu if args.use_gpu else None, devices=args.devices, workers=args.num_workers
+        gpu=args.gpu if args.use_gpu else None,
+        devices=args.devices,
+        workers=args.num_workers,
+        nodes=args.num_nodes,
     )
     if args.resume is not None:
         version = run.latest_version(log_dir) if args.resume < 0 else args.resume

@@ -159,14 +159,20 @@ def test_without_a_library_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         formats.read("memory://ward/x.csv")
 
 
-def test_nothing_is_written_to_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recording_is_written_to_a_store_and_nowhere_else(
+    memory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     r = Recording(signal=SIGNAL, fs=250, leads=("II",))
+    formats.write(r, f"{memory}/new/y.edf")
+    formats.write(r, f"{memory}/new/z")
+    for name in ("y.edf", "z", "z.hea"):
+        np.testing.assert_allclose(formats.read(f"{memory}/new/{name}").signal, SIGNAL, atol=1e-3)
     with pytest.raises(FormatError, match="is not a place to write to"):
-        formats.write(r, "memory://ward/y.csv")
+        formats.write(r, "https://ward/y.csv")
     with pytest.raises(FormatError, match="is not a place to write to"):
-        formats.open_writer(r.header, Path("s3://ward/y.csv"))
-    assert not list(tmp_path.iterdir())
+        formats.open_writer(r.header, Path("sftp://ward/y.csv"))
+    assert [file.name for file in tmp_path.iterdir()] == ["x.csv"]
 
 
 def test_commands_take_urls(server: str, tmp_path: Path) -> None:

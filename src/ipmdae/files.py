@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ipmdae import temporaries
+from ipmdae import stores, temporaries
 
 Check = Callable[[Path], None]
 """Check of a written file, or folder of files, before it is renamed."""
@@ -32,13 +32,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     and is in the same folder, which is created if missing, or in a private folder there if others
     may not read the result. When the block raises, KeyboardInterrupt included, the temporary file
     is removed and ``path`` is unchanged. Of a link the target is replaced. Permissions of a
-    replaced file are kept, see also :func:`no_more_readable_than`.
+    replaced file are kept, see also :func:`no_more_readable_than`. A file of a store (``s3://…``)
+    is written to a temporary folder and uploaded.
 
     Raises:
         OSError: the folder cannot be created, ``path`` is not a regular file, or it cannot be
             replaced.
         FileNotFoundError: the block wrote nothing to the yielded path.
     """
+    if stores.in_store(path):
+        with stores.staged(path) as staged:
+            yield staged
+            _approve(staged)
+        return
     target = _target(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporaries.sweep(target.parent.absolute())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from collections.abc import Callable, Collection, Iterator, MutableSequence, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -111,7 +111,7 @@ def _in_pool(
     try:
         while tasks or pending:
             while tasks and len(pending) < workers:
-                with _signals_wait():
+                with signals_wait({signal.SIGINT, *termination.SIGNALS}):
                     pending[pool.submit(_clean, *tasks[-1])] = tasks[-1]
                 tasks.pop()
             done, _ = wait(pending, _TICK, FIRST_COMPLETED)
@@ -128,12 +128,12 @@ def _in_pool(
 
 
 @contextmanager
-def _signals_wait() -> Iterator[None]:
+def signals_wait(numbers: Collection[int]) -> Iterator[None]:
     """Start a process with signals blocked, since Ctrl-C reaches all processes of a terminal."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *termination.SIGNALS})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:

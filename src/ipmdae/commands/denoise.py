@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,8 +27,11 @@ from ipmdae.console import complain, out
 from ipmdae.termination import exit_code
 
 if TYPE_CHECKING:
-    from ipmdae.commands.job import Job, Outcome, Settings
+    from ipmdae.commands.job import Outcome, Settings
     from ipmdae.commands.planning import Plan
+
+Run = Callable[..., "Iterator[Outcome]"]
+"""Denoises the recordings of a plan: :func:`ipmdae.commands.batch.run` or that of a cluster."""
 
 
 def paths(incomplete: str) -> list[str]:
@@ -72,7 +76,17 @@ def denoise(
     columns: Columns = "",
     array: Array = None,
     resample: Resample = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Recordings denoised in parallel.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Recordings denoised in parallel; by default 1.")
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Denoise on the workers of a Dask scheduler, tcp://HOST:8786, or on processes of "
+            "this machine: local.",
+        ),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write an HTML report of the result: report.html.")
     ] = None,
@@ -150,23 +164,34 @@ def denoise(
         overwrite=overwrite,
         resume=resume,
     )
-    carry_out(planning.plan([str(path) for path in recordings], wishes), settings, jobs, as_json)
+    plan = planning.plan([str(path) for path in recordings], wishes)
+    if cluster is None:
+        from ipmdae.commands.batch import run
+
+        carry_out(plan, settings, partial(run, workers=jobs or 1), as_json)
+        return
+    from ipmdae.commands import cluster as clusters
+
+    carry_out(plan, settings, partial(clusters.run, address=cluster, workers=jobs), as_json)
 
 
-def carry_out(plan: Plan, settings: Settings, workers: int, as_json: bool) -> None:
-    """Denoise the recordings of a plan, print each outcome, and write summary and index.
+def carry_out(plan: Plan, settings: Settings, run: Run, as_json: bool) -> None:
+    """Denoise the recordings of a plan with a progress bar, print each outcome, write the tables.
 
     Raises:
         typer.Exit: with 1 if a recording failed, with 130 after Ctrl-C, 143 after SIGTERM.
     """
     from ipmdae.commands import results
+    from ipmdae.commands.progress import Watch
 
     outcomes: list[Outcome] = []
     show = results.print_lines if as_json else results.print_outcome
     try:
-        for outcome in clean(plan.jobs, settings, workers):
-            outcomes.append(outcome)
-            show(outcome)
+        with Watch(plan.jobs) as watch:
+            for outcome in run(plan.jobs, settings, tick=watch.tick):
+                watch.done(outcome)
+                outcomes.append(outcome)
+                show(outcome)
     except KeyboardInterrupt as interruption:
         complain("interrupted", "no file is partly written; add --resume to continue")
         raise typer.Exit(exit_code(interruption)) from interruption
@@ -215,17 +240,6 @@ def pipe(recordings: list[Path], output: str | None, settings: Settings, overwri
         if to_stdout:
             with target.open("rb") as cleaned:
                 shutil.copyfileobj(cleaned, sys.stdout.buffer)
-
-
-def clean(jobs: list[Job], settings: Settings, workers: int) -> Iterator[Outcome]:
-    """Denoise recordings with a progress bar; yield each outcome as soon as it is known."""
-    from ipmdae.commands.batch import run
-    from ipmdae.commands.progress import Watch
-
-    with Watch(jobs) as watch:
-        for outcome in run(jobs, settings, workers, watch.tick):
-            watch.done(outcome)
-            yield outcome
 
 
 def finish(outcomes: list[Outcome], unknown: int, quiet: bool) -> None:

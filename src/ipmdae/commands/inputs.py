@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ipmdae import stores
 from ipmdae.formats import FORMATS, Format, remote
 from ipmdae.formats.delimited_text import members
 
@@ -24,20 +25,24 @@ class Input:
     """A recording that was found.
 
     Attributes:
-        source: path to read; a WFDB record without suffix.
+        source: path, or URL in a store, to read; a WFDB record without suffix.
         place: path of the result relative to the results folder, without suffix.
         suffix: suffix of its format, in which it is written by default.
         name: name in messages: the path, or the URL of which it is the local copy.
+        stored: size in bytes of its files in a store.
     """
 
     source: Path
     place: Path
     suffix: str
     name: str = ""
+    stored: int = 0
 
     @property
     def size(self) -> int:
         """Size of its files in bytes, an estimate of the work."""
+        if self.stored:
+            return self.stored
         files = self.source.parent.glob(f"{glob.escape(self.source.name)}.*")
         return sum(file.stat().st_size for file in (self.source, *files) if file.is_file())
 
@@ -78,8 +83,8 @@ def located(file: Path) -> tuple[str, Path]:
     Raises:
         OSError, ValueError: as :func:`ipmdae.formats.remote.fetch`.
     """
-    url = remote.url_of(file)
-    return (str(file), file) if url is None else (remote.shown(url), remote.keep(url))
+    url = stores.url_of(file)
+    return (str(file), file) if url is None else (stores.shown(url), remote.keep(url))
 
 
 def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
@@ -88,7 +93,9 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
     Args:
         texts: files, URLs, which are fetched, folders, which are searched recursively, and
             patterns for files or folders, such as ``"data/**/*.edf"``. In folders, text, JSON and
-            XML files count only if recognised by content. A WFDB record is found once.
+            XML files count only if recognised by content. A WFDB record is found once. Stores
+            (``"s3://bucket/ward"``) are listed, and nothing is fetched from them: formats are known
+            by name, and text, JSON and XML files count only if a file or pattern names them.
         results: a folder of results, which is not searched.
 
     Raises:
@@ -98,6 +105,9 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
     folders = sum(Path(text).is_dir() for text in texts)
     others: list[Path] = []
     for text in texts:
+        if stores.in_store(text) and not text.lower().endswith(".zip"):
+            _find_stored(Path(text), results, inputs)
+            continue
         shown, path = located(Path(text))
         searched = True
         if not path.exists() and any(sign in text for sign in _MAGIC):
@@ -123,15 +133,72 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
                 others.append(file)
     _join_records(inputs, others)
     if not inputs.found:
-        raise FileNotFoundError(f"{', '.join(texts)}: no recording found")
+        names = ", ".join(map(stores.name_of, texts))
+        raise FileNotFoundError(f"{names}: no recording found")
     return inputs
+
+
+def _find_stored(named: Path, results: Path | None, inputs: Inputs) -> None:
+    """Find the recordings of a store at a URL: a folder, a pattern, a file or a WFDB record."""
+    sizes = stores.files_below(named)
+    if not sizes and not named.suffix:
+        sizes = stores.files_below(f"{named}.*")
+        searched = named.with_name(f"{named.name}.hea") not in sizes
+    else:
+        searched = named not in sizes
+    is_pattern = any(sign in str(named) for sign in _MAGIC)
+    base = _fixed(named) if is_pattern else named
+    if not searched or (inputs.several and not is_pattern):
+        base = named.parent
+    inputs.several |= searched
+    records = {file.with_suffix("") for file in sizes if file.suffix == ".hea"}
+    found: dict[Path, Input] = {}
+    for file, size in sizes.items():
+        if searched and _is_left_out(file, base, results):
+            continue
+        recording = _stored(file, base, records, notes=is_pattern or not searched)
+        if recording is None and not searched:
+            recording = Input(source=file, place=_below(file, base), suffix=file.suffix)
+        if recording is None:
+            inputs.unknown += 1
+            continue
+        others = found[recording.source].stored if recording.source in found else 0
+        name = stores.name_of(recording.source)
+        found[recording.source] = replace(recording, name=name, stored=size + others)
+    inputs.found += found.values()
+
+
+def _is_left_out(file: Path, base: Path, results: Path | None) -> bool:
+    """True for a hidden file of a store, R peaks, and what is in a folder of results."""
+    if any(part.startswith(".") for part in file.relative_to(base).parts):
+        return True
+    if file.name.lower().endswith(".rpeaks.csv"):
+        return True
+    return results is not None and results != base and file.is_relative_to(results)
+
+
+def _stored(file: Path, base: Path, records: set[Path], notes: bool) -> Input | None:
+    """Recording of a store that a file is by its name, or to which it belongs."""
+    is_note = file.suffix.lower() in _NOTES and not notes
+    suffix = "" if is_note else max((_suffix(file, f) for f in FORMATS if f.NAME != _WFDB), key=len)
+    if suffix:
+        stem = file.with_name(file.name[: len(file.name) - len(suffix)] or file.name)
+        return Input(source=file, place=_below(stem, base), suffix=suffix)
+    record = file.with_suffix("")
+    if record in records:
+        return Input(source=record, place=_below(record, base), suffix="")
+    return None
+
+
+def _fixed(pattern: Path) -> Path:
+    """The folder where a pattern begins."""
+    parts = pattern.parts
+    return Path(*parts[: next(i for i, p in enumerate(parts) if any(s in p for s in _MAGIC))])
 
 
 def _matches(pattern: str) -> Iterator[tuple[Path, Path]]:
     """Files that match a pattern, each with the folder where the pattern begins."""
-    parts = Path(pattern).parts
-    fixed = next(i for i, part in enumerate(parts) if any(sign in part for sign in _MAGIC))
-    base = Path(*parts[:fixed])
+    base = _fixed(Path(pattern))
     matches = sorted(Path(match) for match in glob.glob(pattern, recursive=True))
     if not matches:
         raise FileNotFoundError(f"{pattern}: no file matches this pattern")
@@ -207,7 +274,7 @@ def _join_records(inputs: Inputs, others: Iterable[Path]) -> None:
         for name in _names_in(path.with_name(f"{path.name}.hea"))
     }
     inputs.found = [input for path, input in reversed(found.items()) if path not in named]
-    inputs.unknown = sum(
+    inputs.unknown += sum(
         1 for file in others if not _is_part(file) and file.absolute() not in named
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ipmdae import classical, formats
+from ipmdae import classical, formats, stores
 from ipmdae.cleaning import denoise_file
 from ipmdae.commands.peaks import write_peaks
 from ipmdae.console import describe, warnings_into
@@ -150,12 +150,9 @@ def clean(
     outcome = Outcome(job=job)
     try:
         with warnings_into(outcome.warnings):
-            done = result_of(job, settings.reading) if settings.resume else None
-            if done is None:
+            outcome.skipped = settings.resume and _is_done(outcome, settings.reading)
+            if not outcome.skipped:
                 _clean_anew(outcome, settings, method, progress)
-            else:
-                outcome.skipped = True
-                _describe(outcome, done)
     except Exception as error:  # an error in one file must not stop the others
         outcome.error = describe(error)
     local = str(job.source)
@@ -224,7 +221,7 @@ def _draw(outcome: Outcome, found: Inspection, settings: Settings, source: Signa
         subject = ReportInput(
             name=job.source.name,
             source=job.name,
-            target=str(job.target),
+            target=stores.name_of(job.target),
             method=outcome.method,
             card=settings.card(),
             settings=settings.words(),
@@ -245,22 +242,28 @@ def _header(file: Path, options: ReadOptions = DEFAULTS) -> Header:
         return reader.info
 
 
-def result_of(job: Job, options: ReadOptions = DEFAULTS) -> Header | None:
-    """Header of an existing, complete result no older than its source; else ``None``.
+def _is_done(outcome: Outcome, options: ReadOptions) -> bool:
+    """True if a complete result no older than its source exists; the outcome then describes it.
 
-    Results get their name when they are complete. The settings of a result are not known.
+    Results get their name when they are complete. The settings of a result are not known. Neither a
+    result in a store, which is whole, nor a source there is fetched to be compared.
     """
+    job = outcome.job
     mine, others = newest(job.target), newest(job.source)
     if mine is None or (others is not None and mine < others):
-        return None
-    if any(other is not None and not other.exists() for other in (job.page, job.peaks)):
-        return None
+        return False
+    if any(other is not None and not stores.exists(other) for other in (job.page, job.peaks)):
+        return False
+    if stores.in_store(job.target):
+        return True
     try:
-        target, source = _header(job.target), _header(job.source, options)
+        target = _header(job.target)
+        source = target if stores.in_store(job.source) else _header(job.source, options)
     except (OSError, ValueError):
-        return None
+        return False
+    _describe(outcome, target)
     lengths = abs(target.duration - source.duration) <= 1 / source.fs
-    return target if lengths and len(target.leads) == len(source.leads) else None
+    return lengths and len(target.leads) == len(source.leads)
 
 
 def files_of(recording: Path) -> list[Path]:
@@ -274,6 +277,9 @@ def files_of(recording: Path) -> list[Path]:
 def newest(recording: Path) -> float | None:
     """Latest modification time of its files; ``None`` if one is missing."""
     try:
-        return max(file.stat().st_mtime for file in files_of(recording))
+        return max(
+            stores.modified(file) if stores.in_store(file) else file.stat().st_mtime
+            for file in files_of(recording)
+        )
     except (FileNotFoundError, NotADirectoryError):  # the latter within an archive
         return None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ipmdae import stores
 from ipmdae.commands.inputs import Input, Inputs, find
 from ipmdae.commands.job import Job, files_of
 from ipmdae.commands.peaks import peaks_of
@@ -62,6 +63,7 @@ def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
         FileExistsError: results exist, and neither ``overwrite`` nor ``resume`` is set.
         OSError: no recordings were found, or the results folder is not a folder.
     """
+    _check_stores(wishes)
     check_place(wishes.output)
     inputs = find(texts, wishes.output)
     suffix = None if wishes.to is None else suffix_of(wishes.to)
@@ -114,6 +116,19 @@ def suffix_of(name: str) -> str:
     if wanted not in suffixes:
         raise ValueError(f"cannot write {name!r}; there are: {', '.join(suffixes)}")
     return suffixes[wanted]
+
+
+def _check_stores(wishes: Wishes) -> None:
+    """Check that results at URLs can be written.
+
+    Raises:
+        ValueError: nothing is written to URLs of this kind.
+    """
+    if wishes.summary is not None and stores.url_of(wishes.summary) is not None:
+        raise ValueError("--summary is written on this machine: name a file, not a URL")
+    for path in (wishes.output, wishes.report, wishes.figure):
+        if path is not None and stores.url_of(path) is not None and not stores.in_store(path):
+            raise ValueError(f"{stores.name_of(path)} is not a place to write to; name a file")
 
 
 def _targets(inputs: Inputs, wishes: Wishes, suffix: str | None) -> list[Path]:
@@ -200,13 +215,14 @@ def check_place(path: Path) -> None:
 
 def check_new(files: Sequence[Path], replace: bool) -> None:
     """Check that no result exists that may not be replaced."""
-    there = [file for file in files if file.exists()]
+    stored = stores.existing(file for file in files if stores.in_store(file))
+    there = [file for file in files if file in stored or file.exists()]
     folders = [file for file in there if file.is_dir()]
     if folders:
         raise IsADirectoryError(f"{folders[0]} is a folder: choose another name")
     if there and not replace:
         others = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
         raise FileExistsError(
-            f"{there[0]} exists{others}: choose another name, add --overwrite to replace, or "
-            "--resume to keep existing results"
+            f"{stores.name_of(there[0])} exists{others}: choose another name, add --overwrite to "
+            "replace, or --resume to keep existing results"
         )

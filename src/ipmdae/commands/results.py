@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ipmdae import stores
 from ipmdae.console import complain, out, strict
 from ipmdae.files import replacing
 from ipmdae.inspection.verdict import REMOVED_BANDS, Verdict
@@ -34,14 +35,16 @@ def rows_of(outcome: Outcome) -> list[dict[str, Any]]:
     state = "failed" if outcome.error else "done already" if outcome.skipped else ""
     common = {
         "file": outcome.job.name,
-        "output": None if outcome.error else str(outcome.job.target),
+        "output": None if outcome.error else stores.name_of(outcome.job.target),
     }
     rest = {
         "duration_s": outcome.duration or None,
         "fs_hz": outcome.fs or None,
         "method": outcome.method or None,
         "seconds": outcome.seconds or None,
-        "report": str(outcome.job.page) if outcome.job.page and not outcome.error else None,
+        "report": stores.name_of(outcome.job.page)
+        if outcome.job.page and not outcome.error
+        else None,
         "warnings": outcome.warnings,
         "error": outcome.error or None,
     }
@@ -157,14 +160,14 @@ def print_outcome(outcome: Outcome) -> None:
     for warning in outcome.warnings:
         complain("warning", warning)
     if outcome.skipped:
-        out.print(f"{visible(str(job.target))}: already done", markup=False)
+        out.print(f"{visible(stores.name_of(job.target))}: already done", markup=False)
     elif not outcome.error:
         factor = outcome.seconds / outcome.duration
         out.print(
             f"{visible(job.name)}: {outcome.duration:.1f} s at {outcome.fs:g} Hz, "
             f"{len(outcome.cleaned)} of {counted(len(outcome.leads), 'lead')} cleaned by "
             f"{visible(outcome.method)} in {outcome.seconds:.2f} s, real-time factor {factor:.2g}; "
-            f"written to {visible(str(job.target))}",
+            f"written to {visible(stores.name_of(job.target))}",
             markup=False,
         )
         for line in lead_lines(outcome.verdicts):
@@ -175,7 +178,7 @@ def print_outcome(outcome: Outcome) -> None:
             lead, count = outcome.peaks
             out.print(
                 f"  {counted(count, 'R peak')} of lead {visible(lead)}, found by {DETECTOR}, "
-                f"written to {visible(str(job.peaks))}",
+                f"written to {visible(stores.name_of(job.peaks))}",
                 markup=False,
             )
 
@@ -199,7 +202,7 @@ def entry(outcome: Outcome) -> Entry:
     page = outcome.job.page
     return Entry(
         name=outcome.job.name,
-        page=page if page and page.exists() else None,
+        page=page if page and stores.exists(page) else None,
         duration=outcome.duration,
         error=outcome.error,
         skipped=outcome.skipped,

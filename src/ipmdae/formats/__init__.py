@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from ipmdae import stores
 from ipmdae.files import checked
 from ipmdae.formats import (
     acqknowledge,
@@ -154,7 +155,7 @@ def read(
         FormatError: the file is of no known format, or broken.
         OSError: a URL cannot be fetched.
     """
-    url = remote.url_of(path)
+    url = stores.url_of(path)
     if url is not None:
         with remote.fetched(url) as file:
             return read(file, annotations=annotations, fs=fs, options=options)
@@ -187,7 +188,7 @@ def open_reader(
         FormatError: the file is of no known format, or broken.
         OSError: a URL cannot be fetched.
     """
-    url = remote.url_of(path)
+    url = stores.url_of(path)
     if url is not None:
         return remote.RemoteReader(url, lambda file: open_reader(file, fs=fs, options=options))
     path = Path(path).absolute()
@@ -214,6 +215,10 @@ def write(recording: Recording, path: str | os.PathLike[str]) -> None:
         FormatError: no format has this suffix, it is read only, or it cannot hold the recording.
         OSError: the files cannot be written.
     """
+    if stores.in_store(path):
+        with open_writer(recording.header, path) as writer:
+            writer.write(recording.signal)
+        return
     path = _local(path)
     format = _writable(path)
     header = recording.header
@@ -232,6 +237,9 @@ def open_writer(header: Header, path: str | os.PathLike[str]) -> SignalWriter:
         FormatError: as :func:`write`; also, on exit, when other than ``header.samples`` came.
         OSError: the files cannot be written.
     """
+    if stores.in_store(path):
+        _writable(Path(path))
+        return remote.RemoteWriter(str(stores.url_of(path)), lambda file: open_writer(header, file))
     path = _local(path)
     format = _writable(path)
     writer = (
@@ -272,9 +280,9 @@ def _format_of(path: Path) -> Format:
 
 
 def _local(path: str | os.PathLike[str]) -> Path:
-    url = remote.url_of(path)
+    url = stores.url_of(path)
     if url is not None:
-        raise FormatError(remote.shown(url), "is not a place to write to; write a file and copy it")
+        raise FormatError(stores.shown(url), "is not a place to write to; write a file and copy it")
     return Path(path).absolute()
 
 

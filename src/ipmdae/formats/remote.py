@@ -1,59 +1,37 @@
-"""Remote files: URLs (``https://``, ``s3://``, …), downloaded by fsspec.
+"""Recordings at URLs (``https://``, ``s3://``, …): fetched to be read, uploaded when written.
 
-A format that needs several files at once (WFDB, Unisens, BIDS, EDAN) must be fetched by the user.
+Of the formats of several files only WFDB is fetched whole, and only from a store; the others
+(Unisens, BIDS, EDAN) must be fetched by the user.
 """
 
 from __future__ import annotations
 
 import atexit
-import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats.blocks import SignalReader
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.optional import PACKAGE, needs
+from ipmdae import stores
+from ipmdae.formats.blocks import SignalReader, SignalWriter
+from ipmdae.formats.errors import FormatError
+from ipmdae.stores import shown
 
 LARGEST = 1 << 33
 """Bytes that are fetched at most: 8 GiB."""
 
-_SCHEMES = ("http", "https", "s3", "gs", "gcs", "abfs", "az", "adl", "ftp", "sftp", "hf", "memory")
-"""Schemes that are fetched; no chains, and nothing that reads local files."""
-
-_LIBRARIES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "sftp": "paramiko"}
-_LIBRARIES |= {"hf": "huggingface_hub"} | dict.fromkeys(("abfs", "az", "adl"), "adlfs")
-"""Package that fsspec needs for a scheme."""
-
-_URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])(.*)", re.IGNORECASE | re.DOTALL)
 _STEP = 1 << 20
-_NOT_FOUND = 404
-_PATIENCE = 30
-"""Seconds to wait for a server that sends nothing."""
+_RECORD = ("", ".hea", ".dat")
+"""Suffixes by which a WFDB record is named."""
 
-
-def url_of(path: str | os.PathLike[str]) -> str | None:
-    """The URL that a path is, also after :class:`~pathlib.Path` took one of its slashes."""
-    text = os.fspath(path)
-    found = _URL.fullmatch(text)
-    if found is None or ("://" not in text and found[1].lower() not in _SCHEMES):
-        return None
-    return f"{found[1].lower()}://{found[2]}"
-
-
-def shown(url: str) -> str:
-    """A URL without user, password and query, which may hold keys."""
-    scheme, _, rest = url.partition("://")
-    place = re.split(r"[?#]", rest)[0]
-    host, slash, path = place.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+_LAST = (".hea", ".json")
+"""Suffixes of the files by which readers find those that belong to them."""
 
 
 @contextmanager
@@ -103,45 +81,69 @@ def keep(url: str) -> Path:
     return fetch(url, Path(folder.name))
 
 
+class RemoteWriter(SignalWriter):
+    """A writer of a local file that is uploaded when it is complete."""
+
+    def __init__(self, url: str, opener: Callable[[Path], SignalWriter]) -> None:
+        """Let ``opener`` open the local file."""
+        self._url = shown(url)
+        with ExitStack() as stack:
+            self._file = stack.enter_context(stores.staged(url, last=_LAST))
+            with _named(self._file, self._url):
+                self._writer = stack.enter_context(opener(self._file))
+            self._stack = stack.pop_all()
+
+    def write(self, block: NDArray[np.float64]) -> None:
+        """See :meth:`SignalWriter.write`."""
+        with _named(self._file, self._url):
+            self._writer.write(block)
+
+    def __exit__(self, *error: Any) -> None:
+        with _named(self._file, self._url):
+            self._stack.__exit__(*error)
+
+
 def fetch(url: str, folder: Path) -> Path:
-    """Copy a file into a folder, under its own name; see :func:`fetched`."""
+    """Copy a file, or the files of a WFDB record, into a folder; see :func:`fetched`."""
     name, scheme = _name(url), url.partition("://")[0]
-    if scheme not in _SCHEMES or "::" in url:
-        raise FormatError(shown(url), f"is not fetched; known are {', '.join(_SCHEMES)}")
-    with needs("fsspec", "URLs"):
-        import fsspec
-    target = folder / name
-    try:
-        with _opened(fsspec, url, scheme) as source:
-            _copy(url, source, target)
-    except FormatError:
-        raise
-    except FileNotFoundError as error:
-        # fsspec says so, too, of a server that cannot be reached or that refuses.
-        cause = error.__cause__
-        if cause is not None and getattr(cause, "status", None) != _NOT_FOUND:
-            _fail(url, cause)
-        raise FileNotFoundError(f"{shown(url)}: there is no such file") from error
-    except ImportError as error:
-        library = _LIBRARIES.get(scheme, f'"{PACKAGE}[remote]"')
-        raise ModuleNotFoundError(
-            f"{scheme}:// needs another library ({reason(error)}): pip install {library}"
-        ) from error
-    except Exception as error:
-        _fail(url, error)
-    return target
+    if scheme not in stores.SCHEMES or "::" in url:
+        raise FormatError(shown(url), f"is not fetched; known are {', '.join(stores.SCHEMES)}")
+    with stores.one_line(url, "fetched"):
+        files, place = stores.system(url)
+        if stores.in_store(url) and Path(name).suffix in _RECORD:
+            stem = place.removesuffix(Path(name).suffix)
+            if files.exists(f"{stem}.hea"):
+                _fetch_record(url, files, stem, folder)
+                return folder / name
+        _fetch_file(url, files, place, folder / name)
+    return folder / name
 
 
-def _opened(fsspec: Any, url: str, scheme: str) -> Any:
-    """A file of a file system, open to be read from its beginning to its end."""
-    options: dict[str, Any] = {}
-    if scheme in ("http", "https"):
-        import aiohttp
+def _fetch_record(url: str, files: Any, stem: str, folder: Path) -> None:
+    """Copy the files of a WFDB record, and those in its folder that its header names."""
+    above, _, name = stem.rpartition("/")
+    for place in files.glob(f"{stem}.*"):
+        _fetch_file(url, files, place, folder / place.rpartition("/")[2])
+    for other in _names_in(folder / f"{name}.hea"):
+        if "/" in other or (folder / other).exists() or (folder / f"{other}.hea").exists():
+            continue
+        if files.exists(f"{above}/{other}.hea"):
+            _fetch_record(url, files, f"{above}/{other}", folder)
+        elif files.exists(f"{above}/{other}"):
+            _fetch_file(url, files, f"{above}/{other}", folder / other)
 
-        patience = aiohttp.ClientTimeout(total=None, sock_connect=_PATIENCE, sock_read=_PATIENCE)
-        options["client_kwargs"] = {"timeout": patience}
-    system, place = fsspec.core.url_to_fs(url, **options)
-    return system.open(place, "rb", **({"block_size": 0} if options else {}))
+
+def _names_in(header: Path) -> set[str]:
+    """Names of signal files, or of segments, in a WFDB header, which is checked when it is read."""
+    lines = header.read_text(encoding="latin-1").splitlines()
+    described = [line.split() for line in lines if line.strip() and not line.startswith("#")][1:]
+    return {fields[0] for fields in described if fields and fields[0] not in ("~", ".", "..")}
+
+
+def _fetch_file(url: str, files: Any, place: str, target: Path) -> None:
+    options = {"block_size": 0} if url.startswith("http") else {}
+    with files.open(place, "rb", **options) as source:
+        _copy(url, source, target)
 
 
 def _copy(url: str, source: IO[bytes], target: Path) -> None:
@@ -152,12 +154,6 @@ def _copy(url: str, source: IO[bytes], target: Path) -> None:
             if copied > LARGEST:
                 raise FormatError(shown(url), f"is larger than {LARGEST >> 30} GiB; fetch it first")
             file.write(part)
-
-
-def _fail(url: str, error: BaseException) -> NoReturn:
-    said = reason(error).replace(url, shown(url))
-    said = re.sub(r"\?[^\s'\")]+", "", said)
-    raise OSError(f"{shown(url)}: cannot be fetched ({said})") from error
 
 
 def _name(url: str) -> str:
@@ -181,7 +177,8 @@ def _named(file: Path, url: str) -> Iterator[None]:
                 url, "belongs to other files; fetch them all into one folder first"
             ) from error
         except FormatError as error:
-            raise FormatError(url, str(error).removeprefix(f"{file}: ")) from error
+            said = re.sub(rf"^{re.escape(str(file))}\S*: ", "", str(error))
+            raise FormatError(url, said) from error
     for warning in caught:
         text = str(warning.message).replace(str(file), url)
         warnings.warn(text, warning.category, stacklevel=4)

@@ -35,6 +35,9 @@ from ipmdae.termination import end_with_parent
 Build = Callable[[str, int], nn.Module]
 """Creates a network with random weights by name, for a number of leads."""
 
+_NODE = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
+"""Environment variables by which the machines of a run find each other."""
+
 SETTINGS_FILE = "run.json"
 LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
 
@@ -70,19 +73,33 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Hardware used by the run; on one device it does not affect the result."""
+    """Hardware used by the run; on one device it does not affect the result.
+
+    Attributes:
+        accelerator, devices: of each machine.
+        workers: processes of each device that prepare batches.
+        nodes: number of machines.
+    """
 
     accelerator: str
     devices: int | list[int]
     workers: int
+    nodes: int = 1
 
 
-def machine(gpu: int | None, devices: int, workers: int) -> Machine:
-    """The GPU number ``gpu`` (or ``devices`` of them) if there is one, else the CPU."""
+def machine(gpu: int | None, devices: int, workers: int, nodes: int = 1) -> Machine:
+    """The GPU number ``gpu`` (or ``devices`` of them) if there is one, else the CPU.
+
+    Raises:
+        ValueError: of several machines, this one does not know its number or the first one.
+    """
+    missing = [name for name in _NODE if name not in os.environ] if nodes > 1 else []
+    if missing:
+        raise ValueError(f"with --num_nodes, set {', '.join(missing)} on each machine")
     if gpu is None or not torch.cuda.is_available():
-        return Machine(accelerator="cpu", devices=devices, workers=workers)
+        return Machine(accelerator="cpu", devices=devices, workers=workers, nodes=nodes)
     chosen: int | list[int] = devices if devices > 1 else [gpu]
-    return Machine(accelerator="gpu", devices=chosen, workers=workers)
+    return Machine(accelerator="gpu", devices=chosen, workers=workers, nodes=nodes)
 
 
 def train(
@@ -124,6 +141,7 @@ def train(
         max_epochs=recipe.epochs,
         accelerator=machine.accelerator,
         devices=machine.devices,
+        num_nodes=machine.nodes,
         precision=settings.precision,  # type: ignore[arg-type]
         gradient_clip_val=recipe.clip_norm,
         limit_train_batches=recipe.steps,
