@@ -8,19 +8,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
-from typing import Literal, NamedTuple
+from typing import Literal
 from urllib.parse import unquote
 
-Fault = Literal["none", "break off", "ignore range", "corrupt", "stall"] | int
+Fault = Literal["none", "break off", "corrupt", "endless", "stall"] | int
 """What goes wrong with one answer; a number is an HTTP status sent instead of the file."""
-
-
-class Answer(NamedTuple):
-    """Which bytes of which file one answer sent."""
-
-    name: str
-    first: int
-    sent: int
 
 
 class Mirror(ThreadingHTTPServer):
@@ -34,7 +26,7 @@ class Mirror(ThreadingHTTPServer):
         self.prefix = f"/files/{path}/"
         self.files = dict(files)
         self.publish()
-        self.answers: list[Answer] = []
+        self.answered: list[str] = []
         self.faults: dict[str, Iterator[Fault]] = {}
         self.closing = Event()
 
@@ -47,19 +39,6 @@ class Mirror(ThreadingHTTPServer):
     def fail(self, name: str, faults: Iterable[Fault]) -> None:
         """Let the next answers for ``name`` go wrong, one fault each; the ones after are right."""
         self.faults[name] = itertools.chain(faults, itertools.repeat("none"))
-
-    def sent(self, name: str) -> list[Answer]:
-        """The answers for one file, in order."""
-        return [answer for answer in self.answers if answer.name == name]
-
-    def nothing_is_half_written(self, files: dict[str, bytes]) -> bool:
-        """Whether files are whole under their own names, or begin rightly under ``.part``."""
-        return all(
-            self.files[name.removesuffix(".part")].startswith(content)
-            if name.endswith(".part")
-            else self.files[name] == content
-            for name, content in files.items()
-        )
 
     @contextmanager
     def running(self) -> Iterator[Mirror]:
@@ -95,30 +74,23 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_file(name, fault)
 
-    def answer(self, status: int, length: int = 0, **headers: str) -> None:
+    def answer(self, status: int, length: int | None = 0) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", str(length))
-        for header, value in headers.items():
-            self.send_header(header.replace("_", "-"), value)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
         self.end_headers()
 
     def send_file(self, name: str, fault: Fault) -> None:
-        content, asked = self.server.files[name], self.headers.get("Range")
-        first = int(asked[len("bytes=") : -1]) if asked and fault != "ignore range" else 0
-        body, span = content[first:], f"bytes {first}-{len(content) - 1}/{len(content)}"
-        if first >= len(content) > 0:
-            self.answer(416)
-            return
-        if first:
-            self.answer(206, len(body), Content_Range=span)
-        else:
-            self.answer(200, len(body))
+        body = self.server.files[name]
+        self.answer(200, None if fault == "endless" else len(body))
         if fault == "corrupt":
             body = bytes([body[0] ^ 1]) + body[1:]
         if fault in ("break off", "stall"):
             body = body[: len(body) // 2]
-            self.close_connection = True
-        self.server.answers.append(Answer(name, first, len(body)))
+        self.close_connection = fault in ("break off", "endless", "stall")
+        self.server.answered.append(name)
         self.wfile.write(body)
+        while fault == "endless":  # until the client goes away
+            self.wfile.write(bytes(1 << 14))
         if fault == "stall":
             self.server.closing.wait()

@@ -1,6 +1,6 @@
 """Names of temporary files, which identify their process, and removal of those of dead processes.
 
-A temporary file is named ``<head>.tmp-<machine>-<process>-<token><suffix>``. A killed process
+A temporary file is named ``.tmp-<machine>-<process>-<token><suffix>``. A killed process
 leaves it behind; the next process that writes to the folder removes it, but never a file of a
 running process or of another machine.
 """
@@ -23,19 +23,14 @@ _NAME = re.compile(r"\.tmp-([0-9a-f]{8})-(\d{1,10})-")
 
 
 def marker() -> str:
-    """Part of a temporary name that identifies this process, with a random token."""
+    """Start of a temporary name: it identifies this process, with a random token."""
     return f".tmp-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def is_stale(name: str) -> bool:
     """True for a temporary name of this machine whose process is gone."""
-    found = _NAME.search(name)
+    found = _NAME.match(name)
     return found is not None and found[1] == _machine() and not _is_alive(int(found[2]))
-
-
-def without_marker(name: str) -> str:
-    """Head of a temporary name."""
-    return _NAME.split(name, maxsplit=1)[0]
 
 
 @cache
@@ -55,10 +50,10 @@ def remove_stale(folder: Path) -> None:
 
 
 def _stale_in(folder: Path) -> Iterator[Path]:
-    """Temporary files of writers; resumable ones, such as downloads, have a head in their name."""
+    """Temporary files of dead processes of this machine in a folder, if it can be listed."""
     with suppress(OSError):
         for path in folder.iterdir():
-            if path.name.startswith(".tmp-") and is_stale(path.name):
+            if is_stale(path.name):
                 yield path
 
 

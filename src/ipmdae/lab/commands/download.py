@@ -33,7 +33,7 @@ def download(
 ) -> None:
     """Download the databases for training and testing from PhysioNet and verify every file.
 
-    Repeat the command after an interruption: it resumes.
+    Repeat the command after an interruption: it fetches the files that are missing.
     """
     from rich.progress import DownloadColumn, TransferSpeedColumn
 
@@ -50,8 +50,7 @@ def download(
     for done in summaries:
         out.print(
             f"{done.dataset.title}: {done.fetched} files fetched, {done.present} were there, "
-            f"{done.size / 1e6:.1f} MB in {done.seconds:.0f} s; in {done.folder} "
-            f"({done.dataset.licence})",
+            f"{done.size / 1e6:.1f} MB, in {done.folder} ({done.dataset.licence})",
             markup=False,
         )
 

@@ -1,254 +1,145 @@
-"""One file over HTTP: resumed where it broke off, tried again, and refused unless it is whole.
-
-The file grows under a name that is the transfer's alone and takes its own only when its SHA-256 is
-the published one. What an interruption leaves behind is a ``<name>.part`` at most, and the next
-call resumes at its end; of several processes that fetch the same file, one takes it over.
-"""
+"""Files over HTTP, compared with their published SHA-256 and retried by pooch, several at once."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from http import HTTPStatus
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from threading import Event
+from tempfile import TemporaryDirectory
+from threading import Lock
+from urllib.parse import quote
 
+import pooch
 import requests
-from requests.adapters import HTTPAdapter
 
 from ipmdae import temporaries
-from ipmdae.checksums import digest, is_whole
 
-PART = ".part"
-CHUNK = 1 << 14
-LONGEST_WAIT = 60.0
-
-
-class TransferError(Exception):
-    """A file cannot be had; the message names its address and the reason."""
+RETRIES = 3
+TIMEOUT = 30.0  # s without a byte
+# When so many files fail, the server or the network is at fault, and the rest would fail too.
+MOST_FAILURES = 8
 
 
-class StoppedError(Exception):
-    """The transfer was stopped; the ``.part`` file stays for the next call."""
+class DownloadError(RuntimeError):
+    """A file or a database cannot be fetched; the message says why and what to do."""
 
 
-class _PassingError(Exception):
-    """A failure that may pass, with the seconds that the server asks us to wait."""
+class Receiver:
+    """Downloader for pooch that keeps its connections and limits the bytes received in all."""
 
-    def __init__(self, message: str, wait: float = 0.0) -> None:
-        super().__init__(message)
-        self.wait = wait
+    def __init__(self, most: float) -> None:
+        self.most, self.received = most, 0
+        self._session, self._lock = requests.Session(), Lock()
+
+    def __call__(self, url: str, output_file: str, _: pooch.Pooch) -> None:
+        os.unlink(output_file)  # made by pooch, readable by its owner only
+        with (
+            self._session.get(url, stream=True, timeout=TIMEOUT) as response,
+            open(output_file, "xb") as file,
+        ):
+            if response.status_code != requests.codes.ok:
+                status = f"{response.status_code} {response.reason}"
+                raise requests.HTTPError(f"the server answers {status}")
+            for piece in response.iter_content(1 << 14):
+                with self._lock:
+                    self.received += len(piece)
+                if self.received > self.most:
+                    expected = f"the {self.most / 1e6:.0f} MB that can be expected"
+                    raise DownloadError(f"{url}: more than {expected}; is the base URL right?")
+                file.write(piece)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Retry:
-    """Retry policy of a transfer.
+def fetch(address: str, name: str, sha256: str | None, folder: Path, receiver: Receiver) -> Path:
+    """Fetch the file ``name`` at ``address`` into ``folder``, under a name without slashes.
 
-    Attributes:
-        attempts: tries in a row that brought nothing new before a file is given up.
-        pause: seconds before the second try; doubled before each further one.
-        timeout: seconds without a byte after which a connection counts as broken.
+    Raises:
+        DownloadError: it cannot be fetched, or never has the published checksum.
+        OSError: the disk is full.
     """
+    # Without slashes: the threads would race for the folders that pooch makes.
+    url, flat = f"{address}/{quote(name)}", quote(name, safe="")
+    pooch.get_logger().setLevel("CRITICAL")
+    store = pooch.Pooch(
+        folder.absolute(), "", registry={flat: sha256}, urls={flat: url}, retry_if_failed=RETRIES
+    )
+    try:
+        return Path(store.fetch(flat, downloader=receiver))
+    except (requests.RequestException, ValueError) as error:
+        if isinstance(error, (requests.HTTPError, ValueError)):
+            hint = "is the base URL right?"
+        else:
+            hint = "is there a network, and does it need a proxy (HTTPS_PROXY)?"
+        raise DownloadError(f"cannot fetch {url}: {_reason(error)}; {hint}") from error
 
-    attempts: int = 5
-    pause: float = 1.0
-    timeout: float = 30.0
 
+def fetch_all(
+    checksums: Mapping[str, str],
+    address: str,
+    folder: Path,
+    receiver: Receiver,
+    jobs: int,
+    report: Callable[[int], None],
+) -> None:
+    """Fetch files, ``jobs`` at once; a few that fail do not keep the others from coming.
 
-class Client:
-    """Fetches files with several threads over connections that it keeps open.
+    Each moves to its place in ``folder`` when it is whole. The receiver cannot be used afterwards.
 
     Args:
-        retry: when to give up.
-        connections: threads that will use it at once.
+        checksums: SHA-256 by file name.
+        report: called with the bytes that have come so far.
+
+    Raises:
+        DownloadError: some cannot be fetched.
+        OSError: the disk is full, or the folder cannot be written to.
     """
-
-    def __init__(self, retry: Retry, connections: int) -> None:
-        self.retry = retry
-        self._stop = Event()
-        self._marker = temporaries.marker()
-        self._session = requests.Session()
-        # A compressed body would make a byte range count compressed bytes.
-        self._session.headers["Accept-Encoding"] = "identity"
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=connections))
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
-        self._session.close()
-
-    def stop(self) -> None:
-        """End every transfer at its next chunk, and every wait now; they raise StoppedError."""
-        self._stop.set()
-
-    def fetch_bytes(self, url: str, limit: int) -> bytes:
-        """The content at ``url``, of at most ``limit`` bytes, for a file of unknown checksum.
-
-        Raises:
-            TransferError: it is larger, cannot be had, or not in ``retry.attempts`` tries.
-            StoppedError: the client was stopped.
-        """
-        patience = _Patience(self.retry, self._stop)
-        while True:
-            try:
-                content = bytearray()
-                with self._get(url) as response:
-                    for piece in self._pieces(response):
-                        content += piece
-                        if len(content) > limit:
-                            raise TransferError(
-                                f"{url} is larger than {limit / 1e6:.0f} MB; is the base URL right?"
-                            )
-                return bytes(content)
-            except _PassingError as failure:
-                patience.after(failure)
-
-    def fetch_file(
-        self, url: str, target: Path, sha256: str, report: Callable[[int], None]
-    ) -> None:
-        """Fetch ``url`` to ``target``, going on from ``<target>.part`` where that exists.
-
-        Whatever ends this early, :meth:`release_parts` then leaves what came for the next time.
-
-        Args:
-            sha256: the published digest, lower-case hexadecimal.
-            report: called with the bytes of this file that are here so far; they become fewer
-                when a transfer has to start over. What it raises ends the transfer.
-
-        Raises:
-            TransferError: the server has no such file, breaks off or answers with errors again
-                and again, or what it sends never has the published digest.
-            StoppedError: the client was stopped.
-            OSError: the disk is full, or the folder cannot be written to.
-        """
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if is_whole(target, sha256):  # another process was quicker
-            report(_size(target))
-            return
-        part = target.with_name(target.name + self._marker + PART)
-        with suppress(FileNotFoundError):
-            os.replace(target.with_name(target.name + PART), part)
-        patience, largest = _Patience(self.retry, self._stop), _size(part)
-        while True:
-            try:
-                self._append(url, part, report)
-                if digest(part) == sha256:
-                    os.replace(part, target)
-                    return
-                part.unlink()
-                report(0)
-                raise _PassingError(
-                    f"{url} arrives damaged: its SHA-256 is not the published one; does a proxy "
-                    "on the way change it, or a mirror hold another version?"
-                )
-            except _PassingError as failure:
-                patience.after(failure, gained=_size(part) > largest)
-                largest = max(largest, _size(part))
-
-    def release_parts(self, folder: Path) -> None:
-        """Rename what this client, or a dead process, has of files in a folder to ``<name>.part``.
-
-        The next process that fetches one of them resumes from there.
-        """
-        for path in list(folder.rglob(f"*{PART}")):
-            if self._marker in path.name or temporaries.is_stale(path.name):
-                with suppress(OSError):  # another process did it just now
-                    name = temporaries.without_marker(path.name)
-                    os.replace(path, path.with_name(name + PART))
-
-    def _append(self, url: str, part: Path, report: Callable[[int], None]) -> None:
-        """Add to ``part`` what it lacks; start over where the server does not send ranges."""
-        have = _size(part)
-        with self._get(url, f"bytes={have}-" if have else None) as response:
-            if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                return  # the server has no more; the digest decides if the file is complete
-            if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-                have = 0
-            with part.open("ab" if have else "wb") as file:
-                for piece in self._pieces(response):
-                    file.write(piece)
-                    have += len(piece)
-                    report(have)
-
-    def _get(self, url: str, byte_range: str | None = None) -> requests.Response:
-        """Ask for ``url``; the body is still to be read, and the response to be closed."""
-        if self._stop.is_set():
-            raise StoppedError
-        headers = {"Range": byte_range} if byte_range else None
-        try:
-            response = self._session.get(
-                url, headers=headers, timeout=self.retry.timeout, stream=True
-            )
-        except ValueError as error:  # what requests raises for an address without sense
-            raise TransferError(f"{url} is not an address that can be fetched: {error}") from error
-        except requests.RequestException as error:
-            raise _PassingError(
-                f"cannot reach {url}: {_reason(error)}; is there a network, and does it need a "
-                "proxy (HTTPS_PROXY)?"
-            ) from error
-        try:
-            _check_status(response)
-        except BaseException:
-            response.close()
-            raise
-        return response
-
-    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
-        """The body, in chunks, as it arrives."""
-        try:
-            for piece in response.iter_content(CHUNK):
-                if self._stop.is_set():
-                    raise StoppedError
-                yield piece
-        except requests.RequestException as error:
-            raise _PassingError(f"{response.url} broke off: {_reason(error)}") from error
-
-
-class _Patience:
-    """Waits between tries, ever longer, until too many in a row brought nothing."""
-
-    def __init__(self, retry: Retry, stop: Event) -> None:
-        self._retry, self._stop = retry, stop
-        self._failures = 0
-
-    def after(self, failure: _PassingError, *, gained: bool = False) -> None:
-        """Wait after ``failure``; raise TransferError when it was one too many."""
-        self._failures = 1 if gained else self._failures + 1
-        if self._failures >= self._retry.attempts:
-            raise TransferError(f"{failure} (tried {self._failures} times)") from failure
-        backoff = self._retry.pause * 2.0 ** (self._failures - 1)
-        if self._stop.wait(min(max(backoff, failure.wait), LONGEST_WAIT)):
-            raise StoppedError
-
-
-def _check_status(response: requests.Response) -> None:
-    """Raise for an answer that is neither the file, nor a part of it, nor "no more bytes"."""
-    status = response.status_code
-    if status in (
-        HTTPStatus.OK,
-        HTTPStatus.PARTIAL_CONTENT,
-        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    folder.mkdir(parents=True, exist_ok=True)
+    marker, failures = temporaries.marker(), list[DownloadError]()
+    with (
+        TemporaryDirectory(prefix=marker, dir=folder, ignore_cleanup_errors=True) as aside,
+        # Its threads are daemons: they do not hold up Ctrl-C while a connection stalls.
+        ThreadPool(max(1, min(jobs, len(checksums)))) as pool,
     ):
-        return
-    message = f"{response.url}: the server answers {status} {response.reason}"
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        seconds = response.headers.get("Retry-After", "")
-        raise _PassingError(message, float(seconds) if seconds.isdecimal() else 0.0)
-    raise TransferError(f"{message}; is the base URL right?")
 
+        def place(name: str) -> DownloadError | None:
+            if not receiver.most:
+                return None
+            try:
+                whole = fetch(address, name, checksums[name], Path(aside), receiver)
+            except DownloadError as error:
+                return error
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(whole, folder / name)
+            return None
 
-def _size(path: Path) -> int:
-    """Bytes of a file, 0 if it does not exist."""
-    return path.stat().st_size if path.exists() else 0
+        outcomes = pool.imap_unordered(place, checksums)
+        try:
+            while len(failures) < MOST_FAILURES:
+                try:
+                    failure = outcomes.next(0.1)
+                    failures += [failure] if failure else []
+                except multiprocessing.TimeoutError:
+                    pass
+                report(receiver.received)
+        except StopIteration:
+            pass
+        finally:
+            receiver.most = 0  # ends the other transfers
+            with suppress(StopIteration, multiprocessing.TimeoutError, OSError):
+                while True:
+                    outcomes.next(0.5)  # a stalled connection is not waited for
+    if failures:
+        raise DownloadError(
+            f"{len(failures)} of {len(checksums)} files could not be fetched: {failures[0]} "
+            "What has come is kept; run the same command again to go on."
+        )
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost cause of a connection's failure, such as "Connection refused"."""
+    """The innermost cause of a failure, such as "Connection refused"."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(reason).rstrip(".")
