@@ -1,0 +1,218 @@
+/** All leads on ECG paper, one below the other, with zoom and scroll. */
+import type { Remote } from "comlink";
+import type { Engine, Info, Outcome, Trace } from "../worker.ts";
+import { at, clock } from "./dom.ts";
+import { segmentsOf } from "./grades.ts";
+import { MM, MM_PER_S } from "./paper.ts";
+import { drawSheet } from "./picture.ts";
+import { Strip } from "./strip.ts";
+
+const LEAST = 0.5; // s in view
+export const ZOOM = 1.5;
+
+export class Viewer {
+  readonly #engine: Remote<Engine>;
+  readonly #root = at("strips");
+  readonly #position = at<HTMLInputElement>("position");
+  readonly #pointers = new Map<number, number>();
+  #info?: Info;
+  #strips: Strip[] = [];
+  #visible = new Set<number>();
+  #start = 0;
+  #span = 10;
+  #width = 0;
+  #gain = 1;
+  #traces: Trace[] = ["before", "after"];
+  #asking = false;
+  #changed = false;
+  readonly #seen = new IntersectionObserver((entries) => this.#note(entries), {
+    rootMargin: "200px",
+  });
+
+  constructor(engine: Remote<Engine>) {
+    this.#engine = engine;
+    new ResizeObserver(() => this.#resize()).observe(this.#root);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+      this.#strips.forEach((strip) => strip.redraw()),
+    );
+    this.#position.addEventListener("input", () => this.move(Number(this.#position.value)));
+    this.#root.addEventListener("keydown", (event) => this.#key(event));
+    this.#root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    this.#root.addEventListener("pointerdown", (event) =>
+      this.#pointers.set(event.pointerId, event.clientX),
+    );
+    addEventListener("pointermove", (event) => this.#drag(event));
+    for (const end of ["pointerup", "pointercancel"] as const)
+      addEventListener(end, (event) => this.#pointers.delete(event.pointerId));
+  }
+
+  /** Show another recording. */
+  open(info: Info): void {
+    this.#info = info;
+    this.#strips.forEach((strip) => strip.destroy());
+    this.#seen.disconnect();
+    this.#visible.clear();
+    this.#width = this.#root.clientWidth;
+    this.#strips = info.leads.map((lead) => new Strip(lead, this.duration, this.#width));
+    this.#root.replaceChildren(...this.#strips.map((strip) => strip.element));
+    this.#strips.forEach((strip) => this.#seen.observe(strip.element));
+    this.#start = 0;
+    this.paperSpeed();
+  }
+
+  /** Show the result of denoising, or none. */
+  result(outcome?: Outcome): void {
+    const segments = outcome && segmentsOf(outcome, this.duration);
+    this.#strips.forEach((strip, i) => (strip.segments = segments?.[i] ?? []));
+    if (outcome) this.#info!.leads = outcome.leads;
+    this.#fit();
+  }
+
+  set traces(traces: Trace[]) {
+    this.#traces = traces;
+    this.#ask();
+  }
+
+  /** Height of the traces, relative to 10 mm/mV. */
+  set gain(gain: number) {
+    this.#gain = gain;
+    this.#fit();
+  }
+
+  get duration(): number {
+    return this.#info ? this.#info.samples / this.#info.fs : 0;
+  }
+
+  /** Show the recording from `start` s. */
+  move(start: number): void {
+    this.#start = Math.min(Math.max(start, 0), Math.max(this.duration - this.#span, 0));
+    this.#update();
+  }
+
+  /** Show `factor` times as much, around the time at `share` of the width. */
+  zoom(factor: number, share = 0.5): void {
+    const span = Math.min(Math.max(this.#span * factor, LEAST), Math.max(this.duration, LEAST));
+    const start = this.#start + share * (this.#span - span);
+    this.#span = span;
+    this.move(start);
+  }
+
+  /** Show 25 mm/s. */
+  paperSpeed(): void {
+    this.zoom(this.#width / (MM * MM_PER_S) / this.#span, 0);
+  }
+
+  /** Show the whole recording. */
+  whole(): void {
+    this.zoom(Infinity, 0);
+  }
+
+  /** Bring a second of a lead into view. */
+  reveal(lead: number, second: number): void {
+    this.move(second - this.#span / 4);
+    this.#strips[lead].element.scrollIntoView({ block: "center" });
+  }
+
+  /** What is in view as a picture. */
+  async picture(title: string): Promise<Blob> {
+    return drawSheet(title, at("range").textContent, this.#strips);
+  }
+
+  #note(entries: IntersectionObserverEntry[]): void {
+    for (const entry of entries) {
+      const lead = this.#strips.findIndex((strip) => strip.element === entry.target);
+      if (entry.isIntersecting) this.#visible.add(lead);
+      else this.#visible.delete(lead);
+    }
+    this.#update();
+  }
+
+  #resize(): void {
+    if (this.#root.clientWidth === this.#width || !this.#info) return;
+    const factor = this.#root.clientWidth / this.#width;
+    this.#width = this.#root.clientWidth;
+    this.#fit();
+    this.zoom(factor, 0);
+  }
+
+  #fit(): void {
+    this.#strips.forEach((strip, i) => strip.fit(this.#info!.leads[i], this.#width, this.#gain));
+    this.#update();
+  }
+
+  #update(): void {
+    const stop = this.#start + this.#span;
+    for (const lead of this.#visible) this.#strips[lead].show(this.#start, stop);
+    const text = `${clock(this.#start, this.duration)} to ${clock(Math.min(stop, this.duration), this.duration)}`;
+    at("range").textContent = text;
+    this.#position.max = String(Math.max(this.duration - this.#span, 0));
+    this.#position.step = String(this.#span / 10);
+    this.#position.value = String(this.#start);
+    this.#position.setAttribute("aria-valuetext", text);
+    void this.#ask();
+  }
+
+  /** Ask the worker for what is in view and half as much to its sides; once at a time. */
+  async #ask(): Promise<void> {
+    this.#changed = true;
+    if (this.#asking) return;
+    this.#asking = true;
+    while (this.#changed && this.#info) {
+      this.#changed = false;
+      const { fs, samples } = this.#info;
+      const strips = this.#strips;
+      const columns = [...this.#visible];
+      const first = Math.max(Math.floor((this.#start - this.#span / 2) * fs), 0);
+      const stop = Math.min(Math.ceil((this.#start + 1.5 * this.#span) * fs) + 1, samples);
+      const view = await this.#engine.view(first, stop, 4 * this.#width, columns, this.#traces);
+      if (strips !== this.#strips) continue;
+      const times = view.places.map((place) => place / fs);
+      columns.forEach((column, i) =>
+        strips[column].show(this.#start, this.#start + this.#span, {
+          times,
+          traces: view.leads[i],
+        }),
+      );
+    }
+    this.#asking = false;
+  }
+
+  #key(event: KeyboardEvent): void {
+    const far = event.shiftKey ? 1 : 0.2;
+    const actions: Record<string, () => void> = {
+      ArrowLeft: () => this.move(this.#start - far * this.#span),
+      ArrowRight: () => this.move(this.#start + far * this.#span),
+      Home: () => this.move(0),
+      End: () => this.move(this.duration),
+      "+": () => this.zoom(1 / ZOOM),
+      "-": () => this.zoom(ZOOM),
+    };
+    const action = event.ctrlKey || event.metaKey || event.altKey ? undefined : actions[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  }
+
+  #wheel(event: WheelEvent): void {
+    const share = (event.clientX - this.#root.getBoundingClientRect().left) / this.#width;
+    const across = event.shiftKey ? event.deltaX || event.deltaY : event.deltaX;
+    if (event.ctrlKey || event.metaKey) this.zoom(1.005 ** event.deltaY, share);
+    else if (Math.abs(across) > Math.abs(event.shiftKey ? 0 : event.deltaY))
+      this.move(this.#start + (across / this.#width) * this.#span);
+    else return;
+    event.preventDefault();
+  }
+
+  /** Scroll with one pointer, zoom with two. */
+  #drag(event: PointerEvent): void {
+    const before = this.#pointers.get(event.pointerId);
+    if (before === undefined) return;
+    this.#pointers.set(event.pointerId, event.clientX);
+    const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1];
+    if (other === undefined)
+      return this.move(this.#start + ((before - event.clientX) / this.#width) * this.#span);
+    const apart = Math.max(Math.abs(event.clientX - other), 10);
+    const share = (other - this.#root.getBoundingClientRect().left) / this.#width;
+    this.zoom(Math.abs(before - other) / apart || 1, share);
+  }
+}
