@@ -33,12 +33,13 @@ export interface Verdict {
   why: string;
   /** One of "good", "limited", "unusable"; empty if it is not graded. */
   grade: string;
+  /** Shares of the seconds with each grade, 0 to 1; NaN if the lead is not graded. */
   good: number;
   limited: number;
   unusable: number;
   /** Seconds that are not good, by reason. */
   reasons: Record<string, number>;
-  /** RMS of the removed noise in mV. */
+  /** RMS of the removed noise in mV; NaN if the lead is not graded. */
   removed: number;
 }
 
@@ -47,9 +48,14 @@ export interface Result {
   recording: Recording;
   /** For each lead and second: 0 good, 1 limited, 2 unusable; 255 for leads that are not graded. */
   grades: Uint8Array[];
-  /** For each lead and second the reason of its grade, in the words of the command. */
+  /**
+   * For each lead and second the reason of its grade, in the words of the command: "readable" if it
+   * is good; empty for leads that are not graded.
+   */
   reasons: string[][];
   verdicts: Verdict[];
+  /** What the user should know: leads left unchanged, odd amplitudes, interference that stays. */
+  warnings: string[];
 }
 
 /** Called with the finished share, 0 to 1. */

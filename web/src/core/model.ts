@@ -99,7 +99,7 @@ function expectedShapes(a: Architecture): Map<string, number[]> {
   const shapes = new Map<string, number[]>();
   const inputs = [a.leads, ...a.channels];
   a.channels.forEach((channels, k) => {
-    shapes.set(`encoder.${k}.weight`, [channels, inputs[k]!, a.kernel]);
+    shapes.set(`encoder.${k}.weight`, [channels, inputs[k], a.kernel]);
     shapes.set(`encoder.${k}.bias`, [channels]);
   });
   a.branches.forEach((branches, k) => {
@@ -107,22 +107,22 @@ function expectedShapes(a: Architecture): Map<string, number[]> {
   });
   const widths = [...a.channels].reverse().concat(outputsOf(a));
   a.channels.forEach((_, k) => {
-    shapes.set(`decoder.${k}.weight`, [widths[k]!, widths[k + 1]!, a.kernel]);
-    shapes.set(`decoder.${k}.bias`, [widths[k + 1]!]);
+    shapes.set(`decoder.${k}.weight`, [widths[k], widths[k + 1], a.kernel]);
+    shapes.set(`decoder.${k}.bias`, [widths[k + 1]]);
   });
   return shapes;
 }
 
 function skipShapes(shapes: Map<string, number[]>, a: Architecture, k: number): void {
-  const channels = a.channels[k]!;
-  const width = channels / a.branches[k]!;
+  const channels = a.channels[k];
+  const width = channels / a.branches[k];
   const inner = a.expand * width;
   const rank = Math.ceil(width / 16);
   const set = (name: string, ...shape: number[]) => shapes.set(`skips.${k}.${name}`, shape);
   set("norm.weight", channels);
   set("norm.bias", channels);
   set("skip_scale", 1);
-  for (let n = 0; n < a.branches[k]!; n++) {
+  for (let n = 0; n < a.branches[k]; n++) {
     set(`project.${n}.weight`, width, channels);
     set(`attention.${n}.squeeze.weight`, width, width);
     set(`attention.${n}.excite.weight`, width, width);
@@ -167,9 +167,9 @@ function readTensor(
     throw new Error(`tensor ${name} has shape (${entry["shape"]}), expected ${expected}`);
   const [begin, end] = (entry["data_offsets"] ?? []) as number[];
   const bytes = 4 * shape.reduce((product, size) => product * size, 1);
-  if (!(begin! >= 0) || end! - begin! !== bytes || data + end! > buffer.byteLength)
+  if (!(begin >= 0) || end - begin !== bytes || data + end > buffer.byteLength)
     throw new Error(`tensor ${name} lies outside of the file`);
-  const tensor = new Float32Array(buffer.slice(data + begin!, data + end!));
+  const tensor = new Float32Array(buffer.slice(data + begin, data + end));
   if (!tensor.every(Number.isFinite))
     throw new Error(`tensor ${name} holds NaN or infinite weights`);
   return tensor;
@@ -191,7 +191,7 @@ function readArchitecture(values: Json): Architecture {
     channels.every((size) => isSize(size)) &&
     Array.isArray(branches) &&
     branches.length === channels.length - 1 &&
-    branches.every((n, k) => isSize(n, 0) && (n === 0 || channels[k]! % n === 0));
+    branches.every((n, k) => isSize(n, 0) && (n === 0 || channels[k] % n === 0));
   if (!fit) throw new Error("architecture: channels and branches do not fit together");
   return architecture;
 }

@@ -26,11 +26,6 @@ interface Exports {
   ): number;
 }
 
-/** Compile ipmdae.wasm. */
-export async function compile(code: BufferSource): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(code);
-}
-
 export class Network {
   readonly architecture: Architecture;
   /** Channels that it gives for each sample. */
@@ -64,19 +59,19 @@ export class Network {
       throw new RangeError(`${windows.length} values are no whole windows of ${samples} samples`);
     const size = batch * samples * this.outputs;
     return this.#withMemory([windows.byteLength, size * FLOAT], ([x, y]) => {
-      this.#floats(x!, windows.length).set(windows);
+      this.#floats(x, windows.length).set(windows);
       this.#check(
         this.#exports.ipmdae_network_run(
           this.#handle,
-          x!,
+          x,
           BigInt(windows.length),
-          y!,
+          y,
           BigInt(size),
           BigInt(batch),
           BigInt(samples),
         ),
       );
-      return this.#floats(y!, size).slice();
+      return this.#floats(y, size).slice();
     });
   }
 
@@ -89,18 +84,18 @@ export class Network {
       new Int32Array(memory.buffer, text, numbers.length).set(numbers);
       new Uint32Array(memory.buffer, list, tensors.length).set(weights);
       new BigInt64Array(memory.buffer, sizes, floats.length).set(floats);
-      tensors.forEach((tensor, i) => this.#floats(weights[i]!, tensor.length).set(tensor));
+      tensors.forEach((tensor, i) => this.#floats(weights[i], tensor.length).set(tensor));
       this.#check(
         ipmdae_network_open(
-          text!,
+          text,
           BigInt(numbers.length),
-          list!,
-          sizes!,
+          list,
+          sizes,
           BigInt(tensors.length),
-          result!,
+          result,
         ),
       );
-      return new Uint32Array(memory.buffer, result, 1)[0]!;
+      return new Uint32Array(memory.buffer, result, 1)[0];
     });
   }
 

@@ -1,0 +1,298 @@
+/**
+ * Discrete Fourier transforms of any length: Stockham's algorithm for factors up to 13, Bluestein's
+ * for others (C. Van Loan, "Computational Frameworks for the Fast Fourier Transform", 1992).
+ */
+
+interface Stage {
+  radix: number;
+  /** Transforms of this stage, each of every `stride`-th value. */
+  count: number;
+  stride: number;
+  /** Twiddle factors exp(-2πi q k / (radix · count)), for q < count and k < radix. */
+  cosines: Float64Array;
+  sines: Float64Array;
+}
+
+const LARGEST_RADIX = 13;
+
+/** Transform of complex signals of one length, in place. */
+export class Fourier {
+  static readonly #plans = new Map<number, Fourier>();
+
+  readonly length: number;
+  readonly #stages: Stage[] = [];
+  readonly #chirp: Chirp | null;
+  #re: Float64Array;
+  #im: Float64Array;
+
+  /** The transform of a length, prepared once. */
+  static of(length: number): Fourier {
+    let plan = Fourier.#plans.get(length);
+    if (!plan) Fourier.#plans.set(length, (plan = new Fourier(length)));
+    return plan;
+  }
+
+  private constructor(length: number) {
+    this.length = length;
+    const radices = factors(length);
+    this.#chirp = radices ? null : new Chirp(length);
+    this.#re = new Float64Array(radices ? length : 0);
+    this.#im = new Float64Array(radices ? length : 0);
+    let [size, stride] = [length, 1];
+    for (const radix of radices ?? []) {
+      this.#stages.push({ radix, count: size / radix, stride, ...twiddles(size, radix) });
+      size /= radix;
+      stride *= radix;
+    }
+  }
+
+  transform(re: Float64Array, im: Float64Array): void {
+    if (this.#chirp) return this.#chirp.transform(re, im);
+    let [xr, xi, yr, yi] = [re, im, this.#re, this.#im];
+    for (const stage of this.#stages) {
+      if (stage.radix === 4) byFour(stage, xr, xi, yr, yi);
+      else if (stage.radix === 2) byTwo(stage, xr, xi, yr, yi);
+      else byOdd(stage, xr, xi, yr, yi);
+      [xr, xi, yr, yi] = [yr, yi, xr, xi];
+    }
+    if (xr === re) return;
+    re.set(xr);
+    im.set(xi);
+  }
+
+  inverse(re: Float64Array, im: Float64Array): void {
+    this.transform(im, re);
+    for (let i = 0; i < this.length; i++) {
+      re[i] /= this.length;
+      im[i] /= this.length;
+    }
+  }
+}
+
+/**
+ * Filter two real signals at once, in place; gains are given for each frequency up to half the rate.
+ *
+ * With z = a + ib, the spectrum of a at bin k is (Z[k] + Z*[n-k]) / 2, that of ib (Z[k] - Z*[n-k]) / 2.
+ */
+export function filterPair(
+  a: Float64Array,
+  b: Float64Array,
+  gainOfA: Float64Array,
+  gainOfB: Float64Array,
+): void {
+  const n = a.length;
+  const fourier = Fourier.of(n);
+  fourier.transform(a, b);
+  for (let k = 0; k <= n / 2; k++) {
+    const l = k ? n - k : 0;
+    const own = (gainOfA[k] + gainOfB[k]) / 2;
+    const other = (gainOfA[k] - gainOfB[k]) / 2;
+    const [re, im, mirroredRe, mirroredIm] = [a[k], b[k], a[l], b[l]];
+    a[k] = own * re + other * mirroredRe;
+    b[k] = own * im - other * mirroredIm;
+    a[l] = own * mirroredRe + other * re;
+    b[l] = own * mirroredIm - other * im;
+  }
+  fourier.inverse(a, b);
+}
+
+/** Sum of the powers of two real signals at each frequency up to half the rate. */
+export function powers(a: Float64Array, b: Float64Array): Float64Array {
+  const n = a.length;
+  const [re, im] = [a.slice(), b.slice()];
+  Fourier.of(n).transform(re, im);
+  const power = (k: number) => re[k] ** 2 + im[k] ** 2;
+  return Float64Array.from({ length: (n >> 1) + 1 }, (_, k) => (power(k) + power(k && n - k)) / 2);
+}
+
+/** Radices whose product is `length`; null where a prime factor is too large. */
+function factors(length: number): number[] | null {
+  const found: number[] = [];
+  for (const radix of [4, 2, 3, 5, 7, 11, LARGEST_RADIX])
+    while (length % radix === 0) {
+      found.push(radix);
+      length /= radix;
+    }
+  return length === 1 ? found : null;
+}
+
+function twiddles(size: number, radix: number): { cosines: Float64Array; sines: Float64Array } {
+  const cosines = new Float64Array(size);
+  const sines = new Float64Array(size);
+  for (let q = 0; q < size / radix; q++)
+    for (let k = 0; k < radix; k++) {
+      cosines[q * radix + k] = Math.cos((-2 * Math.PI * q * k) / size);
+      sines[q * radix + k] = Math.sin((-2 * Math.PI * q * k) / size);
+    }
+  return { cosines, sines };
+}
+
+function byTwo(
+  { count, stride, cosines, sines }: Stage,
+  xr: Float64Array,
+  xi: Float64Array,
+  yr: Float64Array,
+  yi: Float64Array,
+): void {
+  const apart = stride * count;
+  for (let q = 0; q < count; q++) {
+    const [wr, wi] = [cosines[2 * q + 1], sines[2 * q + 1]];
+    for (let r = 0; r < stride; r++) {
+      const from = r + stride * q;
+      const to = r + stride * 2 * q;
+      const re = xr[from] - xr[from + apart];
+      const im = xi[from] - xi[from + apart];
+      yr[to] = xr[from] + xr[from + apart];
+      yi[to] = xi[from] + xi[from + apart];
+      yr[to + stride] = re * wr - im * wi;
+      yi[to + stride] = re * wi + im * wr;
+    }
+  }
+}
+
+function byFour(
+  { count, stride, cosines, sines }: Stage,
+  xr: Float64Array,
+  xi: Float64Array,
+  yr: Float64Array,
+  yi: Float64Array,
+): void {
+  const apart = stride * count;
+  for (let q = 0; q < count; q++) {
+    const w = 4 * q;
+    const [cos1, cos2, cos3] = [cosines[w + 1], cosines[w + 2], cosines[w + 3]];
+    const [sin1, sin2, sin3] = [sines[w + 1], sines[w + 2], sines[w + 3]];
+    for (let r = 0; r < stride; r++) {
+      const a = r + stride * q;
+      const b = a + apart;
+      const c = b + apart;
+      const d = c + apart;
+      const to = r + stride * 4 * q;
+      const sumR = xr[a] + xr[c];
+      const sumI = xi[a] + xi[c];
+      const differenceR = xr[a] - xr[c];
+      const differenceI = xi[a] - xi[c];
+      const otherR = xr[b] + xr[d];
+      const otherI = xi[b] + xi[d];
+      const turnedR = xi[b] - xi[d]; // -i (x[b] - x[d])
+      const turnedI = xr[d] - xr[b];
+      yr[to] = sumR + otherR;
+      yi[to] = sumI + otherI;
+      const re1 = differenceR + turnedR;
+      const im1 = differenceI + turnedI;
+      yr[to + stride] = re1 * cos1 - im1 * sin1;
+      yi[to + stride] = re1 * sin1 + im1 * cos1;
+      const re2 = sumR - otherR;
+      const im2 = sumI - otherI;
+      yr[to + 2 * stride] = re2 * cos2 - im2 * sin2;
+      yi[to + 2 * stride] = re2 * sin2 + im2 * cos2;
+      const re3 = differenceR - turnedR;
+      const im3 = differenceI - turnedI;
+      yr[to + 3 * stride] = re3 * cos3 - im3 * sin3;
+      yi[to + 3 * stride] = re3 * sin3 + im3 * cos3;
+    }
+  }
+}
+
+/** A stage of an odd radix: x[j] and x[radix - j] share their products. */
+function byOdd(
+  { radix, count, stride, cosines, sines }: Stage,
+  xr: Float64Array,
+  xi: Float64Array,
+  yr: Float64Array,
+  yi: Float64Array,
+): void {
+  const half = radix >> 1;
+  const apart = stride * count;
+  const cos = Float64Array.from({ length: radix }, (_, j) => Math.cos((2 * Math.PI * j) / radix));
+  const sin = Float64Array.from({ length: radix }, (_, j) => Math.sin((2 * Math.PI * j) / radix));
+  for (let q = 0; q < count; q++)
+    for (let r = 0; r < stride; r++) {
+      const from = r + stride * q;
+      const to = r + stride * radix * q;
+      let [re, im] = [xr[from], xi[from]];
+      for (let j = 1; j < radix; j++) {
+        re += xr[from + j * apart];
+        im += xi[from + j * apart];
+      }
+      yr[to] = re;
+      yi[to] = im;
+      for (let k = 1; k <= half; k++) {
+        let evenR = xr[from];
+        let evenI = xi[from];
+        let oddR = 0;
+        let oddI = 0;
+        for (let j = 1, turn = k; j <= half; j++, turn = (turn + k) % radix) {
+          const one = from + j * apart;
+          const other = from + (radix - j) * apart;
+          evenR += (xr[one] + xr[other]) * cos[turn];
+          evenI += (xi[one] + xi[other]) * cos[turn];
+          oddR += (xi[one] - xi[other]) * sin[turn];
+          oddI += (xr[other] - xr[one]) * sin[turn];
+        }
+        const l = radix - k;
+        const [wr, wi] = [cosines[q * radix + k], sines[q * radix + k]];
+        const [vr, vi] = [cosines[q * radix + l], sines[q * radix + l]];
+        const [pr, pi] = [evenR + oddR, evenI + oddI];
+        const [mr, mi] = [evenR - oddR, evenI - oddI];
+        yr[to + k * stride] = pr * wr - pi * wi;
+        yi[to + k * stride] = pr * wi + pi * wr;
+        yr[to + l * stride] = mr * vr - mi * vi;
+        yi[to + l * stride] = mr * vi + mi * vr;
+      }
+    }
+}
+
+/** Bluestein's algorithm: a transform as a convolution with a chirp, by powers of two. */
+class Chirp {
+  readonly #length: number;
+  readonly #fourier: Fourier;
+  /** exp(-πi t² / length) */
+  readonly #cos: Float64Array;
+  readonly #sin: Float64Array;
+  /** Spectrum of its conjugate, continued on both sides. */
+  readonly #kernelRe: Float64Array;
+  readonly #kernelIm: Float64Array;
+
+  constructor(length: number) {
+    this.#length = length;
+    const size = 2 ** Math.ceil(Math.log2(2 * length - 1));
+    this.#fourier = Fourier.of(size);
+    const angle = (_: unknown, t: number) => (-Math.PI * ((t * t) % (2 * length))) / length;
+    const angles = Float64Array.from({ length }, angle);
+    this.#cos = angles.map(Math.cos);
+    this.#sin = angles.map(Math.sin);
+    this.#kernelRe = new Float64Array(size);
+    this.#kernelIm = new Float64Array(size);
+    for (let t = 0; t < length; t++)
+      for (const place of [t, (size - t) % size]) {
+        this.#kernelRe[place] = this.#cos[t];
+        this.#kernelIm[place] = -this.#sin[t];
+      }
+    this.#fourier.transform(this.#kernelRe, this.#kernelIm);
+  }
+
+  transform(re: Float64Array, im: Float64Array): void {
+    const size = this.#fourier.length;
+    const xr = new Float64Array(size);
+    const xi = new Float64Array(size);
+    xr.set(re);
+    xi.set(im);
+    multiply(xr, xi, this.#cos, this.#sin);
+    this.#fourier.transform(xr, xi);
+    multiply(xr, xi, this.#kernelRe, this.#kernelIm);
+    this.#fourier.inverse(xr, xi);
+    multiply(xr, xi, this.#cos, this.#sin);
+    re.set(xr.subarray(0, this.#length));
+    im.set(xi.subarray(0, this.#length));
+  }
+}
+
+/** Multiply complex numbers by others, in place, as far as these go. */
+function multiply(xr: Float64Array, xi: Float64Array, yr: Float64Array, yi: Float64Array): void {
+  for (let t = 0; t < yr.length; t++) {
+    const re = xr[t] * yr[t] - xi[t] * yi[t];
+    xi[t] = xr[t] * yi[t] + xi[t] * yr[t];
+    xr[t] = re;
+  }
+}
