@@ -94,9 +94,9 @@ class PageServer(ThreadingTCPServer):
             raise OSError(
                 f"cannot listen on {host}, port {port}: {reason}; choose another --port or --host"
             ) from error
-        bound, number = self.server_address[:2]
-        self.local = ip_address(str(bound)).is_loopback
-        self.url = f"http://{f'[{bound}]' if ':' in str(bound) else bound}:{number}/"
+        bound, number = self.socket.getsockname()[:2]
+        self.local = ip_address(bound).is_loopback
+        self.url = f"http://[{bound}]:{number}/" if ":" in bound else f"http://{bound}:{number}/"
 
 
 class _Handler(BaseHTTPRequestHandler):
