@@ -29,10 +29,24 @@ function serviceWorker(): Plugin {
   };
 }
 
-export default defineConfig({
-  base: "./", // for a site in any folder of a host
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: false },
-  worker: { format: "es" },
-  plugins: [serviceWorker()],
-  test: { include: ["test/**/*.test.ts"] },
-});
+const LICENSES = { fileName: "licences.md" }; // of the packages that are part of the build
+
+export default defineConfig(({ mode }) =>
+  mode === "package"
+    ? {
+        build: {
+          target: "es2022",
+          lib: { entry: "src/index.ts", formats: ["es"], fileName: "index" },
+          outDir: "lib",
+          copyPublicDir: false,
+          rolldownOptions: { external: ["unzipit"] },
+        },
+      }
+    : {
+        base: "./", // for a site in any folder of a host
+        build: { target: "es2022", assetsInlineLimit: 0, modulePreload: false, license: LICENSES },
+        worker: { format: "es" },
+        plugins: [serviceWorker()],
+        test: { include: ["test/**/*.test.ts"] },
+      },
+);
