@@ -1,17 +1,12 @@
 /** Reading and writing recordings in a browser or in Node, by the rules of the Python package. */
-import type { Recording } from "../recording";
-import { FormatError } from "./errors";
+import type { Recording } from "../recording.ts";
+import { FormatError, NeedError, type Need } from "./errors.ts";
+import { begin, NO_UNIT, warn, warnUnit, type Job } from "./job.ts";
+import { blobOf, bytesOf, tablesIn, type Entry, type Given } from "./source.ts";
+import { readTable } from "./table.ts";
+import { general, oneLine, unique } from "./text.ts";
 
-export { FormatError };
-
-/** A file in an archive, which is expanded when it is read. */
-export interface Entry {
-  name: string;
-  blob(): Promise<Blob>;
-}
-
-/** A file: from a browser, in memory, or in an archive. */
-export type Given = File | { name: string; bytes: Uint8Array<ArrayBuffer> } | Entry;
+export { FormatError, type Entry, type Given, type Need };
 
 /** Statements of the user about a file; they overrule what it says, with a warning. */
 export interface ReadOptions {
@@ -21,12 +16,10 @@ export interface ReadOptions {
   unit?: string;
 }
 
-export type Need = "fs" | "unit";
-
 /** A recording, or what the user has to state before there can be one. */
 export type ReadResult =
   | { recording: Recording; warnings: string[] }
-  | { needs: Need[]; message: string };
+  | { needs: Need[]; message: string; likelyUnit?: string };
 
 /**
  * Part files into those of one recording each, to be given to `read` one by one: a WFDB header and
@@ -48,8 +41,28 @@ export async function read(
   files: readonly Given[],
   options: ReadOptions = {},
 ): Promise<ReadResult> {
-  void options;
-  throw new FormatError(files[0]?.name ?? "", "is of no known format");
+  const job = begin(files[0].name, options);
+  try {
+    const found = await readTable(job, await blobOf(files[0]));
+    const names = found.leads.map((lead) => oneLine(lead.name));
+    const own = unique(names);
+    const recording = {
+      ...found,
+      name: job.path,
+      leads: found.leads.map((lead, i) => ({
+        ...lead,
+        name: own[i],
+        unit: oneLine(lead.unit) || NO_UNIT,
+      })),
+      comments: found.comments.map(oneLine),
+    };
+    return { recording, warnings: job.warnings };
+  } catch (error) {
+    if (error instanceof NeedError)
+      return { needs: error.needs, message: error.message, likelyUnit: error.likely };
+    if (error instanceof FormatError) throw error;
+    throw error;
+  }
 }
 
 /** A recording as a table: `time (s)`, and a column a lead with its unit in the heading. */
