@@ -266,7 +266,9 @@ function restorePeriodic(
     rest.map((value, t) => value * hann(t)),
     new Float64Array(time),
   );
-  const frequency = (k: number) => (k * fs) / time;
+  // Bins at the ends of a line count by the rounding of this product.
+  const step = 1 / (time * (1 / fs));
+  const frequency = (k: number) => k * step;
   const width = Math.max(roundEven((NARROW * time) / fs), 1);
   const peak = frequency(strongest(power, width, frequency));
   let [total, strength] = [0, 0];

@@ -6,13 +6,13 @@ import { roundEven } from "./numbers.ts";
 const MAX_TERM = 8192;
 
 /**
- * The low-pass: a sinc of this cutoff under a Kaiser window of this half-length and shape, fitted to
- * the impulse response of libsoxr at its highest quality, which the Python package uses. Rates count
- * in the lower of both rates: cutoff relative to half of it, time in its samples.
+ * The low-pass: a sinc of this cutoff under a Kaiser window, for small whole ratios of the rates and for
+ * others; fitted to impulse responses of libsoxr at its highest quality, which the Python package
+ * uses. The cutoff is relative to half of the lower rate, half-lengths are in its samples.
  */
 const CUTOFF = 0.95566416;
-const HALF_LENGTH = 133.25;
-const KAISER = 18.4334809;
+const WHOLE = { shape: 18.4334809, halfLength: 133.25 };
+const OTHER = { shape: 19.0767, halfLength: 138.13 };
 
 /** Least length of a block in samples of the lower rate. */
 const BLOCK = 2048;
@@ -31,9 +31,10 @@ export class Resampler {
   constructor(fs: number, newFs: number) {
     [this.up, this.down] = fraction(fs, newFs);
     const lower = Math.min(this.up, this.down);
-    this.#margin = Math.ceil((HALF_LENGTH + 1) / lower);
+    const kaiser = lower === 1 && this.down < 4 ? WHOLE : OTHER;
+    this.#margin = Math.ceil((kaiser.halfLength + 1) / lower);
     this.#steps = 2 ** Math.ceil(Math.log2(Math.max(BLOCK / lower, 4 * this.#margin)));
-    this.#gain = response(lower * this.#steps);
+    this.#gain = response(lower * this.#steps, kaiser);
   }
 
   /** New samples that a signal of so many samples has. */
@@ -112,11 +113,11 @@ function rational(value: number, most: number): [number, number] {
 }
 
 /** Response of the low-pass at the frequencies below half the lower rate, for blocks of a length. */
-function response(length: number): Float64Array {
+function response(length: number, { shape, halfLength }: typeof WHOLE): Float64Array {
   const re = new Float64Array(length);
   const im = new Float64Array(length);
-  for (let t = -Math.floor(HALF_LENGTH); t <= HALF_LENGTH; t++) {
-    const window = bessel(KAISER * Math.sqrt(1 - (t / HALF_LENGTH) ** 2)) / bessel(KAISER);
+  for (let t = -Math.floor(halfLength); t <= halfLength; t++) {
+    const window = bessel(shape * Math.sqrt(1 - (t / halfLength) ** 2)) / bessel(shape);
     const angle = Math.PI * CUTOFF * t;
     re[(t + length) % length] = CUTOFF * window * (t ? Math.sin(angle) / angle : 1);
   }

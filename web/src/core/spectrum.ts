@@ -38,7 +38,7 @@ export async function spectrumOf(lead: Float64Array, fs: number, tick: Tick): Pr
   const scale = fs * window.reduce((sum, value) => sum + value * value, 0) * whole.length;
   const twice = (length + 1) >> 1; // negative frequencies have the same power
   return {
-    step: fs / length,
+    step: 1 / (length * (1 / fs)),
     density: density.map((d, k) => (d * (k && k < twice ? 2 : 1)) / scale),
   };
 }
