@@ -1,7 +1,7 @@
 // Reads files by the readers of the web page, and writes what it read again.
 //
 // node tests/web_formats.mjs WEB OUT JOBS: the folder web/, a folder for results, and a file of JSON
-// [{"files": [path, ...], "name": "of the first", "fs": 250, "unit": "uV", "write": true}, ...].
+// [{"files": [path, ...], "name": "of the first", "member": "of an archive", "fs": 250, "unit": "uV", "write": true}, ...].
 // OUT gets N.json and N.f64 (lead after lead) for each, N.csv and N.edf if they are written.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -23,7 +23,7 @@ await build({
     minify: false,
   },
 });
-const { read, writeCsv, writeEdf, FormatError } = await import(
+const { read, recordings, writeCsv, writeEdf, FormatError } = await import(
   pathToFileURL(join(out, "formats.mjs"))
 );
 
@@ -35,7 +35,9 @@ for (const [i, job] of JSON.parse(readFileSync(jobs, "utf8")).entries()) {
   }));
   let result;
   try {
-    result = await read(files, { fs, unit });
+    const groups = await recordings(files);
+    const own = groups.find(([first]) => first.name === (job.member ?? files[0].name));
+    result = await read(own ?? files, { fs, unit });
     if (result.recording) {
       const { leads } = result.recording;
       writeFileSync(join(out, `${i}.f64`), Buffer.concat(leads.map((lead) => bytes(lead.samples))));

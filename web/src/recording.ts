@@ -1,9 +1,22 @@
+/** How samples were stored: a digital value d stands for (d - baseline) / gain in `unit`. */
+export interface Resolution {
+  gain: number;
+  baseline: number;
+  unit: string;
+  bits: number;
+  /** Lowest and highest value in an EDF file, in `unit` and as stored. */
+  physical?: [number, number];
+  digital?: [number, number];
+}
+
 /** One lead: samples in its unit; NaN is a missing sample. */
 export interface Lead {
   name: string;
   /** "mV" for voltages; only those are denoised. */
   unit: string;
   samples: Float64Array;
+  /** Resolution that the samples had in their file, which writers keep. */
+  resolution?: Resolution;
 }
 
 /** Leads recorded at the same time, all at the same sampling rate and of the same length. */

@@ -1,8 +1,9 @@
 /** Kinds of table columns: times, counters, leads, other measurements; by name, unit and shape. */
 import WORDS from "../../../src/ipmdae/formats/words.json";
+import { median } from "../core/numbers.ts";
 import { FormatError } from "./errors.ts";
 import { millivolts, warn, type Job } from "./job.ts";
-import { differences, median, share } from "./statistics.ts";
+import { differences, share } from "./statistics.ts";
 import { isoTime } from "./text.ts";
 
 export type Kind = "time" | "index" | "lead" | "other" | "empty";
@@ -43,8 +44,7 @@ const NO_UNIT = new Set(WORDS["no unit"]);
 const UNIT_WORDS = new Map(Object.entries(WORDS.unit));
 const VOLTS = /^(?:(milli|mi[ck]ro|nano)[ -]?v(?:olt[\p{L}\p{N}_]*)?|volt[\p{L}\p{N}_]*)$/iu;
 const PREFIXES: Record<string, string> = { milli: "m", micro: "u", mikro: "u", nano: "n" };
-const OTHER_UNIT =
-  /^(?:hh?:mm:ss.*|yyyy.*|m?g|m\/\(?s\^?2\)?|bpm|%|k?ohms?|°?c|deg\/s|dps)$/;
+const OTHER_UNIT = /^(?:hh?:mm:ss.*|yyyy.*|m?g|m\/\(?s\^?2\)?|bpm|%|k?ohms?|°?c|deg\/s|dps)$/;
 const WITH_UNIT = /(?:\(([^()]*)\)|\[([^[\]]*)\])$/;
 const ECG = pattern("ecg", (text) => `^(?:${text})$`);
 
@@ -116,7 +116,7 @@ export function isCounts(unit: string): boolean {
 /** A unit in the spelling of this package; empty for words that mean no unit. */
 export function plainUnit(text: string): string {
   let unit = unquoted(text);
-  for (let inner; (inner = /^(?:\((.*)\)|\[(.*)\])$/.exec(unit)); )
+  for (let inner; (inner = /^(?:\((.*)\)|\[(.*)\])$/.exec(unit));)
     unit = unquoted(inner[1] ?? inner[2]);
   const volts = VOLTS.exec(unit);
   if (volts) return `${PREFIXES[(volts[1] ?? "").toLowerCase()] ?? ""}V`;
@@ -160,7 +160,11 @@ function kindByShape(column: Column, cells: Float64Array, axes: boolean, first: 
 }
 
 /** Indices of the leads and auxiliary columns that hold numbers. Throws FormatError for none. */
-export function select(job: Job, columns: readonly Column[], numeric: readonly boolean[]): number[] {
+export function select(
+  job: Job,
+  columns: readonly Column[],
+  numeric: readonly boolean[],
+): number[] {
   const kept = [...columns.keys()].filter((i) => ["lead", "other"].includes(columns[i].kind));
   const texts = kept.filter((i) => !numeric[i]);
   if (texts.length) {
@@ -223,5 +227,10 @@ function isFlag(cells: Float64Array): boolean {
 
 function dateIn(text: string): string | undefined {
   const found = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?$/.exec(text);
-  return found ? isoTime(found.slice(1, 7).map((part) => Number(part ?? 0)), found[7]) : undefined;
+  return found
+    ? isoTime(
+        found.slice(1, 7).map((part) => Number(part ?? 0)),
+        found[7],
+      )
+    : undefined;
 }

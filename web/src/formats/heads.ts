@@ -63,13 +63,22 @@ export function headOf(sample: Sample): Head {
 export function localTime(text: string): string | undefined {
   const iso = text.replace(/\b(\d\d)\.(\d\d)\.(\d{4})\b/, "$3-$2-$1");
   const found = DATE.exec(iso.replace(SLASHED, slashed));
-  return found ? isoTime(found.slice(1, 7).map((part) => Number(part ?? 0)), found[7]) : undefined;
+  return found
+    ? isoTime(
+        found.slice(1, 7).map((part) => Number(part ?? 0)),
+        found[7],
+      )
+    : undefined;
 }
 
 /** `3/14/2026 9:15:00 PM` as ISO has it; empty if day and month are ambiguous. */
 function slashed(...found: string[]): string {
   const [, one, two, year, clock, rest, half] = found;
-  const [first, second, pad] = [Number(one), Number(two), (n: number) => String(n).padStart(2, "0")];
+  const [first, second, pad] = [
+    Number(one),
+    Number(two),
+    (n: number) => String(n).padStart(2, "0"),
+  ];
   if (first !== second && first > 12 === second > 12) return "";
   const hour = half ? (Number(clock) % 12) + (/p/i.test(half) ? 12 : 0) : Number(clock);
   return `${year}-${pad(Math.min(first, second))}-${pad(Math.max(first, second))} ${pad(hour)}${rest}`;
@@ -77,7 +86,11 @@ function slashed(...found: string[]): string {
 
 /** Key and value of a line such as `Sample Rate,512 Hz` or `%Sample Rate = 250 Hz`. */
 function pair(line: string): [key: string, value: string] {
-  const text = line.trim().replace(/^[#%]+/, "").trim().normalize("NFKC");
+  const text = line
+    .trim()
+    .replace(/^[#%]+/, "")
+    .trim()
+    .normalize("NFKC");
   const found = /^"?([^,;:=\t"]{1,60})"?\s*[,;:=\t]\s*(.*)/.exec(text);
   if (!found) return ["", text];
   const value = /^"([^"]*)"/.exec(found[2])?.[1] ?? found[2];
@@ -94,7 +107,10 @@ function lines(sample: Sample): Head {
     if (millivolts(unit) !== undefined && UNIT_KEY.test(key)) head.unit ||= unit;
     if (PERSONAL.test(key)) continue;
     if (key) head.start ||= localTime(value);
-    const comment = line.trim().replace(/^[#%]+/, "").trim();
+    const comment = line
+      .trim()
+      .replace(/^[#%]+/, "")
+      .trim();
     if (comment) head.comments.push(comment);
   }
   return head;
@@ -218,7 +234,9 @@ function openSignals(sample: Sample): Head | undefined {
     return undefined;
   }
   const stamp = `${first.date ?? ""} ${String(first.time ?? "").split(".")[0]}`;
-  if (sample.values.some((row) => row.some((value) => value !== Math.round(value) && value === value)))
+  if (
+    sample.values.some((row) => row.some((value) => value !== Math.round(value) && value === value))
+  )
     // the converted file, in the sensors' own units
     columns = columns.map((known) => ({
       ...{ heading: known.heading, name: known.name, kind: known.kind },

@@ -69,7 +69,10 @@ export function layOut(texts: readonly string[], stem: string): Layout {
     : columnsOf(names.length ? names : blank, units.length ? units : blank);
   const kept = rows.slice(head.skip ?? 0);
   const layout = { separator, decimal, first, columns, head, rows: kept };
-  const corrected = byShape(columns, columns.map((_, i) => firstValues(layout, i)));
+  const corrected = byShape(
+    columns,
+    columns.map((_, i) => firstValues(layout, i)),
+  );
   layout.columns = corrected.map((found, i) => {
     if (found.kind === "time") return found;
     if (!found.heading && kept.every((row) => !row[i]))

@@ -72,7 +72,7 @@ async function* pieces(path: string, blob: Blob): AsyncGenerator<Uint8Array> {
       });
       if (done) break;
       checkExpansion(path, blob.size, (total += value.length));
-      for (let at = 0; at < value.length; ) {
+      for (let at = 0; at < value.length;) {
         const part = value.subarray(at, at + PIECE - filled);
         piece.set(part, filled);
         [at, filled] = [at + part.length, filled + part.length];

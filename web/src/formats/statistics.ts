@@ -1,18 +1,4 @@
-/** Order statistics as numpy computes them. */
-
-export function sorted(values: ArrayLike<number>): Float64Array {
-  return Float64Array.from(values).sort();
-}
-
-/** The value below which so many percent of the values lie, interpolated; NaN for none. */
-export function percentile(values: ArrayLike<number>, percent: number): number {
-  const order = sorted(values);
-  const at = ((order.length - 1) * percent) / 100;
-  const low = order[Math.floor(at)];
-  return low + (order[Math.ceil(at)] - low) * (at - Math.floor(at));
-}
-
-export const median = (values: ArrayLike<number>): number => percentile(values, 50);
+/** Small statistics of the first rows of a table. */
 
 /** Differences of neighbours. */
 export function differences(values: ArrayLike<number>): Float64Array {
@@ -28,7 +14,7 @@ export function share(values: Float64Array, test: (value: number) => boolean): n
   return count / values.length;
 }
 
-/** The element for which a key is least; the first of equals. */
+/** The item for which a key is least; the first of equals. */
 export function least<T>(items: Iterable<T>, key: (item: T) => number[]): T | undefined {
   let best: T | undefined;
   let bestKey: number[] = [];
@@ -40,7 +26,7 @@ export function least<T>(items: Iterable<T>, key: (item: T) => number[]): T | un
   return best;
 }
 
-/** The most frequent value; the first of equals. */
+/** The most frequent value, and how often it occurs; the first of equals. */
 export function mostCommon(values: readonly number[]): [value: number, times: number] {
   const times = new Map<number, number>();
   for (const value of values) times.set(value, (times.get(value) ?? 0) + 1);

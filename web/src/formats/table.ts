@@ -21,9 +21,18 @@ import { unitsOf } from "./units.ts";
 const LONGEST_LINE = 1 << 26;
 /** What pandas takes for a missing number. */
 const MISSING = new Set(
-  ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"].concat(
-    ["<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "-", "nil"],
-  ),
+  [
+    "",
+    "#N/A",
+    "#N/A N/A",
+    "#NA",
+    "-1.#IND",
+    "-1.#QNAN",
+    "-NaN",
+    "-nan",
+    "1.#IND",
+    "1.#QNAN",
+  ].concat(["<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "-", "nil"]),
 );
 const EXPONENT = /(?<![\p{L}\p{N}_.,])[-+]?[\d.,]+e[-+]?\d{4}/iu;
 

@@ -15,7 +15,13 @@ export function visible(text: string): string {
 /** `text` on one stripped line, control characters escaped. */
 export function oneLine(text: string): string {
   const lines = text.split(/\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/);
-  return visible(lines.map((line) => line.trim()).join(" ").replace(/[\s\x1f]/g, " ").trim());
+  return visible(
+    lines
+      .map((line) => line.trim())
+      .join(" ")
+      .replace(/[\s\x1f]/g, " ")
+      .trim(),
+  );
 }
 
 /** Unique names of leads: empty ones get a number, repeated ones a suffix. */

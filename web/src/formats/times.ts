@@ -1,9 +1,10 @@
 /** Time columns of tables: their units, and the sampling rate and the gaps that they tell. */
+import { median, roundEven } from "../core/numbers.ts";
 import { FormatError, NeedError } from "./errors.ts";
 import { localTime } from "./heads.ts";
 import { warn, type Job } from "./job.ts";
 import { cellsOf, clockSeconds, firstValues, type Cells, type Layout } from "./layout.ts";
-import { differences, least, median, share } from "./statistics.ts";
+import { differences, least, share } from "./statistics.ts";
 import { general, isoTime, sinceEpoch } from "./text.ts";
 
 /** Rates in Hz of common recorders, preferred where stamps are too coarse. */
@@ -14,15 +15,15 @@ const ALWAYS_MISSING = 1_000_000;
 const MAX_MISSING = 20;
 const FEW = 0.01;
 const DAY = 86_400;
-const UNEVEN = "give the rate (fs=, --fs) to take the rows as even, or interpolate them (--resample)";
+const UNEVEN =
+  "give the rate (fs=, --fs) to take the rows as even, or interpolate them (--resample)";
 
 /** Seconds in one unit of a time column; undefined if it counts samples instead. */
 function scaleOf(stamps: Float64Array, stated?: number): number | undefined {
   if (stated !== undefined || stamps.length < 2) return stated ?? 1;
   const steps = differences(stamps);
   const step = median(steps) || (stamps[stamps.length - 1] - stamps[0]) / steps.length;
-  if (step === 1 && share(steps, (s) => s === 1) > 0.9 && !epoch(stamps[0], 1e-3))
-    return undefined;
+  if (step === 1 && share(steps, (s) => s === 1) > 0.9 && !epoch(stamps[0], 1e-3)) return undefined;
   const plausible = (s: number) => step > 0 && 1 / (step * s) >= 8 && 1 / (step * s) < 5000;
   return SCALES.find(plausible) ?? SCALES.find((s) => epoch(stamps[0], s)) ?? 1;
 }
@@ -250,7 +251,7 @@ class Timeline {
     const doubt = fs * ((this.quantum * this.runs.length) / this.time + 1e-9);
     const nearest = least(COMMON, (rate) => [Math.abs(rate - fs)])!;
     const near = (whole: number) => whole && Math.abs(fs - whole) <= Math.max(doubt, fs * 1e-7);
-    return [nearest, Math.round(fs)].find(near) ?? fs;
+    return [nearest, roundEven(fs)].find(near) ?? fs;
   }
 
   /** The places of the rows in time at a rate, and the samples in all. Throws FormatError. */
@@ -258,13 +259,11 @@ class Timeline {
     const { job, runs, rows } = this;
     let [stop, missing] = [0, 0];
     const places = runs.map((run): Place => {
-      let first = Math.round((run.begin - runs[0].begin) * fs);
+      let first = roundEven((run.begin - runs[0].begin) * fs);
       if (first < stop - (2 + this.wrong + this.short))
-        throw new NeedError(
-          job.path,
-          `its times are uneven around row ${run.row + 1}; ${UNEVEN}`,
-          ["fs"],
-        );
+        throw new NeedError(job.path, `its times are uneven around row ${run.row + 1}; ${UNEVEN}`, [
+          "fs",
+        ]);
       first = Math.max(first, stop);
       missing += first - stop;
       if (missing > Math.floor(ALWAYS_MISSING / leads) + MAX_MISSING * rows)
@@ -297,8 +296,7 @@ export function placed(
   const fs = job.fs || stated;
   const even: Place[] = [[0, rows, 0]];
   if (!times) {
-    if (!fs)
-      throw new NeedError(job.path, "says no sampling rate; give it (fs=, --fs)", ["fs"]);
+    if (!fs) throw new NeedError(job.path, "says no sampling rate; give it (fs=, --fs)", ["fs"]);
     warnOverruled(job, stated);
     return [fs, even, rows];
   }

@@ -1,8 +1,8 @@
 /** Units of the columns of tables: stated, known of the layout, or to be asked for. */
+import { quantile, sortedKnown } from "../core/numbers.ts";
 import { isCounts, isEcg, type Column } from "./columns.ts";
 import { NeedError } from "./errors.ts";
 import { millivolts, NO_UNIT, warn, warnUnit, type Job } from "./job.ts";
-import { percentile } from "./statistics.ts";
 
 /** Spread (5th to 95th percentile) of values up to which an ECG may be in mV, and in µV. */
 const MOST_MILLIVOLTS = 50;
@@ -103,6 +103,6 @@ function assume(
 }
 
 function spreadOf(values: Float64Array): number {
-  const known = values.filter(Number.isFinite);
-  return known.length ? percentile(known, 95) - percentile(known, 5) : 0;
+  const known = sortedKnown(values.filter(Number.isFinite));
+  return known.length ? quantile(known, 0.95) - quantile(known, 0.05) : 0;
 }
