@@ -2,7 +2,7 @@
  * Detection of beats that a network removed, by the shape of the lead's own QRS complex; see
  * ipmdae.pipeline.beats.
  */
-import { median, roundEven } from "./numbers.ts";
+import { median, roundEven, tabulate } from "./numbers.ts";
 
 /** Seconds of the template on each side of the R peak. */
 const HALF = 0.08;
@@ -58,7 +58,9 @@ function templateOf(
   const peaks = peaksOf(x, size, half, second, count);
   if (peaks.length < FEWEST) return null;
   const beats = peaks.map((peak) => centred(x.slice(peak - half, peak + half + 1)));
-  const template = centred(beats[0].map((_, i) => median(Float64Array.from(beats, (b) => b[i]))));
+  const template = centred(
+    beats[0].map((_, i) => median(tabulate(beats.length, (j) => beats[j][i]))),
+  );
   const norm = Math.sqrt(dot(template, template));
   const alike = beats.map(
     (beat) => dot(beat, template) / Math.max(Math.sqrt(dot(beat, beat)) * norm, 1e-9),
@@ -94,19 +96,17 @@ function lostBeats(
   apart: number,
 ): number[] {
   const energy = dot(template, template);
-  const held = correlated(before, template).map((value) => value / energy);
-  const left = correlated(after, template).map((value) => value / energy);
   const power = powersAround(before, template.length);
-  return Array.from(held.keys())
-    .filter((i) => {
-      const match = held[i] * Math.sqrt(energy / power[i]);
-      const lost =
-        match > MATCH && held[i] > SIZES[0] && held[i] < SIZES[1] && left[i] < KEPT * held[i];
-      return (
-        lost && held.subarray(Math.max(i - apart, 0), i + apart + 1).every((v) => v <= held[i])
-      );
-    })
-    .map((i) => i + (template.length >> 1));
+  const held = power.map((_, i) => dot(template, before, i) / energy);
+  const places = [];
+  for (let i = 0; i < held.length; i++) {
+    if (!(held[i] > SIZES[0] && held[i] < SIZES[1])) continue;
+    if (!(held[i] * Math.sqrt(energy / power[i]) > MATCH)) continue;
+    if (!(dot(template, after, i) / energy < KEPT * held[i])) continue;
+    const around = held.subarray(Math.max(i - apart, 0), i + apart + 1);
+    if (around.every((value) => value <= held[i])) places.push(i + (template.length >> 1));
+  }
+  return places;
 }
 
 /** Sum of squares of each span of so many samples, each less its mean. */
@@ -121,16 +121,6 @@ function powersAround(x: Float64Array, length: number): Float64Array {
     result[first] = Math.max(squares - (sum * sum) / length, 1e-12);
     sum -= x[first];
     squares -= x[first] * x[first];
-  }
-  return result;
-}
-
-function correlated(x: Float64Array, template: Float64Array): Float64Array {
-  const result = new Float64Array(x.length - template.length + 1);
-  for (let i = 0; i < result.length; i++) {
-    let sum = 0;
-    for (let j = 0; j < template.length; j++) sum += x[i + j] * template[j];
-    result[i] = sum;
   }
   return result;
 }
@@ -153,8 +143,9 @@ function centred(x: Float64Array): Float64Array {
   return x.map((value) => value - mean);
 }
 
-function dot(a: Float64Array, b: Float64Array): number {
+/** Product of a with the values of b from `first` on. */
+function dot(a: Float64Array, b: Float64Array, first = 0): number {
   let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[first + i];
   return sum;
 }

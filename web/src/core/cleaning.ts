@@ -88,10 +88,10 @@ function centre(
   fs: number,
 ): { smooth: Float32Array; spikes: Float64Array | null } {
   const centred = lead.map((value) => clip(value - offset, -LARGEST, LARGEST));
-  if (height === null) return { smooth: Float32Array.from(centred), spikes: null };
+  if (height === null) return { smooth: new Float32Array(centred), spikes: null };
   const smooth = withoutSpikes(centred, fs, height);
   const spikes = centred.map((value, t) => value - smooth[t]);
-  return { smooth: Float32Array.from(smooth), spikes };
+  return { smooth: new Float32Array(smooth), spikes };
 }
 
 /** Replace the samples of a lead by the denoised ones, where there is one. */

@@ -2,6 +2,7 @@
  * Discrete Fourier transforms of any length: Stockham's algorithm for factors up to 13, Bluestein's
  * for others (C. Van Loan, "Computational Frameworks for the Fast Fourier Transform", 1992).
  */
+import { tabulate } from "./numbers.ts";
 
 interface Stage {
   radix: number;
@@ -102,7 +103,7 @@ export function powers(a: Float64Array, b: Float64Array): Float64Array {
   const [re, im] = [a.slice(), b.slice()];
   Fourier.of(n).transform(re, im);
   const power = (k: number) => re[k] ** 2 + im[k] ** 2;
-  return Float64Array.from({ length: (n >> 1) + 1 }, (_, k) => (power(k) + power(k && n - k)) / 2);
+  return tabulate((n >> 1) + 1, (k) => (power(k) + power(k && n - k)) / 2);
 }
 
 /** Radices whose product is `length`; null where a prime factor is too large. */
@@ -204,43 +205,62 @@ function byOdd(
 ): void {
   const half = radix >> 1;
   const apart = stride * count;
-  const cos = Float64Array.from({ length: radix }, (_, j) => Math.cos((2 * Math.PI * j) / radix));
-  const sin = Float64Array.from({ length: radix }, (_, j) => Math.sin((2 * Math.PI * j) / radix));
+  const cos = tabulate(radix, (j) => Math.cos((2 * Math.PI * j) / radix));
+  const sin = tabulate(radix, (j) => Math.sin((2 * Math.PI * j) / radix));
+  const [sumR, sumI] = [new Float64Array(half + 1), new Float64Array(half + 1)];
+  const [differenceR, differenceI] = [new Float64Array(half + 1), new Float64Array(half + 1)];
   for (let q = 0; q < count; q++)
     for (let r = 0; r < stride; r++) {
       const from = r + stride * q;
       const to = r + stride * radix * q;
-      let [re, im] = [xr[from], xi[from]];
-      for (let j = 1; j < radix; j++) {
-        re += xr[from + j * apart];
-        im += xi[from + j * apart];
+      const re = xr[from];
+      const im = xi[from];
+      let allR = re;
+      let allI = im;
+      for (let j = 1; j <= half; j++) {
+        const one = from + j * apart;
+        const other = from + (radix - j) * apart;
+        allR += sumR[j] = xr[one] + xr[other];
+        allI += sumI[j] = xi[one] + xi[other];
+        differenceR[j] = xi[one] - xi[other]; // of -i times the difference
+        differenceI[j] = xr[other] - xr[one];
       }
-      yr[to] = re;
-      yi[to] = im;
+      yr[to] = allR;
+      yi[to] = allI;
       for (let k = 1; k <= half; k++) {
-        let evenR = xr[from];
-        let evenI = xi[from];
+        let evenR = re;
+        let evenI = im;
         let oddR = 0;
         let oddI = 0;
-        for (let j = 1, turn = k; j <= half; j++, turn = (turn + k) % radix) {
-          const one = from + j * apart;
-          const other = from + (radix - j) * apart;
-          evenR += (xr[one] + xr[other]) * cos[turn];
-          evenI += (xi[one] + xi[other]) * cos[turn];
-          oddR += (xi[one] - xi[other]) * sin[turn];
-          oddI += (xr[other] - xr[one]) * sin[turn];
+        let turn = 0;
+        for (let j = 1; j <= half; j++) {
+          turn += k;
+          if (turn >= radix) turn -= radix;
+          evenR += sumR[j] * cos[turn];
+          evenI += sumI[j] * cos[turn];
+          oddR += differenceR[j] * sin[turn];
+          oddI += differenceI[j] * sin[turn];
         }
+        turned(yr, yi, to + k * stride, evenR + oddR, evenI + oddI, cosines, sines, q * radix + k);
         const l = radix - k;
-        const [wr, wi] = [cosines[q * radix + k], sines[q * radix + k]];
-        const [vr, vi] = [cosines[q * radix + l], sines[q * radix + l]];
-        const [pr, pi] = [evenR + oddR, evenI + oddI];
-        const [mr, mi] = [evenR - oddR, evenI - oddI];
-        yr[to + k * stride] = pr * wr - pi * wi;
-        yi[to + k * stride] = pr * wi + pi * wr;
-        yr[to + l * stride] = mr * vr - mi * vi;
-        yi[to + l * stride] = mr * vi + mi * vr;
+        turned(yr, yi, to + l * stride, evenR - oddR, evenI - oddI, cosines, sines, q * radix + l);
       }
     }
+}
+
+/** Store re + i im, turned by a twiddle factor. */
+function turned(
+  yr: Float64Array,
+  yi: Float64Array,
+  to: number,
+  re: number,
+  im: number,
+  cosines: Float64Array,
+  sines: Float64Array,
+  w: number,
+): void {
+  yr[to] = re * cosines[w] - im * sines[w];
+  yi[to] = re * sines[w] + im * cosines[w];
 }
 
 /** Bluestein's algorithm: a transform as a convolution with a chirp, by powers of two. */
@@ -258,8 +278,7 @@ class Chirp {
     this.#length = length;
     const size = 2 ** Math.ceil(Math.log2(2 * length - 1));
     this.#fourier = Fourier.of(size);
-    const angle = (_: unknown, t: number) => (-Math.PI * ((t * t) % (2 * length))) / length;
-    const angles = Float64Array.from({ length }, angle);
+    const angles = tabulate(length, (t) => (-Math.PI * ((t * t) % (2 * length))) / length);
     this.#cos = angles.map(Math.cos);
     this.#sin = angles.map(Math.sin);
     this.#kernelRe = new Float64Array(size);

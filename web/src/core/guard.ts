@@ -4,7 +4,7 @@
  */
 import { removedBeats } from "./beats.ts";
 import { filterPair, powers } from "./fourier.ts";
-import { clip, roundEven, spread } from "./numbers.ts";
+import { clip, roundEven, spread, tabulate } from "./numbers.ts";
 
 /** Predicted standard deviation of the error, relative to the QRS complex, that is not trusted. */
 const DOUBT = 0.09;
@@ -52,48 +52,195 @@ export interface Guarded {
   altered: Float64Array;
 }
 
-/**
- * Restore what a network removed without evidence, and replace unreadable segments.
- *
- * `noisy` and `cleaned` are a window before and after the network, `sd` the predicted standard
- * deviation of its error, if there is one; `limit` is one of GUARDS. `classical` replaces unreadable
- * segments by the output of a band-pass filter from 0.5 to 40 Hz.
- */
-export function guard(
-  noisy: Float32Array,
-  cleaned: Float32Array,
-  sd: Float32Array | null,
-  fs: number,
-  limit: number,
-  classical: boolean,
-): Guarded {
-  const size = Math.max(heightOf(cleaned, fs), SMALLEST);
-  const grid = new Grid(noisy.length, fs, CHUNK);
-  const [middle, sharp] = bands(
-    Float64Array.from(noisy, (x, t) => x - cleaned[t]),
-    fs,
-  );
-  const height = Math.max(size, SMALL);
-  const quiet = gainOf(middle, height, grid, limit);
-  const open = grid.expanded(quiet);
-  const gain = grid.expanded(gainOf(sharp, height, grid, limit * SHARP));
-  const signal = Float64Array.from(cleaned);
-  const rest = new Float64Array(noisy.length);
-  for (let t = 0; t < rest.length; t++) {
-    const given = open[t] * middle[t] + gain[t] * sharp[t];
-    signal[t] += given;
-    rest[t] = middle[t] + sharp[t] - given;
+/** Limits on the changes of a network. */
+export interface Limits {
+  /** See GUARDS. */
+  guard: number;
+  /** Replace unreadable segments by the output of a band-pass filter from 0.5 to 40 Hz. */
+  classical: boolean;
+}
+
+/** The guard for windows of one length. */
+export class Guard {
+  readonly #time: number;
+  readonly #fs: number;
+  readonly #limits: Limits;
+  readonly #chunks: Grid;
+  readonly #steps: Grid;
+  readonly #filter: Filter;
+  readonly #hann: Float64Array;
+
+  constructor(time: number, fs: number, limits: Limits) {
+    this.#time = time;
+    this.#fs = fs;
+    this.#limits = limits;
+    this.#chunks = new Grid(time, fs, CHUNK);
+    this.#steps = new Grid(time, fs, STEP);
+    this.#filter = new Filter(time, fs);
+    this.#hann = tabulate(time, (t) => 0.5 - 0.5 * Math.cos((2 * Math.PI * t) / (time - 1)));
   }
-  const altered = new Float64Array(noisy.length);
-  restorePeriodic(signal, rest, altered, size, fs, limit);
-  const { doubt, rejected } = doubts(sd, size, quiet, grid);
-  restoreBeats(signal, rest, altered, size, fs, grid.expanded(rejected));
-  if (classical && rejected.includes(1)) {
-    const weight = grid.expanded(average(rejected, 1));
-    const band = bandPassed(noisy, fs);
+
+  /**
+   * Restore what a network removed without evidence, and replace unreadable segments.
+   *
+   * `noisy` and `cleaned` are a window before and after the network in mV, `sd` the predicted
+   * standard deviation of its error, if there is one.
+   */
+  run(noisy: Float32Array, cleaned: Float32Array, sd: Float32Array | null): Guarded {
+    const { guard, classical } = this.#limits;
+    const grid = this.#chunks;
+    const size = Math.max(heightOf(cleaned, this.#fs), SMALLEST);
+    const { middle, sharp } = this.#bands(noisy, cleaned);
+    const height = Math.max(size, SMALL);
+    const quiet = gainOf(middle, height, grid, guard);
+    const open = grid.expanded(quiet);
+    const gain = grid.expanded(gainOf(sharp, height, grid, guard * SHARP));
+    const signal = new Float64Array(cleaned);
+    const rest = new Float64Array(this.#time);
+    for (let t = 0; t < rest.length; t++) {
+      const given = open[t] * middle[t] + gain[t] * sharp[t];
+      signal[t] += given;
+      rest[t] = middle[t] + sharp[t] - given;
+    }
+    const altered = new Float64Array(this.#time);
+    this.#restorePeriodic(signal, rest, altered, size);
+    const { doubt, rejected } = doubts(sd, size, quiet, grid);
+    this.#restoreBeats(signal, rest, altered, size, grid.expanded(rejected));
+    if (classical && rejected.includes(1)) this.#replace(signal, noisy, rejected);
+    return { signal, gain, doubt: grid.expanded(doubt), altered };
+  }
+
+  /** Removed noise other than baseline wander, in two bands: up to 15 Hz, and above. */
+  #bands(
+    noisy: Float32Array,
+    cleaned: Float32Array,
+  ): { middle: Float64Array; sharp: Float64Array } {
+    const removed = tabulate(this.#time, (t) => noisy[t] - cleaned[t]);
+    // A wave shorter than half the span of the median does not affect it.
+    const reach = roundEven(MEDIAN / STEP / 2);
+    const median = running(this.#steps.means(removed), reach, reach, held);
+    const filter = this.#filter;
+    const [wander, sharp] = filter.pair(
+      [this.#steps.expanded(median), removed],
+      [filter.wander, filter.sharp],
+    );
+    for (let t = 0; t < removed.length; t++) removed[t] -= wander[t] + sharp[t];
+    return { middle: removed, sharp };
+  }
+
+  /** Restore the periodic part of the removed noise where it dominates, and mark it. */
+  #restorePeriodic(
+    signal: Float64Array,
+    rest: Float64Array,
+    altered: Float64Array,
+    size: number,
+  ): void {
+    const time = this.#time;
+    const { guard } = this.#limits;
+    if (time < 4 * this.#fs || guard === 0 || guard === Infinity) return;
+    const windowed = tabulate(time, (t) => rest[t] * this.#hann[t]);
+    const power = powers(windowed, new Float64Array(time));
+    // Bins at the ends of a line count by the rounding of this product.
+    const step = 1 / (time * (1 / this.#fs));
+    const frequency = (k: number) => k * step;
+    const width = Math.max(roundEven((NARROW * time) / this.#fs), 1);
+    const peak = frequency(strongest(power, width, frequency));
+    let [total, strength] = [0, 0];
+    const lines = power.map((value, k) => {
+      const f = frequency(k);
+      const near = [1, 2, 3].some((multiple) => Math.abs(f - multiple * peak) <= NARROW);
+      if (f >= 2 && f <= 20) total += value;
+      if (near) strength += value;
+      return Number(near);
+    });
+    // Under a Hann window a line keeps three eighths of its mean square.
+    const level = Math.sqrt((strength * 2) / (3 / 8)) / time;
+    if (!(strength > CONCENTRATION * total && level > LEAST_LINE * size)) return;
+    const periodic = rest.slice();
+    filterPair(periodic, new Float64Array(time), lines, lines);
+    for (let t = 0; t < time; t++) {
+      signal[t] += periodic[t];
+      rest[t] -= periodic[t];
+    }
+    altered.fill(1);
+  }
+
+  /** Restore beats that the network removed, and mark them; not in unreadable segments. */
+  #restoreBeats(
+    signal: Float64Array,
+    rest: Float64Array,
+    altered: Float64Array,
+    size: number,
+    rejected: Float64Array,
+  ): void {
+    const beats = removedBeats(signal, rest, size, this.#fs);
+    if (!beats) return;
+    for (let t = 0; t < signal.length; t++) {
+      const weight = beats[t] * (1 - rejected[t]);
+      signal[t] += weight * rest[t];
+      if (weight > 0) altered[t] = 1;
+    }
+  }
+
+  /** Replace rejected chunks by the output of the band-pass filter. */
+  #replace(signal: Float64Array, noisy: Float32Array, rejected: Float64Array): void {
+    const weight = this.#chunks.expanded(average(rejected, 1));
+    const { classical } = this.#filter;
+    const [band] = this.#filter.pair([noisy, noisy], [classical, classical]);
     for (let t = 0; t < signal.length; t++) signal[t] += weight[t] * (band[t] - signal[t]);
   }
-  return { signal, gain, doubt: grid.expanded(doubt), altered };
+}
+
+type Samples = Float32Array | Float64Array;
+
+/** Zero-phase filters for windows, which are extended by point reflection at both ends. */
+class Filter {
+  /** Gains for each frequency. */
+  readonly wander: Float64Array;
+  readonly sharp: Float64Array;
+  readonly classical: Float64Array;
+  readonly #time: number;
+  readonly #margin: number;
+
+  constructor(time: number, fs: number) {
+    this.#time = time;
+    this.#margin = Math.min(roundEven(2 * fs), time - 1);
+    const length = time + 2 * this.#margin;
+    const gain = (of: (frequency: number) => number) =>
+      tabulate((length >> 1) + 1, (k) => of((k * fs) / length));
+    const [low, high] = CLASSICAL;
+    this.wander = gain((frequency) => 1 - rise(frequency, ...SPLIT));
+    this.sharp = gain((frequency) => rise(frequency, ...BORDER));
+    this.classical = gain((frequency) => rise(frequency, ...low) - rise(frequency, ...high));
+  }
+
+  /** Two windows through a filter each. */
+  pair(
+    [first, second]: readonly [Samples, Samples],
+    [firstGain, secondGain]: readonly [Float64Array, Float64Array],
+  ): [Float64Array, Float64Array] {
+    const [a, b] = [this.#extended(first), this.#extended(second)];
+    filterPair(a, b, firstGain, secondGain);
+    const stop = this.#margin + this.#time;
+    return [a.subarray(this.#margin, stop), b.subarray(this.#margin, stop)];
+  }
+
+  #extended(window: Samples): Float64Array {
+    const margin = this.#margin;
+    const last = this.#time - 1;
+    const result = new Float64Array(this.#time + 2 * margin);
+    result.set(window, margin);
+    for (let i = 1; i <= margin; i++) {
+      result[margin - i] = 2 * window[0] - window[i];
+      result[margin + last + i] = 2 * window[last] - window[last - i];
+    }
+    return result;
+  }
+}
+
+/** 0 below `low` Hz, 1 above `high`, a raised cosine between. */
+function rise(frequency: number, low: number, high: number): number {
+  return Math.sin((Math.PI / 2) * clip((frequency - low) / (high - low), 0, 1)) ** 2;
 }
 
 /** Uncertainty relative to its limit, and 1 where it rejects the output, for each chunk. */
@@ -105,66 +252,11 @@ function doubts(
 ): { doubt: Float64Array; rejected: Float64Array } {
   if (!sd) return { doubt: new Float64Array(grid.count), rejected: new Float64Array(grid.count) };
   // An error above the height of the QRS is clipped, so that it does not dominate its seconds.
-  const bounded = Float64Array.from(sd, (value) => Math.min(value, size));
+  const bounded = tabulate(sd.length, (t) => Math.min(sd[t], size));
   const doubt = average(grid.means(bounded), 2).map((level) => level / (DOUBT * size));
   // Where everything is restored, the output that would be replaced is not the network's.
   const distrust = doubt.map((level, i) => Number(level >= 1 && quiet[i] < OPEN));
   return { doubt, rejected: average(distrust, 2).map((share) => Number(share > 0)) };
-}
-
-/** Removed noise other than baseline wander, in two bands: up to 15 Hz, and above. */
-function bands(removed: Float64Array, fs: number): [middle: Float64Array, sharp: Float64Array] {
-  const grid = new Grid(removed.length, fs, STEP);
-  // A wave shorter than half the span of the median does not affect it.
-  const reach = roundEven(MEDIAN / STEP / 2);
-  const median = grid.expanded(running(grid.means(removed), reach, reach, held));
-  const [wander, sharp] = filtered([median, removed], fs, [
-    (frequency) => 1 - rise(frequency, ...SPLIT),
-    (frequency) => rise(frequency, ...BORDER),
-  ]);
-  return [removed.map((value, t) => value - wander[t] - sharp[t]), sharp];
-}
-
-function bandPassed(noisy: Float32Array, fs: number): Float64Array {
-  const [low, high] = CLASSICAL;
-  const gain = (frequency: number) => rise(frequency, ...low) - rise(frequency, ...high);
-  return filtered([noisy, noisy], fs, [gain, gain])[0];
-}
-
-type Gain = (frequency: number) => number;
-type Samples = Float32Array | Float64Array;
-
-/** Two signals through a filter each, extended by point reflection at both ends. */
-function filtered(
-  signals: readonly [Samples, Samples],
-  fs: number,
-  gains: readonly [Gain, Gain],
-): [Float64Array, Float64Array] {
-  const time = signals[0].length;
-  const margin = Math.min(roundEven(2 * fs), time - 1);
-  const [a, b] = signals.map((signal) => extended(signal, margin));
-  const n = a.length;
-  const [gainOfA, gainOfB] = gains.map((gain) =>
-    Float64Array.from({ length: (n >> 1) + 1 }, (_, k) => gain((k * fs) / n)),
-  );
-  filterPair(a, b, gainOfA, gainOfB);
-  return [a.slice(margin, margin + time), b.slice(margin, margin + time)];
-}
-
-function extended(signal: Samples, margin: number): Float64Array {
-  const last = signal.length - 1;
-  const result = new Float64Array(signal.length + 2 * margin);
-  result.set(signal, margin);
-  for (let i = 1; i <= margin; i++) {
-    result[margin - i] = 2 * signal[0] - signal[i];
-    result[margin + last + i] = 2 * signal[last] - signal[last - i];
-  }
-  return result;
-}
-
-/** 0 below `low` Hz, 1 above `high`, a raised cosine between. */
-function rise(frequency: number, low: number, high: number): number {
-  return Math.sin((Math.PI / 2) * clip((frequency - low) / (high - low), 0, 1)) ** 2;
 }
 
 /** Height of the QRS complex: median of the ranges of seconds with a beat. */
@@ -182,17 +274,23 @@ class Grid {
   readonly count: number;
   readonly #time: number;
   readonly #chunk: number;
+  /** For each sample the chunk whose middle is before it, and the share of the next one. */
+  readonly #left: Float64Array;
+  readonly #share: Float64Array;
 
   constructor(time: number, fs: number, seconds: number) {
     this.#time = time;
     this.#chunk = Math.min(Math.max(roundEven(seconds * fs), 1), time);
     this.count = Math.ceil(time / this.#chunk);
+    const place = tabulate(time, (t) => clip((t + 0.5) / this.#chunk - 0.5, 0, this.count - 1));
+    this.#left = place.map((at) => Math.min(Math.floor(at), Math.max(this.count - 2, 0)));
+    this.#share = place.map((at, t) => at - this.#left[t]);
   }
 
   /** Mean of each chunk; the last one is padded with its last value. */
   means(values: Float64Array): Float64Array {
     const last = values[this.#time - 1];
-    return Float64Array.from({ length: this.count }, (_, i) => {
+    return tabulate(this.count, (i) => {
       let sum = 0;
       const stop = (i + 1) * this.#chunk;
       for (let t = i * this.#chunk; t < stop; t++) sum += t < this.#time ? values[t] : last;
@@ -203,11 +301,10 @@ class Grid {
   /** A value for each sample, linear between the middles of chunks. */
   expanded(values: Float64Array): Float64Array {
     const result = new Float64Array(this.#time);
-    for (let t = 0; t < this.#time; t++) {
-      const place = clip((t + 0.5) / this.#chunk - 0.5, 0, this.count - 1);
-      const left = Math.min(Math.floor(place), Math.max(this.count - 2, 0));
-      const right = Math.min(left + 1, this.count - 1);
-      result[t] = values[left] + (place - left) * (values[right] - values[left]);
+    for (let t = 0; t < result.length; t++) {
+      const left = this.#left[t];
+      const value = values[left];
+      result[t] = value + this.#share[t] * (values[Math.min(left + 1, this.count - 1)] - value);
     }
     return result;
   }
@@ -234,10 +331,15 @@ const mirrored: Ends = (place, length) =>
 
 /** The k-th smallest of the values around each, `reach` on both sides. */
 function running(values: Float64Array, reach: number, k: number, ends: Ends): Float64Array {
-  const around = new Float64Array(2 * reach + 1);
+  const ordered = new Float64Array(2 * reach + 1);
   return values.map((_, i) => {
-    for (let j = 0; j < around.length; j++) around[j] = values[ends(i + j - reach, values.length)];
-    return around.sort()[k];
+    for (let j = 0; j < ordered.length; j++) {
+      const value = values[ends(i + j - reach, values.length)];
+      let place = j;
+      for (; place > 0 && ordered[place - 1] > value; place--) ordered[place] = ordered[place - 1];
+      ordered[place] = value;
+    }
+    return ordered[k];
   });
 }
 
@@ -250,49 +352,8 @@ function average(values: Float64Array, reach: number): Float64Array {
   });
 }
 
-/** Restore the periodic part of the removed noise where it dominates, and mark it. */
-function restorePeriodic(
-  signal: Float64Array,
-  rest: Float64Array,
-  altered: Float64Array,
-  size: number,
-  fs: number,
-  limit: number,
-): void {
-  const time = rest.length;
-  if (time < 4 * fs || limit === 0 || limit === Infinity) return;
-  const hann = (t: number) => 0.5 - 0.5 * Math.cos((2 * Math.PI * t) / (time - 1));
-  const power = powers(
-    rest.map((value, t) => value * hann(t)),
-    new Float64Array(time),
-  );
-  // Bins at the ends of a line count by the rounding of this product.
-  const step = 1 / (time * (1 / fs));
-  const frequency = (k: number) => k * step;
-  const width = Math.max(roundEven((NARROW * time) / fs), 1);
-  const peak = frequency(strongest(power, width, frequency));
-  let [total, strength] = [0, 0];
-  const lines = power.map((value, k) => {
-    const f = frequency(k);
-    const near = [1, 2, 3].some((multiple) => Math.abs(f - multiple * peak) <= NARROW);
-    if (f >= 2 && f <= 20) total += value;
-    if (near) strength += value;
-    return Number(near);
-  });
-  // Under a Hann window a line keeps three eighths of its mean square.
-  const level = Math.sqrt((strength * 2) / (3 / 8)) / time;
-  if (!(strength > CONCENTRATION * total && level > LEAST_LINE * size)) return;
-  const periodic = rest.slice();
-  filterPair(periodic, new Float64Array(time), lines, lines);
-  for (let t = 0; t < time; t++) {
-    signal[t] += periodic[t];
-    rest[t] -= periodic[t];
-  }
-  altered.fill(1);
-}
-
 /** The bin at the frequency of a periodic rhythm with the largest power around it. */
-function strongest(power: Float64Array, width: number, frequency: Gain): number {
+function strongest(power: Float64Array, width: number, frequency: (k: number) => number): number {
   let [best, most] = [0, 0];
   for (let k = 0; k < power.length; k++) {
     if (frequency(k) < PERIODIC[0] || frequency(k) > PERIODIC[1]) continue;
@@ -302,22 +363,4 @@ function strongest(power: Float64Array, width: number, frequency: Gain): number 
     if (line > most) [best, most] = [k, line];
   }
   return best;
-}
-
-/** Restore beats that the network removed, and mark them; not in unreadable segments. */
-function restoreBeats(
-  signal: Float64Array,
-  rest: Float64Array,
-  altered: Float64Array,
-  size: number,
-  fs: number,
-  rejected: Float64Array,
-): void {
-  const beats = removedBeats(signal, rest, size, fs);
-  if (!beats) return;
-  for (let t = 0; t < signal.length; t++) {
-    const weight = beats[t] * (1 - rejected[t]);
-    signal[t] += weight * rest[t];
-    if (weight > 0) altered[t] = 1;
-  }
 }

@@ -3,7 +3,7 @@
  * ipmdae.pipeline.mains for the method and its sources.
  */
 import { fillGaps } from "./gaps.ts";
-import { clip, general, roundEven } from "./numbers.ts";
+import { clip, general, roundEven, tabulate } from "./numbers.ts";
 import type { Tick } from "./tick.ts";
 
 const WINDOW = 2; // s
@@ -88,12 +88,9 @@ class MainsFit {
   constructor(fs: number, mains: number, harmonics: number) {
     this.hop = roundEven((fs * WINDOW) / 2);
     const length = 2 * this.hop;
-    this.taper = Float64Array.from(
-      { length },
-      (_, t) => Math.sin((Math.PI * (t + 0.5)) / length) ** 2,
-    );
+    this.taper = tabulate(length, (t) => Math.sin((Math.PI * (t + 0.5)) / length) ** 2);
     this.#harmonics = harmonics;
-    this.#time = Float64Array.from({ length }, (_, t) => (t + 0.5 - this.hop) / fs);
+    this.#time = tabulate(length, (t) => (t + 0.5 - this.hop) / fs);
     const count = roundEven((2 * DEVIATION) / STEP) + 1;
     this.#grid = Array.from({ length: count }, (_, i) => mains - DEVIATION + STEP * i);
     const multiples = Array.from({ length: Math.min(harmonics, SEARCHED) }, (_, h) => h + 1);

@@ -18,9 +18,19 @@ export function clip(value: number, low: number, high: number): number {
   return Math.min(Math.max(value, low), high);
 }
 
+/** An array of the values of a function at 0, 1, … */
+export function tabulate(length: number, value: (i: number) => number): Float64Array {
+  const table = new Float64Array(length);
+  for (let i = 0; i < length; i++) table[i] = value(i);
+  return table;
+}
+
 /** The samples that are not missing (NaN), in ascending order. */
 export function sortedKnown<T extends Float32Array | Float64Array>(values: T): T {
-  return values.filter((value) => !Number.isNaN(value)).sort() as T;
+  const ordered = values.slice().sort(); // NaN last
+  let count = ordered.length;
+  while (count && Number.isNaN(ordered[count - 1])) count--;
+  return ordered.subarray(0, count) as T;
 }
 
 /** The value at a share, 0 to 1, of ascending values, interpolated linearly; NaN without any. */

@@ -1,7 +1,7 @@
 /** From the samples of leads to those of the network, and back; see ipmdae.pipeline.blocks. */
 import type { Denoiser } from "./denoiser.ts";
 import { fillGaps, LONGEST_LINE } from "./gaps.ts";
-import { guard, type Guarded } from "./guard.ts";
+import { Guard, type Guarded, type Limits } from "./guard.ts";
 import { roundEven, spread } from "./numbers.ts";
 import { nearest, Resampler } from "./resample.ts";
 import { Trust } from "./seconds.ts";
@@ -16,14 +16,6 @@ const FAILED = 10;
 const SHORTEST = 3;
 /** Windows that the network takes at once. */
 const BATCH = 4;
-
-/** Limits on the changes of the network. */
-export interface Limits {
-  /** See GUARDS. */
-  guard: number;
-  /** Replace unreadable segments by the output of a band-pass filter. */
-  classical: boolean;
-}
 
 /** A denoised lead. */
 export interface Denoised {
@@ -67,9 +59,10 @@ export class Pipeline {
   #absent(lead: Float32Array, length: number): Uint8Array | null {
     if (!lead.some(Number.isNaN)) return null;
     const { up, down } = this.#there;
-    return Uint8Array.from({ length }, (_, i) =>
-      Number(Number.isNaN(lead[nearest(i, up, down, lead.length)])),
-    );
+    const absent = new Uint8Array(length);
+    for (let i = 0; i < length; i++)
+      absent[i] = Number(Number.isNaN(lead[nearest(i, up, down, lead.length)]));
+    return absent;
   }
 
   /** Values at the network's rate, each taken by the samples nearest to it. */
@@ -103,15 +96,18 @@ export class Pipeline {
     const shortest = Math.min(roundEven(SHORTEST * fs), window);
     const adders = leads.map(() => new Adders(samples, overlap));
     const ends = windowEnds(samples, window, overlap);
+    const length = Math.min(window, Math.max(samples, shortest));
+    const guard = new Guard(length, fs, this.#limits);
     for (let i = 0; i < ends.length; i += BATCH) {
       const batch = ends.slice(i, i + BATCH);
-      const length = Math.min(window, Math.max(batch[0], shortest));
       const inputs = batch.map((end) =>
         leads.map((lead, j) => inputOf(lead, absent[j], end, length)),
       );
       const outputs = this.#network(inputs, length);
       batch.forEach((end, b) =>
-        adders.forEach((adder, j) => adder.add(this.#guarded(inputs[b][j], outputs[b][j]), end)),
+        adders.forEach((adder, j) =>
+          adder.add(this.#guarded(guard, inputs[b][j], outputs[b][j]), end),
+        ),
       );
       await tick((i + batch.length) / ends.length);
     }
@@ -131,8 +127,12 @@ export class Pipeline {
       }),
     );
     const results = active.length ? network.run(scaled, length) : scaled;
-    const channel = (b: number, k: number) =>
-      Float32Array.from({ length }, (_, t) => results[(b * length + t) * network.outputs + k]);
+    const channel = (b: number, k: number) => {
+      const values = new Float32Array(length);
+      const { outputs } = network;
+      for (let t = 0; t < length; t++) values[t] = results[(b * length + t) * outputs + k];
+      return values;
+    };
     return windows.map((leads) => {
       const b = active.indexOf(leads);
       const nothing = () => new Float32Array(length);
@@ -144,7 +144,7 @@ export class Pipeline {
   }
 
   /** The guarded output for a window of a lead. Where the network failed the input is kept. */
-  #guarded({ values, scale, flat }: Input, { signal, logSd }: Output): Guarded {
+  #guarded(guard: Guard, { values, scale, flat }: Input, { signal, logSd }: Output): Guarded {
     const sd = logSd && logSd.map((value) => Math.exp(value) * scale);
     const lost = new Uint8Array(values.length);
     for (let t = 0; t < values.length; t++) {
@@ -155,8 +155,7 @@ export class Pipeline {
       if (!Number.isFinite(sd[t])) lost[t] = 1;
       if (flat || lost[t]) sd[t] = 0;
     }
-    const { fs } = this.#denoiser.settings;
-    const guarded = guard(values, signal, sd, fs, this.#limits.guard, this.#limits.classical);
+    const guarded = guard.run(values, signal, sd);
     if (lost.includes(1)) this.#distrust(guarded, lost, Boolean(sd));
     return guarded;
   }
@@ -221,11 +220,12 @@ class Adders {
   }
 
   columns(tellsSd: boolean): Columns {
-    const altered = this.#altered.signal;
-    const trust = tellsSd
-      ? Uint8Array.from(this.#doubt.signal, (doubt, t) => trustOf(doubt, altered[t]))
-      : null;
-    return { signal: this.#signal, gain: this.#gain, trust };
+    const columns: Columns = { signal: this.#signal, gain: this.#gain, trust: null };
+    if (!tellsSd) return columns;
+    const [doubt, altered] = [this.#doubt.signal, this.#altered.signal];
+    columns.trust = new Uint8Array(doubt.length);
+    for (let t = 0; t < doubt.length; t++) columns.trust[t] = trustOf(doubt[t], altered[t]);
+    return columns;
   }
 }
 

@@ -1,5 +1,5 @@
 /** Measures of one lead per second, sufficient to judge its quality; see ipmdae.seconds. */
-import { median, roundEven } from "./numbers.ts";
+import { median, roundEven, tabulate } from "./numbers.ts";
 
 /** Time in s at one value after which a signal counts as held. */
 const HELD = 0.04;
@@ -47,11 +47,10 @@ export function measure(
   return edges.slice(1).map((stop, i) => {
     const before = noisy.subarray(edges[i], stop);
     const after = cleaned.subarray(edges[i], stop);
-    const known = before.filter((value) => !Number.isNaN(value));
     const [low, high] = extremes(before);
     const [cleanedLow, cleanedHigh] = extremes(after);
     return {
-      missing: 1 - known.length / Math.max(before.length, 1),
+      missing: missingShare(before),
       low,
       middle: median(thinned(before, Math.max(Math.trunc(fs / 64), 1))),
       high,
@@ -65,6 +64,12 @@ export function measure(
   });
 }
 
+function missingShare(values: Float64Array): number {
+  let missing = 0;
+  for (const value of values) if (Number.isNaN(value)) missing++;
+  return 1 - (values.length - missing) / Math.max(values.length, 1);
+}
+
 function extremes(values: Float64Array): [low: number, high: number] {
   let low = NaN;
   let high = NaN;
@@ -76,7 +81,7 @@ function extremes(values: Float64Array): [low: number, high: number] {
 }
 
 function thinned(values: Float64Array, step: number): Float64Array {
-  return Float64Array.from({ length: Math.ceil(values.length / step) }, (_, i) => values[i * step]);
+  return tabulate(Math.ceil(values.length / step), (i) => values[i * step]);
 }
 
 function isHeld(values: Float64Array, at: number, fs: number): boolean {

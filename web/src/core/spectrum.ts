@@ -1,7 +1,7 @@
 /** Detection of powerline interference in a lead's power spectrum; see ipmdae.inspection.spectrum. */
 import { powers } from "./fourier.ts";
 import { harmonicsAt } from "./mains.ts";
-import { median, roundEven } from "./numbers.ts";
+import { median, roundEven, tabulate } from "./numbers.ts";
 import type { Tick } from "./tick.ts";
 
 const SEGMENT = 8; // s: a resolution of 0.125 Hz
@@ -20,10 +20,7 @@ export interface Spectrum {
 export async function spectrumOf(lead: Float64Array, fs: number, tick: Tick): Promise<Spectrum> {
   const samples = lead.length;
   const length = Math.max(Math.min(roundEven(SEGMENT * fs), samples), 2);
-  const window = Float64Array.from(
-    { length },
-    (_, t) => 0.5 - 0.5 * Math.cos((2 * Math.PI * t) / length),
-  );
+  const window = tabulate(length, (t) => 0.5 - 0.5 * Math.cos((2 * Math.PI * t) / length));
   const starts = startsOf(samples, length, fs);
   const offset = median(lead.subarray(0, roundEven(CHUNK * fs))) || 0;
   const segmentAt = (start: number) =>
