@@ -47,6 +47,6 @@ export default defineConfig(({ mode }) =>
         build: { target: "es2022", assetsInlineLimit: 0, modulePreload: false, license: LICENSES },
         worker: { format: "es" },
         plugins: [serviceWorker()],
-        test: { include: ["test/**/*.test.ts"] },
+        test: { include: ["test/**/*.test.ts"], testTimeout: 60_000 },
       },
 );

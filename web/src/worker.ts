@@ -5,6 +5,7 @@ import { Denoiser, denoise } from "./core/index.ts";
 import {
   type Given,
   type ReadOptions,
+  type ReadResult,
   read,
   recordings,
   writeCsv,
@@ -13,8 +14,7 @@ import {
 import type { Options, Progress, Recording, Result } from "./recording.ts";
 
 /** Lines that the page can draw. */
-export const TRACES = ["before", "after", "removed"] as const;
-export type Trace = (typeof TRACES)[number];
+export type Trace = "before" | "after" | "removed";
 
 /** A lead without its samples; `middle`, `low` and `high` are where it is drawn. */
 export interface LeadInfo {
@@ -31,7 +31,10 @@ export interface Info extends Omit<Recording, "leads"> {
   leads: LeadInfo[];
 }
 
-export type Opened = { info: Info; warnings: string[] } | { needs: string[]; message: string };
+/** What the user has to state before a file can be read. */
+export type Question = Extract<ReadResult, { needs: unknown }>;
+
+export type Opened = { info: Info; warnings: string[] } | Question;
 
 /** The result without its samples, and the seconds that it took. */
 export type Outcome = Omit<Result, "recording"> & { leads: LeadInfo[]; seconds: number };

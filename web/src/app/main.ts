@@ -1,9 +1,10 @@
 /** The page: files in, a denoised recording on ECG paper out. */
 import * as Comlink from "comlink";
 import type { Options } from "../recording.ts";
-import type { Engine, Info, Outcome, Trace } from "../worker.ts";
+import type { Engine, Info, Outcome, Question, Trace } from "../worker.ts";
 import { at, make } from "./dom.ts";
-import { showVerdicts } from "./verdicts.ts";
+import { segmentsOf } from "./grades.ts";
+import { showUnreadable, showVerdicts } from "./verdicts.ts";
 import { Viewer, ZOOM } from "./viewer.ts";
 
 const EXAMPLE = ["118e06_excerpt.hea", "118e06_excerpt.dat"];
@@ -41,13 +42,21 @@ async function attempt(step: () => Promise<void>): Promise<void> {
 
 async function openFiles(files: File[]): Promise<void> {
   if (!files.length) return;
+  close();
+  hide("about", "recording");
   say(`Reading ${files.map(({ name }) => name).join(", ")} …`);
   const names = await engine.open(files);
-  at("recordings").replaceChildren(
-    ...names.map((name, i) => make("option", { value: `${i}` }, name)),
-  );
+  const options = names.map((name, i) => make("option", { value: `${i}` }, name));
+  at("recordings").replaceChildren(...options);
   at("choice").hidden = names.length < 2;
-  await readRecording(false);
+  at<HTMLFormElement>("question").reset();
+  await readRecording();
+}
+
+function close(): void {
+  viewer.clear();
+  hide("settings", "result", "viewer", "warnings");
+  at("facts").textContent = "";
 }
 
 async function openExample(): Promise<void> {
@@ -60,25 +69,19 @@ async function openExample(): Promise<void> {
   await openFiles(await Promise.all(files));
 }
 
-/** Read the chosen recording, as the form states it where the user filled that in. */
-async function readRecording(stated: boolean): Promise<void> {
-  if (!stated) at<HTMLFormElement>("question").reset();
+/** Read the chosen recording, with what the form states about it. */
+async function readRecording(): Promise<void> {
+  close();
   const [fs, unit] = [at<HTMLInputElement>("fs").value, at<HTMLInputElement>("unit").value.trim()];
   const options = { ...(fs && { fs: Number(fs) }), ...(unit && { unit }) };
-  const opened = await engine.read(Number(at<HTMLSelectElement>("recordings").value), options);
-  const name = at<HTMLSelectElement>("recordings").selectedOptions[0].text;
-  at("name").textContent = name;
+  const chosen = at<HTMLSelectElement>("recordings").selectedOptions[0];
+  const opened = await engine.read(Number(chosen.value), options);
+  at("name").textContent = chosen.text;
   show("recording");
-  hide("about", "settings", "result", "viewer", "warnings");
   const needs = "needs" in opened;
   at<HTMLDetailsElement>("statements").open = needs;
   at("needed").textContent = needs ? opened.message : "";
-  if (needs) {
-    info = undefined;
-    at("facts").textContent = "";
-    say("");
-    return at(opened.needs[0]).focus();
-  }
+  if (needs) return ask(opened);
   info = opened.info;
   at("facts").textContent = facts(info);
   at("warnings").replaceChildren(...opened.warnings.map((warning) => make("li", {}, warning)));
@@ -87,6 +90,12 @@ async function readRecording(stated: boolean): Promise<void> {
   viewer.open(info);
   at("name").focus({ preventScroll: true });
   await denoiseRecording();
+}
+
+function ask({ needs, likelyUnit }: Question): void {
+  say("");
+  at<HTMLInputElement>("unit").value ||= likelyUnit ?? "";
+  at(needs.includes("fs") ? "fs" : "unit").focus();
 }
 
 function facts({ samples, fs, leads, start, comments }: Info): string {
@@ -128,8 +137,10 @@ async function denoiseRecording(): Promise<void> {
 
 function finish(outcome: Outcome, model: string): void {
   const cleaned = outcome.verdicts.filter(({ why }) => !why).length;
-  viewer.result(outcome);
-  showVerdicts(outcome, viewer);
+  const segments = segmentsOf(outcome, viewer.duration);
+  viewer.result(outcome.leads, segments);
+  showVerdicts(outcome.verdicts);
+  showUnreadable(outcome.leads, segments, viewer);
   show("result");
   say(
     `${cleaned} of ${outcome.verdicts.length} leads cleaned by ${model} in ${outcome.seconds.toFixed(2)} s.`,
@@ -171,8 +182,11 @@ function listen(): void {
       void attempt(act);
     });
   onSubmit("settings", denoiseRecording);
-  onSubmit("question", () => readRecording(true));
-  at("recordings").addEventListener("change", () => void attempt(() => readRecording(false)));
+  onSubmit("question", readRecording);
+  at("recordings").addEventListener("change", () => {
+    at<HTMLFormElement>("question").reset();
+    void attempt(readRecording);
+  });
   const onValue = (id: string, act: (value: string) => void) =>
     at(id).addEventListener("click", ({ target }) => {
       if (target instanceof HTMLButtonElement) act(target.value);

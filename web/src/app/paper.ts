@@ -12,9 +12,17 @@ const FINEST = 3; // CSS pixels between grid lines
 const LABELS = 75; // CSS pixels between times
 const STEPS = [0.2, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600];
 
+const colours = new Map<string, string>();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colours.clear());
+
 /** A colour of the style sheet. */
 export function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const known = colours.get(name);
+  if (known) return known;
+  const style = getComputedStyle(document.documentElement);
+  const found = style.getPropertyValue(`--${name}`).trim();
+  colours.set(name, found);
+  return found;
 }
 
 /** Draw the paper of a lead below its traces: shaded segments, grid, times. */

@@ -1,10 +1,11 @@
 /** One lead on ECG paper. */
 import uPlot from "uplot";
-import { type LeadInfo, TRACES, type Trace } from "../worker.ts";
+import type { LeadInfo, Trace } from "../worker.ts";
 import { clock, make } from "./dom.ts";
 import { type Segment, describe } from "./grades.ts";
 import { MM, MM_PER_MV, colour, drawPaper } from "./paper.ts";
 
+const TRACES: Trace[] = ["before", "after", "removed"];
 const LEAST = 2; // mV that a strip spans
 const MOST = 6;
 
@@ -22,10 +23,12 @@ export class Strip {
   readonly #picture = make("div", { role: "img" });
   readonly #readout = make("span", { class: "readout" });
   readonly #duration: number;
+  #frame = { width: 0, height: 0, bottom: -1, top: 1 };
 
   constructor(lead: LeadInfo, duration: number, width: number) {
     this.lead = lead;
     this.#duration = duration;
+    this.#picture.ariaLabel = `Lead ${lead.name}`;
     const name = make("strong", {}, lead.name);
     const unit = lead.unit === "mV" ? "" : lead.unit === "NU" ? " (no unit)" : ` (${lead.unit})`;
     this.element.append(make("figcaption", {}, name, unit, this.#readout), this.#picture);
@@ -68,27 +71,26 @@ export class Strip {
       ];
     } else perUnit = (LEAST * MM_PER_MV * MM) / (top - bottom || 1);
     if (!(top > bottom)) [bottom, top] = [-1, 1];
-    this.#plot.setSize({ width, height: Math.round((top - bottom) * perUnit) });
-    this.#plot.setScale("y", { min: bottom, max: top });
+    const height = Math.round((top - bottom) * perUnit);
+    this.#picture.style.height = `${height}px`;
+    this.#frame = { width, height, bottom, top };
   }
 
-  /** Show the times `start` to `stop` in s, of new values where they are given. */
-  show(start: number, stop: number, values?: Values): void {
+  /** Show values, on paper of the times `start` to `stop` in s. */
+  show(start: number, stop: number, values: Values): void {
     this.#plot.batch(() => {
-      if (values)
-        this.#plot.setData(
-          [values.times, ...TRACES.map((trace) => drawable(values, trace))],
-          false,
-        );
+      const { width, height, bottom, top } = this.#frame;
+      if (this.#plot.width !== width || this.#plot.height !== height)
+        this.#plot.setSize({ width, height });
+      this.#plot.setScale("y", { min: bottom, max: top });
+      const lines = TRACES.map((trace) => drawable(values, trace));
+      this.#plot.setData([values.times, ...lines], false);
       this.#plot.setScale("x", { min: start, max: stop });
     });
     const seen = this.segments.filter((segment) => segment.stop > start && segment.start < stop);
     const parts = seen.slice(0, 5).map((segment) => describe(segment, this.#duration));
     const when = `${clock(start, this.#duration)} to ${clock(stop, this.#duration)}`;
-    this.#picture.setAttribute(
-      "aria-label",
-      [`Lead ${this.lead.name}, ${when}`, ...parts].join("; "),
-    );
+    this.#picture.ariaLabel = [`Lead ${this.lead.name}, ${when}`, ...parts].join("; ");
   }
 
   redraw(): void {

@@ -1,13 +1,14 @@
 /** The verdict on each lead as a table, and the segments that cannot be read as a list. */
-import type { Outcome } from "../worker.ts";
+import type { Verdict } from "../recording.ts";
+import type { LeadInfo } from "../worker.ts";
 import { at, make } from "./dom.ts";
-import { GRADES, describe, percent, remark, segmentsOf } from "./grades.ts";
+import { GRADES, type Segment, describe, percent, remark } from "./grades.ts";
 import type { Viewer } from "./viewer.ts";
 
 const MOST = 200; // segments that are listed
 
-export function showVerdicts(outcome: Outcome, viewer: Viewer): void {
-  const rows = outcome.verdicts.map((verdict) => {
+export function showVerdicts(verdicts: Verdict[]): void {
+  const rows = verdicts.map((verdict) => {
     const grade = verdict.grade
       ? make("span", { class: `grade ${verdict.grade}` }, verdict.grade)
       : "";
@@ -25,16 +26,16 @@ export function showVerdicts(outcome: Outcome, viewer: Viewer): void {
     );
   });
   at("verdicts").replaceChildren(...rows);
-  showSegments(outcome, viewer);
 }
 
-function showSegments(outcome: Outcome, viewer: Viewer): void {
-  const found = segmentsOf(outcome, viewer.duration).flatMap((segments, lead) =>
-    segments.filter(({ grade }) => grade === "unusable").map((segment) => ({ lead, segment })),
+/** List the unusable segments of all leads, each as a button that brings it into view. */
+export function showUnreadable(leads: LeadInfo[], segments: Segment[][], viewer: Viewer): void {
+  const found = segments.flatMap((each, lead) =>
+    each.filter(({ grade }) => grade === "unusable").map((segment) => ({ lead, segment })),
   );
   found.sort((a, b) => a.segment.start - b.segment.start);
   const items = found.slice(0, MOST).map(({ lead, segment }) => {
-    const text = `${outcome.leads[lead].name}: ${describe(segment, viewer.duration)}`;
+    const text = `${leads[lead].name}: ${describe(segment, viewer.duration)}`;
     const button = make("button", { type: "button", class: "link" }, text);
     button.addEventListener("click", () => viewer.reveal(lead, segment.start));
     return make("li", {}, button);

@@ -1,13 +1,14 @@
 /** All leads on ECG paper, one below the other, with zoom and scroll. */
 import type { Remote } from "comlink";
-import type { Engine, Info, Outcome, Trace } from "../worker.ts";
+import type { Engine, Info, LeadInfo, Trace } from "../worker.ts";
 import { at, clock } from "./dom.ts";
-import { segmentsOf } from "./grades.ts";
+import type { Segment } from "./grades.ts";
 import { MM, MM_PER_S } from "./paper.ts";
 import { drawSheet } from "./picture.ts";
 import { Strip } from "./strip.ts";
 
 const LEAST = 0.5; // s in view
+const BUDGET = 10; // ms of drawing at once
 export const ZOOM = 1.5;
 
 export class Viewer {
@@ -23,7 +24,7 @@ export class Viewer {
   #width = 0;
   #gain = 1;
   #traces: Trace[] = ["before", "after"];
-  #asking = false;
+  #drawing = false;
   #changed = false;
   readonly #seen = new IntersectionObserver((entries) => this.#note(entries), {
     rootMargin: "200px",
@@ -46,31 +47,36 @@ export class Viewer {
       addEventListener(end, (event) => this.#pointers.delete(event.pointerId));
   }
 
-  /** Show another recording. */
-  open(info: Info): void {
-    this.#info = info;
+  /** Show nothing. */
+  clear(): void {
     this.#strips.forEach((strip) => strip.destroy());
+    this.#strips = [];
     this.#seen.disconnect();
     this.#visible.clear();
+  }
+
+  /** Show another recording. */
+  open(info: Info): void {
+    this.clear();
+    this.#info = info;
     this.#width = this.#root.clientWidth;
     this.#strips = info.leads.map((lead) => new Strip(lead, this.duration, this.#width));
     this.#root.replaceChildren(...this.#strips.map((strip) => strip.element));
     this.#strips.forEach((strip) => this.#seen.observe(strip.element));
-    this.#start = 0;
     this.paperSpeed();
+    this.move(0);
   }
 
-  /** Show the result of denoising, or none. */
-  result(outcome?: Outcome): void {
-    const segments = outcome && segmentsOf(outcome, this.duration);
-    this.#strips.forEach((strip, i) => (strip.segments = segments?.[i] ?? []));
-    if (outcome) this.#info!.leads = outcome.leads;
+  /** Show the denoised leads, and the segments of each that are not good; or what is recorded. */
+  result(leads?: LeadInfo[], segments: Segment[][] = []): void {
+    this.#strips.forEach((strip, i) => (strip.segments = segments[i] ?? []));
+    if (leads) this.#info!.leads = leads;
     this.#fit();
   }
 
   set traces(traces: Trace[]) {
     this.#traces = traces;
-    this.#ask();
+    void this.#draw();
   }
 
   /** Height of the traces, relative to 10 mm/mV. */
@@ -115,12 +121,14 @@ export class Viewer {
 
   /** What is in view as a picture. */
   async picture(title: string): Promise<Blob> {
+    await this.#drawLeads([...this.#strips.keys()]);
     return drawSheet(title, at("range").textContent, this.#strips);
   }
 
   #note(entries: IntersectionObserverEntry[]): void {
     for (const entry of entries) {
       const lead = this.#strips.findIndex((strip) => strip.element === entry.target);
+      if (lead < 0) continue;
       if (entry.isIntersecting) this.#visible.add(lead);
       else this.#visible.delete(lead);
     }
@@ -142,39 +150,43 @@ export class Viewer {
 
   #update(): void {
     const stop = this.#start + this.#span;
-    for (const lead of this.#visible) this.#strips[lead].show(this.#start, stop);
     const text = `${clock(this.#start, this.duration)} to ${clock(Math.min(stop, this.duration), this.duration)}`;
     at("range").textContent = text;
-    this.#position.max = String(Math.max(this.duration - this.#span, 0));
-    this.#position.step = String(this.#span / 10);
+    const last = Math.max(this.duration - this.#span, 0);
+    this.#position.max = String(last);
+    this.#position.step = String(last / Math.ceil((10 * last) / this.#span) || 1); // reaches the end
     this.#position.value = String(this.#start);
     this.#position.setAttribute("aria-valuetext", text);
-    void this.#ask();
+    void this.#draw();
   }
 
-  /** Ask the worker for what is in view and half as much to its sides; once at a time. */
-  async #ask(): Promise<void> {
+  /** Draw the leads on the screen; what changes meanwhile is drawn next. */
+  async #draw(): Promise<void> {
     this.#changed = true;
-    if (this.#asking) return;
-    this.#asking = true;
+    if (this.#drawing) return;
+    this.#drawing = true;
     while (this.#changed && this.#info) {
       this.#changed = false;
-      const { fs, samples } = this.#info;
-      const strips = this.#strips;
-      const columns = [...this.#visible];
-      const first = Math.max(Math.floor((this.#start - this.#span / 2) * fs), 0);
-      const stop = Math.min(Math.ceil((this.#start + 1.5 * this.#span) * fs) + 1, samples);
-      const view = await this.#engine.view(first, stop, 4 * this.#width, columns, this.#traces);
-      if (strips !== this.#strips) continue;
-      const times = view.places.map((place) => place / fs);
-      columns.forEach((column, i) =>
-        strips[column].show(this.#start, this.#start + this.#span, {
-          times,
-          traces: view.leads[i],
-        }),
-      );
+      await this.#drawLeads([...this.#visible]);
     }
-    this.#asking = false;
+    this.#drawing = false;
+  }
+
+  /** Ask the worker for what is in view, and draw it strip by strip. */
+  async #drawLeads(columns: number[]): Promise<void> {
+    const [strips, start, stop] = [this.#strips, this.#start, this.#start + this.#span];
+    const { fs, samples } = this.#info!;
+    const range = [Math.floor(start * fs), Math.min(Math.ceil(stop * fs) + 1, samples)] as const;
+    const view = await this.#engine.view(...range, 2 * this.#width, columns, this.#traces);
+    const times = view.places.map((place) => place / fs);
+    let begin = performance.now();
+    for (const [i, column] of columns.entries()) {
+      if (strips !== this.#strips) return;
+      strips[column].show(start, stop, { times, traces: view.leads[i] });
+      if (performance.now() - begin < BUDGET) continue;
+      await new Promise(requestAnimationFrame);
+      begin = performance.now();
+    }
   }
 
   #key(event: KeyboardEvent): void {

@@ -1,0 +1,88 @@
+/** The built site as `ipmdae web` serves it, in Chromium. */
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { type BrowserContextOptions, type Page, chromium } from "playwright-core";
+
+const PYTHON = process.env.PYTHON ?? "python3";
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const SWITCHES =
+  "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking " +
+  "--disable-component-update --disable-sync";
+
+/** A folder for files. */
+export const folder = mkdtempSync(join(tmpdir(), "ipmdae-page-"));
+const options = {
+  env: { ...process.env, PYTHONPATH: resolve("../src"), OMP_NUM_THREADS: "1" },
+  cwd: folder,
+  encoding: "utf-8",
+} as const;
+
+/** Run the command in `folder`; returns what it printed. */
+export function ipmdae(...parts: string[]): { stdout: string; stderr: string } {
+  return spawnSync(PYTHON, ["-m", "ipmdae", ...parts], options);
+}
+
+/** Run Python in `folder`, with NumPy as np and the package as ipmdae. */
+export function python(code: string): string {
+  return execFileSync(PYTHON, ["-c", `import numpy as np, ipmdae\n${code}`], options);
+}
+
+/** Start the server and the browser. */
+export async function start() {
+  const parts = ["-m", "ipmdae", "web", "--port", "0", "--no-open"];
+  const server = spawn(PYTHON, parts, { ...options, stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = await once(createInterface(server.stdout), "line");
+  const url: string = /http:\S+\//.exec(line)![0];
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: SWITCHES.split(" ") });
+  return {
+    url,
+    /** A new page in a context of its own, and the requests and errors of it. */
+    async visit(context: BrowserContextOptions = {}) {
+      const page = await (
+        await browser.newContext({ serviceWorkers: "block", baseURL: url, ...context })
+      ).newPage();
+      const [requests, errors]: string[][] = [[], []];
+      page.context().on("request", (request) => requests.push(request.url()));
+      page.on("pageerror", (error) => errors.push(String(error)));
+      await page.goto("./");
+      return { page, requests, errors };
+    },
+    async stop() {
+      await browser.close();
+      server.kill();
+    },
+  };
+}
+
+/** Give files in `folder` to the page, and wait for the result, a question or an error. */
+export async function give(page: Page, ...names: string[]): Promise<void> {
+  await page.setInputFiles(
+    "#files",
+    names.map((name) => join(folder, name)),
+  );
+  await settled(page);
+}
+
+export async function settled(page: Page): Promise<void> {
+  await page.waitForSelector("#result:visible, #error:visible, #statements[open]");
+}
+
+/** Save a result; returns the file. */
+export async function save(page: Page, format: string): Promise<string> {
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.click(`#save [value=${format}]`),
+  ]);
+  return download.path();
+}
+
+/** Columns of a table of numbers by their headings. */
+export function columns(path: string): Map<string, number[]> {
+  const [head, ...rows] = readFileSync(path, "utf-8").trim().split(/\r?\n/);
+  const cells = rows.map((row) => row.split(","));
+  return new Map(head.split(",").map((name, i) => [name, cells.map((row) => parseFloat(row[i]))]));
+}
