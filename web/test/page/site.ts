@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { type BrowserContextOptions, type Page, chromium } from "playwright-core";
+import { expect } from "vitest";
 
 const PYTHON = process.env.PYTHON ?? "python3";
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -16,7 +17,12 @@ const SWITCHES =
 /** A folder for files. */
 export const folder = mkdtempSync(join(tmpdir(), "ipmdae-page-"));
 const options = {
-  env: { ...process.env, PYTHONPATH: resolve("../src"), OMP_NUM_THREADS: "1" },
+  env: {
+    ...process.env,
+    PYTHONPATH: resolve("../src"),
+    OMP_NUM_THREADS: "1",
+    PYTHONWARNINGS: "ignore",
+  },
   cwd: folder,
   encoding: "utf-8",
 } as const;
@@ -28,7 +34,7 @@ export function ipmdae(...parts: string[]): { stdout: string; stderr: string } {
 
 /** Run Python in `folder`, with NumPy as np and the package as ipmdae. */
 export function python(code: string): string {
-  return execFileSync(PYTHON, ["-c", `import numpy as np, ipmdae\n${code}`], options);
+  return execFileSync(PYTHON, ["-c", `import numpy as np, ipmdae, ipmdae.examples\n${code}`], options);
 }
 
 /** Start the server and the browser. */
@@ -53,7 +59,7 @@ export async function start() {
     },
     async stop() {
       await browser.close();
-      server.kill();
+      server.kill("SIGINT");
     },
   };
 }
@@ -80,9 +86,20 @@ export async function save(page: Page, format: string): Promise<string> {
   return download.path();
 }
 
-/** Columns of a table of numbers by their headings. */
-export function columns(path: string): Map<string, number[]> {
-  const [head, ...rows] = readFileSync(path, "utf-8").trim().split(/\r?\n/);
-  const cells = rows.map((row) => row.split(","));
-  return new Map(head.split(",").map((name, i) => [name, cells.map((row) => parseFloat(row[i]))]));
+/** Compare two tables: within 1e-3 standard deviations of each column, and the last digit. */
+export function expectNear(path: string, reference: string): void {
+  const [found, expected] = [path, reference].map((name) => {
+    const [head, ...rows] = readFileSync(name, "utf-8").trim().split(/\r?\n/);
+    return { head, cells: rows.map((row) => row.split(",")) };
+  });
+  expect(found.head).toBe(expected.head);
+  expect(found.cells.length).toBe(expected.cells.length);
+  for (const [i, heading] of expected.head.split(",").entries()) {
+    const values = expected.cells.map((row) => Number(row[i]));
+    const digit = 10 ** -(expected.cells[0][i].split(".")[1]?.length ?? 0);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const sd = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length);
+    const apart = values.map((value, row) => Math.abs(value - Number(found.cells[row][i])));
+    expect(Math.max(...apart), heading).toBeLessThan(1e-3 * sd + 1.01 * digit);
+  }
 }
