@@ -1,4 +1,4 @@
-"""Builds the C++ core in ``native/`` and puts it into the wheel.
+"""Builds the C++ core in ``native/`` and puts it into the wheel, with the web page if it was built.
 
 Uses the machine's C++ compiler where one works, and otherwise the one in the package ``ziglang``,
 which the build then asks for. Without either, the wheel is built without the library: the package
@@ -29,6 +29,7 @@ from packaging.tags import platform_tags
 
 ROOT = Path(__file__).resolve().parent
 IN_PLACE = ROOT / "src" / "ipmdae" / "_native"
+PAGE = ROOT / "src" / "ipmdae" / "_web"  # by tools.build_web, where Node.js is
 
 
 class Target(NamedTuple):
@@ -211,7 +212,7 @@ def _platform() -> str:
 
 
 class NativeBuildHook(BuildHookInterface[Any]):
-    """Adds the library to a wheel, or builds it in place for an editable installation."""
+    """Adds library and page to a wheel, or builds the library in place for an editable one."""
 
     def dependencies(self) -> list[str]:
         return [] if self.target_name != "wheel" or find_compiler() else ["ziglang"]
@@ -220,6 +221,8 @@ class NativeBuildHook(BuildHookInterface[Any]):
         if self.target_name != "wheel":
             return
         self._temporary = tempfile.TemporaryDirectory()
+        if version != "editable" and PAGE.is_dir():
+            build_data["force_include"][str(PAGE)] = "ipmdae/_web"
         folder = IN_PLACE if version == "editable" else Path(self._temporary.name)
         try:
             library = build(folder)

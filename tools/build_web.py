@@ -1,6 +1,6 @@
 """Build the web page: ``python -m tools.build_web``.
 
-Writes the static site to ``web/dist``, to be put on any host, and what of it the package lacks to
+Writes the static site to ``web/dist``, for any host, and what of it the package lacks to
 ``src/ipmdae/_web``, from where ``ipmdae web`` serves it and wheels take it. Needs Node.js with npm,
 and the package ``ziglang`` for the core in WebAssembly.
 """
@@ -13,11 +13,12 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ipmdae.commands.web_server import ELSEWHERE, PAGE
+from ipmdae.commands.web_server import ELSEWHERE
 from ipmdae.termination import script
 from tools.build_wasm import build_wasm
 
-WEB = Path(__file__).resolve().parent.parent / "web"
+ROOT = Path(__file__).resolve().parent.parent
+WEB, PAGE = ROOT / "web", ROOT / "src" / "ipmdae" / "_web"
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,9 +3,9 @@
 Each is built by ``hatch_build.py`` with the cross-compiler of the package ``ziglang``, and checked
 by :mod:`tools.check_wheel`; a bill of materials (:mod:`tools.sbom`) is written beside them. The
 first run also compiles, once for each platform, the C and C++ libraries that zig holds as source, a
-minute or two each; zig keeps them. With ``--run``, the wheel for this machine is installed into a
-new environment, where it cleans a recording without torch and without a compiler. Needs the extras
-``dev`` and ``test``.
+minute or two each; zig keeps them. The web page is part of each wheel. With ``--run``, the wheel
+for this machine is installed into a new environment, where it cleans a recording without torch and
+without a compiler. Needs the extras ``dev`` and ``test``, and Node.js with npm.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from packaging.utils import parse_wheel_filename
 
 from hatch_build import TARGETS
 from tools import sbom
+from tools.build_web import build_web
 from tools.check_wheel import check_wheel
 
 # What a new environment must do: clean an example by the native library, without torch.
@@ -32,7 +33,9 @@ import importlib.util
 import numpy as np
 import ipmdae
 from ipmdae import examples, native
+from ipmdae.commands.web_server import page_files
 assert importlib.util.find_spec("torch") is None and native.available()
+assert "/ipmdae.wasm" in page_files()
 recording = ipmdae.read(examples.path(examples.names()[0]))
 native_signal, oracle = (
     ipmdae.Denoiser(backend=backend).denoise(recording).signal for backend in ("native", "numpy")
@@ -57,6 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--run", action="store_true", help="install the wheel for this machine, and run it"
     )
     args = parser.parse_args(arguments)
+    build_web()
     for target in args.target or TARGETS:
         begin = time.perf_counter()
         wheel = build_wheel(target, args.to)

@@ -54,8 +54,8 @@ def page_files(folder: Path | None = None) -> dict[str, Path]:
     folder = folder or PAGE
     if not (folder / "index.html").is_file():
         raise FileNotFoundError(
-            "this installation has no web page: install a wheel that has it, or, in a checkout "
-            "with Node.js, run python -m tools.build_web"
+            "this installation has no web page: in a checkout, with Node.js, run "
+            "python -m tools.build_web and install again"
         )
     files = {
         f"/{path.relative_to(folder).as_posix()}": path
