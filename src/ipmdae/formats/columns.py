@@ -53,7 +53,7 @@ _VOLTS = re.compile(r"(?:(milli|mi[ck]ro|nano)[ -]?v(?:olt\w*)?|volt\w*)", re.IG
 _PREFIXES = {"milli": "m", "micro": "u", "mikro": "u", "nano": "n"}
 _BRACKETS = re.compile(r"\((.*)\)|\[(.*)\]")
 
-_WITH_UNIT = re.compile(r"\s*(.*?)\s*(?:\(([^()]*)\)|\[([^\[\]]*)\])\s*")
+_WITH_UNIT = re.compile(r"\s*(.*?)\s*(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^\[\]]*)\])\s*")
 _SINCE = re.compile(r"(\w+) since (\d{4}-\d\d-\d\d[T ][\d:.]+)")
 _SUFFIXED = re.compile(r"(.*[^\s_-])[\s_-]+(\S+)")
 _WORD_ENDS = re.compile(r"[\s_\W]+|(?<=[a-z])(?=[A-Z])")

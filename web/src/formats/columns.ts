@@ -45,7 +45,7 @@ const UNIT_WORDS = new Map(Object.entries(WORDS.unit));
 const VOLTS = /^(?:(milli|mi[ck]ro|nano)[ -]?v(?:olt[\p{L}\p{N}_]*)?|volt[\p{L}\p{N}_]*)$/iu;
 const PREFIXES: Record<string, string> = { milli: "m", micro: "u", mikro: "u", nano: "n" };
 const OTHER_UNIT = /^(?:hh?:mm:ss.*|yyyy.*|m?g|m\/\(?s\^?2\)?|bpm|%|k?ohms?|°?c|deg\/s|dps)$/;
-const WITH_UNIT = /(?:\(([^()]*)\)|\[([^[\]]*)\])$/;
+const WITH_UNIT = /(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^[\]]*)\])$/;
 const ECG = pattern("ecg", (text) => `^(?:${text})$`);
 
 /** True if a signal is called as leads of an ECG are. */

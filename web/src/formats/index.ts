@@ -98,30 +98,33 @@ async function partsOf(job: Job, main: Given, beside: Beside): Promise<Parts> {
   const { path } = job;
   const header = path.replace(/\.(hea|dat)$/i, ".hea");
   if (header !== path || /\.hea$/i.test(path))
-    return overruled(job, await readWfdb({ ...job, path: header }, beside));
+    return withUnit(job, withRate(job, await readWfdb({ ...job, path: header }, beside)));
   const blob = await blobOf(main);
   if (!blob.size) throw new FormatError(path, "is empty");
   const head = await bytesOf(blob, 0, 8);
-  if (isEdf(head)) return overruled(job, await readEdf(job, blob));
+  if (isEdf(head)) return withUnit(job, withRate(job, await readEdf(job, blob)));
   if (/\.(edf|bdf|rec)$/i.test(path))
     throw new FormatError(path, `the EDF header is malformed (b'${latin1(head)}')`);
-  if (/\.json$/i.test(path))
-    return overruled({ ...job, scale: undefined }, await readKardia(job, blob));
-  if (TABLE.test(path)) return readTable(job, blob);
+  if (/\.json$/i.test(path)) return withRate(job, await readKardia(job, blob));
+  if (TABLE.test(path)) return withRate(job, await readTable(job, blob));
   throw new FormatError(path, `is of no format that is read here: ${READ}; the command reads more`);
 }
 
-/** Apply the user's statements to a file that has its own rate and units. */
-function overruled(job: Job, parts: Parts): Parts {
-  const { fs, scale } = job;
-  if (fs && Math.abs(fs - parts.fs) > 1e-9 * fs) {
-    warn(job, `says ${general(parts.fs)} Hz; fs=${general(fs)} overrules it`);
-    parts = { ...parts, fs };
-  }
+/** Apply the rate that the user states. */
+function withRate(job: Job, parts: Parts): Parts {
+  const { fs } = job;
+  if (!fs || Math.abs(fs - parts.fs) <= 1e-9 * fs) return parts;
+  warn(job, `says ${general(parts.fs)} Hz; fs=${general(fs)} overrules it`);
+  return { ...parts, fs };
+}
+
+/** Apply the unit that the user states. Throws NeedError where there is none. */
+function withUnit(job: Job, parts: Parts): Parts {
+  const { scale } = job;
   const stored = (lead: Lead) => lead.resolution?.unit ?? lead.unit;
   const open = parts.leads.filter((lead) => (oneLine(lead.unit) || NO_UNIT) === NO_UNIT);
   if (!scale) {
-    if (open.length && !job.unit && !parts.leads.some((lead) => lead.unit === "mV"))
+    if (open.length && !parts.leads.some((lead) => lead.unit === "mV"))
       throw new NeedError(
         job.path,
         `says no unit of ${open.map((lead) => lead.name).slice(0, 12).join(", ")}; state it (unit=, --unit)`, // prettier-ignore

@@ -257,6 +257,6 @@ class Rows {
 /** One error of all that is lacking. What cannot be guessed is said first. */
 function merged(needs: readonly NeedError[]): NeedError {
   const { path, reason } = needs.find((error) => !error.likely) ?? needs[0];
-  const all = [...new Set(needs.flatMap((error) => error.needs))];
+  const all = [...new Set(needs.flatMap((error) => error.needs))].sort();
   return new NeedError(path, reason, all, needs.map((error) => error.likely).find(Boolean));
 }

@@ -128,7 +128,8 @@ function dateSeconds(cell: string): number {
   const whole = Date.UTC(year, month - 1, day, hour, minute, second) / 1000;
   const zone = Number(found[8] ?? 0) * 60;
   const ahead = zone + (found[8]?.startsWith("-") ? -1 : 1) * Number(found[9] ?? 0);
-  return whole - ahead * 60 + Number(`0.${found[7] ?? 0}`);
+  const nanoseconds = Number((found[7] ?? "").slice(0, 9).padEnd(9, "0"));
+  return ((whole - ahead * 60) * 1e9 + nanoseconds) / 1e9;
 }
 
 /** Number of decimals of a number, or of the seconds of a time. */

@@ -86,20 +86,23 @@ function assume(
   });
   const small = silent.filter((i) => !large.includes(i));
   const asked = silent.length > 0 && leads.every((i) => silent.includes(i) || !stated[i]);
-  const say = (indices: number[], text: string, likely: string) => {
-    if (indices.length && asked) throw new NeedError(job.path, text, ["unit"], likely);
-    if (indices.length) warn(job, text);
-    for (const i of indices) stated[i] = likely;
+  const say = (found: number[], text: string, likely: string) => {
+    if (!found.length) return;
+    const names = found.slice(0, 12).map((i) => columns[i].name || `lead ${i + 1}`);
+    const what = `says no unit of ${names.join(", ")}; `;
+    if (asked)
+      throw new NeedError(
+        job.path,
+        `${what}by their size the values are in ${likely}; state it (unit=, --unit)`,
+        ["unit"],
+        likely,
+      );
+    warn(job, what + text);
+    for (const i of found) stated[i] = likely;
   };
-  const named = (indices: number[], other: (i: number) => string) =>
-    indices.slice(0, 12).map((i) => columns[i].name || other(i)).join(", "); // prettier-ignore
-  say(
-    large,
-    `says no unit of ${named(large, () => "its lead")}; by their size the values are taken as uV; ` +
-      "if they are steps of a converter, state it (unit=, --unit)",
-    "uV",
-  );
-  say(small, `says no unit of ${named(small, (i) => `lead ${i + 1}`)}; taken as mV`, "mV");
+  const steps = "if they are steps of a converter, state it (unit=, --unit)";
+  say(large, `by their size the values are taken as uV; ${steps}`, "uV");
+  say(small, "taken as mV", "mV");
 }
 
 function spreadOf(values: Float64Array): number {
