@@ -157,7 +157,7 @@ def _records(folder: Path) -> Iterator[Case]:
     several = {
         "skew": "x 2 100 50\nx.dat 16:2 1000 16 0 0 0 0 II\nx.dat 16 1000 16 0 0 0 0 V\n",
         "no length": "x 2 250 \nx.dat 16\nx.dat 16\n",
-        "offset": "x 1 250/360(0) 50 10:11:12.5 01/02/2003\nx.dat 16+24 10(5)/µV 12 0 0 0 0 a  b\n",
+        "offset": "x 1 250/360(0) 60 10:11:12.5 01/02/2003\nx.dat 16+24 10(5)/µV 12 0 0 0 0 a  b\n",
         "no file": "x 2 250 10\ny.dat 16\ny.dat 16\n",
         "cut off": "x 1 250 1000\nx.dat 16\n",
         "flac": "x 1 250 10\nx.dat 99\n",
@@ -173,7 +173,7 @@ def _records(folder: Path) -> Iterator[Case]:
     }
     for name, header in several.items():
         files = _saved(folder, "x.hea", header)
-        files[0].with_name("x.dat").write_bytes(rng.integers(-900, 900, 120, np.int16).tobytes())
+        files[0].with_name("x.dat").write_bytes(rng.integers(-900, 900, 124, np.int16).tobytes())
         for other, text in parts.items():
             files[0].with_name(other).write_text(text)
         yield Case("record", name, [*files, *sorted(files[0].parent.glob("[!x]*")),

@@ -105,15 +105,18 @@ function signalOf(line: string, index: number): Described {
   if (!stored || !/^~?[\w-]*\.?\w*$/.test(file)) throw new Error("invalid syntax in signal line");
   const [format, samplesPerFrame, skew, offset] = stored.slice(1).map((n, i) => Number(n ?? +(i === 1))); // prettier-ignore
   const gain = GAIN.exec(described);
-  // What could be understood in two ways is refused.
-  if (gain && !(/^-?\d*\.?\d*(e[+-]?\d+)?$/.test(gain[1]) && !gain[2]?.startsWith("+")))
-    throw new Error(`gain or baseline of signal ${index + 1} cannot be understood`);
   let name = described.slice(gain?.[0].length ?? 0);
   const numbers: number[] = [];
   for (let found; gain && numbers.length < 5 && (found = /^(-?\d+)(?:\s+|$)/.exec(name));) {
     numbers.push(Number(found[1]));
     name = name.slice(found[0].length);
   }
+  // What could be understood in two ways is refused.
+  const plain = gain
+    ? /^-?\d*\.?\d*(e[+-]?\d+)?$/.test(gain[1]) && !gain[2]?.startsWith("+")
+    : !/^-?[\d.]/.test(described);
+  if (!plain || numbers[0] < 0 || (gain && numbers.length < 2 && /^-?\d/.test(name)))
+    throw new Error(`gain or baseline of signal ${index + 1} cannot be understood`);
   const stated = gain?.[3] ?? "mV";
   return {
     ...{ file, format: String(format), samplesPerFrame, skew, offset, name },
