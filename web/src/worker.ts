@@ -58,38 +58,45 @@ class Engine {
 
   /** Take files, and return the names of the recordings in them. */
   async open(files: Given[]): Promise<string[]> {
-    this.cancel();
-    this.#groups = await recordings(files);
-    return this.#groups.map(([file]) => file.name);
+    const signal = this.#begin();
+    const groups = await recordings(files);
+    signal.throwIfAborted();
+    this.#groups = groups;
+    return groups.map(([file]) => file.name);
   }
 
   /** Read one of the recordings, which replaces the one before. */
   async read(index: number, options: ReadOptions): Promise<Opened> {
+    const signal = this.#begin();
     const found = await read(this.#groups[index], options);
+    signal.throwIfAborted();
     if ("needs" in found) return found;
     this.#recording = found.recording;
     this.#result = undefined;
     this.#envelopes.clear();
-    const { leads, ...rest } = found.recording;
     this.#leads = this.#measure("before");
-    const samples = leads[0].samples.length;
-    return { info: { ...rest, samples, leads: this.#leads }, warnings: found.warnings };
+    const { leads, ...rest } = found.recording;
+    const info = { ...rest, samples: leads[0].samples.length, leads: this.#leads };
+    return { info, warnings: found.warnings };
   }
 
-  /** Denoise the recording; rejected with an AbortError by `cancel`. */
+  /** Denoise the recording. */
   async denoise(model: string, options: Options, progress: Progress): Promise<Outcome> {
-    this.cancel();
-    const { signal } = (this.#running = new AbortController());
+    const signal = this.#begin();
+    this.#result = undefined;
+    for (const key of this.#envelopes.keys())
+      if (!key.startsWith("before")) this.#envelopes.delete(key);
     const denoiser = await this.#model(model);
     const begin = performance.now();
     const result = await denoise(this.#recording!, denoiser, options, progress, signal);
-    const { recording: _, ...outcome } = (this.#result = result);
-    for (const key of this.#envelopes.keys())
-      if (!key.startsWith("before")) this.#envelopes.delete(key);
+    signal.throwIfAborted();
+    this.#result = result;
     this.#leads = this.#measure("after");
+    const { recording: _, ...outcome } = result;
     return { ...outcome, leads: this.#leads, seconds: (performance.now() - begin) / 1000 };
   }
 
+  /** Reject what is being opened, read or denoised with an AbortError. */
   cancel(): void {
     this.#running.abort();
   }
@@ -115,11 +122,15 @@ class Engine {
     return (format === "csv" ? writeCsv : writeEdf)(this.#result!.recording);
   }
 
-  async #model(name: string): Promise<Denoiser> {
-    const wasm = fetch(new URL("ipmdae.wasm", SITE));
-    const opened =
-      this.#models.get(name) ??
-      Denoiser.open(wasm, fetch(new URL(`models/${name}.safetensors`, SITE)));
+  #begin(): AbortSignal {
+    this.cancel();
+    return (this.#running = new AbortController()).signal;
+  }
+
+  #model(name: string): Promise<Denoiser> {
+    const load = (path: string) => fetch(new URL(path, SITE));
+    const open = () => Denoiser.open(load("ipmdae.wasm"), load(`models/${name}.safetensors`));
+    const opened = this.#models.get(name) ?? open();
     this.#models.set(name, opened);
     opened.catch(() => this.#models.delete(name));
     return opened;

@@ -14,6 +14,7 @@ const engine = Comlink.wrap<Engine>(
 );
 const viewer = new Viewer(engine);
 let info: Info | undefined;
+let turns = 0;
 
 function say(text: string): void {
   at("status").textContent = text;
@@ -27,12 +28,14 @@ function hide(...ids: string[]): void {
   for (const id of ids) at(id).hidden = true;
 }
 
-/** Run a step of the user's; its error is shown in one line. */
+/** Run a step of the user's; its error is shown in one line, unless another step has begun. */
 async function attempt(step: () => Promise<void>): Promise<void> {
+  const turn = ++turns;
   hide("error");
   try {
     await step();
   } catch (error) {
+    if (turn !== turns) return;
     if (error instanceof Error && error.name === "AbortError") return say("Cancelled.");
     say("");
     at("error").textContent = error instanceof Error ? error.message : String(error);
@@ -101,10 +104,8 @@ function ask({ needs, likelyUnit }: Question): void {
 function facts({ samples, fs, leads, start, comments }: Info): string {
   const count = `${leads.length} lead${leads.length === 1 ? "" : "s"}`;
   const from = start ? `, from ${start.replace("T", " ")}` : "";
-  return [
-    `${(samples / fs).toFixed(1)} s at ${+fs.toPrecision(6)} Hz, ${count}${from}`,
-    ...comments,
-  ].join("; ");
+  const header = `${(samples / fs).toFixed(1)} s at ${+fs.toPrecision(6)} Hz, ${count}${from}`;
+  return [header, ...comments].join("; ");
 }
 
 async function denoiseRecording(): Promise<void> {
@@ -116,12 +117,10 @@ async function denoiseRecording(): Promise<void> {
     unreadable: value("unreadable"),
     strength: 1,
   } as Options;
-  const [name, model, bar] = [
-    at("name").textContent,
-    value("model"),
-    at<HTMLProgressElement>("progress"),
-  ];
-  say(`Denoising ${name} …`);
+  const model = value("model");
+  const bar = at<HTMLProgressElement>("progress");
+  const turn = turns;
+  say(`Denoising ${at("name").textContent} …`);
   hide("denoise", "result");
   show("cancel", "progress");
   bar.value = 0;
@@ -130,8 +129,10 @@ async function denoiseRecording(): Promise<void> {
     const progress = Comlink.proxy((share: number) => void (bar.value = share));
     finish(await engine.denoise(model, options, progress), model);
   } finally {
-    hide("cancel", "progress");
-    show("denoise");
+    if (turn === turns) {
+      hide("cancel", "progress");
+      show("denoise");
+    }
   }
 }
 
@@ -142,9 +143,8 @@ function finish(outcome: Outcome, model: string): void {
   showVerdicts(outcome.verdicts);
   showUnreadable(outcome.leads, segments, viewer);
   show("result");
-  say(
-    `${cleaned} of ${outcome.verdicts.length} leads cleaned by ${model} in ${outcome.seconds.toFixed(2)} s.`,
-  );
+  const count = `${cleaned} of ${outcome.verdicts.length} leads`;
+  say(`${count} cleaned by ${model} in ${outcome.seconds.toFixed(2)} s.`);
 }
 
 async function save(format: string): Promise<void> {
@@ -172,10 +172,8 @@ function listen(): void {
       at("drop").classList.toggle("over", kind === "dragover");
       if (kind === "drop") void attempt(() => openFiles([...(event.dataTransfer?.files ?? [])]));
     });
-  const onClick = (id: string, act: () => Promise<void> | void) =>
-    at(id).addEventListener("click", () => void attempt(async () => act()));
-  onClick("example", openExample);
-  onClick("cancel", () => engine.cancel());
+  at("example").addEventListener("click", () => void attempt(openExample));
+  at("cancel").addEventListener("click", () => void engine.cancel());
   const onSubmit = (id: string, act: () => Promise<void>) =>
     at(id).addEventListener("submit", (event) => {
       event.preventDefault();
@@ -197,7 +195,7 @@ function listen(): void {
       in: () => viewer.zoom(1 / ZOOM),
       out: () => viewer.zoom(ZOOM),
       paper: () => viewer.paperSpeed(),
-      whole: () => viewer.whole(),
+      whole: () => viewer.zoom(Infinity, 0),
     };
     zooms[value]();
   });

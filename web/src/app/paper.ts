@@ -17,94 +17,68 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colo
 
 /** A colour of the style sheet. */
 export function colour(name: string): string {
-  const known = colours.get(name);
-  if (known) return known;
-  const style = getComputedStyle(document.documentElement);
-  const found = style.getPropertyValue(`--${name}`).trim();
-  colours.set(name, found);
-  return found;
+  const style = () => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
+  if (!colours.has(name)) colours.set(name, style().trim());
+  return colours.get(name)!;
 }
 
 /** Draw the paper of a lead below its traces: shaded segments, grid, times. */
 export function drawPaper(plot: uPlot, segments: Segment[], duration: number): void {
-  const { ctx, bbox } = plot;
+  const { ctx, width, height } = plot;
   const { min, max } = plot.scales.x as { min: number; max: number };
-  const pixel = pixelOf(plot);
+  const x = (time: number) => ((time - min) / (max - min)) * width;
   ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
+  ctx.scale(ctx.canvas.width / width, ctx.canvas.height / height);
   ctx.fillStyle = colour("paper");
-  ctx.fillRect(bbox.left, bbox.top, bbox.width, bbox.height);
-  const seen = segments.filter(({ start, stop }) => stop > min && start < max);
-  for (const segment of seen) shade(plot, segment);
-  const fine = (bbox.width / (max - min)) * 0.04 >= FINEST * pixel;
-  const bold = (bbox.width / (max - min)) * 0.2 >= FINEST * pixel;
-  const step = STEPS.find((each) => (bbox.width / (max - min)) * each >= LABELS * pixel) ?? 86400;
-  if (fine) lines(plot, 0.04, 0.1, colour("fine"), pixel);
-  lines(plot, bold ? 0.2 : step, 0.5, colour("bold"), pixel);
-  ctx.fillStyle = colour("muted");
-  ctx.font = `${11 * pixel}px system-ui, sans-serif`;
-  const bottom = bbox.top + bbox.height - 4 * pixel;
-  for (let i = Math.ceil(min / step); i * step <= Math.min(max, duration); i++)
-    write(
-      plot,
-      clock(i * step, duration),
-      plot.valToPos(i * step, "x", true) + 3 * pixel,
-      bottom,
-      pixel,
-    );
-  for (const segment of seen) label(plot, segment, pixel);
+  ctx.fillRect(0, 0, width, height);
+  const seen = segments
+    .filter(({ start, stop }) => stop > min && start < max)
+    .map((each) => ({
+      ...each,
+      left: Math.max(x(each.start), 0),
+      right: Math.min(x(each.stop), width),
+    }));
+  for (const { grade, left, right } of seen) {
+    ctx.fillStyle = colour(`${grade}-shade`);
+    ctx.fillRect(left, 0, right - left, height);
+  }
+  const step = STEPS.find((each) => x(min + each) >= LABELS) ?? 86400;
+  if (x(min + 0.04) >= FINEST) drawGrid(plot, 0.04, 0.1, colour("fine"));
+  drawGrid(plot, x(min + 0.2) >= FINEST ? 0.2 : step, 0.5, colour("bold"));
+  ctx.font = "11px system-ui, sans-serif";
+  for (const time of multiples(step, min, Math.min(max, duration)))
+    write(ctx, clock(time, duration), x(time) + 3, height - 4);
+  for (const { grade, reason, left, right } of seen)
+    if (ctx.measureText(`${grade}: ${reason}`).width + 8 < right - left)
+      write(ctx, `${grade}: ${reason}`, left + 4, 13);
   ctx.restore();
 }
 
-/** Canvas pixels of a CSS pixel. */
-function pixelOf(plot: uPlot): number {
-  return plot.ctx.canvas.width / plot.width;
+function drawGrid(plot: uPlot, seconds: number, millivolts: number, ink: string): void {
+  const { ctx, width, height, scales } = plot;
+  const lines = (scale: "x" | "y", step: number) =>
+    multiples(step, scales[scale].min!, scales[scale].max!).map(
+      (value) => Math.round(plot.valToPos(value, scale)) + 0.5,
+    );
+  ctx.strokeStyle = ink;
+  ctx.lineWidth = 1;
+  ctx.beginPath();
+  for (const x of lines("x", seconds)) ctx.rect(x, -1, 0, height + 2);
+  for (const y of lines("y", millivolts)) ctx.rect(-1, y, width + 2, 0);
+  ctx.stroke();
 }
 
-function edges(plot: uPlot, { start, stop }: Segment): [left: number, width: number] {
-  const left = Math.max(plot.valToPos(start, "x", true), plot.bbox.left);
-  return [left, plot.valToPos(stop, "x", true) - left];
-}
-
-function shade(plot: uPlot, segment: Segment): void {
-  const [left, width] = edges(plot, segment);
-  plot.ctx.fillStyle = colour(`${segment.grade}-shade`);
-  plot.ctx.fillRect(left, plot.bbox.top, width, plot.bbox.height);
-}
-
-/** State the grade and the reason where there is space. */
-function label(plot: uPlot, segment: Segment, pixel: number): void {
-  const [left, width] = edges(plot, segment);
-  const words = `${segment.grade}: ${segment.reason}`;
-  if (plot.ctx.measureText(words).width + 8 * pixel < width)
-    write(plot, words, left + 4 * pixel, plot.bbox.top + 13 * pixel, pixel);
+function multiples(step: number, from: number, to: number): number[] {
+  const first = Math.ceil(from / step);
+  const count = Math.max(Math.floor(to / step) - first + 1, 0);
+  return Array.from({ length: count }, (_, i) => (first + i) * step);
 }
 
 /** Text on a halo of paper, to be read on the grid. */
-function write({ ctx }: uPlot, text: string, left: number, bottom: number, pixel: number): void {
+function write(ctx: CanvasRenderingContext2D, text: string, left: number, bottom: number): void {
   ctx.strokeStyle = colour("paper");
-  ctx.lineWidth = 4 * pixel;
+  ctx.lineWidth = 4;
   ctx.strokeText(text, left, bottom);
+  ctx.fillStyle = colour("muted");
   ctx.fillText(text, left, bottom);
-}
-
-function lines(plot: uPlot, seconds: number, millivolts: number, ink: string, pixel: number): void {
-  const { ctx, bbox, scales } = plot;
-  ctx.strokeStyle = ink;
-  ctx.lineWidth = pixel;
-  ctx.beginPath();
-  for (const [scale, step] of [
-    ["x", seconds],
-    ["y", millivolts],
-  ] as const) {
-    const { min, max } = scales[scale] as { min: number; max: number };
-    for (let i = Math.ceil(min / step); i * step <= max; i++) {
-      const place = Math.round(plot.valToPos(i * step, scale, true)) + 0.5;
-      if (scale === "x") (ctx.moveTo(place, bbox.top), ctx.lineTo(place, bbox.top + bbox.height));
-      else (ctx.moveTo(bbox.left, place), ctx.lineTo(bbox.left + bbox.width, place));
-    }
-  }
-  ctx.stroke();
 }

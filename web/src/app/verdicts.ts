@@ -18,7 +18,7 @@ export function showVerdicts(verdicts: Verdict[]): void {
     return make(
       "tr",
       {},
-      make("th", { scope: "row" }, verdict.lead),
+      make("th", { scope: "row", class: "text" }, verdict.lead),
       make("td", { class: "text" }, grade),
       ...shares,
       make("td", {}, verdict.why ? "0" : verdict.removed.toFixed(3)),

@@ -39,12 +39,14 @@ export class Viewer {
     this.#position.addEventListener("input", () => this.move(Number(this.#position.value)));
     this.#root.addEventListener("keydown", (event) => this.#key(event));
     this.#root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    this.#root.addEventListener("pointerdown", (event) =>
-      this.#pointers.set(event.pointerId, event.clientX),
+    this.#root.addEventListener("pointerdown", ({ pointerId, clientX }) => {
+      this.#root.setPointerCapture(pointerId);
+      this.#pointers.set(pointerId, clientX);
+    });
+    this.#root.addEventListener("pointermove", (event) => this.#drag(event));
+    this.#root.addEventListener("lostpointercapture", ({ pointerId }) =>
+      this.#pointers.delete(pointerId),
     );
-    addEventListener("pointermove", (event) => this.#drag(event));
-    for (const end of ["pointerup", "pointercancel"] as const)
-      addEventListener(end, (event) => this.#pointers.delete(event.pointerId));
   }
 
   /** Show nothing. */
@@ -108,11 +110,6 @@ export class Viewer {
     this.zoom(this.#width / (MM * MM_PER_S) / this.#span, 0);
   }
 
-  /** Show the whole recording. */
-  whole(): void {
-    this.zoom(Infinity, 0);
-  }
-
   /** Bring a second of a lead into view. */
   reveal(lead: number, second: number): void {
     this.move(second - this.#span / 4);
@@ -149,8 +146,9 @@ export class Viewer {
   }
 
   #update(): void {
-    const stop = this.#start + this.#span;
-    const text = `${clock(this.#start, this.duration)} to ${clock(Math.min(stop, this.duration), this.duration)}`;
+    const stop = Math.min(this.#start + this.#span, this.duration);
+    const [from, to] = [this.#start, stop].map((time) => clock(time, this.duration));
+    const text = `${from} to ${to}`;
     at("range").textContent = text;
     const last = Math.max(this.duration - this.#span, 0);
     this.#position.max = String(last);
@@ -165,11 +163,14 @@ export class Viewer {
     this.#changed = true;
     if (this.#drawing) return;
     this.#drawing = true;
-    while (this.#changed && this.#info) {
-      this.#changed = false;
-      await this.#drawLeads([...this.#visible]);
+    try {
+      while (this.#changed && this.#info) {
+        this.#changed = false;
+        await this.#drawLeads([...this.#visible]);
+      }
+    } finally {
+      this.#drawing = false;
     }
-    this.#drawing = false;
   }
 
   /** Ask the worker for what is in view, and draw it strip by strip. */
