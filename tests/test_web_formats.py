@@ -13,6 +13,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +172,8 @@ def _records(folder: Path) -> Iterator[Case]:
         "b.hea": "b 2 250 10\nx.dat 16 500/mV 12 0 0 0 0 V\nx.dat 16 500/mV 12 0 0 0 0 II\n",
         "layout.hea": "layout 2 250 0\n~ 0 200 16 0 0 0 0 II\n~ 0 200 16 0 0 0 0 V\n",
     }
-    for name, header in several.items():
-        files = _saved(folder, "x.hea", header)
+    for name, described in several.items():
+        files = _saved(folder, "x.hea", described)
         files[0].with_name("x.dat").write_bytes(rng.integers(-900, 900, 124, np.int16).tobytes())
         for other, text in parts.items():
             files[0].with_name(other).write_text(text)
@@ -205,7 +206,7 @@ def _edf(folder: Path) -> Iterator[Case]:
         path = _saved(folder, f"x{suffix}", b"")[0]
         leads = ("Brustwandableitung links außen", "V5")
         units = ("mV", "breaths/minute")
-        start = dialects.datetime(2026, 3, 14, 9, 15, 0, 250000)
+        start = datetime(2026, 3, 14, 9, 15, 0, 250000)
         r = Recording(signal=gaps, fs=250, leads=leads, units=units, start=start, comments=("é",))
         formats.write(r, path)
         yield Case("edf", suffix, [path])

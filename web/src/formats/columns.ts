@@ -1,10 +1,10 @@
 /** Kinds of table columns: times, counters, leads, other measurements; by name, unit and shape. */
 import WORDS from "../../../src/ipmdae/formats/words.json";
 import { median } from "../core/numbers.ts";
+import { localTime } from "./dates.ts";
 import { FormatError } from "./errors.ts";
 import { millivolts, warn, type Job } from "./job.ts";
 import { differences, share } from "./statistics.ts";
-import { isoTime } from "./text.ts";
 
 export type Kind = "time" | "index" | "lead" | "other" | "empty";
 
@@ -63,7 +63,7 @@ export function column(text: string, below = ""): Column {
   const since = /^([\p{L}\p{N}_]+) since (\d{4}-\d\d-\d\d[T ][\d:.]+)$/u.exec(unit);
   if (since && SECONDS.has(since[1])) {
     const seconds = SECONDS.get(since[1]);
-    return { heading, name, unit: since[1], kind: "time", seconds, start: dateIn(since[2]) };
+    return { heading, name, unit: since[1], kind: "time", seconds, start: localTime(since[2]) };
   }
   const voltage = millivolts(unit) !== undefined;
   const alone = parts.length === 1 && [...known].every((word) => TIME_ALONE.has(word));
@@ -223,14 +223,4 @@ function isFlag(cells: Float64Array): boolean {
   const known = new Set(cells.filter(Number.isFinite));
   const whole = [...known].every(Number.isInteger);
   return cells.length >= 50 && known.size <= 3 && whole && known.has(0);
-}
-
-function dateIn(text: string): string | undefined {
-  const found = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?$/.exec(text);
-  return found
-    ? isoTime(
-        found.slice(1, 7).map((part) => Number(part ?? 0)),
-        found[7],
-      )
-    : undefined;
 }

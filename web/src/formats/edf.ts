@@ -5,12 +5,13 @@
  */
 import { roundEven } from "../core/numbers.ts";
 import type { Lead, Recording, Resolution } from "../recording.ts";
+import { isoTime, sinceEpoch } from "./dates.ts";
 import { COMMENT, ENDS, leadsByRule, MISSING, RESERVED, restore, type Named } from "./edf_text.ts";
 import { FormatError } from "./errors.ts";
 import { checkSamples, millivolts, warn, type Job } from "./job.ts";
 import { toNumber } from "./layout.ts";
 import { bytesOf } from "./source.ts";
-import { decoded, general, latin1, sinceEpoch, isoTime, visible } from "./text.ts";
+import { decoded, general, latin1, visible } from "./text.ts";
 
 const BLOCK = 1 << 22;
 const MAX_SAMPLES = 2 ** 31;

@@ -55,7 +55,7 @@ export function writeEdf(recording: Recording, warnings: string[] = []): Blob {
     const signals = leads.map((lead) => signalOf(path, lead, fs, warnings));
     const plan = planOf(fs, leads.length, leads[0].samples.length);
     const notes = notesOf(recording, signals, plan);
-    const width = 2 * Math.ceil(Math.max(...notes.map((note) => note.length)) / 2);
+    const width = 2 * Math.ceil(longestOf(notes) / 2);
     const parts: Blob[] = [new Blob([headerOf(recording, signals, plan, width)])];
     const size = 2 * plan.count * signals.length + width;
     const step = Math.max(Math.floor(BLOCK / size), 1);
@@ -162,7 +162,7 @@ function encoded(onset: number, text = "", length?: number): Uint8Array {
  * have lists of one size, and thousands of texts at one time would make all of them large.
  */
 function filled(lists: Uint8Array[][], placed: readonly [number, Uint8Array][]): Uint8Array[] {
-  const longest = Math.max(0, ...placed.map(([, text]) => text.length));
+  const longest = longestOf(placed.map(([, text]) => text));
   if (longest > LONGEST_TEXT)
     throw new Error(`a comment or note of ${longest} bytes is longer than a data record can hold`);
   const sizes = lists.map(([time]) => time.length);
@@ -190,6 +190,10 @@ function filled(lists: Uint8Array[][], placed: readonly [number, Uint8Array][]):
     }
     return bytes;
   });
+}
+
+function longestOf(texts: readonly Uint8Array[]): number {
+  return texts.reduce((longest, text) => Math.max(longest, text.length), 0);
 }
 
 /** The header record; `width` is the number of bytes of the annotations in a data record. */

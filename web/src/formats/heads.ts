@@ -1,8 +1,8 @@
 /** Heads of text tables: rate, unit, lead and start above the data, and the layouts of vendors. */
 import { column, isEpoch, pattern, plainUnit, type Column, type Kind } from "./columns.ts";
+import { localTime, sinceEpoch } from "./dates.ts";
 import { millivolts } from "./job.ts";
 import { least } from "./statistics.ts";
-import { isoTime, sinceEpoch } from "./text.ts";
 
 /** Information from above a table, or known from the vendor's layout. */
 export interface Head {
@@ -41,9 +41,6 @@ const INTERVAL_KEY = pattern("interval");
 const UNIT_KEY = pattern("unit key");
 const PERSONAL = pattern("personal");
 const NUMBER = /^(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)/i;
-const DATE = /(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?/;
-const SLASHED =
-  /\b(\d{1,2})\/(\d{1,2})\/(\d{4})[T, ]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?/gi;
 const LEAD = /(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])/;
 
 /** The head of a table: by the layout of a vendor, or else line by line. */
@@ -53,35 +50,6 @@ export function headOf(sample: Sample): Head {
     if (found) return found;
   }
   return lines(sample);
-}
-
-/**
- * A date with a time as it stands, whatever its time zone: `2026-03-14 09:15:00 -0400`.
- *
- * Of `03/14/2026` the number above 12 is the day; where none is, the date is not known.
- */
-export function localTime(text: string): string | undefined {
-  const iso = text.replace(/\b(\d\d)\.(\d\d)\.(\d{4})\b/, "$3-$2-$1");
-  const found = DATE.exec(iso.replace(SLASHED, slashed));
-  return found
-    ? isoTime(
-        found.slice(1, 7).map((part) => Number(part ?? 0)),
-        found[7],
-      )
-    : undefined;
-}
-
-/** `3/14/2026 9:15:00 PM` as ISO has it; empty if day and month are ambiguous. */
-function slashed(...found: string[]): string {
-  const [, one, two, year, clock, rest, half] = found;
-  const [first, second, pad] = [
-    Number(one),
-    Number(two),
-    (n: number) => String(n).padStart(2, "0"),
-  ];
-  if (first !== second && first > 12 === second > 12) return "";
-  const hour = half ? (Number(clock) % 12) + (/p/i.test(half) ? 12 : 0) : Number(clock);
-  return `${year}-${pad(Math.min(first, second))}-${pad(Math.max(first, second))} ${pad(hour)}${rest}`;
 }
 
 /** Key and value of a line such as `Sample Rate,512 Hz` or `%Sample Rate = 250 Hz`. */

@@ -41,7 +41,10 @@ export async function recordings(files: readonly Given[]): Promise<Given[][]> {
   for (const file of files) {
     if (!/\.hea$/i.test(file.name)) continue;
     const names = await family(file.name, beside);
-    records.set(file, new Set(files.filter((other) => other !== file && names.has(other.name))));
+    records.set(
+      file,
+      new Set(files.filter((other) => other !== file && names.has(other.name.toLowerCase()))),
+    );
   }
   const claimed = new Set([...records.values()].flatMap((others) => [...others]));
   const groups: Given[][] = [];
@@ -164,21 +167,22 @@ function finished(job: Job, parts: Parts): Recording {
   };
 }
 
+/** Finds a file by its name, in any case. */
 function besideOf(files: readonly Given[]): Beside {
-  const named = new Map(files.map((file) => [file.name, file]));
+  const named = new Map(files.map((file) => [file.name.toLowerCase(), file]));
   return async (name) => {
-    const file = named.get(name);
+    const file = named.get(name.toLowerCase());
     return file && blobOf(file);
   };
 }
 
-/** The names of the files that belong to a header, those of its segments included. */
+/** The lower-case names of the files that belong to a header, those of its segments included. */
 async function family(header: string, beside: Beside): Promise<Set<string>> {
   const names = new Set<string>();
   const add = async (path: string) => {
     for (const name of await companions(path, beside).catch(() => [])) {
-      if (names.has(name)) continue;
-      names.add(name);
+      if (names.has(name.toLowerCase())) continue;
+      names.add(name.toLowerCase());
       if (name.endsWith(".hea")) await add(name);
     }
   };

@@ -5,10 +5,11 @@
  * `data.enhanced`, which the vendor has filtered, is not read.
  */
 import type { Recording } from "../recording.ts";
+import { localTime } from "./dates.ts";
 import { FormatError, NeedError, reasonOf } from "./errors.ts";
 import { checkSamples, warnUnit, type Job } from "./job.ts";
 import { bytesOf } from "./source.ts";
-import { general, isoTime } from "./text.ts";
+import { general } from "./text.ts";
 
 const LARGEST = 1 << 25;
 const LEADS: Record<string, string> = { leadI: "I", leadII: "II", leadIII: "III", AVR: "aVR", AVL: "aVL", AVF: "aVF" }; // prettier-ignore
@@ -64,7 +65,7 @@ export async function readKardia(job: Job, blob: Blob): Promise<Omit<Recording, 
       const lead = { name: LEADS[name] ?? name, unit: "mV", samples, resolution };
       return samples.length === longest ? [lead] : [];
     }),
-    start: moment(content.recordedAt),
+    start: localTime(String(content.recordedAt)),
     comments: comments(content),
   };
 }
@@ -98,20 +99,6 @@ function number(value: unknown): number | undefined {
   if (typeof value !== "number" && typeof value !== "string") return undefined;
   const result = value === "" ? NaN : Number(value);
   return Number.isFinite(result) ? result : undefined;
-}
-
-/** A date and time in ISO 8601, as its clock showed it. */
-function moment(value: unknown): string | undefined {
-  const found =
-    /^\s*(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:Z|[+-]\d\d:?\d\d)?\s*$/.exec(
-      String(value),
-    );
-  return found
-    ? isoTime(
-        found.slice(1, 7).map((part) => Number(part ?? 0)),
-        found[7],
-      )
-    : undefined;
 }
 
 function comments({ algorithmDetermination, note, tags }: Content): string[] {

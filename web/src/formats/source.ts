@@ -99,7 +99,6 @@ export async function* textIn(path: string, blob: Blob): AsyncGenerator<string> 
     if (!decode) {
       const head = piece.subarray(0, HEAD);
       const wide = wideDecoder(head);
-      if (!wide && head.includes(0)) throw new FormatError(path, "is not text");
       universal = wide !== undefined || (!head.includes(10) && head.includes(13));
       decode = wide ?? narrowDecoder(head);
     }

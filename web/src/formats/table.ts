@@ -47,6 +47,7 @@ export async function readTable(job: Job, blob: Blob): Promise<Omit<Recording, "
   const first = (await text.next()).value ?? "";
   const second = (await text.next()).value ?? "";
   const lines = headLines(first, !second);
+  if (lines.some((line) => line.includes("\0"))) throw new FormatError(job.path, "is not text");
   const layout = sniff(job.path, lines);
   const rows = new Rows(job, layout);
   let [start, skip] = [layout.first, layout.head.skip ?? 0];

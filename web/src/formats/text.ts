@@ -72,28 +72,3 @@ export function decoded(bytes: Uint8Array): string {
     return latin1(bytes);
   }
 }
-
-/**
- * A date and time in ISO 8601 without a zone, to the microsecond; undefined for one that there
- * cannot be. `fraction` are the decimals of the seconds.
- */
-export function isoTime(
-  [year, month, day, hour, minute, second]: readonly number[],
-  fraction = "",
-): string | undefined {
-  const pad = (value: number, size = 2) => String(value).padStart(size, "0");
-  const date = `${pad(year, 4)}-${pad(month)}-${pad(day)}`;
-  const time = new Date(`${date}T00:00:00Z`);
-  const known = Number.isFinite(time.getTime()) && time.toISOString().startsWith(date);
-  if (!known || !year || hour > 23 || minute > 59 || second > 59) return undefined;
-  const rest = fraction.slice(0, 6).padEnd(6, "0");
-  return `${date}T${pad(hour)}:${pad(minute)}:${pad(second)}${rest === "000000" ? "" : `.${rest}`}`;
-}
-
-/** The date and time so many whole seconds and microseconds after the begin of 1970. */
-export function sinceEpoch(seconds: number, microseconds = 0): string {
-  const carried = seconds + Math.floor(microseconds / 1e6);
-  const rest = ((microseconds % 1e6) + 1e6) % 1e6;
-  const whole = new Date(carried * 1000).toISOString().slice(0, 19);
-  return rest ? `${whole}.${String(rest).padStart(6, "0")}` : whole;
-}

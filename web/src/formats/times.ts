@@ -1,11 +1,12 @@
 /** Time columns of tables: their units, and the sampling rate and the gaps that they tell. */
 import { median, roundEven } from "../core/numbers.ts";
+import { isoTime, localTime, sinceEpoch } from "./dates.ts";
 import { FormatError, NeedError } from "./errors.ts";
-import { localTime } from "./heads.ts";
+
 import { warn, type Job } from "./job.ts";
 import { cellsOf, clockSeconds, firstValues, type Cells, type Layout } from "./layout.ts";
 import { differences, least, share } from "./statistics.ts";
-import { general, isoTime, sinceEpoch } from "./text.ts";
+import { general } from "./text.ts";
 
 /** Rates in Hz of common recorders, preferred where stamps are too coarse. */
 const COMMON = [100, 125, 128, 130, 200, 250, 256, 300, 360, 400, 500, 512, 600, 1000, 1024, 2000];

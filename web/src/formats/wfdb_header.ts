@@ -1,7 +1,8 @@
 /** WFDB headers: https://wfdb.io/spec/header-files/. */
+import { isoTime } from "./dates.ts";
 import { FormatError, reasonOf } from "./errors.ts";
 import { millivolts } from "./job.ts";
-import { decoded, isoTime } from "./text.ts";
+import { decoded } from "./text.ts";
 
 const LARGEST = 1 << 24;
 const MOST_SIGNALS = 4096;
