@@ -20,6 +20,8 @@ export type Trace = "before" | "after" | "removed";
 export interface LeadInfo {
   name: string;
   unit: string;
+  /** Of the verdict, if there is one. */
+  grade?: string;
   middle: number;
   low: number;
   high: number;
@@ -140,6 +142,7 @@ class Engine {
     return this.#recording!.leads.map(({ name, unit }, column) => ({
       name,
       unit,
+      grade: this.#result?.verdicts[column].grade,
       ...this.#envelope(trace, column)!.extent(),
     }));
   }

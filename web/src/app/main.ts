@@ -58,7 +58,7 @@ async function openFiles(files: File[]): Promise<void> {
 
 function close(): void {
   viewer.clear();
-  hide("settings", "result", "viewer", "warnings");
+  hide("settings", "save", "result", "viewer", "warnings");
   at("facts").textContent = "";
 }
 
@@ -121,7 +121,7 @@ async function denoiseRecording(): Promise<void> {
   const bar = at<HTMLProgressElement>("progress");
   const turn = turns;
   say(`Denoising ${at("name").textContent} …`);
-  hide("denoise", "result");
+  hide("denoise", "save", "result");
   show("cancel", "progress");
   bar.value = 0;
   viewer.result();
@@ -142,7 +142,7 @@ function finish(outcome: Outcome, model: string): void {
   viewer.result(outcome.leads, segments);
   showVerdicts(outcome.verdicts);
   showUnreadable(outcome.leads, segments, viewer);
-  show("result");
+  show("save", "result");
   const count = `${cleaned} of ${outcome.verdicts.length} leads`;
   say(`${count} cleaned by ${model} in ${outcome.seconds.toFixed(2)} s.`);
 }

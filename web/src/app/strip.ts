@@ -21,6 +21,7 @@ export class Strip {
   segments: Segment[] = [];
   readonly #plot: uPlot;
   readonly #picture = make("div", { role: "img" });
+  readonly #badge = make("span");
   readonly #readout = make("span", { class: "readout" });
   readonly #duration: number;
   #frame = { width: 0, height: 0, bottom: -1, top: 1 };
@@ -31,7 +32,8 @@ export class Strip {
     this.#picture.ariaLabel = `Lead ${lead.name}`;
     const name = make("strong", {}, lead.name);
     const unit = lead.unit === "mV" ? "" : lead.unit === "NU" ? " (no unit)" : ` (${lead.unit})`;
-    this.element.append(make("figcaption", {}, name, unit, this.#readout), this.#picture);
+    const caption = make("figcaption", {}, name, unit, this.#badge, this.#readout);
+    this.element.append(caption, this.#picture);
     const series = (trace: Trace, width: number) => ({
       stroke: () => colour(trace),
       width,
@@ -58,8 +60,10 @@ export class Strip {
     this.fit(lead, width, 1);
   }
 
-  /** Take the height that the lead needs at `gain` times 10 mm/mV. */
-  fit({ unit, middle, low, high }: LeadInfo, width: number, gain: number): void {
+  /** State the grade, and take the height that the lead needs at `gain` times 10 mm/mV. */
+  fit({ unit, grade, middle, low, high }: LeadInfo, width: number, gain: number): void {
+    this.#badge.className = grade ? `grade ${grade}` : "";
+    this.#badge.textContent = grade ?? "";
     const margin = 0.15 * (high - low);
     let [bottom, top] = [low - middle - margin, high - middle + margin];
     let perUnit = gain * MM_PER_MV * MM;

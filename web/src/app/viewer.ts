@@ -72,7 +72,7 @@ export class Viewer {
   /** Show the denoised leads, and the segments of each that are not good; or what is recorded. */
   result(leads?: LeadInfo[], segments: Segment[][] = []): void {
     this.#strips.forEach((strip, i) => (strip.segments = segments[i] ?? []));
-    if (leads) this.#info!.leads = leads;
+    this.#info!.leads = leads ?? this.#info!.leads.map((lead) => ({ ...lead, grade: "" }));
     this.#fit();
   }
 

@@ -34,7 +34,11 @@ export function ipmdae(...parts: string[]): { stdout: string; stderr: string } {
 
 /** Run Python in `folder`, with NumPy as np and the package as ipmdae. */
 export function python(code: string): string {
-  return execFileSync(PYTHON, ["-c", `import numpy as np, ipmdae, ipmdae.examples\n${code}`], options);
+  return execFileSync(
+    PYTHON,
+    ["-c", `import numpy as np, ipmdae, ipmdae.examples\n${code}`],
+    options,
+  );
 }
 
 /** Start the server and the browser. */
