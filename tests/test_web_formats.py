@@ -128,7 +128,7 @@ def _tables(folder: Path) -> Iterator[Case]:
         yield Case("table", f"{i}", _saved(folder, "x.csv", text))
     yield Case("table", "polar", _saved(folder, "x.txt", dialects.polar()))
     yield Case("table", "gzip", _saved(folder, "x.csv.gz", gzip.compress(texts[0].encode())))
-    for seed in range(200):
+    for seed in range(120):
         content, options = variant(seed)
         yield Case("variant", f"{seed}", _saved(folder, "x.csv", content), options)
     export = _saved(folder, "export.zip", b"")
@@ -247,7 +247,7 @@ def _asked(folder: Path) -> Iterator[Case]:
 def _broken(folder: Path, whole: list[Case]) -> Iterator[Case]:
     """Files with some bytes cut, overwritten, deleted or put in."""
     rng = random.Random(0)
-    for case in rng.choices([c for c in whole if c.files[0].suffix != ".zip"], k=150):
+    for case in rng.choices([c for c in whole if c.files[0].suffix != ".zip"], k=100):
         content = case.files[0].read_bytes()
         for _ in range(rng.choice([1, 1, 3])):
             at, size = rng.randrange(len(content) + 1), rng.choice([0, 1, 4, 60])

@@ -4,11 +4,11 @@
  * Specifications: https://www.edfplus.info/specs/ and https://www.biosemi.com/faq/file_format.htm.
  */
 import { roundEven } from "../core/numbers.ts";
-import type { Lead, Recording, Resolution } from "../recording.ts";
+import type { Lead, Resolution } from "../recording.ts";
 import { isoTime, sinceEpoch } from "./dates.ts";
 import { COMMENT, ENDS, leadsByRule, MISSING, RESERVED, restore, type Named } from "./edf_text.ts";
 import { FormatError } from "./errors.ts";
-import { checkSamples, millivolts, warn, type Job } from "./job.ts";
+import { checkSamples, millivolts, warn, type Job, type Parts } from "./job.ts";
 import { toNumber } from "./layout.ts";
 import { bytesOf } from "./source.ts";
 import { decoded, general, latin1, visible } from "./text.ts";
@@ -57,7 +57,7 @@ export function isEdf(head: Uint8Array): boolean {
  * Read the leads of a file; signals of other kinds or rates, and annotations, are left out with a
  * warning. Throws FormatError where the header is malformed or the file cut off.
  */
-export async function readEdf(job: Job, blob: Blob): Promise<Omit<Recording, "name">> {
+export async function readEdf(job: Job, blob: Blob): Promise<Parts> {
   const header = await headerOf(job.path, blob);
   const events = await eventsOf(job.path, blob, header);
   const timed = events.length > 0 && events.every((own) => own.length && !own[0].text);

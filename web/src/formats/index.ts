@@ -2,7 +2,7 @@
 import type { Lead, Recording } from "../recording.ts";
 import { isEdf, readEdf } from "./edf.ts";
 import { FormatError, NeedError, reasonOf, type Need } from "./errors.ts";
-import { begin, millivolts, NO_UNIT, warn, warnUnit, type Job } from "./job.ts";
+import { begin, millivolts, NO_UNIT, warn, warnUnit, type Job, type Parts } from "./job.ts";
 import { readKardia } from "./kardia.ts";
 import { blobOf, bytesOf, tablesIn, type Entry, type Given } from "./source.ts";
 import { readTable } from "./table.ts";
@@ -93,8 +93,6 @@ export async function read(
     throw new FormatError(job.path, `is broken (${name}: ${reasonOf(error)})`);
   }
 }
-
-type Parts = Omit<Recording, "name">;
 
 /** What a file holds, by its content, and by its suffix if the content is ambiguous. */
 async function partsOf(job: Job, main: Given, beside: Beside): Promise<Parts> {

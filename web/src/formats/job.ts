@@ -1,4 +1,8 @@
+import type { Recording } from "../recording.ts";
 import { FormatError } from "./errors.ts";
+
+/** What a reader finds. */
+export type Parts = Omit<Recording, "name">;
 
 /** What one reading is about: the file's name for messages, and the statements of the user. */
 export interface Job {

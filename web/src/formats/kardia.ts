@@ -4,10 +4,9 @@
  * Fields: https://developers.kardia.com. `data.raw` is the signal as it was recorded;
  * `data.enhanced`, which the vendor has filtered, is not read.
  */
-import type { Recording } from "../recording.ts";
 import { localTime } from "./dates.ts";
 import { FormatError, NeedError, reasonOf } from "./errors.ts";
-import { checkSamples, warnUnit, type Job } from "./job.ts";
+import { checkSamples, warnUnit, type Job, type Parts } from "./job.ts";
 import { bytesOf } from "./source.ts";
 import { general } from "./text.ts";
 
@@ -31,7 +30,7 @@ interface Content {
 }
 
 /** Read the raw samples. Throws FormatError, and NeedError where the rate or a step is unknown. */
-export async function readKardia(job: Job, blob: Blob): Promise<Omit<Recording, "name">> {
+export async function readKardia(job: Job, blob: Blob): Promise<Parts> {
   const { path } = job;
   if (blob.size > LARGEST)
     throw new FormatError(path, `is larger than the ${LARGEST >> 20} MiB that are read of JSON`);

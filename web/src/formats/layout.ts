@@ -8,6 +8,10 @@ export const BLANKS = " +";
 
 const SEPARATORS = [";", "\t", ",", "|", BLANKS];
 const EMPTY = new Set(["", "nan", "na", "n/a", "null", "none", "-", "nil"]);
+/** What pandas takes for a missing number. */
+export const MISSING = new Set(
+  "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null|-|nil".split("|"), // prettier-ignore
+);
 const CLOCK =
   /^(?:\d{1,2}\/\d{1,2}\/\d{4}[T, ]+)?\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*)?)\]?(?: ?([AP])M)?$/i;
 const DATE =

@@ -1,14 +1,14 @@
 /** CSV and other tables of text, also compressed by gzip: one row a sample, one column a lead. */
-import type { Recording } from "../recording.ts";
 import { select } from "./columns.ts";
 import { FormatError, NeedError, reasonOf } from "./errors.ts";
-import { checkSamples, type Job } from "./job.ts";
+import { checkSamples, type Job, type Parts } from "./job.ts";
 import {
   BLANKS,
   cellsOf,
   firstValues,
   isNumber,
   layOut,
+  MISSING,
   split,
   toNumber,
   type Layout,
@@ -19,21 +19,6 @@ import { chosen, placed, type Stamps } from "./times.ts";
 import { unitsOf } from "./units.ts";
 
 const LONGEST_LINE = 1 << 26;
-/** What pandas takes for a missing number. */
-const MISSING = new Set(
-  [
-    "",
-    "#N/A",
-    "#N/A N/A",
-    "#NA",
-    "-1.#IND",
-    "-1.#QNAN",
-    "-NaN",
-    "-nan",
-    "1.#IND",
-    "1.#QNAN",
-  ].concat(["<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "-", "nil"]),
-);
 const EXPONENT = /(?<![\p{L}\p{N}_.,])[-+]?[\d.,]+e[-+]?\d{4}/iu;
 
 /**
@@ -42,7 +27,7 @@ const EXPONENT = /(?<![\p{L}\p{N}_.,])[-+]?[\d.,]+e[-+]?\d{4}/iu;
  * The rate is that of the head, or the mean rate of a time column; rows left out become missing
  * samples. Throws NeedError for a table that lacks its rate or unit, FormatError for others.
  */
-export async function readTable(job: Job, blob: Blob): Promise<Omit<Recording, "name">> {
+export async function readTable(job: Job, blob: Blob): Promise<Parts> {
   const text = textIn(job.path, blob);
   const first = (await text.next()).value ?? "";
   const second = (await text.next()).value ?? "";
@@ -94,7 +79,7 @@ class Rows {
     );
     this.stamps = chosen(layout, times);
     const count = this.leads.length + Number(this.isTimed);
-    this.columns = Array.from({ length: count }, () => new Float64Array(1024));
+    this.columns = Array.from({ length: count }, () => new Float64Array(64));
   }
 
   private get isTimed(): boolean {
@@ -110,7 +95,7 @@ class Rows {
       throw new FormatError(this.job.path, "is not a table: a line of it never ends");
   }
 
-  finish(): Omit<Recording, "name"> {
+  finish(): Parts {
     const { job, layout } = this;
     if (this.rest.trim()) {
       if (split(this.rest, layout.separator).length < layout.columns.length)
@@ -123,7 +108,7 @@ class Rows {
     return this.compose(this.columns.map((column) => column.subarray(0, this.rows)));
   }
 
-  private compose(columns: Float64Array[]): Omit<Recording, "name"> {
+  private compose(columns: Float64Array[]): Parts {
     const { job, layout, leads, rows } = this;
     const known = leads.map((i) => layout.columns[i]);
     const needs: NeedError[] = [];
@@ -154,8 +139,8 @@ class Rows {
       fs,
       leads: columns.map((column, i) => {
         const { name: unit, scale, zero } = units[i];
-        const values = places.length > 1 ? new Float64Array(samples).fill(NaN) : column;
-        for (const [row, count, sample] of places.length > 1 ? places : [])
+        const values = new Float64Array(samples).fill(NaN);
+        for (const [row, count, sample] of places)
           values.set(column.subarray(row, row + count), sample);
         if (scale !== 1 || zero) values.forEach((v, k) => (values[k] = (v - zero) * scale));
         return { name: own[i], unit, samples: values };
@@ -168,8 +153,8 @@ class Rows {
   /** Times in s since the first of them, in place. */
   private seconds(times: Float64Array): Float64Array {
     const first = times.find(Number.isFinite) ?? 0;
-    const scale = this.stamps!.scale!;
-    return times.map((time) => (time - first) * scale);
+    times.forEach((time, i) => (times[i] = (time - first) * this.stamps!.scale!));
+    return times;
   }
 
   /** Parse whole lines. */

@@ -2,9 +2,8 @@
 import { median, roundEven } from "../core/numbers.ts";
 import { isoTime, localTime, sinceEpoch } from "./dates.ts";
 import { FormatError, NeedError } from "./errors.ts";
-
 import { warn, type Job } from "./job.ts";
-import { cellsOf, clockSeconds, firstValues, type Cells, type Layout } from "./layout.ts";
+import { cellsOf, clockSeconds, firstValues, MISSING, type Cells, type Layout } from "./layout.ts";
 import { differences, least, share } from "./statistics.ts";
 import { general } from "./text.ts";
 
@@ -70,9 +69,10 @@ export class Stamps {
 
   /** The time in a text cell in s; NaN for an empty one. Throws Error for another that is none. */
   seconds(cell: string): number {
-    if (this.cells === "date") return dateSeconds(cell);
-    const time = clockSeconds(cell);
-    if (Number.isNaN(time)) throw new Error(`'${cell}' is not a time`);
+    const time = this.cells === "date" ? dateSeconds(cell) : clockSeconds(cell);
+    const missing = this.cells === "date" && MISSING.has(cell.trim());
+    if (Number.isNaN(time) && !missing) throw new Error(`'${cell}' is not a time`);
+    if (this.cells === "date") return time;
     if (time - this.clock < -DAY / 2) this.days++;
     this.clock = time;
     return time + DAY * this.days;

@@ -7,9 +7,9 @@
 import { fillGaps, LONGEST_LINE } from "../core/gaps.ts";
 import { roundEven } from "../core/numbers.ts";
 import { nearest, Resampler } from "../core/resample.ts";
-import type { Lead, Recording } from "../recording.ts";
+import type { Lead } from "../recording.ts";
 import { FormatError } from "./errors.ts";
-import { checkExpansion, checkSamples, millivolts, type Job } from "./job.ts";
+import { checkExpansion, checkSamples, millivolts, type Job, type Parts } from "./job.ts";
 import { bytesOf } from "./source.ts";
 import { general } from "./text.ts";
 import { headerIn, type Described, type Header } from "./wfdb_header.ts";
@@ -45,10 +45,8 @@ const COMPRESSED = ["508", "516", "524"];
 /** A file that was given with the header, by its name; undefined if it was not. */
 export type Beside = (name: string) => Promise<Blob | undefined>;
 
-type Part = Omit<Recording, "name">;
-
 /** Read a record by its header. Throws FormatError. */
-export async function readWfdb(job: Job, beside: Beside): Promise<Part> {
+export async function readWfdb(job: Job, beside: Beside): Promise<Parts> {
   const header = await headerOf(job.path, beside);
   return header.segments ? joined(header, beside) : record(header, beside);
 }
@@ -79,7 +77,7 @@ function neighbour(path: string, name: string): string {
 }
 
 /** A record with its own signal files. */
-async function record(header: Header, beside: Beside): Promise<Part> {
+async function record(header: Header, beside: Beside): Promise<Parts> {
   const { path, signals } = header;
   const files = [...new Set(signals.map((signal) => signal.file))];
   let { frames } = header;
@@ -243,7 +241,7 @@ function atHighest(lead: Float64Array, fs: number, own: number, most: number): F
  * first segment has no samples, and leads are identified by name. A lead whose resolution changes
  * gets the finest.
  */
-async function joined(header: Header, beside: Beside): Promise<Part> {
+async function joined(header: Header, beside: Beside): Promise<Parts> {
   const { parts, samples, fs } = await segments(header, beside);
   const fixed = header.segments![0][1] !== 0;
   const columns = new Map<number | string, Lead & { from: [number, Float64Array][] }>();
@@ -277,8 +275,8 @@ async function joined(header: Header, beside: Beside): Promise<Part> {
 /** The segments that hold samples, each with its first sample; samples in all; their rate. */
 async function segments(header: Header, beside: Beside) {
   const { path, fs } = header;
-  const opened = new Map<string, Part>();
-  const parts: [number, Part][] = [];
+  const opened = new Map<string, Parts>();
+  const parts: [number, Parts][] = [];
   let [frame, rate] = [0, 1];
   for (const [name, frames] of header.segments!) {
     if (name !== "~" && frames) {
@@ -305,7 +303,7 @@ async function segments(header: Header, beside: Beside) {
   return { parts, samples: frame * rate, fs: parts[0][1].fs };
 }
 
-async function segment(header: Header, beside: Beside): Promise<Part> {
+async function segment(header: Header, beside: Beside): Promise<Parts> {
   if (header.segments) throw new FormatError(header.path, "a segment cannot be made of segments");
   return record(header, beside);
 }
