@@ -2,3 +2,5 @@
 export type * from "../recording.ts";
 export { DEFAULTS, denoise } from "./denoise.ts";
 export { Denoiser, type Source } from "./denoiser.ts";
+export { type Architecture, type Model, type Preprocessing, readModel } from "./model.ts";
+export { Network } from "./network.ts";

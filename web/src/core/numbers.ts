@@ -8,9 +8,14 @@ export function roundEven(value: number): number {
   return below % 2 ? below + 1 : below;
 }
 
-/** A number with up to six significant digits. */
-export function general(value: number): string {
-  return String(Number(value.toPrecision(6)));
+/** A number with up to so many significant digits, in the format g of Python. */
+export function general(value: number, digits = 6): string {
+  if (!Number.isFinite(value)) return String(value);
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  const power = Number(exponent);
+  if (power >= -4 && power < digits) return String(Number(value.toPrecision(digits)));
+  const sign = power < 0 ? "-" : "+";
+  return `${Number(mantissa)}e${sign}${String(Math.abs(power)).padStart(2, "0")}`;
 }
 
 /** `value`, or the nearest end of the range from `low` to `high`. */

@@ -1,5 +1,5 @@
 /** Signal quality: a reason, and by it a grade, for each second of a lead; see ipmdae.quality. */
-import { median } from "./numbers.ts";
+import { general, median } from "./numbers.ts";
 import { type Second, Trust } from "./seconds.ts";
 import { MIN_SPREAD } from "./window.ts";
 
@@ -64,7 +64,7 @@ export function judge(seconds: readonly Second[]): Reason[] {
 export function amplitudeWarnings(lead: string, seconds: readonly Second[]): string[] {
   const amplitude = median(Float64Array.from(seconds, ({ low, high }) => high - low));
   const [least, most] = AMPLITUDES;
-  const value = Number(amplitude.toPrecision(3));
+  const value = general(amplitude, 3);
   if (amplitude > most)
     return [
       `lead ${lead} has an amplitude of ${value} mV, an ECG up to ${most} mV: ` +

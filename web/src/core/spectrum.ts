@@ -1,7 +1,7 @@
 /** Detection of powerline interference in a lead's power spectrum; see ipmdae.inspection.spectrum. */
 import { powers } from "./fourier.ts";
 import { harmonicsAt } from "./mains.ts";
-import { median, roundEven, tabulate } from "./numbers.ts";
+import { general, median, roundEven, tabulate } from "./numbers.ts";
 import type { Tick } from "./tick.ts";
 
 const SEGMENT = 8; // s: a resolution of 0.125 Hz
@@ -68,7 +68,7 @@ export function humWarnings(names: readonly string[], spectra: readonly Spectrum
   return [50, 60].flatMap((mains) => {
     const affected = names.flatMap((name, i) => {
       const rms = hum(spectra[i], mains);
-      return rms ? [`${name} (${Number(rms.toPrecision(2))} mV)`] : [];
+      return rms ? [`${name} (${general(rms, 2)} mV)`] : [];
     });
     if (!affected.length) return [];
     const more = affected.length > 12 ? ` and ${affected.length - 12} more` : "";
