@@ -83,7 +83,7 @@ async function readRecording(): Promise<void> {
   show("recording");
   const needs = "needs" in opened;
   at<HTMLDetailsElement>("statements").open = needs;
-  at("needed").textContent = needs ? opened.message : "";
+  at("needed").textContent = "";
   if (needs) return ask(opened);
   info = opened.info;
   at("facts").textContent = facts(info);
@@ -95,8 +95,10 @@ async function readRecording(): Promise<void> {
   await denoiseRecording();
 }
 
-function ask({ needs, likelyUnit }: Question): void {
+function ask({ needs, message, likelyUnit }: Question): void {
   say("");
+  const guess = likelyUnit ? `; by their size the values are in ${likelyUnit}` : "";
+  at("needed").textContent = message + guess;
   at<HTMLInputElement>("unit").value ||= likelyUnit ?? "";
   at(needs.includes("fs") ? "fs" : "unit").focus();
 }

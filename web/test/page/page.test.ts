@@ -133,52 +133,42 @@ print(picture.shape[1] > 900, len(np.unique(picture.reshape(-1, picture.shape[2]
 
 describe("an hour of 12 leads", () => {
   const whole = Boolean(process.env.HOUR);
+  const options = { timeout: whole ? 3_600_000 : 120_000, retry: 2 }; // on a busy machine
 
-  test(
-    "does not block the page, and can be cancelled",
-    async () => {
-      python(`
+  test("does not block the page, and can be cancelled", options, async () => {
+    python(`
 r = ipmdae.read("example/118e06_excerpt")
 lead = np.tile(r.signal[:, 1], 84)[: 3600 * 500]
 names = "I II III aVR aVL aVF V1 V2 V3 V4 V5 V6".split()
 x = lead[:, None] * np.linspace(0.5, 1, 12) + 0.02 * np.sin(np.arange(len(lead)))[:, None]
 ipmdae.write(ipmdae.Recording.from_array(x.astype(np.float32), 500, leads=names), "hour")
 `);
-      const { page } = await site.visit();
-      await page.evaluate(() => {
-        const record = (list: PerformanceObserverEntryList) =>
-          list.getEntries().forEach(({ duration }) => tasks.push(duration));
-        const tasks: number[] = ((globalThis as { tasks?: number[] }).tasks = []);
-        new PerformanceObserver(record).observe({ type: "longtask" });
-      });
-      const began = Date.now();
-      await page.setInputFiles("#files", [join(folder, "hour.hea"), join(folder, "hour.dat")]);
-      await page.waitForFunction(() => document.querySelector("progress")!.value > 0.005);
-      const before = await page.evaluate(() => document.querySelector("progress")!.value);
-      await page.click("#zoom [value=whole]");
-      expect(await page.innerText("#range")).toBe("0:00:00 to 1:00:00");
-      for (let i = 0; i < 12; i++) await page.click("#zoom [value=in]");
-      await page.locator("#strips").focus();
-      for (let i = 0; i < 10; i++) await page.keyboard.press("ArrowRight");
-      await page.waitForFunction((v) => document.querySelector("progress")!.value > v, before);
-      if (whole) {
-        await page.waitForSelector("#result:visible", { timeout: 3_600_000 });
-        const read = (Date.now() - began) / 1000;
-        console.log(`${await page.innerText("#status")} From the file on: ${read.toFixed(0)} s.`);
-      } else {
-        await page.click("#cancel");
-        await page.waitForFunction(
-          () => document.querySelector("#status")!.textContent === "Cancelled.",
-        );
-        expect(await page.isVisible("#denoise")).toBe(true);
-      }
-      const tasks = await page.evaluate(() => (globalThis as { tasks?: number[] }).tasks!);
-      console.log(`longest task of the page: ${Math.max(0, ...tasks)} ms`);
-      expect(Math.max(0, ...tasks)).toBeLessThan(200);
-      await page.context().close();
-    },
-    whole ? 3_600_000 : 120_000,
-  );
+    const { page } = await site.visit();
+    await page.evaluate(() => {
+      const tasks: number[] = ((globalThis as { tasks?: number[] }).tasks = []);
+      new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) tasks.push(duration);
+      }).observe({ type: "longtask" });
+    });
+    await page.setInputFiles("#files", [join(folder, "hour.hea"), join(folder, "hour.dat")]);
+    const done = () => page.evaluate(() => document.querySelector("progress")!.value);
+    await expect.poll(done, { timeout: 60_000 }).toBeGreaterThan(0.005);
+    const before = await done();
+    await page.click("#zoom [value=whole]");
+    expect(await page.innerText("#range")).toBe("0:00:00 to 1:00:00");
+    for (let i = 0; i < 12; i++) await page.click("#zoom [value=in]");
+    await page.locator("#strips").focus();
+    for (let i = 0; i < 10; i++) await page.keyboard.press("ArrowRight");
+    await expect.poll(done, { timeout: 60_000 }).toBeGreaterThan(before);
+    if (!whole) await page.click("#cancel");
+    await page.waitForSelector("#denoise:visible", { timeout: options.timeout });
+    const said = await page.innerText("#status");
+    expect(said).toMatch(whole ? /^12 of 12 leads cleaned/ : /^Cancelled\.$/);
+    const tasks = await page.evaluate(() => (globalThis as { tasks?: number[] }).tasks!);
+    console.log(`${said} Longest task of the page: ${Math.max(0, ...tasks)} ms`);
+    expect(Math.max(0, ...tasks)).toBeLessThan(200);
+    await page.context().close();
+  });
 });
 
 describe("privacy", () => {

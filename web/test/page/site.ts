@@ -17,12 +17,7 @@ const SWITCHES =
 /** A folder for files. */
 export const folder = mkdtempSync(join(tmpdir(), "ipmdae-page-"));
 const options = {
-  env: {
-    ...process.env,
-    PYTHONPATH: resolve("../src"),
-    OMP_NUM_THREADS: "1",
-    PYTHONWARNINGS: "ignore",
-  },
+  env: { ...process.env, OMP_NUM_THREADS: "1", PYTHONWARNINGS: "ignore" },
   cwd: folder,
   encoding: "utf-8",
 } as const;
@@ -44,7 +39,8 @@ export function python(code: string): string {
 /** Start the server and the browser. */
 export async function start() {
   const parts = ["-m", "ipmdae", "web", "--port", "0", "--no-open"];
-  const server = spawn(PYTHON, parts, { ...options, stdio: ["ignore", "pipe", "inherit"] });
+  const env = { ...options.env, PYTHONPATH: resolve("../src") }; // where the page was built to
+  const server = spawn(PYTHON, parts, { ...options, env, stdio: ["ignore", "pipe", "inherit"] });
   const [line] = await once(createInterface(server.stdout), "line");
   const url: string = /http:\S+\//.exec(line)![0];
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: SWITCHES.split(" ") });
