@@ -66,8 +66,8 @@ export async function readEdf(job: Job, blob: Blob): Promise<Parts> {
     .flatMap((own) => own.slice(timed ? 1 : 0))
     .filter((event) => event.text)
     .map((event) => ({ ...event, onset: event.onset - first }));
-  const comments = notes.filter((e) => e.onset === 0 && e.text.startsWith(COMMENT));
-  const { leads, others, texts } = parted(job.path, header, comments);
+  const comments = new Set(notes.filter((e) => e.onset === 0 && e.text.startsWith(COMMENT)));
+  const { leads, others, texts } = parted(job.path, header, [...comments]);
   const onsets = onsetsOf(job.path, header, timed ? events.map((own) => own[0].onset) : undefined);
   const { fs, count } = leads[0];
   const starts = onsets.map((onset, i) => (header.interrupted ? roundEven(onset * fs) : i * count));
@@ -92,7 +92,7 @@ export async function readEdf(job: Job, blob: Blob): Promise<Parts> {
         Math.max(roundEven(event.onset * fs), 0),
         Math.max(roundEven((event.onset + event.duration!) * fs), 0),
       );
-    return !gap && event.text !== ENDS && !comments.includes(event);
+    return !gap && event.text !== ENDS && !comments.has(event);
   });
   warnLeftOut(job, others, marks.length);
   return {
