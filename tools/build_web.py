@@ -58,3 +58,7 @@ def build_web() -> None:
         shutil.copytree(site, page, ignore=shutil.ignore_patterns(*ELSEWHERE))
         shutil.rmtree(PAGE, ignore_errors=True)
         page.rename(PAGE)
+
+
+if __name__ == "__main__":
+    main()
