@@ -83,12 +83,12 @@ async function surveyed(
   tick: Tick,
 ): Promise<{ source: Float64Array[]; known: Survey }> {
   const voltages = indicesOf(recording.leads, ({ unit }) => unit === "mV");
-  let source = await withoutMains(recording, voltages, mains, part(tick, 0, 0.5));
-  const known = survey(recording, source);
+  let source = await withoutMains(recording, voltages, mains, part(tick, 0, 0.4));
+  const known = await survey(recording, source, part(tick, 0.4, 0.6));
   const active = indicesOf(known.why, (why) => !why);
   // The frequency is estimated from all leads together: now from those that are denoised.
   if (active.length < voltages.length)
-    source = await withoutMains(recording, active, mains, part(tick, 0.5, 1));
+    source = await withoutMains(recording, active, mains, part(tick, 0.6, 1));
   return { source, known };
 }
 

@@ -53,6 +53,7 @@ export class Fourier {
     for (const stage of this.#stages) {
       if (stage.radix === 4) byFour(stage, xr, xi, yr, yi);
       else if (stage.radix === 2) byTwo(stage, xr, xi, yr, yi);
+      else if (stage.radix === 5) byFive(stage, xr, xi, yr, yi);
       else byOdd(stage, xr, xi, yr, yi);
       [xr, xi, yr, yi] = [yr, yi, xr, xi];
     }
@@ -97,12 +98,14 @@ export function filterPair(
   fourier.inverse(a, b);
 }
 
-/** Sum of the powers of two real signals at each frequency up to half the rate. */
+/**
+ * Sum of the powers of two real signals at each frequency up to half the rate; what they hold is
+ * lost.
+ */
 export function powers(a: Float64Array, b: Float64Array): Float64Array {
   const n = a.length;
-  const [re, im] = [a.slice(), b.slice()];
-  Fourier.of(n).transform(re, im);
-  const power = (k: number) => re[k] ** 2 + im[k] ** 2;
+  Fourier.of(n).transform(a, b);
+  const power = (k: number) => a[k] * a[k] + b[k] * b[k];
   return tabulate((n >> 1) + 1, (k) => (power(k) + power(k && n - k)) / 2);
 }
 
@@ -193,6 +196,55 @@ function byFour(
       yi[to + 3 * stride] = re3 * sin3 + im3 * cos3;
     }
   }
+}
+
+const COS_1 = Math.cos((2 * Math.PI) / 5);
+const COS_2 = Math.cos((4 * Math.PI) / 5);
+const SIN_1 = Math.sin((2 * Math.PI) / 5);
+const SIN_2 = Math.sin((4 * Math.PI) / 5);
+
+function byFive(
+  { count, stride, cosines, sines }: Stage,
+  xr: Float64Array,
+  xi: Float64Array,
+  yr: Float64Array,
+  yi: Float64Array,
+): void {
+  const apart = stride * count;
+  for (let q = 0; q < count; q++)
+    for (let r = 0; r < stride; r++) {
+      const a = r + stride * q;
+      const b = a + apart;
+      const c = b + apart;
+      const d = c + apart;
+      const e = d + apart;
+      const to = r + stride * 5 * q;
+      const re = xr[a];
+      const im = xi[a];
+      const outerR = xr[b] + xr[e];
+      const outerI = xi[b] + xi[e];
+      const innerR = xr[c] + xr[d];
+      const innerI = xi[c] + xi[d];
+      const outerDR = xi[b] - xi[e]; // -i times the difference
+      const outerDI = xr[e] - xr[b];
+      const innerDR = xi[c] - xi[d];
+      const innerDI = xr[d] - xr[c];
+      yr[to] = re + outerR + innerR;
+      yi[to] = im + outerI + innerI;
+      const even1R = re + COS_1 * outerR + COS_2 * innerR;
+      const even1I = im + COS_1 * outerI + COS_2 * innerI;
+      const even2R = re + COS_2 * outerR + COS_1 * innerR;
+      const even2I = im + COS_2 * outerI + COS_1 * innerI;
+      const odd1R = SIN_1 * outerDR + SIN_2 * innerDR;
+      const odd1I = SIN_1 * outerDI + SIN_2 * innerDI;
+      const odd2R = SIN_2 * outerDR - SIN_1 * innerDR;
+      const odd2I = SIN_2 * outerDI - SIN_1 * innerDI;
+      const w = 5 * q;
+      turned(yr, yi, to + stride, even1R + odd1R, even1I + odd1I, cosines, sines, w + 1);
+      turned(yr, yi, to + 2 * stride, even2R + odd2R, even2I + odd2I, cosines, sines, w + 2);
+      turned(yr, yi, to + 3 * stride, even2R - odd2R, even2I - odd2I, cosines, sines, w + 3);
+      turned(yr, yi, to + 4 * stride, even1R - odd1R, even1I - odd1I, cosines, sines, w + 4);
+    }
 }
 
 /** A stage of an odd radix: x[j] and x[radix - j] share their products. */

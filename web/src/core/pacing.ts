@@ -1,5 +1,5 @@
 /** Pacing spikes: taken out before denoising and put back as they were; see ipmdae.pipeline.pacing. */
-import { median, roundEven } from "./numbers.ts";
+import { median, roundEven, tabulate } from "./numbers.ts";
 
 /** Seconds from the middle of a spike within which it is over. */
 const REACH = 0.003;
@@ -21,15 +21,17 @@ const REGULARITY = 0.35;
  */
 export function spikes(x: Float64Array, fs: number, least?: number): number[] {
   const k = reachOf(fs);
-  if (x.length < 6 * k + 1) return [];
   const count = x.length - 4 * k; // candidates are the samples from 2 k on
-  const sizes = new Float64Array(count);
-  for (let i = 0; i < count; i++) sizes[i] = Math.abs(x[i + 2 * k] - base(x, i, k));
-  const limit = least ?? Math.max(LEAST, ABOVE * median(sizes));
-  for (let i = 0; i < count; i++) if (!standsOut(x, i, k, sizes[i], limit)) sizes[i] = 0;
-  const found = [];
-  for (let i = 0; i < count; i++) if (sizes[i] > 0 && isHighest(sizes, i, k)) found.push(i + 2 * k);
-  return found;
+  if (count <= 2 * k) return [];
+  const sizes = tabulate(count, (i) => Math.abs(x[i + 2 * k] - base(x, i, k)));
+  const alone = (limit: number) =>
+    sizes.map((size, i) => (standsOut(x, i, k, size, limit) ? size : 0));
+  let found = alone(least ?? LEAST);
+  if (!found.some(Boolean)) return [];
+  if (least === undefined) found = alone(Math.max(LEAST, ABOVE * median(sizes)));
+  return Array.from(found.keys())
+    .filter((i) => found[i] && isHighest(found, i, k))
+    .map((i) => i + 2 * k);
 }
 
 /** A lead without its spikes, whose median height is given; they lie on straight lines then. */

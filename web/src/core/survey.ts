@@ -3,6 +3,7 @@ import type { Recording } from "../recording.ts";
 import { findLimbLeads, type LimbLeads } from "./limb_leads.ts";
 import { roundEven, sortedKnown, quantile } from "./numbers.ts";
 import { pacingHeight } from "./pacing.ts";
+import type { Tick } from "./tick.ts";
 import { MIN_SPREAD } from "./window.ts";
 
 /** Seconds of which a median is taken. */
@@ -19,22 +20,26 @@ export interface Survey {
 }
 
 /** Survey a recording whose leads, freed from powerline interference, are `leads`. */
-export function survey(recording: Recording, leads: readonly Float64Array[]): Survey {
+export async function survey(
+  recording: Recording,
+  leads: readonly Float64Array[],
+  tick: Tick,
+): Promise<Survey> {
   const { fs } = recording;
-  const units = recording.leads.map((lead) => lead.unit);
   const size = Math.max(roundEven(PIECE * fs), 1);
-  const pieces = leads.map((lead) => piecesOf(lead, size));
-  const measured = pieces.map(measure);
-  return {
-    why: measured.map(({ range }, i) => reason(units[i], range)),
-    offset: measured.map(({ offset }) => offset),
-    pacing: pieces.map((own) => pacingHeight(own, fs)),
-    limbs: findLimbLeads(
-      recording.leads.map((lead) => lead.name),
-      leads,
-      units.map((unit) => unit === "mV"),
-    ),
-  };
+  const names = recording.leads.map(({ name }) => name);
+  const voltages = recording.leads.map(({ unit }) => unit === "mV");
+  const limbs = findLimbLeads(names, leads, voltages);
+  const found: Survey = { why: [], offset: [], pacing: [], limbs };
+  for (const [i, lead] of leads.entries()) {
+    const pieces = piecesOf(lead, size);
+    const { range, offset } = measure(pieces);
+    found.why.push(reason(recording.leads[i].unit, range));
+    found.offset.push(offset);
+    found.pacing.push(pacingHeight(pieces, fs));
+    await tick((i + 1) / leads.length);
+  }
+  return found;
 }
 
 /** Reason not to denoise a lead, by its unit and range; the range is NaN without samples. */
