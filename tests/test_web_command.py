@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -103,6 +104,14 @@ def test_the_policy_is_that_of_the_page() -> None:
     assert found
     # Only a header may forbid frames.
     assert HEADERS["Content-Security-Policy"] == f"{found[1]}; frame-ancestors 'none'"
+
+
+def test_the_lock_file_holds_digests_and_no_addresses_of_packages() -> None:
+    lock = Path(__file__).parents[1] / "web" / "package-lock.json"
+    packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
+    for name, package in packages.items():
+        assert "resolved" not in package
+        assert "integrity" in package or not name
 
 
 def run(*arguments: str) -> tuple[int, str]:
