@@ -89,7 +89,10 @@ export function filterPair(
     const l = k ? n - k : 0;
     const own = (gainOfA[k] + gainOfB[k]) / 2;
     const other = (gainOfA[k] - gainOfB[k]) / 2;
-    const [re, im, mirroredRe, mirroredIm] = [a[k], b[k], a[l], b[l]];
+    const re = a[k];
+    const im = b[k];
+    const mirroredRe = a[l];
+    const mirroredIm = b[l];
     a[k] = own * re + other * mirroredRe;
     b[k] = own * im - other * mirroredIm;
     a[l] = own * mirroredRe + other * re;
@@ -140,7 +143,6 @@ function byTwo(
 ): void {
   const apart = stride * count;
   for (let q = 0; q < count; q++) {
-    const [wr, wi] = [cosines[2 * q + 1], sines[2 * q + 1]];
     for (let r = 0; r < stride; r++) {
       const from = r + stride * q;
       const to = r + stride * 2 * q;
@@ -148,8 +150,7 @@ function byTwo(
       const im = xi[from] - xi[from + apart];
       yr[to] = xr[from] + xr[from + apart];
       yi[to] = xi[from] + xi[from + apart];
-      yr[to + stride] = re * wr - im * wi;
-      yi[to + stride] = re * wi + im * wr;
+      turned(yr, yi, to + stride, re, im, cosines, sines, 2 * q + 1);
     }
   }
 }
@@ -164,36 +165,25 @@ function byFour(
   const apart = stride * count;
   for (let q = 0; q < count; q++) {
     const w = 4 * q;
-    const [cos1, cos2, cos3] = [cosines[w + 1], cosines[w + 2], cosines[w + 3]];
-    const [sin1, sin2, sin3] = [sines[w + 1], sines[w + 2], sines[w + 3]];
     for (let r = 0; r < stride; r++) {
       const a = r + stride * q;
       const b = a + apart;
       const c = b + apart;
       const d = c + apart;
       const to = r + stride * 4 * q;
-      const sumR = xr[a] + xr[c];
-      const sumI = xi[a] + xi[c];
-      const differenceR = xr[a] - xr[c];
-      const differenceI = xi[a] - xi[c];
+      const evenR = xr[a] + xr[c];
+      const evenI = xi[a] + xi[c];
+      const oddR = xr[a] - xr[c];
+      const oddI = xi[a] - xi[c];
       const otherR = xr[b] + xr[d];
       const otherI = xi[b] + xi[d];
-      const turnedR = xi[b] - xi[d]; // -i (x[b] - x[d])
-      const turnedI = xr[d] - xr[b];
-      yr[to] = sumR + otherR;
-      yi[to] = sumI + otherI;
-      const re1 = differenceR + turnedR;
-      const im1 = differenceI + turnedI;
-      yr[to + stride] = re1 * cos1 - im1 * sin1;
-      yi[to + stride] = re1 * sin1 + im1 * cos1;
-      const re2 = sumR - otherR;
-      const im2 = sumI - otherI;
-      yr[to + 2 * stride] = re2 * cos2 - im2 * sin2;
-      yi[to + 2 * stride] = re2 * sin2 + im2 * cos2;
-      const re3 = differenceR - turnedR;
-      const im3 = differenceI - turnedI;
-      yr[to + 3 * stride] = re3 * cos3 - im3 * sin3;
-      yi[to + 3 * stride] = re3 * sin3 + im3 * cos3;
+      const crossR = xi[b] - xi[d]; // -i (x[b] - x[d])
+      const crossI = xr[d] - xr[b];
+      yr[to] = evenR + otherR;
+      yi[to] = evenI + otherI;
+      turned(yr, yi, to + stride, oddR + crossR, oddI + crossI, cosines, sines, w + 1);
+      turned(yr, yi, to + 2 * stride, evenR - otherR, evenI - otherI, cosines, sines, w + 2);
+      turned(yr, yi, to + 3 * stride, oddR - crossR, oddI - crossI, cosines, sines, w + 3);
     }
   }
 }

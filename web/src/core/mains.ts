@@ -137,13 +137,14 @@ class MainsFit {
   #setWaves(frequency: number): void {
     const count = this.#harmonics;
     this.#time.forEach((time, t) => {
-      const [re, im] = [
-        Math.cos(2 * Math.PI * frequency * time),
-        Math.sin(2 * Math.PI * frequency * time),
-      ];
-      let [cos, sin] = [1, 0];
+      const re = Math.cos(2 * Math.PI * frequency * time);
+      const im = Math.sin(2 * Math.PI * frequency * time);
+      let cos = 1;
+      let sin = 0;
       for (let h = 0; h < count; h++) {
-        [cos, sin] = [cos * re - sin * im, cos * im + sin * re];
+        const next = cos * re - sin * im;
+        sin = cos * im + sin * re;
+        cos = next;
         this.#waves[h][t] = cos;
         this.#waves[count + h][t] = sin;
       }
