@@ -176,7 +176,7 @@ function readTensor(
 }
 
 function readArchitecture(values: Json): Architecture {
-  const unknown = Object.keys(values).find((name) => !(name in DEFAULTS));
+  const unknown = Object.keys(values).find((name) => !Object.hasOwn(DEFAULTS, name));
   if (unknown !== undefined)
     throw new Error(`architecture: ${unknown} is unknown; take a newer version of this module`);
   const architecture = { ...DEFAULTS, ...values } as Architecture;

@@ -16,7 +16,7 @@ const UNREADABLE: Options["unreadable"][] = ["classical", "network", "raw", "bla
 
 /** Throw an Error for options that are unknown or out of range. */
 export function checkOptions({ mode, mains, unreadable, strength }: Options): void {
-  if (!(mode in GUARDS))
+  if (!Object.hasOwn(GUARDS, mode))
     throw new Error(`unknown mode '${mode}'; there are: ${Object.keys(GUARDS).join(", ")}`);
   if (!UNREADABLE.includes(unreadable))
     throw new Error(`unreadable must be ${UNREADABLE.join(", ")}, got '${unreadable}'`);
