@@ -1,41 +1,54 @@
-// Runs jobs for test_wasm.py: node run_wasm.mjs FOLDER, jobs as JSON on stdin, answers on stdout.
-// A job is {model, samples | fs, x: values}; its answer {y, spread} or {error}. NaN is null, and
-// infinity a text. With `lengths` the tensors are cut or filled up to other lengths.
-import { readFile } from "node:fs/promises";
+// Runs jobs for test_wasm.py: node run_wasm.mjs FOLDER, with FOLDER/jobs.json and the signals of all
+// jobs in FOLDER/signals.f64, lead by lead. Writes FOLDER/answers.json and FOLDER/cleaned.f64.
+//
+// A job is a recording of `samples` samples to denoise with `options`, or `values` of windows of
+// `samples` samples to run through the network alone. With `lengths` the network's tensors are cut or
+// filled up to other lengths.
+import { readFile, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
+import { load } from "../web/test/core/load.mjs";
 
-const folder = pathToFileURL(`${process.argv[2]}/`);
-const { Denoiser, Network } = await import(new URL("ipmdae.mjs", folder));
-const { readModel } = await import(new URL("model.mjs", folder));
-const wasm = await readFile(new URL("ipmdae.wasm", folder));
+const folder = (name) => new URL(name, pathToFileURL(`${process.argv[2]}/`));
+const { Denoiser, denoise, Network, readModel } = await load("src/core/index.ts");
+const wasm = await readFile(folder("ipmdae.wasm"));
+const signals = new Float64Array(bufferOf(await readFile(folder("signals.f64"))));
+const cleaned = [];
+let taken = 0;
 
-const text = (value) => (value === Infinity ? "Infinity" : value);
+function bufferOf({ buffer, byteOffset, byteLength }) {
+  return buffer.slice(byteOffset, byteOffset + byteLength);
+}
 
-async function answer({ model, samples, fs, x, lengths }) {
+function take(count) {
+  return signals.slice(taken, (taken += count));
+}
+
+async function answer({ model, recording, samples, values, lengths, options }) {
+  const leads = recording?.leads.map((lead) => ({ ...lead, samples: take(samples) }));
+  const windows = Float32Array.from(take(values ?? 0));
   try {
-    if (lengths) {
-      const { architecture, tensors } = readModel(await bytesOf(model));
-      const others = tensors.map((tensor, i) => new Float32Array(lengths[i] ?? tensor.length));
-      new Network(await WebAssembly.compile(wasm), architecture, others);
-      return { y: [] };
-    }
-    const denoiser = await Denoiser.open(wasm, await readFile(model));
-    const values = Float32Array.from(x, (value) => value ?? NaN);
-    if (samples) return { y: [...denoiser.network.run(values, samples)] };
-    const { cleaned, spread } = denoiser.clean(values, fs);
-    return { y: [...cleaned], spread: spread && [...spread].map(text) };
+    const file = await readFile(model);
+    if (lengths) return await open(bufferOf(file), lengths);
+    const denoiser = await Denoiser.open(wasm, file);
+    if (values) return { y: [...denoiser.network.run(windows, samples)] };
+    const result = await denoise({ ...recording, leads }, denoiser, options);
+    cleaned.push(...result.recording.leads.map((lead) => lead.samples));
+    const grades = result.grades.map((lead) => [...lead]);
+    return { ...result, grades, recording: null, comments: result.recording.comments };
   } catch (error) {
     return { error: error.message };
   }
 }
 
-async function bytesOf(file) {
-  const { buffer, byteOffset, byteLength } = await readFile(file);
-  return buffer.slice(byteOffset, byteOffset + byteLength);
+async function open(file, lengths) {
+  const { architecture, tensors } = readModel(file);
+  const others = tensors.map((tensor, i) => new Float32Array(lengths[i] ?? tensor.length));
+  new Network(await WebAssembly.compile(wasm), architecture, others);
+  return { y: [] };
 }
 
-let input = "";
-for await (const chunk of process.stdin) input += chunk;
 const answers = [];
-for (const job of JSON.parse(input)) answers.push(await answer(job));
-process.stdout.write(JSON.stringify(answers));
+for (const job of JSON.parse(await readFile(folder("jobs.json")))) answers.push(await answer(job));
+await writeFile(folder("answers.json"), JSON.stringify(answers));
+await writeFile(folder("cleaned.f64"), Buffer.concat(cleaned.map(({ buffer }) => Buffer.from(buffer))));
+process.exit();

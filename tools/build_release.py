@@ -7,8 +7,8 @@ each Python found here, the source distribution into one more, and the conda pac
 must denoise a recording as this tree does.
 
 The first run also compiles, once for each platform, the C and C++ libraries that zig holds as
-source, a minute or two each; zig keeps them. Needs a clean checkout and the extras ``dev``,
-``release`` and ``test``.
+source, a minute or two each; zig keeps them. The web page is part of all of them. Needs a clean
+checkout, the extras ``dev``, ``release`` and ``test``, and Node.js with npm.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from hatch_build import TARGETS
 from ipmdae.checksums import digest
 from ipmdae.files import replacing
 from tools import sbom, show
+from tools.build_web import build_web
 from tools.check_sdist import check_sdist, tracked_files
 from tools.check_wheel import check_wheel
 from tools.dependencies import ROOT
@@ -57,6 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     if commit.endswith("-dirty"):
         raise ValueError("files differ from the last commit: commit them first")
     print(f"commit {commit}")
+    build_web()
     targets = args.target or list(TARGETS)
     sdist = build_sdist(args.to)
     print(f"{_size(sdist)}: {check_sdist(sdist, tracked_files(ROOT))} files, as in the repository")

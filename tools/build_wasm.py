@@ -1,24 +1,20 @@
-"""Builds the native core as WebAssembly: ``python -m tools.build_wasm --to build/wasm``.
+"""Builds the native core as WebAssembly: ``python -m tools.build_wasm --to web/public``.
 
-Writes ``ipmdae.wasm`` and, beside it, the modules that load it, the default model and a page that
-cleans a CSV file, to be seen with ``python -m http.server --directory build/wasm``. The library
-uses 128-bit vectors and one thread, imports nothing, and exports the C interface, ``malloc`` and
-``free``. Needs the package ``ziglang``, whose C library the first run compiles as well.
+Writes ``ipmdae.wasm``, which ``web/src/core/network.ts`` loads. The library uses 128-bit vectors
+and one thread, imports nothing, and exports the C interface, ``malloc`` and ``free``. Needs the
+package ``ziglang``, whose C library the first run compiles as well.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ipmdae.engine import find_model
 from ipmdae.files import replacing
-from ipmdae.methods.network import DEFAULT_MODEL
 from tools.interface import interface
 
 NATIVE = Path(__file__).resolve().parent.parent / "native"
@@ -38,21 +34,20 @@ COMPILE = [
 # Without zig's C++ library, whose part in this is wasm/runtime.cpp.
 LINK = ["-nostdlib++", "-mexec-model=reactor", "-s", "-Wl,--gc-sections"]
 SOURCES = ("kernels.cpp", "dispatch.cpp", "network.cpp", "scan.cpp", "wasm/runtime.cpp")
-BESIDE = ("ipmdae.mjs", "model.mjs", "signal.mjs", "table.mjs", "index.html")
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tools.build_wasm", description="Build the core as WebAssembly."
     )
-    parser.add_argument("--to", type=Path, default=Path("build/wasm"), help="folder to write to")
+    parser.add_argument("--to", type=Path, default=Path("web/public"), help="folder to write to")
     args = parser.parse_args(arguments)
     library = build_wasm(args.to)
     print(f"written to {library} ({library.stat().st_size / 1e3:.0f} KB)")
 
 
 def build_wasm(folder: Path) -> Path:
-    """Build ``ipmdae.wasm`` into ``folder``, with what belongs beside it, and return its path.
+    """Build ``ipmdae.wasm`` into ``folder`` and return its path.
 
     Raises:
         RuntimeError: the compiler failed; the message holds what it said.
@@ -69,9 +64,6 @@ def build_wasm(folder: Path) -> Path:
         exports = [f"-Wl,--export={name}" for name in ("malloc", "free", *sorted(interface()))]
         with replacing(folder / "ipmdae.wasm") as aside:
             _run([*ZIG, *LINK, *exports, *objects, "-o", str(aside)])
-    for name in BESIDE:
-        shutil.copyfile(NATIVE / "wasm" / name, folder / name)
-    shutil.copyfile(find_model(DEFAULT_MODEL), folder / "model.safetensors")
     return folder / "ipmdae.wasm"
 
 

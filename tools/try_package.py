@@ -20,6 +20,8 @@ TOLERANCE = 1e-4
 _NATIVE = """
 import importlib.util
 from ipmdae import native
+from ipmdae.commands.web_server import page_files
+assert "/ipmdae.wasm" in page_files()
 assert importlib.util.find_spec("torch") is None and native.available()
 print(native.instruction_set())
 """

@@ -18,6 +18,7 @@ from ipmdae.commands.info import info
 from ipmdae.commands.models import models
 from ipmdae.commands.plot import plot
 from ipmdae.commands.stream import stream
+from ipmdae.commands.web import web
 from ipmdae.console import complain, debugging, describe, out, warnings_at_once
 from ipmdae.lab.commands.benchmark import benchmark
 from ipmdae.lab.commands.download import download
@@ -70,6 +71,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     plot: "ipmdae plot example/118e06_excerpt -o strip.pdf --start 10 --seconds 5",
     compare: "ipmdae compare example/118e06_excerpt example/cleaned example/118e24_excerpt",
     stream: "ipmdae stream --fs 360 < noisy.csv > cleaned.csv",
+    web: "ipmdae web",
     formats: "ipmdae formats",
     models: "ipmdae models",
     export: "ipmdae export ipmdae-base --to onnx -o ipmdae-base.onnx",

@@ -32,6 +32,8 @@ OPTIONS = (
 )
 """Reading options, one per input; a rate admits files that lost theirs."""
 
+VITE = Path(__file__).parents[2] / "web/node_modules/vite"
+
 ISOLATED = ("matlab-7.3", "hdf5", "parquet", "xdf", "acqknowledge")
 
 _LONGEST_MESSAGE = 1200
@@ -90,7 +92,8 @@ def targets() -> list[Target]:
         for name, (make, needs) in recordings.items()
     ]
     found.append(Target("model", seeds.model, read_network))
-    if shutil.which("node") and importlib.util.find_spec("ziglang"):
+    node = shutil.which("node") and VITE.is_dir()  # vite loads the TypeScript sources
+    if node and importlib.util.find_spec("ziglang"):
         found.append(Target("wasm", seeds.model, WasmReader()))
     return [target for target in found if importlib.util.find_spec(target.needs)]
 

@@ -1,27 +1,27 @@
 // Opens models for tools/fuzz: node wasm.mjs FOLDER. Each model on stdin is preceded by its length,
 // 4 bytes; the answer is a line: "read", "refused", or what went wrong.
 import { readFile } from "node:fs/promises";
-import { readSync, writeSync } from "node:fs";
-import { pathToFileURL } from "node:url";
+import { join } from "node:path";
+import { load } from "../../web/test/core/load.mjs";
 
-const folder = pathToFileURL(`${process.argv[2]}/`);
-const { Network } = await import(new URL("ipmdae.mjs", folder));
-const { readModel } = await import(new URL("model.mjs", folder));
-const module = await WebAssembly.compile(await readFile(new URL("ipmdae.wasm", folder)));
+const { Network, readModel } = await load("src/core/index.ts");
+const module = await WebAssembly.compile(await readFile(join(process.argv[2], "ipmdae.wasm")));
 
-function receive(length) {
-  const buffer = new Uint8Array(length);
-  for (let at = 0; at < length; ) {
-    const count = readSync(0, buffer, at, length - at, null);
-    if (!count) process.exit(0);
-    at += count;
+async function* models() {
+  let waiting = Buffer.alloc(0);
+  for await (const chunk of process.stdin) {
+    waiting = Buffer.concat([waiting, chunk]);
+    while (waiting.length >= 4 && waiting.length >= 4 + waiting.readUInt32LE()) {
+      const stop = 4 + waiting.readUInt32LE();
+      yield Uint8Array.from(waiting.subarray(4, stop)).buffer;
+      waiting = waiting.subarray(stop);
+    }
   }
-  return buffer;
 }
 
 function answer(file) {
   try {
-    const { architecture, tensors } = readModel(file.buffer);
+    const { architecture, tensors } = readModel(file);
     new Network(module, architecture, tensors).run(new Float32Array(9 * architecture.leads), 9);
     return "read";
   } catch (error) {
@@ -30,7 +30,5 @@ function answer(file) {
   }
 }
 
-for (;;) {
-  const model = receive(new DataView(receive(4).buffer).getUint32(0, true));
-  writeSync(1, `${answer(model)}\n`);
-}
+for await (const model of models()) process.stdout.write(`${answer(model)}\n`);
+process.exit();

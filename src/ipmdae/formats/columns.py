@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.lead_names import is_ecg
+from ipmdae.formats.words import WORDS, words
 from ipmdae.recording import millivolts
 from ipmdae.text import unique
 
@@ -33,45 +34,26 @@ __all__ = [
     "unquoted",
 ]
 
-_SECONDS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3}
-_SECONDS |= {"msec": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6}
-_SECONDS |= {"usec": 1e-6, "microseconds": 1e-6, "ns": 1e-9, "nsec": 1e-9, "nanoseconds": 1e-9}
-_SECONDS |= {"min": 60.0, "minutes": 60.0, "h": 3600.0}
-
-_TIME = set(
-    "time timestamp timestamps datetime date elapsed elapsedtime unixtime epoch clock zeit "
-    "zeitstempel uhrzeit temps horodatage tiempo hora fecha tempo tijd tid czas čas aika zaman "
-    "время 时间 時間 時刻 시간".split()
-)
-_TIME_ALONE = {"t", "ts", "s", "sec", "secs", "seconds", "ms", "us", "ns"}
-_TIME_ALONE |= {"milliseconds", "microseconds", "nanoseconds"}
-
-_COUNTER = set("index idx sample samples number no nr n # counter count seq nseq packet".split())
-_COUNTER |= set("package frame row unnamed level id".split())
+_SECONDS: dict[str, float] = WORDS["seconds"]
+_TIME, _TIME_ALONE = words("time"), words("time alone")
+_COUNTER = words("counter")
 _PERHAPS_SAMPLES = {"sample", "samples", "n", ""}
 """Names that a column of counts may have, and a column of values."""
 
-_NO_LEAD = set(
-    "acc accel accelerometer acceleration gyr gyro gyroscope mag magn magnetometer imu "
-    "hr heartrate bpm rr rri ibi hrv pulse temp temperature bat batt battery spo2 sao2 ppg pleth "
-    "eda gsr bvp skin marker markers event events trigger label annotation status quality contact "
-    "leadoff impedance resistance pressure humidity light steps speed altitude latitude longitude "
-    "gps button".split()
-)
-_SELDOM_LEAD = set("aux other analog digital resp respiration bp abp x y z flag flags".split())
+_NO_LEAD = words("no lead")
+_SELDOM_LEAD = words("seldom lead")
 """Names of columns that are not leads, unless an ECG is named too."""
 
-_COUNTS = {"counts", "count", "adc", "lsb", "adu", "raw"}
+_COUNTS = words("counts")
 """Units of a converter's steps whose size is not known."""
 
-_NO_UNIT = {"", "-", "n/a", "none", "no_units", "no units", "nounits", "dimensionless", "nu"}
-_UNIT_WORDS = {"мв": "mV", "мкв": "uV", "毫伏": "mV", "微伏": "uV"}
-_UNIT_WORDS |= {"ミリボルト": "mV", "マイクロボルト": "uV", "밀리볼트": "mV", "마이크로볼트": "uV"}
+_NO_UNIT: list[str] = WORDS["no unit"]
+_UNIT_WORDS: dict[str, str] = WORDS["unit"]
 _VOLTS = re.compile(r"(?:(milli|mi[ck]ro|nano)[ -]?v(?:olt\w*)?|volt\w*)", re.IGNORECASE)
 _PREFIXES = {"milli": "m", "micro": "u", "mikro": "u", "nano": "n"}
 _BRACKETS = re.compile(r"\((.*)\)|\[(.*)\]")
 
-_WITH_UNIT = re.compile(r"\s*(.*?)\s*(?:\(([^()]*)\)|\[([^\[\]]*)\])\s*")
+_WITH_UNIT = re.compile(r"\s*(.*?)\s*(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^\[\]]*)\])\s*")
 _SINCE = re.compile(r"(\w+) since (\d{4}-\d\d-\d\d[T ][\d:.]+)")
 _SUFFIXED = re.compile(r"(.*[^\s_-])[\s_-]+(\S+)")
 _WORD_ENDS = re.compile(r"[\s_\W]+|(?<=[a-z])(?=[A-Z])")

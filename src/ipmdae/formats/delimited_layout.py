@@ -258,7 +258,7 @@ def _headings(
     rows = [row + m if trailing else m + row for row, m in zip(rows, missing, strict=True)]
     # A row that says the same of all columns (the device, CAL) is not that of their names.
     named = [row for row in rows if len({*filter(None, row)}) > 1 or _are_units(row)]
-    named = rows if width == 1 else named or rows
+    named = named if named and width > 1 else [*rows]
     units = named.pop() if len(named) > 1 and _are_units(named[-1]) else [""] * width
     return (named[-1] if named else []), units, len(rows)
 

@@ -14,30 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.columns import Column, column, is_epoch, plain_unit
+from ipmdae.formats.words import WORDS
 from ipmdae.recording import millivolts
 
-_HERTZ = "|".join(
-    "hz herc hert гц герц χερτζ 赫 ヘルツ 헤르츠 הרץ هرتز เฮิร हर्ट sps samples/s".split()
+_RATE = re.compile(rf"(\d+(?:[.,]\d+)?)\s*(k?)(?:{WORDS['hertz']}).*", re.IGNORECASE)
+_RATE_KEY, _INTERVAL_KEY, _UNIT_KEY, _PERSONAL = (
+    re.compile(WORDS[key], re.IGNORECASE) for key in ("rate", "interval", "unit key", "personal")
 )
-_RATE = re.compile(rf"(\d+(?:[.,]\d+)?)\s*(k?)(?:{_HERTZ}).*", re.IGNORECASE)
-_RATE_KEY = re.compile(
-    r"sampl\w*[\s_-]*(rate|freq\w*|ing)|^(fs|sr|srate|rate|frequency)$|abtast|messrate|taux|échantill"
-    r"|frec\w* de muestreo|frequenza|taxa de amostragem|частота|采样|取樣|サンプリング|샘플링",
-    re.IGNORECASE,
-)
-_INTERVAL_KEY = re.compile(r"sampl\w*[\s_-]*(interval|period)|^interval$", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)", re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)")
 _SLASHED = re.compile(
     r"\b(\d{1,2})/(\d{1,2})/(\d{4})[T, ]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?", re.I
 )
 _LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])")
-_PERSONAL = re.compile(
-    r"name|nom\b|nome|nombre|nachname|vorname|patient|subject|birth|geburt|geboren|naissance"
-    r"|nacimiento|nascita|nascimento|dob\b|age\b|alter\b|sex\b|gender|geschlecht|address|e-?mail|phone"
-    r"|имя|рожд|姓名|名前|氏名|生年|出生|生日|이름|생년",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,9 +123,7 @@ def _lines(sample: Sample) -> Head:
     for line in sample.above:
         key, value = _pair(line)
         fs = fs or _rate(key, value)
-        if millivolts(plain_unit(value)) and re.search(
-            r"unit|einheit|unid|unit[àé]|单位|単位", key, re.I
-        ):
+        if millivolts(plain_unit(value)) and _UNIT_KEY.search(key):
             unit = unit or plain_unit(value)
         if not _PERSONAL.search(key):
             start = start or (local_time(value) if key else None)

@@ -7,14 +7,10 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from ipmdae.formats.words import WORDS
 from ipmdae.recording import NO_UNIT
 
-_ECG = re.compile(
-    r"(.*[\W_])?(ECG|EKG|ЭКГ)([\W_\d].*)?|.*(心電|心电|심전|誘導|导联|유도).*"
-    r"|((lead|ableitung|d[ée]rivation|derivaci[óo]n|derivazione|deriva[çc][ãa]o|отведение)[ _-]?)?"
-    r"(M|MC)?L?(I{1,3}|aV[RLF]|CM?\d|C[SR]\d|V[1-9]R?)",
-    re.IGNORECASE,
-)
+_ECG = re.compile(WORDS["ecg"], re.IGNORECASE)
 
 
 def is_ecg(name: str) -> bool:

@@ -1,0 +1,100 @@
+/** Consistency of limb leads: Einthoven's and Goldberger's equations; see ipmdae.pipeline.limb_leads. */
+
+/** Each limb lead as a combination of I and II. */
+const EQUATIONS: Record<string, readonly [number, number]> = {
+  I: [1, 0],
+  II: [0, 1],
+  III: [-1, 1],
+  AVR: [-0.5, -0.5],
+  AVL: [1, -0.5],
+  AVF: [-0.5, 1],
+};
+
+/** Largest root mean square in mV with which recorded leads count as consistent. */
+const TOLERANCE = 0.01;
+
+const PREFIX = /^(MDC_ECG_LEAD_|ECG[ _-]*|LEAD[ _-]*)+/;
+
+/** Limb leads of a recording, at least three. */
+export interface LimbLeads {
+  /** Indices of the leads. */
+  columns: number[];
+  /** Projection onto the leads that obey the equations. */
+  projection: number[][];
+  /** Constant offset of each from the equations, mV. */
+  shift: number[];
+  /** True if the recorded leads obey the equations. */
+  consistent: boolean;
+}
+
+/** Find the limb leads among `usable` leads, and check them; null for fewer than three. */
+export function findLimbLeads(
+  names: readonly string[],
+  leads: readonly Float64Array[],
+  usable: readonly boolean[],
+): LimbLeads | null {
+  const found = new Map<string, number>();
+  names.forEach((name, column) => {
+    const standard = name.trim().toUpperCase().replace(PREFIX, "");
+    if (usable[column] && standard in EQUATIONS && !found.has(standard))
+      found.set(standard, column);
+  });
+  if (found.size < 3) return null;
+  const columns = [...found.values()];
+  const projection = projectionOnto([...found.keys()]);
+  const { shift, rms } = residual(
+    columns.map((column) => leads[column]),
+    projection,
+  );
+  return { columns, projection, shift, consistent: rms <= TOLERANCE };
+}
+
+/** Replace leads by the nearest that deviate from the equations as recorded; NaN changes nothing. */
+export function project({ columns, projection, shift }: LimbLeads, leads: Float64Array[]): void {
+  const own = columns.map((column) => leads[column]);
+  const values = new Float64Array(own.length);
+  for (let t = 0; t < own[0].length; t++) {
+    own.forEach((lead, i) => (values[i] = lead[t]));
+    if (!values.every(Number.isFinite)) continue;
+    own.forEach((lead, i) => (lead[t] = dot(projection[i], values) + shift[i]));
+  }
+}
+
+/** Mean deviation of leads from the equations, and the largest standard deviation about it. */
+function residual(leads: Float64Array[], projection: number[][]): { shift: number[]; rms: number } {
+  const sums = leads.map(() => 0);
+  const squares = leads.map(() => 0);
+  const values = new Float64Array(leads.length);
+  let count = 0;
+  for (let t = 0; t < leads[0].length; t++) {
+    leads.forEach((lead, i) => (values[i] = lead[t]));
+    if (!values.every(Number.isFinite)) continue;
+    count++;
+    for (let i = 0; i < leads.length; i++) {
+      const rest = values[i] - dot(projection[i], values);
+      sums[i] += rest;
+      squares[i] += rest * rest;
+    }
+  }
+  if (!count) return { shift: sums, rms: NaN };
+  const shift = sums.map((sum) => sum / count);
+  const variances = squares.map((square, i) => square / count - shift[i] ** 2);
+  return { shift, rms: Math.sqrt(Math.max(...variances, 0)) };
+}
+
+/** B (BᵀB)⁻¹ Bᵀ for the matrix B of the leads' equations. */
+function projectionOnto(names: string[]): number[][] {
+  const basis = names.map((name) => EQUATIONS[name]);
+  const sum = (i: number, j: number) => basis.reduce((total, row) => total + row[i] * row[j], 0);
+  const [a, b, d] = [sum(0, 0), sum(0, 1), sum(1, 1)];
+  const determinant = a * d - b * b;
+  return basis.map(([x, y]) =>
+    basis.map(([u, v]) => (x * (d * u - b * v) + y * (a * v - b * u)) / determinant),
+  );
+}
+
+function dot(a: readonly number[], b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < b.length; i++) sum += a[i] * b[i];
+  return sum;
+}

@@ -1,0 +1,85 @@
+/** Pacing spikes: taken out before denoising and put back as they were; see ipmdae.pipeline.pacing. */
+import { median, roundEven, tabulate } from "./numbers.ts";
+
+/** Seconds from the middle of a spike within which it is over. */
+const REACH = 0.003;
+/** Least height of a spike in mV, and by the median height of what surrounds it. */
+const LEAST = 0.15;
+const ABOVE = 8;
+/** Spikes a minute of a pacemaker, those of both chambers together. */
+const RATE = [20, 400] as const;
+/** Largest difference of the samples beside a spike, relative to its height. */
+const FLAT = 0.25;
+/** Largest median deviation of heights, relative to their median. */
+const REGULARITY = 0.35;
+
+/**
+ * Middles of what may be pacing spikes in a lead in mV: a spike stands out from the samples 3 ms on
+ * either side, which agree with each other and with those as far again, and is the highest within.
+ *
+ * `least` is its least height; by default what stands out from the rest of the lead.
+ */
+export function spikes(x: Float64Array, fs: number, least?: number): number[] {
+  const k = reachOf(fs);
+  const count = x.length - 4 * k; // candidates are the samples from 2 k on
+  if (count <= 2 * k) return [];
+  const sizes = tabulate(count, (i) => Math.abs(x[i + 2 * k] - base(x, i, k)));
+  const alone = (limit: number) =>
+    sizes.map((size, i) => (standsOut(x, i, k, size, limit) ? size : 0));
+  let found = alone(least ?? LEAST);
+  if (!found.some(Boolean)) return [];
+  if (least === undefined) found = alone(Math.max(LEAST, ABOVE * median(sizes)));
+  return Array.from(found.keys())
+    .filter((i) => found[i] && isHighest(found, i, k))
+    .map((i) => i + 2 * k);
+}
+
+/** A lead without its spikes, whose median height is given; they lie on straight lines then. */
+export function withoutSpikes(x: Float64Array, fs: number, height: number): Float64Array {
+  const k = reachOf(fs);
+  const smooth = x.slice();
+  for (const at of spikes(x, fs, height / 2))
+    for (let i = -k; i <= k; i++)
+      smooth[at + i] = x[at - k] + ((x[at + k] - x[at - k]) * (i + k)) / (2 * k);
+  return smooth;
+}
+
+/** Median height of a lead's pacing spikes in mV, searched in pieces of it; null if not paced. */
+export function pacingHeight(pieces: readonly Float64Array[], fs: number): number | null {
+  const k = reachOf(fs);
+  const heights = pieces.flatMap((x) =>
+    spikes(x, fs).map((at) => Math.abs(x[at] - (x[at - k] + x[at + k]) / 2)),
+  );
+  const minutes = pieces.reduce((sum, piece) => sum + piece.length, 0) / fs / 60;
+  if (heights.length < 3) return null;
+  if (heights.length < RATE[0] * minutes || heights.length > RATE[1] * minutes) return null;
+  const middle = median(Float64Array.from(heights));
+  const deviation = median(Float64Array.from(heights, (height) => Math.abs(height - middle)));
+  return deviation <= REGULARITY * middle ? middle : null;
+}
+
+function reachOf(fs: number): number {
+  return Math.max(roundEven(REACH * fs), 1);
+}
+
+/** Mean of the samples beside the candidate i. */
+function base(x: Float64Array, i: number, k: number): number {
+  return (x[i + k] + x[i + 3 * k]) / 2;
+}
+
+/** Comparisons with missing samples are false. */
+function standsOut(x: Float64Array, i: number, k: number, size: number, limit: number): boolean {
+  const level = base(x, i, k);
+  return (
+    size > limit &&
+    Math.abs(x[i + k] - x[i + 3 * k]) < FLAT * size &&
+    Math.abs(x[i] - level) < 1.5 * FLAT * size &&
+    Math.abs(x[i + 4 * k] - level) < 1.5 * FLAT * size
+  );
+}
+
+function isHighest(sizes: Float64Array, i: number, k: number): boolean {
+  for (let j = Math.max(i - k, 0); j <= Math.min(i + k, sizes.length - 1); j++)
+    if (sizes[j] > sizes[i] || (j < i && sizes[j] === sizes[i])) return false;
+  return true;
+}

@@ -1,0 +1,112 @@
+/** Measures of one lead per second, sufficient to judge its quality; see ipmdae.seconds. */
+import { median, roundEven, tabulate } from "./numbers.ts";
+
+/** Time in s at one value after which a signal counts as held. */
+const HELD = 0.04;
+/** Share of a second in which a level of trust applies to the whole second. */
+const QUARTER = 0.25;
+
+/** Degree of trust in a network's output at a sample. */
+export const Trust = { GOOD: 0, LIMITED: 1, ALTERED: 2, UNTRUSTED: 3 } as const;
+
+/** Measures of a second, in mV; NaN without samples. */
+export interface Second {
+  /** Share of samples that are missing. */
+  missing: number;
+  low: number;
+  middle: number;
+  high: number;
+  /** True if the lead stays at its lowest or highest value for long. */
+  lowHeld: boolean;
+  highHeld: boolean;
+  cleanedLow: number;
+  cleanedHigh: number;
+  /** Worst Trust that applies to a quarter of the second. */
+  trust: number;
+  /** Root mean square of the removed noise. */
+  removed: number;
+}
+
+/**
+ * First sample of each second, and the number of samples: a rest longer than half a second is a
+ * second of its own, and otherwise belongs to the one before.
+ */
+export function edgesOf(samples: number, fs: number): number[] {
+  const count = Math.max(roundEven(samples / fs), 1);
+  return [...Array.from({ length: count }, (_, i) => roundEven(i * fs)), samples];
+}
+
+/** Measure a lead: `noisy` and `cleaned` samples in mV, and a Trust for each, if known. */
+export function measure(
+  noisy: Float64Array,
+  cleaned: Float64Array,
+  trust: Uint8Array | null,
+  fs: number,
+): Second[] {
+  const edges = edgesOf(noisy.length, fs);
+  return edges.slice(1).map((stop, i) => {
+    const before = noisy.subarray(edges[i], stop);
+    const after = cleaned.subarray(edges[i], stop);
+    const [low, high] = extremes(before);
+    const [cleanedLow, cleanedHigh] = extremes(after);
+    return {
+      missing: missingShare(before),
+      low,
+      middle: median(thinned(before, Math.max(Math.trunc(fs / 64), 1))),
+      high,
+      lowHeld: isHeld(before, low, fs),
+      highHeld: isHeld(before, high, fs),
+      cleanedLow,
+      cleanedHigh,
+      trust: trust ? worst(trust.subarray(edges[i], stop)) : Trust.GOOD,
+      removed: rmsOfDifference(before, after),
+    };
+  });
+}
+
+function missingShare(values: Float64Array): number {
+  let missing = 0;
+  for (const value of values) if (Number.isNaN(value)) missing++;
+  return 1 - (values.length - missing) / Math.max(values.length, 1);
+}
+
+function extremes(values: Float64Array): [low: number, high: number] {
+  let low = NaN;
+  let high = NaN;
+  for (const value of values) {
+    if (!(value >= low)) low = Number.isNaN(value) ? low : value;
+    if (!(value <= high)) high = Number.isNaN(value) ? high : value;
+  }
+  return [low, high];
+}
+
+function thinned(values: Float64Array, step: number): Float64Array {
+  return tabulate(Math.ceil(values.length / step), (i) => values[i * step]);
+}
+
+function isHeld(values: Float64Array, at: number, fs: number): boolean {
+  const least = Math.max(Math.ceil(HELD * fs), 2);
+  let run = 0;
+  for (const value of values) {
+    run = value === at ? run + 1 : 0;
+    if (run === least) return true;
+  }
+  return false;
+}
+
+function worst(trust: Uint8Array): number {
+  const counts = [0, 0, 0, 0];
+  for (const level of trust) counts[level]++;
+  return counts.findLastIndex((count, level) => !level || count >= QUARTER * trust.length);
+}
+
+function rmsOfDifference(before: Float64Array, after: Float64Array): number {
+  let [sum, count] = [0, 0];
+  for (let t = 0; t < before.length; t++) {
+    const difference = before[t] - after[t];
+    if (Number.isNaN(difference)) continue;
+    sum += difference * difference;
+    count++;
+  }
+  return count ? Math.sqrt(sum / count) : NaN;
+}

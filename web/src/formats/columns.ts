@@ -1,0 +1,226 @@
+/** Kinds of table columns: times, counters, leads, other measurements; by name, unit and shape. */
+import WORDS from "../../../src/ipmdae/formats/words.json";
+import { median } from "../core/numbers.ts";
+import { localTime } from "./dates.ts";
+import { FormatError } from "./errors.ts";
+import { millivolts, warn, type Job } from "./job.ts";
+import { differences, share } from "./statistics.ts";
+
+export type Kind = "time" | "index" | "lead" | "other" | "empty";
+
+export interface Column {
+  /** As it stands in the file. */
+  heading: string;
+  name: string;
+  /** Empty where none is stated. */
+  unit: string;
+  kind: Kind;
+  /** Seconds in one unit of a time column, if that is stated. */
+  seconds?: number;
+  /** The date and time that a time column counts from. */
+  start?: string;
+  /** Millivolts in one step of a converter, and the step that stands for zero. */
+  scale?: number;
+  zero?: number;
+}
+
+type Pattern = "ecg" | "rate" | "interval" | "unit key" | "personal" | "hertz";
+
+/** A regular expression of the list of words, for Unicode as Python has it. */
+export function pattern(key: Pattern, around = (text: string) => text): RegExp {
+  return new RegExp(around(WORDS[key].replaceAll("[\\W_]", "[^\\p{L}\\p{N}]")), "iu");
+}
+
+const words = (text: string) => new Set(text.split(" "));
+const SECONDS = new Map(Object.entries(WORDS.seconds));
+const TIME = words(WORDS.time);
+const TIME_ALONE = words(WORDS["time alone"]);
+const COUNTER = words(WORDS.counter);
+const PERHAPS_SAMPLES = new Set(["sample", "samples", "n", ""]);
+const NO_LEAD = words(WORDS["no lead"]);
+const SELDOM_LEAD = words(WORDS["seldom lead"]);
+const COUNTS = words(WORDS.counts);
+const NO_UNIT = new Set(WORDS["no unit"]);
+const UNIT_WORDS = new Map(Object.entries(WORDS.unit));
+const VOLTS = /^(?:(milli|mi[ck]ro|nano)[ -]?v(?:olt[\p{L}\p{N}_]*)?|volt[\p{L}\p{N}_]*)$/iu;
+const PREFIXES: Record<string, string> = { milli: "m", micro: "u", mikro: "u", nano: "n" };
+const OTHER_UNIT = /^(?:hh?:mm:ss.*|yyyy.*|m?g|m\/\(?s\^?2\)?|bpm|%|k?ohms?|°?c|deg\/s|dps)$/;
+const WITH_UNIT = /(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^[\]]*)\])$/;
+const ECG = pattern("ecg", (text) => `^(?:${text})$`);
+
+/** True if a signal is called as leads of an ECG are. */
+export function isEcg(name: string): boolean {
+  return ECG.test(name.trim());
+}
+
+/** The column of a heading: `II (mV)`, `ECG [uV]`, `time_ms`, `seconds since 2024-…`. */
+export function column(text: string, below = ""): Column {
+  const heading = unquoted(text);
+  let [name, unit] = bracketed(heading) ?? [heading, plainUnit(below)];
+  const parts = name.split(/[^\p{L}\p{N}]+|(?<=[a-z])(?=[A-Z])/u).filter(Boolean);
+  const known = new Set(parts.map((part) => part.toLowerCase().replace(/\d+$/, "") || part));
+  const among = (list: Set<string>) => [...known].some((word) => list.has(word));
+  const since = /^([\p{L}\p{N}_]+) since (\d{4}-\d\d-\d\d[T ][\d:.]+)$/u.exec(unit);
+  if (since && SECONDS.has(since[1])) {
+    const seconds = SECONDS.get(since[1]);
+    return { heading, name, unit: since[1], kind: "time", seconds, start: localTime(since[2]) };
+  }
+  const voltage = millivolts(unit) !== undefined;
+  const alone = parts.length === 1 && [...known].every((word) => TIME_ALONE.has(word));
+  if ((among(TIME) || alone) && !voltage) {
+    const stated = parts.length > 1 || unit ? [unit, ...[...parts].reverse()] : parts;
+    const seconds = stated.map((word) => SECONDS.get(word.toLowerCase())).find(Boolean);
+    return { heading, name, unit, kind: "time", seconds };
+  }
+  if ([...known].every((word) => /^\p{Nd}+$/u.test(word) || COUNTER.has(word)) && !voltage)
+    return { heading, name, unit, kind: "index" };
+  const suffixed = /^(.*[^\s_-])[\s_-]+(\S+)$/.exec(name);
+  if (suffixed && !unit && millivolts(suffixed[2]) !== undefined) [, name, unit] = suffixed;
+  const heart = known.has("heart") && known.has("rate");
+  const measured = among(NO_LEAD) || heart || (among(SELDOM_LEAD) && !isEcg(name));
+  const lead = !measured && (!unit || millivolts(unit) !== undefined || isCounts(unit));
+  return { heading, name, unit, kind: lead ? "lead" : "other" };
+}
+
+/**
+ * The columns of a row of headings, and of a row of units below it (empty for none).
+ *
+ * In a table whose columns all state their unit in brackets, after `time (s)`, as this package
+ * writes them, names do not matter: a voltage is a lead whatever it is called.
+ */
+export function columnsOf(headings: readonly string[], units: readonly string[]): Column[] {
+  const found = headings.map((heading, i) => column(heading, units[i]));
+  const own = headings.map((heading) => bracketed(heading.trim()));
+  if (!own.every(Boolean) || found[0]?.kind !== "time" || found[0].name !== "time") return found;
+  return found.map((known, i) => {
+    if (i === 0) return known;
+    const [name, unit] = own[i]!;
+    const voltage = millivolts(unit) !== undefined || isCounts(unit);
+    const lead = voltage && !(known.kind === "other" && unit === "V");
+    return { heading: known.heading, name, unit, kind: lead ? "lead" : "other" };
+  });
+}
+
+/** Name and unit of a heading that has its unit in brackets. */
+function bracketed(heading: string): [string, string] | undefined {
+  const found = WITH_UNIT.exec(heading);
+  return found
+    ? [heading.slice(0, found.index).trim(), plainUnit(found[1] || found[2] || "")]
+    : undefined;
+}
+
+export function isCounts(unit: string): boolean {
+  return COUNTS.has(unit.toLowerCase());
+}
+
+/** A unit in the spelling of this package; empty for words that mean no unit. */
+export function plainUnit(text: string): string {
+  let unit = unquoted(text);
+  for (let inner; (inner = /^(?:\((.*)\)|\[(.*)\])$/.exec(unit));)
+    unit = unquoted(inner[1] ?? inner[2]);
+  const volts = VOLTS.exec(unit);
+  if (volts) return `${PREFIXES[(volts[1] ?? "").toLowerCase()] ?? ""}V`;
+  return NO_UNIT.has(unit.toLowerCase()) ? "" : (UNIT_WORDS.get(unit.toLowerCase()) ?? unit);
+}
+
+/** True if a cell of a row below the headings is a unit of a signal or a time. */
+export function isUnit(text: string): boolean {
+  const unit = plainUnit(text).toLowerCase();
+  const known = SECONDS.has(unit) || COUNTS.has(unit) || NO_UNIT.has(unit);
+  return known || millivolts(unit) !== undefined || OTHER_UNIT.test(unit);
+}
+
+/** Correct the kinds that headings give, or do not give, by the first values of the columns. */
+export function byShape(columns: readonly Column[], values: readonly Float64Array[]): Column[] {
+  const names = new Set(columns.map((column) => column.name.toLowerCase()));
+  const axes = ["x", "y", "z"].every((axis) => names.has(axis));
+  return columns.map((column, i) => {
+    const kind = kindByShape(column, values[i], axes, i === 0 && columns.length > 1);
+    if (kind === column.kind) return column;
+    const seconds = kind === "time" ? SECONDS.get(column.unit.toLowerCase()) : column.seconds;
+    return { ...column, kind, seconds };
+  });
+}
+
+function kindByShape(column: Column, cells: Float64Array, axes: boolean, first: boolean): Kind {
+  const { name } = column;
+  const lower = name.toLowerCase();
+  const axis = ["x", "y", "z"].includes(lower) && !axes;
+  const unnamed = PERHAPS_SAMPLES.has(lower);
+  const values = unnamed && (cells.length > 1 || !name) && !counts(cells);
+  let kind = column.kind;
+  if (tellsTime(column, cells)) kind = "time";
+  else if ((kind === "index" && values) || (kind === "other" && axis)) kind = "lead";
+  else if (kind === "lead" && !isEcg(name) && millivolts(column.unit) === undefined) {
+    if (counts(cells)) kind = "index";
+    else if (name && isFlag(cells)) kind = "other";
+  }
+  const even = first && !column.heading && isEven(cells);
+  return kind === "lead" && unnamed && (even || isEpoch(cells)) ? "time" : kind;
+}
+
+/** Indices of the leads and auxiliary columns that hold numbers. Throws FormatError for none. */
+export function select(
+  job: Job,
+  columns: readonly Column[],
+  numeric: readonly boolean[],
+): number[] {
+  const kept = [...columns.keys()].filter((i) => ["lead", "other"].includes(columns[i].kind));
+  const texts = kept.filter((i) => !numeric[i]);
+  if (texts.length) {
+    const names = texts.map((i) => columns[i].name || `column ${i + 1}`);
+    warn(job, `${names.slice(0, 12).join(", ")} holds no numbers and is left out`);
+  }
+  const found = kept.filter((i) => numeric[i]);
+  if (!found.length) throw new FormatError(job.path, "has no column of samples");
+  return found;
+}
+
+/** True if a column counts up by one, perhaps beginning anew at times (0 to 255). */
+export function counts(cells: Float64Array): boolean {
+  if (cells.length < 2 || !cells.every(Number.isInteger)) return false;
+  return share(differences(cells), (step) => step === 1) > 0.95;
+}
+
+/** True if a column rises and holds s, ms, µs or ns since 1970 (2001 to 2100). */
+export function isEpoch(cells: Float64Array): boolean {
+  if (cells.length < 2 || !cells.every(Number.isFinite)) return false;
+  if (differences(cells).some((step) => step < 0)) return false;
+  return [1, 1e-3, 1e-6, 1e-9].some((s) => 1e9 < cells[0] * s && cells[0] * s < 4.2e9);
+}
+
+/** Text without blanks and a pair of quotes around it. */
+export function unquoted(text: string): string {
+  const found = /^(['"])(.*)\1$/su.exec(text.trim());
+  return found ? found[2].trim() : text.trim();
+}
+
+/** True if a column rises evenly, as times do. */
+function isEven(cells: Float64Array): boolean {
+  const steps = differences(cells).sort();
+  return steps.length > 1 && steps[0] > 0 && steps[steps.length - 1] < 3 * steps[0];
+}
+
+/** True if a column rises as a clock does, counts no samples, and is no measurement by its name. */
+function tellsTime(column: Column, cells: Float64Array): boolean {
+  const measured = column.kind === "other" && !SECONDS.has(column.unit.toLowerCase());
+  const voltage = millivolts(column.unit) !== undefined || isEcg(column.name);
+  if (measured || voltage || !isClock(cells)) return false;
+  return isEpoch(cells) || !(column.kind === "index" || counts(cells));
+}
+
+/** True if a column of many rows never falls and mostly rises by its usual step; no ECG does. */
+function isClock(cells: Float64Array): boolean {
+  const known = cells.filter(Number.isFinite);
+  const steps = differences(known);
+  if (steps.length < 50 || known.length < 0.9 * cells.length) return false;
+  const sum = known[known.length - 1] - known[0];
+  return steps.every((step) => step >= 0) && sum < 3 * steps.length * median(steps);
+}
+
+/** True if a column has no more than three whole values, one of them zero, as marks have. */
+function isFlag(cells: Float64Array): boolean {
+  const known = new Set(cells.filter(Number.isFinite));
+  const whole = [...known].every(Number.isInteger);
+  return cells.length >= 50 && known.size <= 3 && whole && known.has(0);
+}

@@ -1,0 +1,264 @@
+/** Heads of text tables: rate, unit, lead and start above the data, and the layouts of vendors. */
+import { column, isEpoch, pattern, plainUnit, type Column, type Kind } from "./columns.ts";
+import { localTime, sinceEpoch } from "./dates.ts";
+import { millivolts } from "./job.ts";
+import { least } from "./statistics.ts";
+
+/** Information from above a table, or known from the vendor's layout. */
+export interface Head {
+  /** Rate in Hz, if stated. */
+  fs?: number;
+  /** Unit of the leads whose headings state none. */
+  unit?: string;
+  /** Name of the only lead. */
+  lead?: string;
+  start?: string;
+  /** The lines, without personal ones. */
+  comments: string[];
+  /** Columns of a table without headings, where the layout says what they are. */
+  columns?: Column[];
+  /** Rows at the beginning of the data that are not samples. */
+  skip?: number;
+}
+
+/** The beginning of a table, as the recognisers of layouts look at it. */
+export interface Sample {
+  /** The lines above the data, empty ones left out. */
+  above: string[];
+  /** Whether the last of them are headings of the columns. */
+  headed: boolean;
+  separator: string;
+  /** Numbers of the first rows, NaN where a cell is not a number. */
+  values: number[][];
+  width: number;
+  /** Name of the file without suffixes. */
+  stem: string;
+}
+
+const RATE = pattern("hertz", (words) => `^(\\d+(?:[.,]\\d+)?)\\s*(k?)(?:${words}).*$`);
+const RATE_KEY = pattern("rate");
+const INTERVAL_KEY = pattern("interval");
+const UNIT_KEY = pattern("unit key");
+const PERSONAL = pattern("personal");
+const NUMBER = /^(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)/i;
+const LEAD = /(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])/;
+
+/** The head of a table: by the layout of a vendor, or else line by line. */
+export function headOf(sample: Sample): Head {
+  for (const known of [appleWatch, openBci, openSignals, brainFlow, empatica]) {
+    const found = known(sample);
+    if (found) return found;
+  }
+  return lines(sample);
+}
+
+/** Key and value of a line such as `Sample Rate,512 Hz` or `%Sample Rate = 250 Hz`. */
+function pair(line: string): [key: string, value: string] {
+  const text = line
+    .trim()
+    .replace(/^[#%]+/, "")
+    .trim()
+    .normalize("NFKC");
+  const found = /^"?([^,;:=\t"]{1,60})"?\s*[,;:=\t]\s*(.*)/.exec(text);
+  if (!found) return ["", text];
+  const value = /^"([^"]*)"/.exec(found[2])?.[1] ?? found[2];
+  return [found[1].replace(/^[' ]+|[' ]+$/g, ""), value.replace(/^[ ;,\t'"]+|[ ;,\t'"]+$/g, "")];
+}
+
+/** A head of lines with a key and a value each, in any order. */
+function lines(sample: Sample): Head {
+  const head: Head = { comments: [] };
+  for (const line of sample.above) {
+    const [key, value] = pair(line);
+    head.fs ||= rateIn(key, value);
+    const unit = plainUnit(value);
+    if (millivolts(unit) !== undefined && UNIT_KEY.test(key)) head.unit ||= unit;
+    if (PERSONAL.test(key)) continue;
+    if (key) head.start ||= localTime(value);
+    const comment = line
+      .trim()
+      .replace(/^[#%]+/, "")
+      .trim();
+    if (comment) head.comments.push(comment);
+  }
+  return head;
+}
+
+/** A rate in Hz that a line states, if it does. */
+function rateIn(key: string, value: string): number | undefined {
+  const stated = RATE.exec(value);
+  const number = NUMBER.exec(value);
+  let rate = 0;
+  if (stated) rate = float(stated[1]) * (stated[2] ? 1000 : 1);
+  else if (number && INTERVAL_KEY.test(key)) {
+    const unit = number[2].toLowerCase() || (key.includes("ms") ? "ms" : "s");
+    const parts = new Map([["s", 1], ["ms", 1e-3], ["us", 1e-6], ["µs", 1e-6], ["μs", 1e-6]]); // prettier-ignore
+    rate = 1 / ((parts.get(unit) ?? 0) * float(number[1]));
+  } else if (number && RATE_KEY.test(key) && !number[2])
+    rate = float(number[1]) * (/khz/i.test(key) ? 1000 : 1);
+  return rate > 0 && rate <= 1e6 ? rate : undefined;
+}
+
+function float(text: string): number {
+  return Number(text.replace(",", "."));
+}
+
+/**
+ * An ECG of Apple Health: lines of two cells, in the language of the phone.
+ *
+ * Name, date of birth, date, classification, symptoms, software, device, rate; after an empty line
+ * the lead and the unit. The order is the same in all languages.
+ */
+function appleWatch(sample: Sample): Head | undefined {
+  const pairs = sample.above.map(pair);
+  const device = pairs.findIndex(([, value]) => /^Watch\d+,\d+/.test(value));
+  if (device < 3 || pairs.length < device + 2 || sample.width > 2) return undefined;
+  const after = pairs.slice(device + 2).map(([, value]) => value);
+  const rate = NUMBER.exec(pairs[device + 1][1]);
+  const dated = pairs.findIndex(([, value], i) => i < device && localTime(value));
+  const date = dated < 0 ? 2 : dated;
+  return {
+    fs: rate ? float(rate[1]) : undefined,
+    unit: after.map(plainUnit).find((unit) => millivolts(unit) !== undefined) ?? "uV",
+    lead: after.map((value) => LEAD.exec(value)?.[1]).find(Boolean) ?? "I",
+    start: localTime(pairs[date][1]),
+    comments: pairs.slice(date + 1, device + 1).flatMap(([k, v]) => (v ? [`${k}: ${v}`] : [])),
+  };
+}
+
+/** A text file of OpenBCI's GUI, whose older versions write no headings. */
+function openBci(sample: Sample): Head | undefined {
+  if (!sample.above.some((line) => line.startsWith("%OpenBCI"))) return undefined;
+  const stated = sample.above.map(pair).find(([key]) => key.toLowerCase() === "number of channels");
+  const count = stated && /^\d+$/.test(stated[1]) ? Number(stated[1]) : 0;
+  const known = !sample.headed && count > 0 && count < sample.width;
+  const columns = known ? numbered(sample, count) : undefined;
+  return { ...lines(sample), unit: "uV", columns };
+}
+
+/** Rate in Hz and number of channels of BrainFlow's boards, by the columns of their data. */
+const BRAINFLOW: Record<number, [number, number][]> = {
+  24: [[250, 8]],
+  32: [
+    [125, 16],
+    [250, 16],
+  ],
+  15: [[200, 4]],
+};
+
+/** A file that BrainFlow writes: tabs, no headings; counter, channels, ..., time, marker. */
+function brainFlow(sample: Sample): Head | undefined {
+  const boards = BRAINFLOW[sample.width];
+  if (!boards || sample.headed || sample.above.length || sample.separator !== "\t")
+    return undefined;
+  const at = sample.width - 2;
+  const stamps = Float64Array.from(sample.values, (row) => row[at]);
+  if (!isEpoch(stamps) || !(1e9 < stamps[0] && stamps[0] < 4.2e9)) return undefined;
+  const span = stamps[stamps.length - 1] - stamps[0];
+  const mean = span > 0 ? (stamps.length - 1) / span : 0;
+  const [fs, channels] = least(boards, ([rate]) => [Math.abs(rate - mean)])!;
+  const believed = stamps.length < 50 || Math.abs(mean - fs) < 0.1 * fs;
+  const columns = numbered(sample, channels, at);
+  return { fs: believed ? fs : undefined, unit: "uV", columns, comments: [] };
+}
+
+/** Columns of a table without headings: a counter, so many channels, perhaps times, and others. */
+function numbered(sample: Sample, channels: number, time = -1): Column[] {
+  return Array.from({ length: sample.width }, (_, i) => {
+    const lead = i > 0 && i <= channels;
+    const name = lead ? `EXG Channel ${i - 1}` : `column ${i + 1}`;
+    const kind: Kind = lead ? "lead" : i === 0 ? "index" : i === time ? "time" : "other";
+    return { heading: name, name, unit: "", kind };
+  });
+}
+
+/** Volts of the converter's range, and gain of the ECG sensor, of PLUX's devices. */
+const SUPPLY = { bitalino: [3.3, 1100], biosignalsplux: [3, 1019] };
+
+interface Plux {
+  device?: string;
+  "firmware version"?: string;
+  "sampling rate": number;
+  date?: string;
+  time?: string;
+  column: string[];
+  label: string[];
+  sensor: string[];
+  resolution: number[];
+}
+
+/** A file of OpenSignals: a line of JSON describes devices, columns, sensors and resolutions. */
+function openSignals(sample: Sample): Head | undefined {
+  if (!sample.above.slice(0, 2).some((line) => line.includes("OpenSignals"))) return undefined;
+  const bare = sample.above.map((line) => line.replace(/^[# ]+/, ""));
+  let [fs, columns, first]: [number, Column[], Plux | undefined] = [0, [], undefined];
+  try {
+    const devices: Plux[] = Object.values(JSON.parse(bare.find((line) => line[0] === "{") ?? ""));
+    first = devices[0];
+    fs = Number(first["sampling rate"]);
+    if (Number.isNaN(fs)) return undefined;
+    columns = devices.flatMap(pluxColumns);
+  } catch {
+    return undefined;
+  }
+  const stamp = `${first.date ?? ""} ${String(first.time ?? "").split(".")[0]}`;
+  if (
+    sample.values.some((row) => row.some((value) => value !== Math.round(value) && value === value))
+  )
+    // the converted file, in the sensors' own units
+    columns = columns.map((known) => ({
+      ...{ heading: known.heading, name: known.name, kind: known.kind },
+      unit: known.scale ? "mV" : "",
+    }));
+  while (columns.length < sample.width)
+    columns.push({ heading: "", name: "", unit: "", kind: "empty" });
+  const about = ["device", "firmware version"] as const;
+  return {
+    fs,
+    start: localTime(stamp.replace(/(?<=[ :-])(\d)(?!\d)/g, "0$1")),
+    comments: about.flatMap((key) => (key in first ? [`${key}: ${first[key]}`] : [])),
+    columns: columns.slice(0, sample.width),
+  };
+}
+
+/** The columns of a device of PLUX, the steps of its ECG sensors in mV. */
+function pluxColumns(device: Plux): Column[] {
+  const made = String(device.device ?? "");
+  const family = Object.entries(SUPPLY).find(([name]) => made.startsWith(name))?.[1];
+  const labels = device.label.map(String);
+  return device.column.map(String).map((heading): Column => {
+    const place = labels.indexOf(heading);
+    if (place < 0) {
+      const kind = column(heading).kind === "index" ? "index" : "other";
+      return { heading, name: heading, unit: "", kind };
+    }
+    const sensor = String(device.sensor[place]);
+    const steps = 2 ** Math.trunc(Number(device.resolution[place]));
+    const ecg = /^ecg/i.test(sensor);
+    const known = { heading, name: `${sensor} ${heading}` };
+    if (ecg && family) {
+      const scale = (1000 * family[0]) / family[1] / steps;
+      return { ...known, unit: "", kind: "lead", scale, zero: steps / 2 };
+    }
+    const raw = ecg || /^(raw|custom)$/i.test(sensor);
+    return { ...known, unit: raw ? "counts" : "", kind: raw ? "lead" : "other" };
+  });
+}
+
+/** A file of Empatica's E4: the start (s since 1970) and the rate in the first two rows. */
+function empatica({ above, values, width, stem }: Sample): Head | undefined {
+  if (above.length || values.length < 3) return undefined;
+  const [[start, ...starts], [rate, ...rates], ...rows] = values;
+  if (!(1e9 < start && start < 4.2e9) || !(rate > 0 && rate <= 5000)) return undefined;
+  if (starts.some((other) => other !== start) || rates.some((other) => other !== rate))
+    return undefined;
+  if (rows.some((row) => row.some((value) => Math.abs(value) > 1e8))) return undefined;
+  const names = width === 1 ? [stem] : values[0].map((_, i) => `${stem} ${i + 1}`);
+  return {
+    fs: rate,
+    start: sinceEpoch(Math.floor(start), Math.round((start % 1) * 1e6)),
+    comments: [],
+    columns: names.map((name) => column(name)),
+    skip: 2,
+  };
+}

@@ -1,0 +1,240 @@
+/** Layout of a text table: separator, decimal sign, header, headings, first row of data. */
+import { byShape, columnsOf, isUnit, unquoted, type Column } from "./columns.ts";
+import { headOf, type Head } from "./heads.ts";
+import { mostCommon } from "./statistics.ts";
+
+/** Blanks in a row, instead of one separator. */
+export const BLANKS = " +";
+
+const SEPARATORS = [";", "\t", ",", "|", BLANKS];
+const EMPTY = new Set(["", "nan", "na", "n/a", "null", "none", "-", "nil"]);
+/** What pandas takes for a missing number. */
+export const MISSING = new Set(
+  "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null|-|nil".split("|"), // prettier-ignore
+);
+const CLOCK =
+  /^(?:\d{1,2}\/\d{1,2}\/\d{4}[T, ]+)?\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*)?)\]?(?: ?([AP])M)?$/i;
+const DATE =
+  /^(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)? ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?$/;
+const SEP_LINE = /^"?sep=(.)"?$/i;
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+const COMMA = /^[+-]?\d+,\d+([eE][+-]?\d+)?$/;
+const POINT = /^[+-]?\d*\.\d+([eE][+-]?\d+)?$/;
+const WHOLE = /^[+-]?\d+$/;
+/** Rows by which columns are judged. */
+const ROWS = 2000;
+
+export type Cells = "number" | "clock" | "date";
+
+export interface Layout {
+  separator: string;
+  decimal: string;
+  /** Line where the data begin. */
+  first: number;
+  /** One a column, empty ones too. */
+  columns: Column[];
+  head: Head;
+  /** The cells of the first rows. */
+  rows: string[][];
+}
+
+/** Find the table in the lines that a text begins with. Throws Error where none is. */
+export function layOut(texts: readonly string[], stem: string): Layout {
+  let filled = [...texts.keys()].filter((i) => texts[i].trim() && !/^\s*[#%]/.test(texts[i]));
+  const stated = filled.length ? SEP_LINE.exec(texts[filled[0]]) : null;
+  if (stated) filled = filled.slice(1);
+  if (!filled.length) throw new Error("holds no table");
+  let separator = stated ? stated[1] : separatorOf(filled.map((i) => texts[i]));
+  const cells = new Map(filled.map((i) => [i, split(texts[i], separator)]));
+  let decimal = decimalOf([...cells.values()]);
+  if (separator === "," && isSingle([...cells.values()])) {
+    [separator, decimal] = [";", ","];
+    for (const i of filled) if (cells.get(i)!.every(isWhole)) cells.set(i, [texts[i].trim()]);
+  }
+  const first = filled.find((i) => isData(cells.get(i)!, decimal));
+  if (first === undefined) throw new Error("holds no row of numbers");
+  const data = filled.filter((i) => i >= first).slice(0, ROWS).map((i) => cells.get(i)!); // prettier-ignore
+  const [width] = mostCommon(data.map((row) => row.length));
+  const rows = data.filter((row) => row.length === width);
+  const above = texts.slice(0, first).filter((text) => text.trim() && !SEP_LINE.test(text));
+  const trailing = rows.every((row) => !row[width - 1]);
+  const { names, units, used } = headings(texts.slice(0, first), cells, separator, width, trailing);
+  const head = headOf({
+    above: above.slice(0, above.length - used),
+    headed: names.length > 0,
+    separator,
+    values: rows.map((row) => row.map((cell) => toNumber(cell, decimal))),
+    width,
+    stem,
+  });
+  const blank = Array<string>(width).fill("");
+  const columns = head.columns?.length
+    ? head.columns
+    : columnsOf(names.length ? names : blank, units.length ? units : blank);
+  const kept = rows.slice(head.skip ?? 0);
+  const layout = { separator, decimal, first, columns, head, rows: kept };
+  const corrected = byShape(
+    columns,
+    columns.map((_, i) => firstValues(layout, i)),
+  );
+  layout.columns = corrected.map((found, i) => {
+    if (found.kind === "time") return found;
+    if (!found.heading && kept.every((row) => !row[i]))
+      return { heading: "", name: "", unit: "", kind: "empty" };
+    if (found.kind === "empty" || cellsOf(layout, i) === "number") return found;
+    return { heading: found.heading, name: found.name, unit: found.unit, kind: "time" };
+  });
+  return layout;
+}
+
+/** The numbers in the first cells of a column, NaN where there is none. */
+export function firstValues({ rows, decimal }: Layout, index: number): Float64Array {
+  return Float64Array.from(rows, (row) => toNumber(row[index], decimal));
+}
+
+/** Type of a column's cells: numbers, times of the day, or dates with times. */
+export function cellsOf({ rows }: Layout, index: number): Cells {
+  const cells = rows.map((row) => row[index]).filter((cell) => !EMPTY.has(cell.toLowerCase()));
+  if (cells.length && cells.every((cell) => DATE.test(cell))) return "date";
+  return cells.length && cells.every((cell) => CLOCK.test(cell)) ? "clock" : "number";
+}
+
+/** The cells of a row, without quotes and blanks around them. */
+export function split(line: string, separator: string): string[] {
+  const text = line.replaceAll("\u2212", "-");
+  if (separator === BLANKS) return text.trim().split(/\s+/).map(unquoted);
+  const quotes = text.split('"').length - 1;
+  const parts = quotes && quotes % 2 === 0 ? splitQuoted(text, separator) : text.split(separator);
+  return parts.map(unquoted);
+}
+
+/** The cells of a row of which some are in quotes; doubled quotes within them are one. */
+function splitQuoted(text: string, separator: string): string[] {
+  const cells: string[] = [];
+  let [cell, quoted, empty] = ["", false, true];
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (quoted) {
+      if (c !== '"') cell += c;
+      else if (text[i + 1] === '"') cell += text[++i];
+      else quoted = false;
+    } else if (c === separator) {
+      cells.push(cell);
+      [cell, empty] = ["", true];
+    } else if (c === '"' && empty) [quoted, empty] = [true, false];
+    else if (!(c === " " && empty)) {
+      cell += c;
+      empty = false;
+    }
+  }
+  return [...cells, cell];
+}
+
+/** The number in a cell; NaN where it is empty or none. */
+export function toNumber(cell: string, decimal: string): number {
+  const text = decimal === "," && cell.includes(".") ? "?" : cell.trim().replaceAll(decimal, ".");
+  if (NUMBER.test(text)) return Number(text);
+  const infinite = /^([+-]?)inf(?:inity)?$/i.exec(text);
+  return infinite ? (infinite[1] === "-" ? -Infinity : Infinity) : NaN;
+}
+
+/** True if a cell is a number or marks a missing one. */
+export function isNumber(cell: string, decimal: string): boolean {
+  return EMPTY.has(cell.toLowerCase()) || !Number.isNaN(toNumber(cell, decimal));
+}
+
+/** `12:34:56.7`, `34:56.7` or `03/14/2026 12:34:56.7 PM` in s since midnight; NaN for others. */
+export function clockSeconds(cell: string): number {
+  const found = CLOCK.exec(cell.trim().replace(/^['"]+|['"]+$/g, ""));
+  if (!found) return NaN;
+  const [, hours, minutes, seconds, half] = found;
+  const twelve = half ? (Number(hours ?? 0) % 12) + (/p/i.test(half) ? 12 : 0) : Number(hours ?? 0);
+  return twelve * 3600 + Number(minutes) * 60 + Number(seconds.replace(",", "."));
+}
+
+/** The separator by which the last lines, which are data, have equally many cells of data. */
+function separatorOf(texts: readonly string[]): string {
+  const data = texts.slice(-Math.min(40, Math.max(texts.length - 1, 1)));
+  for (const separator of SEPARATORS) {
+    const rows = data.map((text) => split(text, separator));
+    const [width, times] = mostCommon(rows.map((row) => row.length));
+    const good = rows.filter((row) => row.length === width && isData(row, ".", ","));
+    if (width > 1 && times >= 0.8 * rows.length && good.length >= 0.5 * rows.length)
+      return separator;
+  }
+  return SEPARATORS.slice(0, 4).find((s) => data.some((text) => text.includes(s))) ?? ",";
+}
+
+function decimalOf(rows: readonly string[][]): string {
+  let [commas, points] = [0, 0];
+  for (const row of rows)
+    for (const cell of row) {
+      if (COMMA.test(cell)) commas++;
+      if (POINT.test(cell)) points++;
+    }
+  return commas > points ? "," : ".";
+}
+
+const isWhole = (cell: string) => WHOLE.test(cell);
+
+/** True if rows of two cells, split by commas, are one column of numbers with decimal commas. */
+function isSingle(rows: readonly string[][]): boolean {
+  const judged = rows.slice(-ROWS);
+  const last = judged.filter((row) => row.length <= 2 && row.every(isWhole));
+  const pairs = last.filter((row) => row.length === 2);
+  if (last.length < 0.8 * judged.length - 12 || pairs.length < 2) return false;
+  if (pairs.some((row) => !/^\d+$/.test(row[1]))) return false;
+  const heading = rows[rows.findIndex((row) => row.every(isWhole)) - 1];
+  if (heading?.length === 2 && !heading.some(isUnit)) return false;
+  if (heading?.length === 1) return true;
+  const digits = new Set(pairs.map((row) => row[1].length));
+  return digits.size === 1 && !digits.has(1) && pairs.length > 2;
+}
+
+/** True if a row is data: numbers, stamps, perhaps a word, but not words only. */
+function isData(cells: readonly string[], ...decimals: string[]): boolean {
+  let [numbers, stamps, empty] = [0, 0, 0];
+  for (const cell of cells) {
+    if (!cell) empty++;
+    else if (decimals.some((decimal) => isNumber(cell, decimal))) numbers++;
+    if (CLOCK.test(cell) || DATE.test(cell)) stamps++;
+  }
+  return numbers > 0 && numbers + stamps > cells.length - numbers - stamps - empty;
+}
+
+/** Names and units of the columns from rows of cells above the data, and how many these are. */
+function headings(
+  texts: readonly string[],
+  cells: ReadonlyMap<number, string[]>,
+  separator: string,
+  width: number,
+  trailing: boolean,
+): { names: string[]; units: string[]; used: number } {
+  let rows = [...texts.keys()].flatMap((i) => (cells.has(i) ? [cells.get(i)!] : []));
+  const last = texts[texts.length - 1];
+  if (!rows.length && last && /^\s*[#%]/.test(last))
+    rows = [split(last.trimStart().replace(/^[#% ]+/, ""), separator)];
+  const shorter = rows.slice(-1).filter((row) => row.length === width - 1);
+  rows = rows.slice(-4).filter((row) => row.length === width);
+  if (!rows.length) rows = shorter;
+  if (width === 1) {
+    // any line is a row of one cell; one with a key and a value is not a heading
+    rows = rows.slice(rows.length && areUnits(rows[rows.length - 1]) ? -2 : -1);
+    rows = rows.filter((row) => !/[:=;,]/.test(row[0]));
+  }
+  rows = rows.map((row) => {
+    const missing = Array<string>(width - row.length).fill("");
+    return trailing ? [...row, ...missing] : [...missing, ...row];
+  });
+  // A row that says the same of all columns (the device, CAL) is not that of their names.
+  let named = rows.filter((row) => new Set(row.filter(Boolean)).size > 1 || areUnits(row));
+  if (width === 1 || !named.length) named = [...rows];
+  const units = named.length > 1 && areUnits(named[named.length - 1]) ? named.pop()! : [];
+  return { names: named[named.length - 1] ?? [], units, used: rows.length };
+}
+
+function areUnits(row: readonly string[]): boolean {
+  const words = row.filter(Boolean).map((cell) => cell.toLowerCase());
+  const said = words.some((word) => word !== "raw" && word !== "cal");
+  return said && row.filter(isUnit).length > row.length / 2;
+}

@@ -1,0 +1,111 @@
+/** Units of the columns of tables: stated, known of the layout, or to be asked for. */
+import { quantile, sortedKnown } from "../core/numbers.ts";
+import { isCounts, isEcg, type Column } from "./columns.ts";
+import { NeedError } from "./errors.ts";
+import { millivolts, NO_UNIT, warn, warnUnit, type Job } from "./job.ts";
+
+/** Spread (5th to 95th percentile) of values up to which an ECG may be in mV, and in µV. */
+const MOST_MILLIVOLTS = 50;
+const MOST_MICROVOLTS = 50_000;
+
+/** Name of a unit, and what makes it of stored values: (value - `zero`) * `scale`. */
+export interface Unit {
+  name: string;
+  scale: number;
+  zero: number;
+}
+
+/**
+ * The units of columns. A voltage that is no ECG (a battery) stays in V, so that nothing takes it
+ * for one.
+ *
+ * `values` are the first rows of each; `unit` is that of the leads that state none, from the head
+ * of the table. Throws NeedError where no lead has a unit, with the likely one by their size.
+ */
+export function unitsOf(
+  job: Job,
+  columns: readonly Column[],
+  values: readonly Float64Array[],
+  unit = "",
+): Unit[] {
+  const lead = columns.map((column) => column.kind === "lead");
+  const stated = columns.map((column, i) => column.unit || (lead[i] ? unit : ""));
+  if (job.scale) {
+    const voltages = stated.filter((own, i) => lead[i] && millivolts(own) !== undefined);
+    warnUnit(job, voltages);
+  } else {
+    checkCounts(job, columns, stated);
+    assume(job, columns, values, stated);
+  }
+  return columns.map((column, i) => {
+    const known = millivolts(stated[i]);
+    const zero = lead[i] && job.scale ? 0 : (column.zero ?? 0);
+    const scale = lead[i] ? job.scale || column.scale || known : undefined;
+    if (scale) return { name: "mV", scale, zero };
+    if (known) return { name: "V", scale: known / 1000, zero };
+    const rate = /^(hr|heart[ _]?rate)$/i.test(column.name);
+    return { name: stated[i] || (rate ? "bpm" : NO_UNIT), scale: 1, zero };
+  });
+}
+
+function checkCounts(job: Job, columns: readonly Column[], stated: readonly string[]): void {
+  const leads = [...columns.keys()].filter((i) => columns[i].kind === "lead");
+  const steps = leads.filter((i) => isCounts(stated[i]) && !columns[i].scale);
+  if (!steps.length || steps.length < leads.length) return;
+  const names = steps.slice(0, 12).map((i) => columns[i].name);
+  throw new NeedError(
+    job.path,
+    `gives ${names.join(", ")} in steps of a converter whose size it does not say; ` +
+      "state it, such as --unit 0.3uV (unit=)",
+    ["unit"],
+  );
+}
+
+/** Set the units of leads that state none where another does: by their size µV, or else mV. */
+function assume(
+  job: Job,
+  columns: readonly Column[],
+  values: readonly Float64Array[],
+  stated: string[],
+): void {
+  const leads = [...columns.keys()].filter((i) => columns[i].kind === "lead");
+  const anyEcg = leads.some((i) => isEcg(columns[i].name));
+  const silent = leads.filter(
+    (i) => !stated[i] && columns[i].scale === undefined && (!anyEcg || isEcg(columns[i].name)),
+  );
+  const large = silent.filter((i) => {
+    const spread = spreadOf(values[i]);
+    if (spread > MOST_MICROVOLTS)
+      throw new NeedError(
+        job.path,
+        `says no unit of ${columns[i].name || "its lead"}, whose values are too large for mV and ` +
+          "uV; state it, such as --unit nV, or the size of a converter's step, --unit 0.3uV (unit=)",
+        ["unit"],
+      );
+    return spread > MOST_MILLIVOLTS;
+  });
+  const small = silent.filter((i) => !large.includes(i));
+  const asked = silent.length > 0 && leads.every((i) => silent.includes(i) || !stated[i]);
+  const say = (found: number[], text: string, likely: string) => {
+    if (!found.length) return;
+    const names = found.slice(0, 12).map((i) => columns[i].name || `lead ${i + 1}`);
+    const what = `says no unit of ${names.join(", ")}; `;
+    if (asked)
+      throw new NeedError(
+        job.path,
+        `${what}by their size the values are in ${likely}; state it (unit=, --unit)`,
+        ["unit"],
+        likely,
+      );
+    warn(job, what + text);
+    for (const i of found) stated[i] = likely;
+  };
+  const steps = "if they are steps of a converter, state it (unit=, --unit)";
+  say(large, `by their size the values are taken as uV; ${steps}`, "uV");
+  say(small, "taken as mV", "mV");
+}
+
+function spreadOf(values: Float64Array): number {
+  const known = sortedKnown(values.filter(Number.isFinite));
+  return known.length ? quantile(known, 0.95) - quantile(known, 0.05) : 0;
+}
