@@ -7,7 +7,15 @@ import { filterPair, powers } from "./fourier.ts";
 import { clip, roundEven, spread, tabulate } from "./numbers.ts";
 
 /** Predicted standard deviation of the error, relative to the QRS complex, that is not trusted. */
-const DOUBT = 0.09;
+const DOUBT = 0.07;
+/** Predicted error, relative to DOUBT, from which a filter's output is shown in its place. */
+const REPLACED = 0.09 / DOUBT;
+/** Predicted error, relative to DOUBT, from which on small waves may be lost. */
+export const LIMITED = 0.75;
+/** Removed root mean square up to 15 Hz, relative to the QRS complex, from which on they may be. */
+const LOSS = 0.01;
+/** Chunks on both sides over which it is taken. */
+const AROUND = 6;
 /** Transition in Hz between baseline wander and the band that the guard monitors. */
 const SPLIT = [0.5, 0.9] as const;
 /** Transition in Hz between the guard's two bands: rhythms below, muscle noise above. */
@@ -46,7 +54,7 @@ export interface Guarded {
   signal: Float64Array;
   /** Restored share of the noise removed above 15 Hz. */
   gain: Float64Array;
-  /** Predicted error relative to its limit: from 1 on the output is not trusted. */
+  /** Predicted error relative to DOUBT, at least LIMITED where small waves may be lost. */
   doubt: Float64Array;
   /** 1 where a periodic component or a beat was restored, else 0. */
   altered: Float64Array;
@@ -102,12 +110,15 @@ export class Guard {
       signal[t] += given;
       rest[t] = middle[t] + sharp[t] - given;
     }
+    const slow = tabulate(this.#time, (t) => (1 - open[t]) * middle[t]);
     const altered = new Float64Array(this.#time);
-    this.#restorePeriodic(signal, rest, altered, size);
+    this.#restorePeriodic(signal, rest, slow, altered, size);
     const { doubt, rejected } = doubts(sd, size, quiet, grid);
-    this.#restoreBeats(signal, rest, altered, size, grid.expanded(rejected));
+    this.#restoreBeats(signal, rest, slow, altered, size, grid.expanded(rejected));
     if (classical && rejected.includes(1)) this.#replace(signal, noisy, rejected);
-    return { signal, gain, doubt: grid.expanded(doubt), altered };
+    const limited = limits(slow, height, grid);
+    const uncertain = grid.expanded(doubt).map((level, t) => Math.max(level, limited[t]));
+    return { signal, gain, doubt: uncertain, altered };
   }
 
   /** Removed noise other than baseline wander, in two bands: up to 15 Hz, and above. */
@@ -132,6 +143,7 @@ export class Guard {
   #restorePeriodic(
     signal: Float64Array,
     rest: Float64Array,
+    slow: Float64Array,
     altered: Float64Array,
     size: number,
   ): void {
@@ -161,6 +173,7 @@ export class Guard {
     for (let t = 0; t < time; t++) {
       signal[t] += periodic[t];
       rest[t] -= periodic[t];
+      slow[t] -= periodic[t];
     }
     altered.fill(1);
   }
@@ -169,6 +182,7 @@ export class Guard {
   #restoreBeats(
     signal: Float64Array,
     rest: Float64Array,
+    slow: Float64Array,
     altered: Float64Array,
     size: number,
     rejected: Float64Array,
@@ -178,6 +192,7 @@ export class Guard {
     for (let t = 0; t < signal.length; t++) {
       const weight = beats[t] * (1 - rejected[t]);
       signal[t] += weight * rest[t];
+      slow[t] *= 1 - weight;
       if (weight > 0) altered[t] = 1;
     }
   }
@@ -255,8 +270,14 @@ function doubts(
   const bounded = tabulate(sd.length, (t) => Math.min(sd[t], size));
   const doubt = average(grid.means(bounded), 2).map((level) => level / (DOUBT * size));
   // Where everything is restored, the output that would be replaced is not the network's.
-  const distrust = doubt.map((level, i) => Number(level >= 1 && quiet[i] < OPEN));
+  const distrust = doubt.map((level, i) => Number(level >= REPLACED && quiet[i] < OPEN));
   return { doubt, rejected: average(distrust, 2).map((share) => Number(share > 0)) };
+}
+
+/** LIMITED where more than LOSS was removed, 0 elsewhere, for each sample. */
+function limits(removed: Float64Array, height: number, grid: Grid): Float64Array {
+  const power = average(grid.means(removed.map((value) => value * value)), AROUND);
+  return grid.expanded(power.map((mean) => (Math.sqrt(mean) >= LOSS * height ? LIMITED : 0)));
 }
 
 /** Height of the QRS complex: median of the ranges of seconds with a beat. */

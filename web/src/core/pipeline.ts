@@ -1,15 +1,13 @@
 /** From the samples of leads to those of the network, and back; see ipmdae.pipeline.blocks. */
 import type { Denoiser } from "./denoiser.ts";
 import { fillGaps, LONGEST_LINE } from "./gaps.ts";
-import { Guard, type Guarded, type Limits } from "./guard.ts";
+import { LIMITED, Guard, type Guarded, type Limits } from "./guard.ts";
 import { roundEven, spread } from "./numbers.ts";
 import { nearest, Resampler } from "./resample.ts";
 import { Trust } from "./seconds.ts";
 import type { Tick } from "./tick.ts";
 import { cut, MIN_SPREAD, OverlapAdd, robustScale, windowEnds } from "./window.ts";
 
-/** Normalised uncertainty from which on small waves may be lost. */
-const LIMITED = 0.6;
 /** Normalised uncertainty where the network gives no finite value. */
 const FAILED = 10;
 /** Least length of a window in s; a shorter signal is extended by reflection. */
@@ -232,5 +230,5 @@ class Adders {
 function trustOf(doubt: number, altered: number): number {
   if (doubt >= 1) return Trust.UNTRUSTED;
   if (altered > 0.5) return Trust.ALTERED;
-  return doubt >= Math.fround(LIMITED) ? Trust.LIMITED : Trust.GOOD;
+  return doubt >= LIMITED ? Trust.LIMITED : Trust.GOOD;
 }
