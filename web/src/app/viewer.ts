@@ -133,11 +133,11 @@ export class Viewer {
   }
 
   #resize(): void {
-    if (this.#root.clientWidth === this.#width || !this.#info) return;
-    const factor = this.#root.clientWidth / this.#width;
-    this.#width = this.#root.clientWidth;
+    const [before, width] = [this.#width, this.#root.clientWidth];
+    if (!width || width === before || !this.#info) return;
+    this.#width = width;
     this.#fit();
-    this.zoom(factor, 0);
+    this.zoom(width / before, 0);
   }
 
   #fit(): void {

@@ -1,12 +1,12 @@
 /** The built site as `ipmdae web` serves it, in Chromium. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { type BrowserContextOptions, type Page, chromium } from "playwright-core";
-import { expect } from "vitest";
+import { afterAll, expect } from "vitest";
 
 const PYTHON = process.env.PYTHON ?? "python3";
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -14,8 +14,10 @@ const SWITCHES =
   "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking " +
   "--disable-component-update --disable-sync";
 
-/** A folder for files. */
+/** A folder for files, which is removed after the tests. */
 export const folder = mkdtempSync(join(tmpdir(), "ipmdae-page-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
 const options = {
   env: { ...process.env, OMP_NUM_THREADS: "1", PYTHONWARNINGS: "ignore" },
   cwd: folder,
