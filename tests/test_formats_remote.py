@@ -151,9 +151,9 @@ def test_other_places_are_a_sentence(url: str, message: str) -> None:
 
 
 def test_without_a_library_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "s3fs", None)
-    with pytest.raises(ModuleNotFoundError, match="pip install s3fs"):
-        formats.read("s3://bucket/x.csv")
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install gcsfs"):
+        formats.read("gs://bucket/x.csv")
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install .ultralight-ipm-dae\[remote\]"):
         formats.read("memory://ward/x.csv")

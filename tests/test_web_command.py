@@ -142,7 +142,12 @@ def test_served_until_interrupted(page: Path) -> None:
         "from ipmdae.commands import web_server; web_server.PAGE = Path(sys.argv.pop(1)); cli.app()"
     )
     command = [sys.executable, "-c", code, str(page), "web", "--port", "0", "--no-open"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as in a terminal
+    ) as process:
         assert process.stdout
         found = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
         assert found
