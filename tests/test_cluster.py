@@ -249,3 +249,5 @@ def test_an_unfit_cluster_is_a_sentence(scheduler: Any, monkeypatch: pytest.Monk
         patch.setattr(clusters, "_PATIENCE", 1.0)
         assert "no scheduler with a worker answers there" in refusal("tcp://127.0.0.1:9")
         assert "no scheduler with a worker answers there" in refusal("nonsense")
+        other = "tcp://{}".format(os.environ["AWS_ENDPOINT_URL"].removeprefix("http://"))
+        assert "no scheduler with a worker answers there" in refusal(other)

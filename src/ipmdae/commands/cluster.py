@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -185,15 +186,27 @@ def _connected(address: str, workers: int | None) -> Iterator[Client]:
         else:
             where = address
         try:
+            if address != LOCAL:
+                asyncio.run(asyncio.wait_for(_identity(address), _PATIENCE))
             client = stack.enter_context(Client(where, timeout=_PATIENCE))
             client.wait_for_workers(1, timeout=_PATIENCE)
-        except (OSError, TimeoutError, ValueError, TypeError) as error:
+        except (OSError, TimeoutError, ValueError, TypeError, MemoryError) as error:
             said = " ".join(str(error).split())
             raise OSError(
                 f"--cluster {address}: no scheduler with a worker answers there ({said:.200}); "
                 "start them with: dask scheduler; dask worker ADDRESS --nthreads 1"
             ) from error
         yield client
+
+
+async def _identity(address: str) -> Any:
+    """Ask a scheduler who it is: of another kind of server, Dask's client would ask for ever."""
+    from distributed import Security
+    from distributed.core import rpc
+
+    arguments = Security().get_connection_args("client")
+    async with rpc(address, connection_args=arguments) as scheduler:
+        return await scheduler.identity()
 
 
 def _processors() -> int:

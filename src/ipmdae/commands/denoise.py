@@ -6,6 +6,7 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -185,6 +186,7 @@ def carry_out(plan: Plan, settings: Settings, run: Run, as_json: bool) -> None:
     from ipmdae.commands.progress import Watch
 
     outcomes: list[Outcome] = []
+    stopped: Exception | None = None
     show = results.print_lines if as_json else results.print_outcome
     try:
         with Watch(plan.jobs) as watch:
@@ -195,6 +197,8 @@ def carry_out(plan: Plan, settings: Settings, run: Run, as_json: bool) -> None:
     except KeyboardInterrupt as interruption:
         complain("interrupted", "no file is partly written; add --resume to continue")
         raise typer.Exit(exit_code(interruption)) from interruption
+    except (OSError, ValueError) as error:  # no recording can be done any more
+        stopped = error
     finally:
         order = {job.target: i for i, job in enumerate(plan.jobs)}
         outcomes.sort(key=lambda outcome: order[outcome.job.target])
@@ -204,7 +208,10 @@ def carry_out(plan: Plan, settings: Settings, run: Run, as_json: bool) -> None:
         from ipmdae.report import write_index
 
         write_index(plan.index, [results.entry(outcome) for outcome in outcomes])
-    finish(outcomes, plan.unknown, quiet=as_json)
+    with suppress(typer.Exit) if stopped else nullcontext():
+        finish(outcomes, plan.unknown, quiet=as_json)
+    if stopped:
+        raise stopped
 
 
 def pipe(recordings: list[Path], output: str | None, settings: Settings, overwrite: bool) -> None:

@@ -163,9 +163,9 @@ def kind(verdict: Verdict) -> str:
 
 def doubts(header: Header, tried: Preview) -> list[str]:
     """Warnings about a doubtful sampling rate, unit or verdict."""
-    from ipmdae.inspection.verdict import disagreements
+    from ipmdae.inspection.verdict import cleaned_before, disagreements
 
-    found = disagreements(tried.verdicts)
+    found = [*cleaned_before(header.comments), *disagreements(tried.verdicts)]
     rates = [v.rate_after for v in tried.verdicts if v.rate_after == v.rate_after]
     if rates and not 25 <= sorted(rates)[len(rates) // 2] <= 250:
         found.append(

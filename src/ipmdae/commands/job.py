@@ -17,7 +17,13 @@ from ipmdae.engine import find_model, read_model
 from ipmdae.formats import SignalReader
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.inspection.files import Inspection, Inspector
-from ipmdae.inspection.verdict import Verdict, disagreements, unmeasured, verdicts
+from ipmdae.inspection.verdict import (
+    Verdict,
+    cleaned_before,
+    disagreements,
+    unmeasured,
+    verdicts,
+)
 from ipmdae.methods import Method
 from ipmdae.recording import Header
 from ipmdae.safeguards import DEFAULT_MODE, strength_of
@@ -199,6 +205,7 @@ def _clean_anew(
             outcome.verdicts = verdicts(found, summary.unchanged)
             outcome.warnings += found.warnings(hum=settings.mains is None)
             outcome.warnings += disagreements(outcome.verdicts)
+            outcome.warnings += cleaned_before(reader.info.comments)
             if job.peaks:
                 outcome.peaks = write_peaks(job.peaks, job.target, outcome.verdicts)
             if job.page or job.figure:

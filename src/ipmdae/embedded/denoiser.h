@@ -65,7 +65,8 @@ void ipmdae_init(ipmdae *lead);
 size_t ipmdae_push(ipmdae *lead, const float *samples, size_t count, float *cleaned,
                    float *deviation);
 
-/* Ends a lead: returns the remaining samples, less than IPMDAE_LATENCY, and begins anew. */
+/* Ends a lead: returns the remaining samples and begins anew. They are less than IPMDAE_LATENCY,
+ * which `cleaned` and `deviation` have to hold: more than IPMDAE_MOST(1). */
 size_t ipmdae_flush(ipmdae *lead, float *cleaned, float *deviation);
 
 #ifdef __cplusplus

@@ -194,6 +194,16 @@ def disagreements(found: Sequence[Verdict]) -> list[str]:
     ]
 
 
+def cleaned_before(comments: Sequence[str]) -> list[str]:
+    """Warning about a recording whose comments say that it was denoised, if they do."""
+    before = [comment for comment in comments if comment.startswith("Cleaned by ")]
+    if not before:
+        return []
+    return [
+        f"denoised before ({before[-1]}): its grades are of what was left, not of the recording"
+    ]
+
+
 def unmeasured(leads: Sequence[str], units: Sequence[str], why: Mapping[str, str]) -> list[Verdict]:
     """Verdicts on leads if none is a voltage."""
     return [

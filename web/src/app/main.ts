@@ -7,7 +7,7 @@ import { segmentsOf } from "./grades.ts";
 import { showUnreadable, showVerdicts } from "./verdicts.ts";
 import { Viewer, ZOOM } from "./viewer.ts";
 
-const EXAMPLE = ["118e06_excerpt.hea", "118e06_excerpt.dat"];
+const EXAMPLE = ["118e24_excerpt.hea", "118e24_excerpt.dat"];
 
 const engine = Comlink.wrap<Engine>(
   new Worker(new URL("../worker.ts", import.meta.url), { type: "module" }),

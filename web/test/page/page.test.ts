@@ -263,7 +263,7 @@ describe("everyone", () => {
       page.waitForEvent("download"),
       page.keyboard.press("Enter"),
     ]);
-    expect(download.suggestedFilename()).toBe("118e06_excerpt_cleaned.csv");
+    expect(download.suggestedFilename()).toBe("118e24_excerpt_cleaned.csv");
     await tabTo("#zoom [value=in]");
     const range = await page.innerText("#range");
     await page.keyboard.press("Enter");

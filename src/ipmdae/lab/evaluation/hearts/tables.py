@@ -124,7 +124,7 @@ def rhythms(results: Sequence[Result]) -> str:
         rows.append([f"PVCs, {name}: height", *cells])
     cells = [_pair(select(result, arrhythmia.FIBRILLATION)) for result in results]
     rows.append(["VF, cu01: height, median / 5th percentile", *cells])
-    flagged = [select(result, arrhythmia.FIBRILLATION, field="readable") for result in results]
+    flagged = [select(result, arrhythmia.FIBRILLATION, field="trusted") for result in results]
     rows.append(["VF, cu01: rejected (%)", *(_flagged(part) for part in flagged)])
     return table(["rhythm", *(f"`{result.method}`" for result in results)], rows)
 
@@ -280,8 +280,8 @@ def _mean(values: Array) -> float:
     return float(values.mean()) if len(values) else np.nan
 
 
-def _flagged(readable: Array) -> str:
-    return number(100 * (1 - _mean(readable)), 0)
+def _flagged(trusted: Array) -> str:
+    return number(100 * _mean(np.isnan(trusted)), 0)
 
 
 def _count(results: Sequence[Result], kind: str) -> int:
