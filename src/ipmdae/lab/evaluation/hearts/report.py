@@ -47,8 +47,8 @@ _MISSED = """\
 - *Components, 5th percentile and baseline wander.* Small waves, P and f waves most of all, are of
   the size and band of electrode motion; a network that removes one removes some of the other. The
   losses are in leads with noise of their own or added to them: their seconds are graded *limited*
-  or *unusable*. Where a second is graded good, the goal is reached (second table below). Mode `diagnostic`
-  preserves more and removes less noise; `gentle` removes baseline wander only.
+  or *unusable*. Where a second is graded good, the goal is reached (second table below). Mode
+  `diagnostic` preserves more and removes less noise; `gentle` removes baseline wander only.
 - *Beats that lose > 30 % of their height, ST steps at the 95th percentile.* Likewise: compare the
   rows *graded good*, which `ipmdae-small` and `ipmdae-nano` miss by less.
 - *Predictivity of R peaks in whole recordings.* Unreadable segments show the recorded signal,
