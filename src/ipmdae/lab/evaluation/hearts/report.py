@@ -50,7 +50,7 @@ _MISSED = """\
   or *unusable*. Where a second is graded good, the goal is reached (second table below). Mode
   `diagnostic` preserves more and removes less noise; `gentle` removes baseline wander only.
 - *Beats that lose > 30 % of their height, ST steps at the 95th percentile.* Likewise: compare the
-  rows *graded good*, which `ipmdae-small` and `ipmdae-nano` miss by less.
+  rows *graded good*, which the smaller networks miss by less.
 - *Predictivity of R peaks in whole recordings.* Unreadable segments show the recorded signal,
   band-pass filtered, with every beat and every artefact in it; a detector finds as many false beats
   there as before. With `--unreadable blank` it finds none. In readable segments both goals are
