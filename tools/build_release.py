@@ -106,9 +106,12 @@ def build_wheels(sdist: Path, folder: Path, targets: Iterable[str]) -> list[Path
 def _hatchling(source: Path, folder: Path, kind: str, **variables: str) -> Path:
     """Build one file, dated by the last commit."""
     variables["SOURCE_DATE_EPOCH"] = _run(["git", "-C", str(ROOT), "log", "-1", "--format=%ct"])
-    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder.resolve())]
-    said = _run(command, source, **variables)
-    return folder / Path(said.splitlines()[-1]).name
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.resolve()) as aside:
+        command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", aside]
+        _run(command, source, **variables)
+        (built,) = Path(aside).iterdir()
+        return built.replace(folder / built.name)
 
 
 def _run(command: list[str], cwd: Path | None = None, **variables: str) -> str:
