@@ -51,3 +51,10 @@ export function remark({ why, reasons }: Verdict): string {
     .map(([reason, seconds]) => `${reason} ${seconds} s`)
     .join(", ");
 }
+
+/** Warning about a recording whose comments say that it was denoised, if they do. */
+export function cleanedBefore(comments: string[]): string[] {
+  const before = comments.filter((comment) => comment.startsWith("Cleaned by ")).at(-1);
+  if (!before) return [];
+  return [`denoised before (${before}): its grades are of what was left, not of the recording`];
+}

@@ -3,11 +3,13 @@ import * as Comlink from "comlink";
 import type { Options } from "../recording.ts";
 import type { Engine, Info, Outcome, Question, Trace } from "../worker.ts";
 import { at, make } from "./dom.ts";
-import { segmentsOf } from "./grades.ts";
+import { GRADES, cleanedBefore, segmentsOf } from "./grades.ts";
 import { showUnreadable, showVerdicts } from "./verdicts.ts";
 import { Viewer, ZOOM } from "./viewer.ts";
 
 const EXAMPLE = ["118e24_excerpt.hea", "118e24_excerpt.dat"];
+
+type Settings = { model: string; options: Options };
 
 const engine = Comlink.wrap<Engine>(
   new Worker(new URL("../worker.ts", import.meta.url), { type: "module" }),
@@ -15,6 +17,8 @@ const engine = Comlink.wrap<Engine>(
 const viewer = new Viewer(engine);
 let info: Info | undefined;
 let turns = 0;
+/** Settings of the result that is shown, and the sentence on it. */
+let applied: { settings: Settings; said: string } | undefined;
 
 function say(text: string): void {
   at("status").textContent = text;
@@ -28,6 +32,25 @@ function hide(...ids: string[]): void {
   for (const id of ids) at(id).hidden = true;
 }
 
+/** A message of a reader without the names of options, which the page has not. */
+function onPage(message: string): string {
+  return message
+    .replace("interpolate them (--resample)", "interpolate them by the command (--resample)")
+    .replaceAll(/ \((fs=, |unit=, )?--(fs|unit)\)/g, "")
+    .replace(" (unit=)", "")
+    .replaceAll(/--unit (\S+)/g, "$1")
+    .replaceAll("--fs overrules", "a stated rate overrules")
+    .replaceAll(/(fs|unit)=(\S+) overrules/g, "the stated $2 overrules");
+}
+
+/** Show an element in the place of another, which passes its focus on. */
+function replace(old: string, id: string): void {
+  const focused = document.activeElement === at(old);
+  show(id);
+  if (focused) at(id).focus();
+  hide(old);
+}
+
 /** Run a step of the user's; its error is shown in one line, unless another step has begun. */
 async function attempt(step: () => Promise<void>): Promise<void> {
   const turn = ++turns;
@@ -38,8 +61,10 @@ async function attempt(step: () => Promise<void>): Promise<void> {
     if (turn !== turns) return;
     if (error instanceof Error && error.name === "AbortError") return say("Cancelled.");
     say("");
-    at("error").textContent = error instanceof Error ? error.message : String(error);
+    at("error").textContent = onPage(error instanceof Error ? error.message : String(error));
     show("error");
+    at("needed").textContent = "";
+    if (at("save").hidden) at<HTMLDetailsElement>("statements").open = true;
   }
 }
 
@@ -57,6 +82,7 @@ async function openFiles(files: File[]): Promise<void> {
 }
 
 function close(): void {
+  applied = undefined;
   viewer.clear();
   hide("settings", "save", "result", "viewer", "warnings");
   at("facts").textContent = "";
@@ -87,8 +113,9 @@ async function readRecording(): Promise<void> {
   if (needs) return ask(opened);
   info = opened.info;
   at("facts").textContent = facts(info);
-  at("warnings").replaceChildren(...opened.warnings.map((warning) => make("li", {}, warning)));
-  at("warnings").hidden = !opened.warnings.length;
+  const warnings = [...opened.warnings.map(onPage), ...cleanedBefore(info.comments)];
+  at("warnings").replaceChildren(...warnings.map((warning) => make("li", {}, warning)));
+  at("warnings").hidden = !warnings.length;
   show("settings", "viewer");
   viewer.open(info);
   at("name").focus({ preventScroll: true });
@@ -98,7 +125,7 @@ async function readRecording(): Promise<void> {
 function ask({ needs, message, likelyUnit }: Question): void {
   say("");
   const guess = likelyUnit ? `; by their size the values are in ${likelyUnit}` : "";
-  at("needed").textContent = message + guess;
+  at("needed").textContent = onPage(message) + guess;
   at<HTMLInputElement>("unit").value ||= likelyUnit ?? "";
   at(needs.includes("fs") ? "fs" : "unit").focus();
 }
@@ -110,7 +137,7 @@ function facts({ samples, fs, leads, start, comments }: Info): string {
   return [header, ...comments].join("; ");
 }
 
-async function denoiseRecording(): Promise<void> {
+function settings(): Settings {
   const value = (id: string) => at<HTMLSelectElement>(id).value;
   const mains = value("mains");
   const options = {
@@ -119,26 +146,46 @@ async function denoiseRecording(): Promise<void> {
     unreadable: value("unreadable"),
     strength: 1,
   } as Options;
-  const model = value("model");
+  return { model: value("model"), options };
+}
+
+/** Model and settings of a result in words. */
+function describe({ model, options }: Settings): string {
+  const { mode, mains, unreadable } = options;
+  return `${model}, mode ${mode}, powerline interference ${mains}, unreadable parts ${unreadable}`;
+}
+
+/** State whether the result shown is that of the settings. */
+function compareSettings(): void {
+  if (!applied) return;
+  const same = describe(settings()) === describe(applied.settings);
+  const changed = "Settings changed: press Denoise to apply them. The result shown is that of ";
+  say(same ? applied.said : `${changed}${describe(applied.settings)}.`);
+}
+
+async function denoiseRecording(): Promise<void> {
+  const chosen = settings();
   const bar = at<HTMLProgressElement>("progress");
   const turn = turns;
   say(`Denoising ${at("name").textContent} …`);
-  hide("denoise", "save", "result");
-  show("cancel", "progress");
+  hide("save", "result");
+  show("progress");
+  replace("denoise", "cancel");
   bar.value = 0;
   viewer.result();
+  applied = undefined;
   try {
     const progress = Comlink.proxy((share: number) => void (bar.value = share));
-    finish(await engine.denoise(model, options, progress), model);
+    finish(await engine.denoise(chosen.model, chosen.options, progress), chosen);
   } finally {
     if (turn === turns) {
-      hide("cancel", "progress");
-      show("denoise");
+      hide("progress");
+      replace("cancel", "denoise");
     }
   }
 }
 
-function finish(outcome: Outcome, model: string): void {
+function finish(outcome: Outcome, settings: Settings): void {
   const cleaned = outcome.verdicts.filter(({ why }) => !why).length;
   const segments = segmentsOf(outcome, viewer.duration);
   viewer.result(outcome.leads, segments);
@@ -146,18 +193,28 @@ function finish(outcome: Outcome, model: string): void {
   showUnreadable(outcome.leads, segments, viewer);
   show("save", "result");
   const count = `${cleaned} of ${outcome.verdicts.length} leads`;
-  say(`${count} cleaned by ${model} in ${outcome.seconds.toFixed(2)} s.`);
+  const grades = GRADES.map(
+    (name) => `${outcome.verdicts.filter(({ grade }) => grade === name).length} ${name}`,
+  );
+  const time = `${outcome.seconds.toFixed(2)} s`;
+  const said = `${count} cleaned by ${settings.model} in ${time}: ${grades.join(", ")}.`;
+  applied = { settings, said };
+  compareSettings();
 }
 
 async function save(format: string): Promise<void> {
   const stem = at("name").textContent.replace(/\.[^.]*$/, "");
+  const { model, options } = applied!.settings;
   const blob =
     format === "png"
-      ? await viewer.picture(`${stem}, ${facts(info!)}`)
+      ? await viewer.picture(
+          `${stem}, ${facts(info!)}`,
+          `Denoised by ${describe(applied!.settings)}`,
+        )
       : await engine.write(format as "csv" | "edf");
   const link = make("a", {
     href: URL.createObjectURL(blob),
-    download: `${stem}_cleaned.${format}`,
+    download: `${stem}_cleaned_${model.replace("ipmdae-", "")}_${options.mode}.${format}`,
   });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
@@ -182,6 +239,7 @@ function listen(): void {
       void attempt(act);
     });
   onSubmit("settings", denoiseRecording);
+  at("settings").addEventListener("change", compareSettings);
   onSubmit("question", readRecording);
   at("recordings").addEventListener("change", () => {
     at<HTMLFormElement>("question").reset();

@@ -13,7 +13,7 @@ export function showVerdicts(verdicts: Verdict[]): void {
       ? make("span", { class: `grade ${verdict.grade}` }, verdict.grade)
       : "";
     const shares = GRADES.map((name) =>
-      make("td", {}, verdict.grade ? percent(verdict[name]) : ""),
+      make("td", { "data-name": name }, verdict.grade ? percent(verdict[name]) : ""),
     );
     return make(
       "tr",
@@ -21,7 +21,11 @@ export function showVerdicts(verdicts: Verdict[]): void {
       make("th", { scope: "row", class: "text" }, verdict.lead),
       make("td", { class: "text" }, grade),
       ...shares,
-      make("td", {}, verdict.why ? "0" : verdict.removed.toFixed(3)),
+      make(
+        "td",
+        { "data-name": "removed (mV rms)" },
+        verdict.why ? "0" : verdict.removed.toFixed(3),
+      ),
       make("td", { class: "text" }, remark(verdict)),
     );
   });

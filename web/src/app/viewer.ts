@@ -3,7 +3,7 @@ import type { Remote } from "comlink";
 import type { Engine, Info, LeadInfo, Trace } from "../worker.ts";
 import { at, clock } from "./dom.ts";
 import type { Segment } from "./grades.ts";
-import { MM, MM_PER_S } from "./paper.ts";
+import { MM, MM_PER_MV, MM_PER_S } from "./paper.ts";
 import { drawSheet } from "./picture.ts";
 import { Strip } from "./strip.ts";
 
@@ -117,9 +117,13 @@ export class Viewer {
   }
 
   /** What is in view as a picture. */
-  async picture(title: string): Promise<Blob> {
+  async picture(title: string, method: string): Promise<Blob> {
     await this.#drawLeads([...this.#strips.keys()]);
-    return drawSheet(title, at("range").textContent, this.#strips);
+    const speed = this.#width / (MM * this.#span);
+    const scale = `${+speed.toPrecision(3)} mm/s, ${this.#gain * MM_PER_MV} mm/mV`;
+    const texts = [title, `${at("range").textContent}; ${scale} at 96 dots per inch`, method];
+    const leads = this.#info!.leads.map(({ name, grade }) => (grade ? `${name}: ${grade}` : name));
+    return drawSheet(texts, leads, this.#strips, this.#traces);
   }
 
   #note(entries: IntersectionObserverEntry[]): void {

@@ -41,6 +41,11 @@ export async function denoise(
   signal?: AbortSignal,
 ): Promise<Result> {
   signal?.throwIfAborted();
+  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(DEFAULTS, name));
+  if (unknown.length)
+    throw new TypeError(
+      `unknown option ${unknown[0]}; there are: ${Object.keys(DEFAULTS).join(", ")}`,
+    );
   const chosen = { ...DEFAULTS, ...options };
   checkOptions(chosen);
   checkRecording(recording);

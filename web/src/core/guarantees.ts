@@ -6,8 +6,28 @@ import { general } from "./numbers.ts";
 const MIN_FS = 60;
 const MAX_FS = 4000;
 
+/** Voltages that have to be converted first. */
+const OTHER_VOLTS = /^[unµμ]?V$/;
+
+/** Throw a TypeError for a recording whose parts are of another type than stated. */
+function checkTypes({ leads, comments }: Recording): void {
+  if (!Array.isArray(leads)) throw new TypeError("a recording needs leads: an array of them");
+  if (!Array.isArray(comments))
+    throw new TypeError("a recording needs comments: an array of texts, [] if there are none");
+  for (const { name, unit, samples } of leads) {
+    if (typeof name !== "string" || typeof unit !== "string")
+      throw new TypeError('each lead needs a name and a unit, such as "II" and "mV"');
+    if (!(samples instanceof Float64Array))
+      throw new TypeError(
+        `the samples of lead ${name} must be a Float64Array, as by Float64Array.from`,
+      );
+  }
+}
+
 /** Throw an Error for a recording that cannot be denoised. */
-export function checkRecording({ fs, leads }: Recording): void {
+export function checkRecording(recording: Recording): void {
+  checkTypes(recording);
+  const { fs, leads } = recording;
   if (!(fs >= MIN_FS))
     throw new Error(
       `a rate of ${general(fs)} Hz is too low for an ECG: below ${MIN_FS} Hz it does not hold the ` +
@@ -22,6 +42,8 @@ export function checkRecording({ fs, leads }: Recording): void {
   if (!samples)
     throw new Error(`a recording needs samples and leads, got ${samples} of ${leads.length} leads`);
   for (const lead of leads) {
+    if (OTHER_VOLTS.test(lead.unit))
+      throw new RangeError(`lead ${lead.name} is in ${lead.unit}: convert it to mV, and say so`);
     if (lead.samples.length !== samples)
       throw new Error(
         `all leads need as many samples: ${lead.name} has ${lead.samples.length}, ` +

@@ -75,6 +75,15 @@ test.each([
     },
     "all leads need as many samples: V3 has 3, V2 2",
   ],
+  [{ leads: [{ name: "II", unit: "mV", samples: [0, 1] }] }, "lead II must be a Float64Array"],
+  [{ leads: [{ name: "II", unit: "uV", samples: new Float64Array(9) }] }, "convert it to mV"],
+  [{ comments: undefined }, "a recording needs comments"],
 ])("broken recordings are refused: %#", async (change, message) => {
-  await expect(denoise({ ...recording(1), ...change }, idle())).rejects.toThrow(message);
+  const broken = { ...recording(1), ...change } as Recording;
+  await expect(denoise(broken, idle())).rejects.toThrow(message);
+});
+
+test("unknown options are refused", async () => {
+  const options = { modus: "beats" } as object;
+  await expect(denoise(recording(1), idle(), options)).rejects.toThrow("unknown option modus");
 });

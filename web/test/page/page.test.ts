@@ -89,7 +89,14 @@ describe("files", () => {
     await give(page, "bare.csv");
     expect(await page.innerText("#needed")).toContain("sampling rate");
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("fs");
-    await page.keyboard.type("360");
+    expect(await page.innerText("#needed")).not.toContain("--fs");
+    await page.keyboard.type("5");
+    await page.fill("#unit", "mV");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#error:visible");
+    expect(await page.innerText("#needed")).toBe("");
+    expect(await page.isVisible("#fs")).toBe(true);
+    await page.fill("#fs", "360");
     await page.fill("#unit", "mV");
     await page.keyboard.press("Enter");
     await page.waitForSelector("#result:visible");
@@ -123,10 +130,13 @@ import shutil, matplotlib.image
 shutil.copy("${edf}", "saved.edf"); shutil.copy("${png}", "saved.png")
 ipmdae.write(ipmdae.read("saved.edf"), "again.csv")
 picture = matplotlib.image.imread("saved.png")
-print(picture.shape[1] > 900, len(np.unique(picture.reshape(-1, picture.shape[2]), axis=0)) > 20)
+legend = (255 * picture[78:102, :, :3]).round() == (29, 95, 168)
+print(picture.shape[1] > 900, legend.all(axis=2).sum() > 50, len(np.unique(picture.reshape(-1, picture.shape[2]), axis=0)) > 20)
 `);
-    expect(shape.trim()).toBe("True True");
+    expect(shape.trim()).toBe("True True True");
     expectNear(join(folder, "again.csv"), csv);
+    await give(page, "saved.edf");
+    expect(await page.innerText("#warnings")).toContain("denoised before (Cleaned by ipmdae-base");
     await page.context().close();
   });
 });
@@ -160,9 +170,10 @@ ipmdae.write(ipmdae.Recording.from_array(x.astype(np.float32), 500, leads=names)
     await page.locator("#strips").focus();
     for (let i = 0; i < 10; i++) await page.keyboard.press("ArrowRight");
     await expect.poll(done, { timeout: 60_000 }).toBeGreaterThan(before);
-    if (!whole) await page.click("#cancel");
+    if (!whole) await page.press("#cancel", "Enter");
     await page.waitForSelector("#denoise:visible", { timeout: options.timeout });
     const said = await page.innerText("#status");
+    if (!whole) expect(await page.evaluate(() => document.activeElement?.id)).toBe("denoise");
     expect(said).toMatch(whole ? /^12 of 12 leads cleaned/ : /^Cancelled\.$/);
     const tasks = await page.evaluate(() => (globalThis as { tasks?: number[] }).tasks!);
     console.log(`${said} Longest task of the page: ${Math.max(0, ...tasks)} ms`);
@@ -255,15 +266,18 @@ describe("everyone", () => {
     await settled(page);
     await tabTo("#mode");
     await page.keyboard.press("ArrowDown");
+    expect(await page.innerText("#status")).toMatch(/^Settings changed.*mode monitoring/);
     await tabTo("#denoise");
     await page.keyboard.press("Enter");
     await settled(page);
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("denoise");
+    expect(await page.innerText("#status")).toMatch(/: \d good, \d limited, \d unusable\.$/);
     await tabTo("#save [value=csv]");
     const [download] = await Promise.all([
       page.waitForEvent("download"),
       page.keyboard.press("Enter"),
     ]);
-    expect(download.suggestedFilename()).toBe("118e24_excerpt_cleaned.csv");
+    expect(download.suggestedFilename()).toBe("118e24_excerpt_cleaned_base_diagnostic.csv");
     await tabTo("#zoom [value=in]");
     const range = await page.innerText("#range");
     await page.keyboard.press("Enter");
@@ -280,7 +294,7 @@ describe("everyone", () => {
     await page.keyboard.press("Enter");
     await tabTo("#segments button");
     await page.keyboard.press("Enter");
-    expect(await page.innerText("#range")).toMatch(/^0 s/);
+    expect(await page.innerText("#range")).toContain("to 60 s");
     await page.context().close();
   });
 
@@ -305,6 +319,8 @@ describe("everyone", () => {
     expect(await width()).toBe(360);
     await give(page, "table.csv");
     expect(await width()).toBe(360);
+    const table = await page.$eval(".scroll", (box) => box.scrollWidth - box.clientWidth);
+    expect(table).toBe(0);
     await page.context().close();
   });
 });
