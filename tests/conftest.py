@@ -10,8 +10,8 @@ import pytest
 from fakes import Fakes
 from networks import TINY, random_tensors
 
-from ipmdae import native
-from ipmdae.engine import ModelFile, Preprocessing
+from ipmdae import examples, formats, native
+from ipmdae.engine import ModelFile, Preprocessing, write_model
 
 DATA = Path(__file__).parent / "data"
 
@@ -65,3 +65,16 @@ def record(tmp_path: Path, nstdb_folder: Path) -> Path:
     for suffix in ("hea", "dat", "atr"):
         shutil.copyfile(nstdb_folder / f"118e06.{suffix}", tmp_path / f"118e06.{suffix}")
     return tmp_path / "118e06"
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelFile) -> Path:
+    """A tree with two recordings, one file that is broken and one that is none, and a model."""
+    monkeypatch.chdir(tmp_path)
+    noisy = formats.read(examples.path("118e06_excerpt"))
+    formats.write(noisy.excerpt(0, 6), "data/a")
+    formats.write(noisy.excerpt(6, 4), "data/deep/b.edf")
+    Path("data/bad.hea").write_text("bad")
+    Path("data/notes.md").write_text("none")
+    write_model("tiny.safetensors", tiny_model)
+    return tmp_path

@@ -20,23 +20,14 @@ from typer.testing import CliRunner, Result
 
 from ipmdae import cli, examples, formats
 from ipmdae.commands import job as jobs_module
-from ipmdae.engine import ModelFile, write_model
 from ipmdae.recording import Recording
 
 SOURCES = str(Path(cli.__file__).parents[1])
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelFile) -> Path:
-    """A tree with two recordings, one file that is broken and one that is none, and a model."""
-    monkeypatch.chdir(tmp_path)
-    noisy = formats.read(examples.path("118e06_excerpt"))
-    formats.write(noisy.excerpt(0, 6), "data/a")
-    formats.write(noisy.excerpt(6, 4), "data/deep/b.edf")
-    Path("data/bad.hea").write_text("bad")
-    Path("data/notes.md").write_text("none")
-    write_model("tiny.safetensors", tiny_model)
-    return tmp_path
+def folder(tree: Path) -> Path:
+    return tree
 
 
 def run(*arguments: object, stdin: bytes | None = None) -> Result:

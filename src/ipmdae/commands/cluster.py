@@ -35,7 +35,7 @@ _LONELY = 60.0
 """Seconds without any worker after which the batch ends; a dead one is usually started again."""
 
 _TICK = 0.2  # s between updates of the progress
-_TELL = 1.0  # s between reports of a worker
+_REPORT = 1.0  # s between reports of a worker
 _PROGRESS = "ipmdae-progress"
 """Topic of the reports."""
 
@@ -274,12 +274,12 @@ def _clean(index: int, job: Job, batch: Batch) -> Outcome:
     from distributed import get_worker
 
     worker = get_worker()
-    told = time.monotonic()
+    reported = time.monotonic()
 
     def progress(share: float) -> None:
-        nonlocal told
-        if time.monotonic() > told + _TELL:
-            told = time.monotonic()
+        nonlocal reported
+        if time.monotonic() > reported + _REPORT:
+            reported = time.monotonic()
             worker.log_event(_PROGRESS, (index, share))
 
     with _at_work:
