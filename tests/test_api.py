@@ -16,7 +16,8 @@ from fakes import Fakes
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ipmdae
-from ipmdae import classical, examples, methods
+from ipmdae import examples, methods
+from ipmdae.methods import classical
 from ipmdae.passenger import Passenger
 from ipmdae.pipeline.survey import Survey
 

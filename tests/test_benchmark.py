@@ -11,13 +11,14 @@ import pytest
 from excerpts import DATASETS
 from typer.testing import CliRunner, Result
 
-from ipmdae import classical, cli
+from ipmdae import cli
 from ipmdae.lab.commands import benchmark as command
 from ipmdae.lab.commands.benchmark import processes
 from ipmdae.lab.evaluation import benchmark, rivals
 from ipmdae.lab.evaluation.deepfilter import report, scoring
 from ipmdae.lab.evaluation.deepfilter.scoring import DeepFilterBenchmark
 from ipmdae.lab.protocols.deepfilter import DeepFilter
+from ipmdae.methods import classical
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 

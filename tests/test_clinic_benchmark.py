@@ -12,7 +12,7 @@ from excerpts import DATASETS
 from scipy.stats import pearsonr
 from typer.testing import CliRunner, Result
 
-from ipmdae import classical, cli
+from ipmdae import cli
 from ipmdae.engine import ModelFile, find_model, write_model
 from ipmdae.lab.commands.benchmark import processes
 from ipmdae.lab.evaluation import benchmark, rivals, subjects
@@ -21,6 +21,7 @@ from ipmdae.lab.evaluation.clinic.scores import ALL, Case
 from ipmdae.lab.evaluation.clinic.scoring import ClinicBenchmark
 from ipmdae.lab.evaluation.intervals import Interval
 from ipmdae.lab.protocols.clinic_test import CLEAN, CONDITIONS, FS
+from ipmdae.methods import classical
 from ipmdae.methods.network import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore:13 of the 14 test records:UserWarning")

@@ -15,13 +15,14 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 from typer.testing import CliRunner
 
-from ipmdae import classical, cli, formats
+from ipmdae import cli, formats
 from ipmdae.lab.evaluation import benchmark, rivals, subjects
 from ipmdae.lab.evaluation.clinical import detectors, invention, peaks, report, waves
 from ipmdae.lab.evaluation.clinical.rows import Row
 from ipmdae.lab.evaluation.clinical.scoring import ClinicalBenchmark
 from ipmdae.lab.evaluation.subjects import Subject
 from ipmdae.lab.protocols.clinic_test import CLEAN
+from ipmdae.methods import classical
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:13 of the 14 test records:UserWarning"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ipmdae import classical, examples, formats
+from ipmdae import examples, formats
 from ipmdae.cleaning import denoise_file
 from ipmdae.engine import ModelFile, write_model
 from ipmdae.methods import (
@@ -17,6 +17,7 @@ from ipmdae.methods import (
     Classical,
     Method,
     by_blocks,
+    classical,
     lead_by_lead,
     method_names,
     open_method,

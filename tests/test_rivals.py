@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import butter, filtfilt, firwin, freqz, sosfiltfilt
 
-from ipmdae import classical, examples, formats
-from ipmdae.classical.filters import _kaiser_kernels, zero_phase, zero_phase_kernel
+from ipmdae import examples, formats
+from ipmdae.methods import classical
+from ipmdae.methods.filters import _kaiser_kernels, zero_phase, zero_phase_kernel
 from ipmdae.pipeline.resample import resample
 
 FS = 360.0
@@ -211,7 +212,7 @@ def test_kalman_is_a_butterworth_both_ways_but_at_the_ends(fs: float) -> None:
 
 def test_emd_keeps_what_exceeds_the_threshold_from_zero_to_zero() -> None:
     pytest.importorskip("PyEMD")
-    from ipmdae.classical.empirical_modes import _keeps
+    from ipmdae.methods.smoothing import _keeps
 
     mode = np.array([0.1, 0.2, -1.0, -3.0, -0.5, 0.5, 2.0, 0.1, -0.1])
     kept = _keeps(mode, np.array([2, 5, 8]), 2.0)
@@ -294,7 +295,7 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_missing_torch_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "ipmdae.classical.deepfade", raising=False)
+    monkeypatch.delitem(sys.modules, "ipmdae.methods.deepfade", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ModuleNotFoundError, match=r"ultralight-ipm-dae\[train\]"):
         classical.get("deepfade")

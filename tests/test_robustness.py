@@ -10,12 +10,13 @@ import pytest
 from excerpts import DATASETS
 from typer.testing import CliRunner
 
-from ipmdae import classical, cli
+from ipmdae import cli
 from ipmdae.lab.evaluation import benchmark, rivals, subjects
 from ipmdae.lab.evaluation.robustness import conditions, report, scoring
 from ipmdae.lab.evaluation.robustness.conditions import AS_IT_IS, CONDITIONS, Case
 from ipmdae.lab.evaluation.robustness.scoring import RobustnessBenchmark
 from ipmdae.lab.protocols.clinic_test import FS, Piece
+from ipmdae.methods import classical
 
 pytestmark = pytest.mark.filterwarnings("ignore:13 of the 14 test records:UserWarning")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ipmdae import classical, formats, stores
+from ipmdae import formats, stores
 from ipmdae.cleaning import denoise_file
 from ipmdae.commands.peaks import write_peaks
 from ipmdae.console import describe, warnings_into
@@ -24,7 +24,7 @@ from ipmdae.inspection.verdict import (
     unmeasured,
     verdicts,
 )
-from ipmdae.methods import Method
+from ipmdae.methods import Method, classical
 from ipmdae.recording import Header
 from ipmdae.safeguards import DEFAULT_MODE, strength_of
 

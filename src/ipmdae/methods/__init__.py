@@ -1,8 +1,8 @@
 """Methods: everything that cleans a recording, had by name and called alike.
 
 A method is a network (:class:`~ipmdae.methods.network.Network`) or one of the classical methods of
-:mod:`ipmdae.classical`, wrapped by :class:`~ipmdae.methods.lead_by_lead.Classical` so that it gives
-the same guarantees.
+:mod:`ipmdae.methods.classical`, wrapped by :class:`~ipmdae.methods.lead_by_lead.Classical` so that
+it gives the same guarantees.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import classical
 from ipmdae.engine import ModelFile, find_model, model_names
+from ipmdae.methods import classical
 from ipmdae.methods.by_blocks import BlockCleaning, BlockMethod
+from ipmdae.methods.classical import extra_of
 from ipmdae.methods.lead_by_lead import Classical
 from ipmdae.methods.network import DEFAULT_MODEL, Network
 from ipmdae.pipeline.blocks import Block
@@ -118,11 +119,6 @@ def method_names() -> list[str]:
     return [*model_names(), *(name for name in classical.names() if name not in classical.LEARNERS)]
 
 
-def extra_of(method: str) -> str:
-    """The extra of this package that a method needs; empty where it needs none."""
-    return classical.extra_of(method)
-
-
 def listed() -> str:
     """The names of :func:`method_names` in a sentence, with the extras that some need."""
     by_extra: dict[str, list[str]] = {}
@@ -186,7 +182,7 @@ def open_method(
         if method in classical.LEARNERS:
             raise ValueError(
                 f"method {method} must be fitted on pairs of noisy and clean windows first: fit "
-                f"ipmdae.classical.get({method!r}) and wrap it by ipmdae.methods.Classical"
+                f"ipmdae.methods.classical.get({method!r}) and wrap it by ipmdae.methods.Classical"
             )
         return Classical(method, classical.get(method), mains=mains, max_latency=max_latency)
     return Network(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import classical
+from ipmdae.methods import classical
 from ipmdae.methods.by_blocks import clean
 from ipmdae.pipeline.blocks import Block
 from ipmdae.pipeline.gaps import fill_gaps
@@ -54,27 +54,28 @@ class Classical:
     def __init__(
         self,
         name: str,
-        rival: classical.LeadMethod,
+        method: classical.LeadMethod,
         *,
         mains: float | None = None,
         max_latency: float | None = None,
     ) -> None:
-        """Wrap a rival: one of :func:`ipmdae.classical.get`, fitted where it learns, or your own.
+        """Wrap a method of single leads.
 
         Args:
-            name: what to call it.
-            rival: what cleans one lead.
+            name: name of the method.
+            method: one of :func:`ipmdae.methods.classical.get`, fitted if it is a
+                :class:`~ipmdae.methods.classical.Learner`, or your own.
             mains: 50 or 60 (Hz) to remove powerline interference first.
             max_latency: clean just as a live signal of this latency in seconds is cleaned.
 
         Raises:
-            ValueError: there is no such mains.
+            ValueError: ``mains`` is neither 50 nor 60.
         """
         if mains is not None:
             check_mains(mains)
         self.name = named(name, mains)
         self.mains, self.max_latency = mains, max_latency
-        self._method, self._rival = name, rival
+        self._label, self._method = name, method
 
     def clean(self, recording: Recording, *, strength: float = 1.0) -> Result[Recording]:
         """Clean a recording; see :class:`ipmdae.methods.Method`."""
@@ -114,8 +115,8 @@ class Classical:
         Raises:
             ValueError: as :meth:`latency`.
         """
-        if self._method in classical.SLOW:
-            raise ValueError(f"{self._method} is too slow to clean a live signal")
+        if self._label in classical.SLOW:
+            raise ValueError(f"{self._label} is too slow to clean a live signal")
         window, shortest = round(_LIVE_WINDOW * fs), round(_LIVE_SHORTEST * fs)
         longest = Framing.overlapping(window, round(_LIVE_OVERLAP * fs), shortest)
         if self.max_latency is None:
@@ -150,12 +151,12 @@ class Classical:
     def lead(self, x: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
         """Clean a lead (time,) around zero, in mV; missing samples (NaN) stay missing."""
         cleaned = np.full(len(x), np.nan)
-        for begin, end in _stretches(~np.isnan(x), round(_LONG_GAP * fs)):
-            cleaned[begin:end] = self._stretch(fill_gaps(x[begin:end, None]), fs)
+        for begin, end in _segments(~np.isnan(x), round(_LONG_GAP * fs)):
+            cleaned[begin:end] = self._segment(fill_gaps(x[begin:end, None]), fs)
         cleaned[np.isnan(x)] = np.nan
         return cleaned
 
-    def _stretch(self, x: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
+    def _segment(self, x: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
         """Clean a segment (time, 1) without gaps; (time,)."""
         margin = max(round(_SHORTEST * fs) - len(x), 0)
         window = min(round(_WINDOW * fs), len(x))
@@ -171,13 +172,11 @@ class Classical:
 
     def _run(self, x: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
         try:
-            cleaned = self._rival.denoise(x, fs)
+            cleaned = self._method.denoise(x, fs)
         except (ValueError, ArithmeticError) as error:
-            raise ValueError(
-                f"method {self._method} does not work at {fs:g} Hz: {error}"
-            ) from error
+            raise ValueError(f"method {self._label} does not work at {fs:g} Hz: {error}") from error
         if not np.isfinite(cleaned).all():
-            raise ValueError(f"method {self._method} is unstable at {fs:g} Hz: choose another one")
+            raise ValueError(f"method {self._label} is unstable at {fs:g} Hz: choose another one")
         return cleaned
 
 
@@ -260,7 +259,7 @@ class LiveClassical:
         return Block(noisy, mix(noisy, values, self._strength))
 
 
-def _stretches(known: NDArray[np.bool_], gap: int) -> list[tuple[int, int]]:
+def _segments(known: NDArray[np.bool_], gap: int) -> list[tuple[int, int]]:
     """First samples and ends of what is known (time,), gaps of up to ``gap`` samples bridged."""
     at = np.flatnonzero(known)
     breaks = np.flatnonzero(np.diff(at) > gap + 1)

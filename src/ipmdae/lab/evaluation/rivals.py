@@ -6,9 +6,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ipmdae import classical
-from ipmdae.classical import LeadMethod, Signal
 from ipmdae.lab import networks
+from ipmdae.methods import classical
+from ipmdae.methods.classical import LeadMethod, Signal
 
 NETWORKS = (
     *("Ultralight_IPM_DAE", "ipmdae-base", "ipmdae-small", "ipmdae-nano", "ipmdae-beat"),

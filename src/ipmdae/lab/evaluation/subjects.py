@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import checksums, classical
+from ipmdae import checksums
 from ipmdae.engine import complexity, find_model, model_names, read_model
 from ipmdae.lab.data import nstdb, qtdb
 from ipmdae.lab.evaluation import rivals, trained
@@ -25,6 +25,7 @@ from ipmdae.lab.evaluation.benchmark import Array, Result, label, spread
 from ipmdae.lab.evaluation.given import Network
 from ipmdae.lab.protocols import stack
 from ipmdae.lab.protocols.clinic import Clinic
+from ipmdae.methods import classical
 from ipmdae.methods import network as networks
 from ipmdae.pipeline.resample import resample
 from ipmdae.quality import quality

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ipmdae import checksums
-from ipmdae.classical import Signal
 from ipmdae.lab.evaluation.network import multiply_accumulates
 from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.complexity import Complexity
 from ipmdae.lab.networks.descod import DeScoD
 from ipmdae.lab.training import queue, run
 from ipmdae.lab.training.summary import Summary, late_fall, read_summary
+from ipmdae.methods.classical import Signal
 from ipmdae.pipeline import window
 
 RESULTS = Path("results")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from ipmdae import classical, figures
+from ipmdae import figures
 from ipmdae.files import replacing
 from ipmdae.lab.evaluation import given, rivals, seeds, tables
 from ipmdae.lab.evaluation.benchmark import Result, anchor_of, in_common, load_all
@@ -21,6 +21,7 @@ from ipmdae.lab.evaluation.deepfilter.published import (
     Row,
 )
 from ipmdae.lab.evaluation.intervals import bootstrap, paired_difference
+from ipmdae.methods import classical
 
 _ANCHOR = "iir"
 _PUBLISHED_BEATS = 26_632

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import classical
 from ipmdae.lab.data import nstdb, qtdb
 from ipmdae.lab.evaluation import metrics, rivals, trained
 from ipmdae.lab.evaluation.benchmark import Array, Mapper, Result, spread
 from ipmdae.lab.protocols.deepfilter import VERSIONS, WINDOW, DeepFilter, NoisyBeats, Version
+from ipmdae.methods import classical
 
 if TYPE_CHECKING:
     from ipmdae.lab.evaluation.trained_network import TrainedNetwork

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ipmdae.classical.filters import Butterworth
 from ipmdae.lab.data import ecgnext, splits
 from ipmdae.lab.evaluation.benchmark import Array
 from ipmdae.lab.evaluation.clinical.detectors import Samples, neurokit
 from ipmdae.lab.evaluation.hearts.method import MethodUnderTest
 from ipmdae.lab.evaluation.hearts.rows import Row
+from ipmdae.methods.filters import Butterworth
 from ipmdae.pipeline.resample import resample
 
 PIECE = "piece readable"

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import classical
 from ipmdae.files import replacing
 from ipmdae.lab.evaluation import given, rivals
 from ipmdae.lab.evaluation.benchmark import Result, anchor_of, in_common, load_all
 from ipmdae.lab.evaluation.intervals import NOWHERE, Interval, over_records
 from ipmdae.lab.evaluation.reference.scoring import COMMON, INDEPENDENT
 from ipmdae.lab.evaluation.tables import estimate, table
+from ipmdae.methods import classical
 
 _UNIT = "windows"
 _ANCHOR = "none"

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import classical
 from ipmdae.lab.data import mixing, nstdb, qtdb, splits
 from ipmdae.lab.evaluation import metrics, rivals, trained
 from ipmdae.lab.evaluation.benchmark import Array, Mapper, Result, label, spread
 from ipmdae.lab.evaluation.given import Network
 from ipmdae.lab.protocols import Pairs, stack
 from ipmdae.lab.protocols.reference import Reference
+from ipmdae.methods import classical
 
 if TYPE_CHECKING:
     from ipmdae.lab.evaluation.trained_network import TrainedNetwork

@@ -51,19 +51,18 @@ class Learner(LeadMethod, Protocol):
         ...
 
 
-#: The module of each method; it holds ``METHODS``, which makes them by name.
 _MODULES = {
-    "none": "identity",
+    "none": "filters",
     "fir": "filters",
     "iir": "filters",
     "butterworth-0.05-150": "filters",
     "butterworth-0.5-40": "filters",
-    "median": "median",
-    "wavelet": "wavelet",
-    "emd": "empirical_modes",
-    "kalman": "kalman",
-    "nlm": "non_local_means",
-    "tv": "total_variation",
+    "median": "filters",
+    "wavelet": "smoothing",
+    "emd": "smoothing",
+    "kalman": "smoothing",
+    "nlm": "smoothing",
+    "tv": "smoothing",
     "neurokit": "neurokit",
     "neurokit-biosppy": "neurokit",
     "neurokit-pantompkins1985": "neurokit",
@@ -77,17 +76,23 @@ _MODULES = {
     "lmmse": "wiener",
     "lmmse-fresh": "wiener",
 }
+"""Module of each method; its ``METHODS`` makes them by name."""
+
+_PACKAGES = {
+    "wavelet": "pywt",
+    "emd": "PyEMD",
+    "kalman": "statsmodels",
+    "nlm": "pywt",
+    "tv": "skimage",
+    "deepfade": "ecgdatakit",
+} | {name: "neurokit2" for name in _MODULES if name.startswith("neurokit")}
+"""Package of the extra ``benchmark`` that a method needs."""
 
 SLOW = ("deepfade",)
 """Methods that take seconds per beat: benchmarks run them only if named."""
 
 LEARNERS = ("wiener", "lmmse", "lmmse-fresh")
-"""The names of the methods that must be fitted."""
-
-_EXTRA = frozenset(
-    ["empirical_modes", "kalman", "neurokit", "non_local_means", "total_variation", "wavelet"]
-)
-"""Modules that import a package of the extra ``benchmark``."""
+"""Methods that must be fitted."""
 
 
 def names() -> list[str]:
@@ -97,8 +102,7 @@ def names() -> list[str]:
 
 def extra_of(name: str) -> str:
     """Extra of this package that a method needs; empty if none."""
-    module = _MODULES.get(name)
-    return "benchmark,train" if module == "deepfade" else "benchmark" if module in _EXTRA else ""
+    return "benchmark,train" if name == "deepfade" else "benchmark" if name in _PACKAGES else ""
 
 
 def quick() -> list[str]:
@@ -116,7 +120,9 @@ def get(name: str) -> LeadMethod:
     if name not in _MODULES:
         raise ValueError(f"unknown method {name!r}; there are: {', '.join(_MODULES)}")
     try:
-        module = import_module(f"{__name__}.{_MODULES[name]}")
+        if name in _PACKAGES:
+            import_module(_PACKAGES[name])
+        module = import_module(f"{__package__}.{_MODULES[name]}")
     except ModuleNotFoundError as error:
         extra = "train" if error.name == "torch" else "benchmark"
         raise ModuleNotFoundError(

@@ -1,4 +1,4 @@
-"""Linear filters with zero phase: those of the DeepFilter benchmark, and two usual Butterworths.
+"""Filters with zero phase: those of the DeepFilter benchmark, usual Butterworths, and medians.
 
 ``fir`` and ``iir`` follow the published benchmark in design and in the padding at the ends of a
 beat, so that its rows can be compared (F. Perdigón Romero et al., "Baseline wander removal methods
@@ -13,14 +13,22 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
+from scipy.ndimage import median_filter
 from scipy.signal import butter, firwin, kaiserord, oaconvolve, sosfiltfilt
 
-from ipmdae.classical import Signal, with_margins
+from ipmdae.methods.classical import Signal, with_margins
 
 _LOW, _HIGH = 0.67, 150.0  # Hz
 _TRANSITION = 0.07  # Hz
 _ATTENUATION = 61 / 4.5  # dB
 _PADDING = 15  # samples: SciPy's filtfilt for a transfer function of order 4
+
+
+class Identity:
+    """No denoising: the reference for every method."""
+
+    def denoise(self, x: Signal, fs: float) -> Signal:
+        return np.array(x)
 
 
 class FIR:
@@ -74,6 +82,26 @@ class Butterworth:
         return with_margins(lambda y: sosfiltfilt(sections, y), x, round(fs / self.low))
 
 
+class MedianBaseline:
+    """Subtracts the running median of the running median; margins as long as both spans.
+
+    P. de Chazal, M. O'Dwyer, R. B. Reilly, "Automatic classification of heartbeats using ECG
+    morphology and heartbeat interval features", IEEE Transactions on Biomedical Engineering 51(7),
+    2004: a median over 200 ms removes P waves and QRS complexes, one over 600 ms the T waves; the
+    rest is baseline.
+    """
+
+    _SPANS = (0.2, 0.6)  # s
+
+    def denoise(self, x: Signal, fs: float) -> Signal:
+        return x - with_margins(lambda y: self._baseline(y, fs), x, round(sum(self._SPANS) * fs))
+
+    def _baseline(self, x: Signal, fs: float) -> Signal:
+        for span in self._SPANS:
+            x = median_filter(x, 2 * round(span * fs / 2) + 1)
+        return x
+
+
 def zero_phase_kernel(taps: Signal) -> Signal:
     """Zero-phase filter of ``taps`` run both ways: their autocorrelation."""
     return np.convolve(taps, taps[::-1])
@@ -113,8 +141,10 @@ def _butterworth(low: float, high: float, fs: float) -> Signal:
 
 
 METHODS = {
+    "none": Identity,
     "fir": FIR,
     "iir": IIR,
     "butterworth-0.05-150": partial(Butterworth, 0.05, 150.0),
     "butterworth-0.5-40": partial(Butterworth, 0.5, 40.0),
+    "median": MedianBaseline,
 }

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import solve, toeplitz
 from scipy.signal import oaconvolve
 
-from ipmdae.classical import Signal
+from ipmdae.methods.classical import Signal
 
 _RIDGE = 1e-9  # of the mean power: keeps bands without power from being divided by nothing
 _BATCH = 4096

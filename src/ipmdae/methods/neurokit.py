@@ -14,7 +14,7 @@ from functools import partial
 import neurokit2
 import numpy as np
 
-from ipmdae.classical import Signal, with_margins
+from ipmdae.methods.classical import Signal, with_margins
 
 _MARGIN = 3.0  # s: makes a beat long enough for the longest filter, of 1.5 s
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from ecgdatakit.processing import clean_ecg
 
-from ipmdae.classical import Signal, with_margins
+from ipmdae.methods.classical import Signal, with_margins
 
 _SHORTEST = 1.0  # s: it refuses less
 
