@@ -18,8 +18,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import ipmdae
 from ipmdae import examples, methods
 from ipmdae.methods import classical
-from ipmdae.passenger import Passenger
 from ipmdae.pipeline.survey import Survey
+from ipmdae.recording import AuxiliaryChannel
 
 SOURCE = examples.path("118e06_excerpt")
 FS = 360.0
@@ -344,7 +344,7 @@ def test_examples_in_docstrings_run(
 
 def things(recording: ipmdae.Recording) -> dict[str, Any]:
     """An object of each public class, by how it is shown."""
-    other = Passenger(
+    other = AuxiliaryChannel(
         name="Resp", unit="l/s", fs=25, samples=50, place=2, read=lambda i, j: np.arange(i, j) / 2.0
     )
     marked = ipmdae.read(SOURCE)
@@ -353,7 +353,7 @@ def things(recording: ipmdae.Recording) -> dict[str, Any]:
         "<Recording: MLII, V1; 12 s at 360 Hz>": recording,
         "<Header: MLII, V1; 60 s at 360 Hz>": marked.header,
         "<Annotations: 72 marks>": marked.annotations["atr"],
-        "<Passenger: Resp (l/s); 2 s at 25 Hz>": other,
+        "<AuxiliaryChannel: Resp (l/s); 2 s at 25 Hz>": other,
         "<Denoiser: iir after removal of 60 Hz interference, strength 0.5>": ipmdae.Denoiser(
             "iir", mains=60, max_attenuation_db=20 * np.log10(2)
         ),
@@ -381,11 +381,11 @@ def test_all_have_a_short_name_and_can_be_copied_and_pickled(
     twin = again(result)
     pd.testing.assert_frame_equal(twin.cleaned, result.cleaned)
     assert_array_equal(twin.readable, result.readable)
-    passenger = made["<Passenger: Resp (l/s); 2 s at 25 Hz>"]
+    channel = made["<AuxiliaryChannel: Resp (l/s); 2 s at 25 Hz>"]
     copied = again(
-        ipmdae.Recording(signal=np.array([[1.0]]), fs=FS, leads=("I",), passengers=(passenger,))
+        ipmdae.Recording(signal=np.array([[1.0]]), fs=FS, leads=("I",), auxiliary=(channel,))
     )
-    assert_array_equal(copied.passengers[0].read(3, 5), [1.5, 2.0])
+    assert_array_equal(copied.auxiliary[0].read(3, 5), [1.5, 2.0])
     whole = again(ipmdae.read(SOURCE))
     assert not whole.signal.flags.writeable
     assert_array_equal(

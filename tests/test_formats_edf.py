@@ -60,12 +60,12 @@ def test_ecg_leads_are_read_and_the_others_ride_along(polysomnography: Path) -> 
     theirs = edfio.read_edf(polysomnography)
     assert_allclose(r.signal[:, 1], theirs.get_signal("ECG V5").data / 1e3)
     assert_allclose(r.signal[:, 2], theirs.get_signal("Pressure").data)
-    assert [(p.name, p.fs, p.unit, p.samples) for p in r.passengers] == [
+    assert [(p.name, p.fs, p.unit, p.samples) for p in r.auxiliary] == [
         ("EEG Fpz-Cz", 100, "uV", 1000),
         ("Resp chest", 25, "V", 250),
         ("SpO2", 1, "%", 10),
     ]
-    assert_allclose(r.passengers[1].read(3, 9), theirs.get_signal("Resp chest").data[3:9])
+    assert_allclose(r.auxiliary[1].read(3, 9), theirs.get_signal("Resp chest").data[3:9])
 
 
 def test_time_patient_and_annotations_are_read(polysomnography: Path) -> None:
@@ -104,16 +104,18 @@ def test_all_that_is_not_cleaned_is_written_again_digitally_equal(
     assert after.local_recording_identification == before.local_recording_identification
 
 
-def test_an_excerpt_takes_its_passengers_along(polysomnography: Path, tmp_path: Path) -> None:
+def test_an_excerpt_takes_its_auxiliary_channels_along(
+    polysomnography: Path, tmp_path: Path
+) -> None:
     part = formats.read(polysomnography).excerpt(2, 3)
-    assert [p.samples for p in part.passengers] == [300, 75, 3]
+    assert [p.samples for p in part.auxiliary] == [300, 75, 3]
     formats.write(part, tmp_path / "part.edf")
     old, new = edfio.read_edf(polysomnography), edfio.read_edf(tmp_path / "part.edf")
     assert_array_equal(new.get_signal("SpO2").digital, old.get_signal("SpO2").digital[2:5])
     assert_array_equal(new.get_signal("Resp chest").digital[:75], old.signals[2].digital[50:125])
 
 
-def test_other_formats_say_that_they_leave_passengers_behind(
+def test_other_formats_say_that_they_leave_auxiliary_channels_behind(
     polysomnography: Path, tmp_path: Path
 ) -> None:
     r = dataclasses.replace(formats.read(polysomnography), annotations={}, metadata={})
@@ -121,7 +123,7 @@ def test_other_formats_say_that_they_leave_passengers_behind(
         formats.write(r, tmp_path / "x.csv")
 
 
-def test_passengers_outlive_their_file(polysomnography: Path, tmp_path: Path) -> None:
+def test_auxiliary_channels_outlive_their_file(polysomnography: Path, tmp_path: Path) -> None:
     r = formats.read(polysomnography)
     polysomnography.unlink()
     formats.write(r, tmp_path / "x.edf")

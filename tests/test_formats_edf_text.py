@@ -39,7 +39,7 @@ def test_names_come_back_and_other_software_sees_labels(
     path = tmp_path / f"x{suffix}"
     formats.write(recording(leads), path)
     again = formats.read(path)
-    assert (again.leads, again.passengers, again.comments) == (leads, (), ())
+    assert (again.leads, again.auxiliary, again.comments) == (leads, (), ())
     read = edfio.read_bdf if suffix == ".bdf" else edfio.read_edf
     assert [signal.label for signal in read(path).signals] == labels
 
@@ -58,7 +58,7 @@ def test_a_comment_about_a_label_counts_only_where_it_fits(tmp_path: Path) -> No
     assert again.comments == told
 
 
-def test_passengers_stay_passengers_and_leads_stay_leads(tmp_path: Path) -> None:
+def test_auxiliary_channels_stay_auxiliary_channels_and_leads_stay_leads(tmp_path: Path) -> None:
     signals = [
         edfio.EdfSignal(np.sin(np.arange(2500)), 250, label="EEG Fpz", physical_dimension="uV"),
         edfio.EdfSignal(np.sin(np.arange(2500)), 250, label="ECG", physical_dimension="uV"),
@@ -69,7 +69,7 @@ def test_passengers_stay_passengers_and_leads_stay_leads(tmp_path: Path) -> None
     formats.write(dataclasses.replace(r, leads=("chest strap",)), tmp_path / "y.edf")
     again = formats.read(tmp_path / "y.edf")
     assert again.leads == ("chest strap",)
-    assert [p.name for p in again.passengers] == [p.name for p in r.passengers] != []
+    assert [p.name for p in again.auxiliary] == [p.name for p in r.auxiliary] != []
 
 
 @pytest.mark.parametrize(

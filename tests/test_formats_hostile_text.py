@@ -80,7 +80,7 @@ def assert_same(before: Recording, again: Recording, name: str) -> None:
     assert again.units == before.units
     assert again.start == before.start
     assert again.fs == pytest.approx(before.fs)
-    assert again.passengers == ()
+    assert again.auxiliary == ()
     np.testing.assert_allclose(again.signal, before.signal, atol=3e-3)
     if name.endswith(TABLES):
         return

@@ -42,13 +42,13 @@ CHANNELS = [
 ]
 
 
-def test_acq_leads_and_passengers(tmp_path: Path) -> None:
+def test_acq_leads_and_auxiliary_channels(tmp_path: Path) -> None:
     pytest.importorskip("bioread")
     r = formats.read(saved(tmp_path / "x.acq", acq(CHANNELS)))
     assert (r.fs, r.leads, r.units) == (500, ("EKG - ERS100C", "EKG 2"), ("mV", "mV"))
     assert_allclose(r.signal, np.column_stack([ECG * 0.005, ECG * 0.002]), atol=1e-12)
     assert [how and how.step for how in r.resolution] == pytest.approx([0.005, 0.002])
-    (breath,) = r.passengers
+    (breath,) = r.auxiliary
     assert (breath.name, breath.unit, breath.fs, breath.samples) == ("RESP", "V", 125, 50)
     assert_allclose(breath.read(3, 6), [0.3, 0.4, 0.5])
     assert r.annotations["events"].sample.tolist() == [10]
@@ -264,7 +264,7 @@ def test_unisens_signals_events_and_start(tmp_path: Path, order: str) -> None:
     assert dict(r.metadata) == {"sex": "F"}
     assert r.annotations["beats"].sample.tolist() == [10, 50]
     assert r.annotations["beats"].symbol == ("N", "V")
-    (accelerometer,) = r.passengers
+    (accelerometer,) = r.auxiliary
     assert (accelerometer.name, accelerometer.unit, accelerometer.fs) == ("accX", "g", 64)
     assert accelerometer.read(0, 3).tolist() == [0.5, 1.5, -2]
 

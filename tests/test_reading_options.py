@@ -84,7 +84,7 @@ def test_a_channel_at_another_rate_keeps_its_duration(tmp_path: Path) -> None:
     edfio.Edf([ecg, other]).write(tmp_path / "r.edf")
     with pytest.warns(UserWarning, match="overrules"):
         read = formats.read(tmp_path / "r.edf", fs=500)
-    assert [p.fs for p in read.passengers] == [50]
+    assert [p.fs for p in read.auxiliary] == [50]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmdae.passenger import Passenger
 from ipmdae.text import counted, one_line, unique
 
 NO_UNIT = "NU"
@@ -117,6 +116,60 @@ class Annotations:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class AuxiliaryChannel:
+    """An auxiliary channel, e.g. respiration at 25 Hz recorded with an ECG at 250 Hz.
+
+    It is neither denoised nor resampled. Formats with several sampling rates (EDF) store it
+    unchanged; others leave it out with a warning.
+
+    Attributes:
+        name: name in the file.
+        unit: unit in the file; values are in this unit, even if it is a voltage.
+        fs: sampling rate in Hz.
+        samples: number of samples.
+        place: index among all signals of its file.
+        resolution: digital resolution, if any.
+        read: function of two sample indices that returns the samples between them, (n,) float64 in
+            ``unit``, NaN where missing. The samples may still be in the file.
+    """
+
+    name: str
+    unit: str
+    fs: float
+    samples: int
+    place: int
+    read: Callable[[int, int], NDArray[np.float64]]
+    resolution: Resolution | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", one_line(self.name))
+        object.__setattr__(self, "unit", one_line(self.unit))
+
+    def excerpt(self, start: float, seconds: float) -> AuxiliaryChannel:
+        """Samples of ``seconds`` s from ``start`` s on."""
+        first = min(round(start * self.fs), self.samples)
+        stop = min(round((start + seconds) * self.fs), self.samples)
+        read = self.read
+        return dataclasses.replace(
+            self, samples=stop - first, read=lambda i, j: read(first + i, first + j)
+        )
+
+    def __repr__(self) -> str:
+        length = f"{self.samples / self.fs:g} s at {self.fs:g} Hz"
+        return f"<AuxiliaryChannel: {self.name} ({self.unit}); {length}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles hold their samples in memory, wherever they lay before."""
+        known = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return _auxiliary_of, (known | {"read": self.read(0, self.samples)},)
+
+
+def _auxiliary_of(fields: dict[str, Any]) -> AuxiliaryChannel:
+    values = fields["read"]
+    return AuxiliaryChannel(**(fields | {"read": lambda first, stop: values[first:stop]}))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Header:
     """A recording without its signal, as known before and while it is read in blocks.
 
@@ -125,7 +178,7 @@ class Header:
 
     Attributes:
         samples: number of samples per lead.
-        fs, leads, units, start, annotations, resolution, comments, metadata, passengers: as in
+        fs, leads, units, start, annotations, resolution, comments, metadata, auxiliary: as in
             :class:`Recording`.
 
     Raises:
@@ -141,7 +194,7 @@ class Header:
     resolution: tuple[Resolution | None, ...] = ()
     comments: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
-    passengers: tuple[Passenger, ...] = ()
+    auxiliary: tuple[AuxiliaryChannel, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.leads)
@@ -159,7 +212,7 @@ class Header:
             "comments": tuple(one_line(comment) for comment in self.comments),
             "annotations": _by_one_line(self.annotations),
             "metadata": _by_one_line({k: one_line(v) for k, v in self.metadata.items()}),
-            "passengers": tuple(self.passengers),
+            "auxiliary": tuple(self.auxiliary),
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
@@ -208,7 +261,7 @@ def _by_one_line(known: Mapping[str, Any]) -> Mapping[str, Any]:
 
 _KNOWN = (
     *("fs", "leads", "units", "start", "annotations"),
-    *("resolution", "comments", "metadata", "passengers"),
+    *("resolution", "comments", "metadata", "auxiliary"),
 )
 """Fields shared by a recording and its header."""
 
@@ -236,7 +289,7 @@ class Recording:
         resolution: digital resolution of each lead; ``None`` for a lead without one.
         comments: free text of the file's header, one entry per line.
         metadata: further fields by name (e.g. the patient's), as named by the file's format.
-        passengers: auxiliary channels, copied unchanged.
+        auxiliary: auxiliary channels, copied unchanged.
 
     Raises:
         ValueError: shapes or counts do not agree, samples or leads are missing, the rate is not
@@ -252,7 +305,7 @@ class Recording:
     resolution: tuple[Resolution | None, ...] = ()
     comments: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
-    passengers: tuple[Passenger, ...] = ()
+    auxiliary: tuple[AuxiliaryChannel, ...] = ()
 
     def __post_init__(self) -> None:
         signal = np.asarray(self.signal, np.float64).view()
@@ -356,11 +409,11 @@ class Recording:
             )
         begin = self.start and self.start + timedelta(seconds=first / self.fs)
         marks = {name: marks.between(first, stop) for name, marks in self.annotations.items()}
-        others = (p.excerpt(first / self.fs, (stop - first) / self.fs) for p in self.passengers)
+        others = (p.excerpt(first / self.fs, (stop - first) / self.fs) for p in self.auxiliary)
         return dataclasses.replace(
             self,
             signal=self.signal[first:stop],
             start=begin,
             annotations=marks,
-            passengers=tuple(others),
+            auxiliary=tuple(others),
         )

@@ -119,7 +119,7 @@ def describe(
             }
             for i, verdict in enumerate(tried.verdicts)
         ],
-        "other signals": [other.name for other in header.passengers],
+        "other signals": [other.name for other in header.auxiliary],
         "denoise": {
             "refused": tried.refused or None,
             "tried seconds": tried.seconds,

@@ -102,10 +102,10 @@ def metadata_in(comments: Iterable[str], names: Container[str]) -> dict[str, str
 
 def warn_lost(path: Path, header: Header, format: str, *, lost: Mapping[str, object]) -> None:
     """Say once what a format cannot hold and the file will not have."""
-    passengers = [passenger.name for passenger in header.passengers]
+    auxiliary = [channel.name for channel in header.auxiliary]
     names = [name for name, value in lost.items() if value]
-    if passengers:
-        listed = ", ".join(passengers)
+    if auxiliary:
+        listed = ", ".join(auxiliary)
         names.append(f"auxiliary channels ({listed}; EDF holds them)")
     if names:
         warnings.warn(f"{path}: {format} cannot hold, and loses, {', '.join(names)}", stacklevel=3)

@@ -1,7 +1,7 @@
 """EDF, EDF+, BDF and BDF+: polysomnography, Holters, BioSemi.
 
 What is no ECG, or has another rate than the ECG, travels along as
-:attr:`~ipmdae.recording.Recording.passengers` and is written back to EDF unchanged.
+:attr:`~ipmdae.recording.Recording.auxiliary` and is written back to EDF unchanged.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from ipmdae.formats.lead_names import is_ecg
 from ipmdae.formats.limits import check_samples
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.spool import SpoolingWriter
-from ipmdae.passenger import Passenger
-from ipmdae.recording import Annotations, Header, Recording, millivolts
+from ipmdae.recording import Annotations, AuxiliaryChannel, Header, Recording, millivolts
 
 __all__ = ["NAME", "SUFFIXES", "open_reader", "open_writer", "read", "recognises", "write"]
 
@@ -48,9 +47,9 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     """Read a file whole; see :func:`open_reader`."""
     reader = EdfReader(path, annotations=annotations)
     info = reader.info
-    kept = tuple(_kept(passenger) for passenger in info.passengers)
+    kept = tuple(_kept(channel) for channel in info.auxiliary)
     signal = reader.read(0, info.samples)
-    return Recording.from_header(dataclasses.replace(info, passengers=kept), signal)
+    return Recording.from_header(dataclasses.replace(info, auxiliary=kept), signal)
 
 
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
@@ -124,7 +123,7 @@ class EdfReader(SignalReader):
                 resolution=tuple(c.resolution for c in self._channels),
                 comments=comments,
                 metadata=file.metadata | metadata_in(comments, fields.ALL),
-                passengers=tuple(self._passenger(channel, cut) for channel in others),
+                auxiliary=tuple(self._auxiliary(channel, cut) for channel in others),
             )
         except ValueError as error:
             raise FormatError(path, str(error)) from error
@@ -147,7 +146,7 @@ class EdfReader(SignalReader):
                     column[max(begin, 0) : end] = np.nan
         return values
 
-    def _passenger(self, channel: Channel, cut: float) -> Passenger:
+    def _auxiliary(self, channel: Channel, cut: float) -> AuxiliaryChannel:
         """A signal that is copied, less the last ``cut`` seconds that were filled up."""
 
         def values(first: int, stop: int) -> NDArray[np.float64]:
@@ -155,7 +154,7 @@ class EdfReader(SignalReader):
                 return np.empty(0)
             return self._read((channel,), first, stop)[:, 0]
 
-        return Passenger(
+        return AuxiliaryChannel(
             name=channel.label,
             unit=channel.unit,
             fs=channel.fs,
@@ -213,10 +212,10 @@ def _events(
     return annotation_text.from_events(marks), missing, end
 
 
-def _kept(passenger: Passenger) -> Passenger:
+def _kept(channel: AuxiliaryChannel) -> AuxiliaryChannel:
     """The same with its samples in memory, whatever becomes of the file."""
-    values: Any = passenger.read(0, passenger.samples)
-    return dataclasses.replace(passenger, read=partial(_slice, values))
+    values: Any = channel.read(0, channel.samples)
+    return dataclasses.replace(channel, read=partial(_slice, values))
 
 
 def _slice(values: NDArray[np.float64], first: int, stop: int) -> NDArray[np.float64]:

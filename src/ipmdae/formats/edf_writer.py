@@ -126,7 +126,7 @@ def _signals(header: Header, read: Read) -> list[_Signal]:
             return read(first, stop)[:, i] / scale
 
         signals.append(_Signal(name, own, header.fs, header.samples, True, had, lead))
-    for other in sorted(header.passengers, key=lambda passenger: passenger.place):
+    for other in sorted(header.auxiliary, key=lambda channel: channel.place):
         mine = _Signal(
             other.name, other.unit, other.fs, other.samples, False, other.resolution, other.read
         )

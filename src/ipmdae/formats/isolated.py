@@ -30,8 +30,7 @@ from ipmdae.formats.blocks import SignalReader
 from ipmdae.formats.errors import FormatError, format_errors
 from ipmdae.formats.limits import most
 from ipmdae.formats.options import ReadOptions
-from ipmdae.passenger import Passenger
-from ipmdae.recording import Header, Resolution
+from ipmdae.recording import AuxiliaryChannel, Header, Resolution
 
 _START = 60.0
 """Seconds that the child may take to start."""
@@ -109,7 +108,7 @@ class _ChildReader(SignalReader):
             known = json.loads(self._answer())
             header = description.from_json(known["header"])
             others = enumerate(known["others"])
-            header["passengers"] = tuple(self._passenger(i, about) for i, about in others)
+            header["auxiliary"] = tuple(self._auxiliary(i, about) for i, about in others)
             self.info = Header(samples=known["samples"], **header)
         except BaseException:
             self._close()
@@ -130,12 +129,12 @@ class _ChildReader(SignalReader):
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def _passenger(self, number: int, about: dict[str, Any]) -> Passenger:
+    def _auxiliary(self, number: int, about: dict[str, Any]) -> AuxiliaryChannel:
         """An auxiliary channel, read into memory, so that it outlives the child."""
-        self._ask({"passenger": number, "first": 0, "stop": about["samples"]})
+        self._ask({"channel": number, "first": 0, "stop": about["samples"]})
         values = np.frombuffer(self._answer(), np.float64)
         how = about.pop("resolution")
-        return Passenger(
+        return AuxiliaryChannel(
             **about,
             resolution=Resolution(**how) if how else None,
             read=lambda first, stop: values[first:stop],
@@ -227,7 +226,7 @@ def _serve(
         header = {
             "samples": reader.info.samples,
             "header": description.to_json(reader.info),
-            "others": [_about(passenger) for passenger in reader.info.passengers],
+            "others": [_about(channel) for channel in reader.info.auxiliary],
         }
         _send(answers, json.dumps(header).encode(), b"r")
         with reader:
@@ -243,21 +242,21 @@ def _serve(
         _fail(answers, error, str(error))
 
 
-def _about(passenger: Passenger) -> dict[str, Any]:
+def _about(channel: AuxiliaryChannel) -> dict[str, Any]:
     """The fields of an auxiliary channel but its samples, for JSON."""
     fields = ("name", "unit", "fs", "samples", "place")
-    how = passenger.resolution
-    about: dict[str, Any] = {field: getattr(passenger, field) for field in fields}
+    how = channel.resolution
+    about: dict[str, Any] = {field: getattr(channel, field) for field in fields}
     return about | {"resolution": None if how is None else asdict(how)}
 
 
 def _block(
-    reader: SignalReader, first: int, stop: int, passenger: int | None = None
+    reader: SignalReader, first: int, stop: int, channel: int | None = None
 ) -> NDArray[np.float64]:
     """Samples of the leads, or of an auxiliary channel."""
-    if passenger is None:
+    if channel is None:
         return reader.read(first, stop)
-    return reader.info.passengers[passenger].read(first, stop)
+    return reader.info.auxiliary[channel].read(first, stop)
 
 
 def _fail(answers: IO[bytes], error: BaseException, reason: str) -> None:

@@ -149,7 +149,7 @@ def _header(header: Header, fs: float, chosen: list[int], scaled: bool) -> Heade
         fs=fs,
         leads=tuple(header.leads[i] for i in chosen),
         units=tuple(units),
-        passengers=tuple(dataclasses.replace(p, fs=p.fs * ratio) for p in header.passengers),
+        auxiliary=tuple(dataclasses.replace(p, fs=p.fs * ratio) for p in header.auxiliary),
         **of_each,
     )
 

@@ -18,8 +18,7 @@ from ipmdae.formats.errors import FormatError
 from ipmdae.formats.lead_names import assume_units, is_ecg
 from ipmdae.formats.limits import check_samples
 from ipmdae.formats.options import ReadOptions, warn_unit
-from ipmdae.passenger import Passenger
-from ipmdae.recording import Recording, Resolution, millivolts
+from ipmdae.recording import AuxiliaryChannel, Recording, Resolution, millivolts
 
 _SYMBOLS = {"volt": "V", "volts": "V", "millivolt": "mV", "millivolts": "mV"}
 _SYMBOLS |= {"microvolt": "uV", "microvolts": "uV", "nanovolt": "nV", "nanovolts": "nV"}
@@ -87,8 +86,8 @@ def from_signals(
             leads=tuple(leads),
             units=tuple("mV" if millivolts(unit) else unit for unit in units),
             resolution=tuple(None if options.scale else signals[i].resolution for i in chosen),
-            passengers=tuple(
-                _passenger(names[i], signal, i)
+            auxiliary=tuple(
+                _auxiliary(names[i], signal, i)
                 for i, signal in enumerate(signals)
                 if i not in chosen and len(signal.values)
             ),
@@ -116,8 +115,8 @@ def _rank(group: tuple[float, int], signals: Sequence[Signal]) -> tuple[bool, in
     return any(is_ecg(s.name) for s in voltages), len(voltages), len(inside), group[1]
 
 
-def _passenger(name: str, signal: Signal, place: int) -> Passenger:
-    return Passenger(
+def _auxiliary(name: str, signal: Signal, place: int) -> AuxiliaryChannel:
+    return AuxiliaryChannel(
         name=name,
         unit=signal.unit,
         fs=signal.fs,

@@ -265,7 +265,7 @@ def excerpt(reader: SignalReader, start: float, seconds: float) -> Recording:
     nothing: dict[str, Annotations] = {}
     begin = header.start and header.start + timedelta(seconds=first / header.fs)
     part = dataclasses.replace(
-        header, samples=stop - first, start=begin, annotations=nothing, passengers=()
+        header, samples=stop - first, start=begin, annotations=nothing, auxiliary=()
     )
     return Recording.from_header(part, reader.read(first, stop))
 
