@@ -51,7 +51,7 @@ def test_an_unexpected_error_is_a_line_with_a_hint(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_unexpected_error_of_any_command_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ipmdae.commands.planning.plan", broken)
+    monkeypatch.setattr("ipmdae.commands.outputs.plan", broken)
     assert "KeyError" in refused(run("denoise", "noisy.npz", "-o", "out.edf"))
 
 

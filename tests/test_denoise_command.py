@@ -432,7 +432,7 @@ def workers_of(pid: int) -> list[int]:
 
 
 def test_what_a_shell_completes() -> None:
-    from ipmdae.commands.cleaning import methods
+    from ipmdae.commands.options import methods
 
     told = dict(methods())
     assert {"ipmdae-base", "iir"} <= set(told)

@@ -1,9 +1,10 @@
-"""Denoising of several recordings, in sequence or in parallel processes."""
+"""Denoising of several recordings, in sequence or in parallel processes, and its progress."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Collection, Iterator, MutableSequence, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -11,11 +12,49 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
+from rich.progress import Progress, TaskProgressColumn, TextColumn
+
 from ipmdae import native, temporaries, termination
 from ipmdae.commands.job import Job, Outcome, Settings, clean
+from ipmdae.console import progress_bars
 from ipmdae.methods import Method
 
 _TICK = 0.1  # s between updates of the progress
+
+
+class Watch:
+    """Share and speed of a batch, shown by a progress bar."""
+
+    def __init__(self, jobs: Sequence[Job], bar: Progress) -> None:
+        self._weights = [job.weight for job in jobs]
+        self._started = time.perf_counter()
+        self._recorded = 0.0
+        self._finished = 0
+        self._bar = bar
+        self._task = bar.add_task("cleaning", total=sum(self._weights), speed="")
+
+    def tick(self, shares: Sequence[float]) -> None:
+        """Show the finished share of each recording, 0 to 1."""
+        done = sum(weight * share for weight, share in zip(self._weights, shares, strict=True))
+        self._bar.update(self._task, completed=done)
+
+    def done(self, outcome: Outcome) -> None:
+        """Count a finished recording."""
+        self._finished += 1
+        self._recorded += outcome.duration
+        seconds = time.perf_counter() - self._started
+        self._bar.update(
+            self._task,
+            description=f"cleaned {self._finished} of {len(self._weights)}",
+            speed=f"{self._recorded / seconds:,.0f} times real time",
+        )
+
+
+@contextmanager
+def watched(jobs: Sequence[Job]) -> Iterator[Watch]:
+    """A progress bar over all recordings on stderr; silent without a terminal."""
+    with progress_bars(TaskProgressColumn(), TextColumn("{task.fields[speed]}")) as bar:
+        yield Watch(jobs, bar)
 
 
 def run(

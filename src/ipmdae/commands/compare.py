@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from ipmdae.commands.plot import check_picture, split
+from ipmdae.commands.options import listed
 from ipmdae.console import err, out, plain, print_json
 
 if TYPE_CHECKING:
@@ -38,9 +39,11 @@ def compare(
 
     Constant offsets count neither as signal nor as noise.
     """
+    from ipmdae import formats
+    from ipmdae.commands.outputs import check_picture
+
     if figure:
         check_picture(figure, overwrite)
-    from ipmdae import formats
 
     with ExitStack() as stack:
         before, after, *truth = (
@@ -55,7 +58,7 @@ def compare(
         else:
             show(compared)
         if figure:
-            draw(before, after, figure, start, seconds, split(leads))
+            draw(before, after, figure, start, seconds, listed(leads))
             err.print(f"drawn to {figure}", markup=False)
 
 
@@ -108,7 +111,7 @@ def draw(
     target: Path,
     start: float,
     seconds: float,
-    leads: list[str] | None,
+    leads: Sequence[str] | None,
 ) -> None:
     """Draw the denoised recording on top of the noisy one."""
     from ipmdae import figures

@@ -6,30 +6,35 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ipmdae.commands.cleaning import (
+from ipmdae.commands.options import (
+    Array,
+    Columns,
     ConsistentLeads,
     Mains,
     MaxAttenuation,
     MethodName,
     Mode,
+    Rate,
+    Resample,
     Strength,
+    Unit,
     Unreadable,
+    listed,
+    method_settings,
+    read_options,
 )
-from ipmdae.commands.plot import split
-from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
-from ipmdae.console import complain, out
+from ipmdae.console import complain
 from ipmdae.termination import exit_code
 
 if TYPE_CHECKING:
     from ipmdae.commands.job import Outcome, Settings
-    from ipmdae.commands.planning import Plan
+    from ipmdae.commands.outputs import Plan
 
 Run = Callable[..., "Iterator[Outcome]"]
 """Denoises the recordings of a plan: :func:`ipmdae.commands.batch.run` or that of a cluster."""
@@ -130,17 +135,13 @@ def denoise(
     each. A folder's tree is kept. A recording that fails does not stop the others: it is listed at
     the end, and the exit code is 1.
     """
-    from ipmdae.commands import planning
+    from ipmdae.commands import outputs
     from ipmdae.commands.job import Settings
-    from ipmdae.methods.network import DEFAULT_MODEL
 
     settings = Settings(
-        method=DEFAULT_MODEL if method is None else method,
-        mains=float(mains.value) if mains else None,
-        leads=tuple(split(leads) or ()) or None,
+        **method_settings(method, mains, mode, unreadable),
+        leads=listed(leads),
         strength=strength,
-        mode=mode.value if mode else None,
-        unreadable=unreadable.value if unreadable else None,
         max_attenuation_db=max_attenuation_db,
         consistent_leads=consistent_leads,
         reading=read_options(fs, unit, columns, array, resample),
@@ -154,7 +155,7 @@ def denoise(
         return
     if output is None:
         raise ValueError("name the result: -o OUT")
-    wishes = planning.Wishes(
+    wishes = outputs.Wishes(
         output=Path(output),
         is_folder=output.endswith((os.sep, "/")),
         to=to,
@@ -165,15 +166,16 @@ def denoise(
         overwrite=overwrite,
         resume=resume,
     )
-    plan = planning.plan([str(path) for path in recordings], wishes)
+    plan = outputs.plan([str(path) for path in recordings], wishes)
     if cluster is None:
-        from ipmdae.commands.batch import run
+        from ipmdae.commands import batch
 
-        carry_out(plan, settings, partial(run, workers=jobs or 1), as_json)
-        return
-    from ipmdae.commands import cluster as clusters
+        run: Run = partial(batch.run, workers=jobs or 1)
+    else:
+        from ipmdae.commands import cluster as clusters
 
-    carry_out(plan, settings, partial(clusters.run, address=cluster, workers=jobs), as_json)
+        run = partial(clusters.run, address=cluster, workers=jobs)
+    carry_out(plan, settings, run, as_json)
 
 
 def carry_out(plan: Plan, settings: Settings, run: Run, as_json: bool) -> None:
@@ -183,13 +185,13 @@ def carry_out(plan: Plan, settings: Settings, run: Run, as_json: bool) -> None:
         typer.Exit: with 1 if a recording failed, with 130 after Ctrl-C, 143 after SIGTERM.
     """
     from ipmdae.commands import results
-    from ipmdae.commands.progress import Watch
+    from ipmdae.commands.batch import watched
 
     outcomes: list[Outcome] = []
     stopped: Exception | None = None
     show = results.print_lines if as_json else results.print_outcome
     try:
-        with Watch(plan.jobs) as watch:
+        with watched(plan.jobs) as watch:
             for outcome in run(plan.jobs, settings, tick=watch.tick):
                 watch.done(outcome)
                 outcomes.append(outcome)
@@ -208,10 +210,11 @@ def carry_out(plan: Plan, settings: Settings, run: Run, as_json: bool) -> None:
         from ipmdae.report import write_index
 
         write_index(plan.index, [results.entry(outcome) for outcome in outcomes])
-    with suppress(typer.Exit) if stopped else nullcontext():
-        finish(outcomes, plan.unknown, quiet=as_json)
+    results.print_totals(outcomes, plan.unknown, quiet=as_json)
     if stopped:
         raise stopped
+    if any(outcome.error for outcome in outcomes):
+        raise typer.Exit(1)
 
 
 def pipe(recordings: list[Path], output: str | None, settings: Settings, overwrite: bool) -> None:
@@ -221,7 +224,7 @@ def pipe(recordings: list[Path], output: str | None, settings: Settings, overwri
 
     from ipmdae import temporaries
     from ipmdae.commands.job import Job, clean, files_of
-    from ipmdae.commands.planning import check_new, check_place
+    from ipmdae.commands.outputs import check_new, check_place
 
     if len(recordings) > 1:
         raise ValueError("- stands for one recording: denoise the others separately")
@@ -247,22 +250,3 @@ def pipe(recordings: list[Path], output: str | None, settings: Settings, overwri
         if to_stdout:
             with target.open("rb") as cleaned:
                 shutil.copyfileobj(cleaned, sys.stdout.buffer)
-
-
-def finish(outcomes: list[Outcome], unknown: int, quiet: bool) -> None:
-    """Print the number of denoised recordings, and the failed ones last; exit with 1 if any."""
-    failed = [outcome for outcome in outcomes if outcome.error]
-    skipped = sum(outcome.skipped for outcome in outcomes)
-    if not quiet and (len(outcomes) > 1 or unknown):
-        counts = {
-            "cleaned": len(outcomes) - len(failed) - skipped,
-            "done already": skipped,
-            "failed": len(failed),
-            f"{'file' if unknown == 1 else 'files'} of unknown format": unknown,
-        }
-        out.print(", ".join(f"{count} {what}" for what, count in counts.items() if count))
-    for outcome in failed:
-        name = outcome.job.name
-        complain("error", outcome.error if name in outcome.error else f"{name}: {outcome.error}")
-    if failed:
-        raise typer.Exit(1)

@@ -70,21 +70,23 @@ def export(
 
 
 def _to_onnx(source: Path, model: ModelFile, output: Path, overwrite: bool) -> None:
-    if output.is_dir():
-        raise IsADirectoryError(f"{output} is a folder: name a file in it")
-    _check_free([output], overwrite, source)
-    _check_in_onnx(model)
+    from ipmdae.commands.outputs import check_free
     from ipmdae.engine.onnx_export import write_onnx
 
+    if output.is_dir():
+        raise IsADirectoryError(f"{output} is a folder: name a file in it")
+    check_free([output], overwrite, source)
+    _check_in_onnx(model)
     write_onnx(output, model)
 
 
 def _to_hub(source: Path, model: ModelFile, output: Path, overwrite: bool) -> None:
     from ipmdae import hub
+    from ipmdae.commands.outputs import check_free
 
     if output.exists() and not output.is_dir():
         raise NotADirectoryError(f"{output} is a file: name a folder")
-    _check_free([output / name for name in hub.FILES], overwrite, source)
+    check_free([output / name for name in hub.FILES], overwrite, source)
     _check_in_onnx(model)
     hub.write_folder(output, source)
 
@@ -92,24 +94,17 @@ def _to_hub(source: Path, model: ModelFile, output: Path, overwrite: bool) -> No
 def _to_c(
     folder: Path, model: ModelFile, weights: Weights, max_latency: float | None, overwrite: bool
 ) -> None:
+    from ipmdae.commands.outputs import check_free
     from ipmdae.embedded import LATENCY, file_names, write_c
 
     files = [folder / name for name in file_names(model)]
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: name a folder for {files[0].name}")
-    _check_free(files, overwrite)
+    check_free(files, overwrite)
     seconds = LATENCY if max_latency is None else max_latency
     exported = write_c(folder, model, weights=weights.value, max_latency=seconds)
     sizes = f"{exported.constants / 1e3:.0f} kB of constants, {exported.state / 1e3:.0f} kB of RAM"
     out.print(f"written to {files[0]} and {files[1]}: {sizes} and the stack", markup=False)
-
-
-def _check_free(files: list[Path], overwrite: bool, source: Path | None = None) -> None:
-    """Refuse to replace the model itself, and other files without ``overwrite``."""
-    for path in files:
-        own = source is not None and path.exists() and path.samefile(source)
-        if path.exists() and (own or not overwrite):
-            raise FileExistsError(f"{path} exists: choose another name, or add --overwrite")
 
 
 def _check_in_onnx(model: ModelFile) -> None:

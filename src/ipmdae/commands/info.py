@@ -9,7 +9,7 @@ import typer
 from rich.table import Column, Table
 
 from ipmdae import console
-from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
+from ipmdae.commands.options import Array, Columns, Rate, Resample, Unit, read_options
 from ipmdae.console import complain, err, out, plain, print_json, warnings_into
 from ipmdae.text import counted, visible
 
@@ -40,11 +40,10 @@ def info(
     resample: Resample = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Describe recordings: sampling rate and unit and how they were determined, leads, quality,
-    noise, heart rate, and what denoise would do.
+    """Describe recordings: leads, quality, noise, heart rate, and what denoise would do.
 
-    A long recording is measured completely, and denoised in parts to estimate its noise. Nothing
-    is written.
+    It says how the sampling rate and the units were determined. A long recording is measured
+    completely, and denoised in parts to estimate its noise. Nothing is written.
     """
     from ipmdae.commands.inputs import located
     from ipmdae.formats.delimited_text import members

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ipmdae.commands.reading import Array, Columns, Rate, Resample, Unit, read_options
+from ipmdae.commands.options import Array, Columns, Rate, Resample, Unit, listed, read_options
 from ipmdae.console import out, warnings_in_one_line
 
 
@@ -54,6 +54,7 @@ def plot(
     lead is missing, flat or saturated it is shaded. ipmdae info grades the noise.
     """
     from ipmdae import figures, formats
+    from ipmdae.commands.outputs import check_picture
     from ipmdae.inspection.files import excerpt
     from ipmdae.quality import quality
 
@@ -66,7 +67,7 @@ def plot(
         figure = figures.ecg_paper(
             shown,
             seconds=seconds,
-            leads=split(leads),
+            leads=listed(leads),
             layout=layout.value if layout else None,
             quality=quality(shown),
             origin=start,
@@ -74,16 +75,3 @@ def plot(
         )
         figures.save(figure, target)
     out.print(f"drawn to {target}", markup=False)
-
-
-def check_picture(target: Path, overwrite: bool) -> None:
-    """Check, before any work is done, that a picture can and may be written."""
-    if target.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ValueError(f"{target} is not a picture: use the suffix .png, .svg or .pdf")
-    if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} exists: choose another name, or add --overwrite")
-
-
-def split(leads: str) -> list[str] | None:
-    """Split comma-separated names; ``None`` without any."""
-    return [name.strip() for name in leads.split(",") if name.strip()] or None

@@ -195,6 +195,29 @@ def lead_lines(verdicts: Sequence[Verdict]) -> list[str]:
     return lines
 
 
+def print_totals(outcomes: Sequence[Outcome], unknown: int, quiet: bool) -> None:
+    """Print the numbers of denoised, kept and failed recordings, and the errors last.
+
+    Args:
+        outcomes: outcome of each recording.
+        unknown: number of files of unknown format.
+        quiet: True to print the errors alone.
+    """
+    failed = [outcome for outcome in outcomes if outcome.error]
+    skipped = sum(outcome.skipped for outcome in outcomes)
+    if not quiet and (len(outcomes) > 1 or unknown):
+        counts = {
+            "cleaned": len(outcomes) - len(failed) - skipped,
+            "done already": skipped,
+            "failed": len(failed),
+            f"{'file' if unknown == 1 else 'files'} of unknown format": unknown,
+        }
+        out.print(", ".join(f"{count} {what}" for what, count in counts.items() if count))
+    for outcome in failed:
+        name = outcome.job.name
+        complain("error", outcome.error if name in outcome.error else f"{name}: {outcome.error}")
+
+
 def entry(outcome: Outcome) -> Entry:
     """Row of a recording on the index page of the reports."""
     from ipmdae.report import Entry

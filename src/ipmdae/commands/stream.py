@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ipmdae.commands.cleaning import (
+from ipmdae.commands.interruption import CTRL_C
+from ipmdae.commands.options import (
     ConsistentLeads,
     Mains,
     MaxAttenuation,
@@ -20,8 +21,8 @@ from ipmdae.commands.cleaning import (
     Mode,
     Strength,
     Unreadable,
+    method_settings,
 )
-from ipmdae.commands.interruption import CTRL_C
 from ipmdae.console import complain, err, strict, warnings_in_one_line
 from ipmdae.termination import Terminated, exit_code
 from ipmdae.text import counted
@@ -92,14 +93,11 @@ def stream(
         nullcontext() if as_json else warnings_in_one_line(),
         open_lsl(lsl) if lsl else open_lines(sys.stdin.buffer, fs) as live,
     ):
-        settings: dict[str, Any] = {
-            "mains": float(mains.value) if mains else None,
-            "mode": mode.value if mode else None,
+        settings = method_settings(method, mains, mode, unreadable) | {
             "strength": strength,
-            "unreadable": unreadable.value if unreadable else None,
             "max_attenuation_db": max_attenuation_db,
             "consistent_leads": consistent_leads,
-        } | ({} if method is None else {"method": method})
+        }
         streamer = open_streamer(live, reporter, max_latency, settings)
         reporter.start(streamer, live)
         outlet = (

@@ -1,4 +1,4 @@
-"""Planning of a batch: input and output paths, checked before any work is done."""
+"""Paths of the results, checked before any work is done: planning of a batch, single files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from ipmdae import stores
 from ipmdae.commands.inputs import Input, Inputs, find
 from ipmdae.commands.job import Job, files_of
 from ipmdae.commands.peaks import peaks_of
-from ipmdae.commands.plot import check_picture
 from ipmdae.formats import FORMATS
 
 
@@ -226,3 +225,18 @@ def check_new(files: Sequence[Path], replace: bool) -> None:
             f"{stores.name_of(there[0])} exists{others}: choose another name, add --overwrite to "
             "replace, or --resume to keep existing results"
         )
+
+
+def check_picture(target: Path, overwrite: bool) -> None:
+    """Check that a picture can and may be written."""
+    if target.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"{target} is not a picture: use the suffix .png, .svg or .pdf")
+    check_free([target], overwrite)
+
+
+def check_free(files: Sequence[Path], overwrite: bool, source: Path | None = None) -> None:
+    """Check that no file exists, or with ``overwrite`` that none is ``source``."""
+    for path in files:
+        own = source is not None and path.exists() and path.samefile(source)
+        if path.exists() and (own or not overwrite):
+            raise FileExistsError(f"{path} exists: choose another name, or add --overwrite")
