@@ -223,8 +223,8 @@ def test_layouts_that_cannot_be_are_refused(
 
 
 def test_overlay_shares_the_baseline_and_shows_the_band(pair: tuple[Recording, Recording]) -> None:
-    spread = np.full(pair[0].signal.shape, 0.2)
-    figure = figures.overlay(*pair, start=10, seconds=4, leads=["V1"], spread=spread)
+    sd = np.full(pair[0].signal.shape, 0.2)
+    figure = figures.overlay(*pair, start=10, seconds=4, leads=["V1"], sd=sd)
     _, before, after = figure.axes[0].lines
     noisy, clean = (r.excerpt(10, 4).signal[:, 1] for r in pair)
     shift = np.asarray(before.get_ydata(), float) - np.asarray(after.get_ydata(), float)

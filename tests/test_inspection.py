@@ -83,12 +83,12 @@ def test_blocks_of_any_size_give_what_a_reader_gives(cuts: list[int]) -> None:
         formats.read(examples.path(name), annotations=False).excerpt(0, 5)
         for name in ("118e06_excerpt", "118e24_excerpt")
     )
-    spread = np.full(noisy.signal.shape, 0.01)
+    sd = np.full(noisy.signal.shape, 0.01)
     trust = np.zeros(noisy.signal.shape, np.uint8)
     trust[360 * 3 : 360 * 4, 1] = Trust.UNTRUSTED
     inspector = Inspector(noisy.header)
     for part in np.split(np.arange(noisy.samples), sorted(cuts)):
-        inspector.add(noisy.signal[part], clean.signal[part], spread[part], trust[part])
+        inspector.add(noisy.signal[part], clean.signal[part], sd[part], trust[part])
     found, expected = inspector.result(), inspect(opened(noisy), opened(clean))
     np.testing.assert_allclose(found.removed, expected.removed, rtol=1e-12)
     np.testing.assert_allclose(

@@ -36,13 +36,13 @@ def test_uncertainty_is_told_in_millivolts(fake: Fakes, fs: float, leads: int) -
 def test_leads_that_are_not_cleaned_have_no_uncertainty(fake: Fakes) -> None:
     sure = fake(uncertain, uncertainty=True)
     with pytest.warns(UserWarning, match="is flat"):
-        spread = sure.clean(recording(np.column_stack([ecg(250, 900), np.ones(900)]))).sd
-    assert spread is not None
-    assert np.isnan(spread[:, 1]).all()
+        sd = sure.clean(recording(np.column_stack([ecg(250, 900), np.ones(900)]))).sd
+    assert sd is not None
+    assert np.isnan(sd[:, 1]).all()
     with pytest.warns(UserWarning, match="is flat"):
-        spread = sure.clean(recording(np.ones((900, 1)))).sd
-    assert spread is not None
-    assert np.isnan(spread).all()
+        sd = sure.clean(recording(np.ones((900, 1)))).sd
+    assert sd is not None
+    assert np.isnan(sd).all()
 
 
 def test_a_stretch_that_is_flat_passes_through(fake: Fakes) -> None:
@@ -51,9 +51,9 @@ def test_a_stretch_that_is_flat_passes_through(fake: Fakes) -> None:
     cleaned = fake(lambda w: w + 1, uncertainty=False).denoise_array(signal, 250)
     assert_allclose(cleaned[1500:3000, 0], 4.0, atol=1e-6)
     assert np.abs(cleaned[1500:3000, 1] - signal[1500:3000, 1]).min() > 0.3
-    spread = fake(uncertain, uncertainty=True).clean(recording(signal)).sd
-    assert spread is not None
-    assert_array_equal(spread[1500:3000, 0], 0)
+    sd = fake(uncertain, uncertainty=True).clean(recording(signal)).sd
+    assert sd is not None
+    assert_array_equal(sd[1500:3000, 0], 0)
 
 
 def test_what_fills_a_gap_does_not_count_for_the_scale(fake: Fakes) -> None:

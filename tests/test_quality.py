@@ -36,7 +36,7 @@ def test_a_real_recording_can_be_read(noisy: Recording) -> None:
     assert found.readable.shape == (20, 2)
     assert found.readable.all()
     assert found.stretches() == []
-    assert np.isnan(found.spread).all()
+    assert np.isnan(found.sd).all()
 
 
 @pytest.mark.parametrize(("missing", "readable"), [(0.2, True), (0.3, False)])
@@ -80,24 +80,24 @@ def test_clipped_tops_are_saturated(noisy: Recording) -> None:
 
 
 def test_untrusted_seconds_are_unusable_and_doubtful_ones_limited(noisy: Recording) -> None:
-    spread = np.full(noisy.signal.shape, 0.01, np.float32)
-    spread[360 * 4 : 360 * 6, 0] = 1.0
-    spread[:, 1] = np.nan
+    sd = np.full(noisy.signal.shape, 0.01, np.float32)
+    sd[360 * 4 : 360 * 6, 0] = 1.0
+    sd[:, 1] = np.nan
     trust = np.zeros(noisy.signal.shape, np.uint8)
     trust[360 * 4 : 360 * 6, 0] = Trust.UNTRUSTED
     trust[360 * 8 : 360 * 9, 0] = Trust.LIMITED
     trust[360 * 9 : 360 * 10, 0] = Trust.ALTERED
     trust[360 * 12 : 360 * 12 + 40, 0] = Trust.UNTRUSTED  # too short to matter
-    cleaned: Result[Recording] = Result(noisy=noisy, recording=noisy, sd=spread, trust=trust)
+    cleaned: Result[Recording] = Result(noisy=noisy, recording=noisy, sd=sd, trust=trust)
     found = quality(noisy, cleaned)
     assert [(s.start, s.stop, s.reason) for s in found.stretches()] == [(4, 6, Reason.MOTION)]
     assert found.grade[4, 0] == Grade.UNUSABLE
     assert found.grade[8:10, 0].tolist() == [Grade.LIMITED, Grade.LIMITED]
     assert found.reason[8:10, 0].tolist() == [Reason.NOISY, Reason.ALTERED]
     assert found.grade[12, 0] == Grade.GOOD
-    assert found.spread[0, 0] == pytest.approx(0.01)
-    assert found.spread[5, 0] == pytest.approx(1.0)
-    assert np.isnan(found.spread[:, 1]).all()
+    assert found.sd[0, 0] == pytest.approx(0.01)
+    assert found.sd[5, 0] == pytest.approx(1.0)
+    assert np.isnan(found.sd[:, 1]).all()
 
 
 def test_seconds_without_a_beat_are_a_lead_off_and_a_pause_is_not(noisy: Recording) -> None:

@@ -116,13 +116,13 @@ class Quality:
     Attributes:
         leads: those that are voltages; others are no ECG and are not judged.
         reason: (seconds, leads) uint8, a :class:`Reason` each.
-        spread: (seconds, leads) float32, mean standard deviation of the error, mV; NaN where no
+        sd: (seconds, leads) float32, mean standard deviation of the error, mV; NaN where no
             network states one.
     """
 
     leads: tuple[str, ...]
     reason: NDArray[np.uint8]
-    spread: NDArray[np.float32]
+    sd: NDArray[np.float32]
 
     def __repr__(self) -> str:
         return f"<Quality: {', '.join(self.leads)}; {len(self.reason)} s>"
@@ -191,7 +191,7 @@ def quality(noisy: Recording, cleaned: Result[Any] | None = None) -> Quality:
     columns = [i for i, unit in enumerate(noisy.units) if unit == "mV"]
     if not columns:
         raise ValueError("no lead is a voltage: there is no ECG to judge")
-    spread = cleaned.sd if cleaned else None
+    sd = cleaned.sd if cleaned else None
     trust = cleaned.trust if cleaned else None
     parts = []
     for first, stop in pieces(noisy.samples, noisy.fs, _AT_ONCE):
@@ -201,7 +201,7 @@ def quality(noisy: Recording, cleaned: Result[Any] | None = None) -> Quality:
                 noisy.fs,
                 first,
                 cleaned=None if after is None else after.signal[first:stop, columns],
-                spread=None if spread is None else spread[first:stop, columns],
+                sd=None if sd is None else sd[first:stop, columns],
                 trust=None if trust is None else trust[first:stop, columns],
             )
         )
@@ -243,9 +243,7 @@ def judge(seconds: Seconds, leads: tuple[str, ...]) -> Quality:
         ],
         Reason.READABLE,
     )
-    return Quality(
-        leads=leads, reason=reason.astype(np.uint8), spread=seconds.spread.astype(np.float32)
-    )
+    return Quality(leads=leads, reason=reason.astype(np.uint8), sd=seconds.sd.astype(np.float32))
 
 
 def _without_beats(seconds: Seconds) -> NDArray[np.bool_]:

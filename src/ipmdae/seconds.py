@@ -31,7 +31,7 @@ class Seconds:
         low, middle, high: lowest, median and highest sample as recorded; NaN without samples.
         low_held, high_held: True if it stays at ``low`` or ``high`` for long.
         cleaned_low, cleaned_high: the same after denoising; NaN if unknown.
-        spread: mean predicted standard deviation of the error; NaN if unknown.
+        sd: mean predicted standard deviation of the error; NaN if unknown.
         trust: worst :class:`ipmdae.pipeline.blocks.Trust` that applies to a quarter of the second;
             0 if unknown.
     """
@@ -44,7 +44,7 @@ class Seconds:
     high_held: NDArray[np.bool_]
     cleaned_low: NDArray[np.float64]
     cleaned_high: NDArray[np.float64]
-    spread: NDArray[np.float64]
+    sd: NDArray[np.float64]
     trust: NDArray[np.uint8]
 
     @classmethod
@@ -71,7 +71,7 @@ def measure(
     first: int = 0,
     *,
     cleaned: NDArray[np.float64] | None = None,
-    spread: NDArray[Any] | None = None,
+    sd: NDArray[Any] | None = None,
     trust: NDArray[np.uint8] | None = None,
 ) -> Seconds:
     """Measure a chunk that begins at a whole second of its recording.
@@ -81,7 +81,7 @@ def measure(
         fs: sampling rate in Hz.
         first: index of its first sample in the recording, one of :func:`pieces`.
         cleaned: the same, denoised.
-        spread: (time, leads) standard deviation of the error, mV.
+        sd: (time, leads) standard deviation of the error, mV.
         trust: (time, leads) :class:`ipmdae.pipeline.blocks.Trust` of the denoised signal.
     """
     inside = _seconds(len(noisy), fs, first)
@@ -102,7 +102,7 @@ def measure(
         high_held=_held(values == high[:, None], fs),
         cleaned_low=cleaned_low,
         cleaned_high=cleaned_high,
-        spread=unknown if spread is None else over_known(np.nanmean, _apart(spread, inside)),
+        sd=unknown if sd is None else over_known(np.nanmean, _apart(sd, inside)),
         trust=np.zeros(low.shape, np.uint8) if trust is None else _worst(_apart(trust, inside)),
     )
 

@@ -58,10 +58,10 @@ def transposed_convolution(x: Array, weight: Array, bias: Array, length: int) ->
     batch, samples, _ = x.shape
     padding = kernel // 2
     taps = weight.transpose(0, 2, 1).reshape(inputs, kernel * outputs)
-    spread = (x.reshape(-1, inputs) @ taps).reshape(batch, samples, kernel, outputs)
+    products = (x.reshape(-1, inputs) @ taps).reshape(batch, samples, kernel, outputs)
     y = np.zeros((batch, STRIDE * (samples - 1) + kernel, outputs), x.dtype)
     for j in range(kernel):
-        y[:, j : j + STRIDE * samples : STRIDE] += spread[:, :, j]
+        y[:, j : j + STRIDE * samples : STRIDE] += products[:, :, j]
     y += bias
     return y[:, padding : padding + length]
 

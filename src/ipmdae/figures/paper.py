@@ -39,13 +39,13 @@ class Trace:
         values: (time,) in mV; NaN is a missing sample.
         fs: sampling rate in Hz.
         colour: of the ink.
-        spread: (time,) in mV, half the height of a band around it.
+        sd: (time,) in mV, half the height of a band around it.
     """
 
     values: NDArray[np.float64]
     fs: float
     colour: str = INK
-    spread: NDArray[np.floating[Any]] | None = None
+    sd: NDArray[np.floating[Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,8 +229,8 @@ def _draw(
 ) -> None:
     x = left + np.arange(len(trace.values)) / trace.fs * MM_PER_S
     y = zero + (trace.values - middle) * gain
-    if trace.spread is not None:
-        edge = trace.spread * gain
+    if trace.sd is not None:
+        edge = trace.sd * gain
         axes.fill_between(
             x,
             np.clip(y - edge, *limits),

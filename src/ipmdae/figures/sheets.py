@@ -120,7 +120,7 @@ def before_after(
     seconds: float = 10.0,
     leads: Sequence[str] | None = None,
     *,
-    spread: NDArray[np.floating[Any]] | None = None,
+    sd: NDArray[np.floating[Any]] | None = None,
     quality: Quality | None = None,
     origin: float = 0.0,
     title: str = "",
@@ -131,7 +131,7 @@ def before_after(
         noisy: as recorded.
         cleaned: the same leads, cleaned.
         start, seconds, leads, quality, origin, title: as :func:`ecg_paper`.
-        spread: (time, leads) of the whole recording, standard deviation of the error in mV; a band
+        sd: (time, leads) of the whole recording, standard deviation of the error in mV; a band
             as wide is drawn around what was cleaned.
 
     Raises:
@@ -145,8 +145,8 @@ def before_after(
             [Cell(label=name, remark="cleaned", traces=(after,), shaded=shaded)],
         ]
 
-    pairs = _pairs(noisy, cleaned, start, seconds, leads, spread, quality, FAINT_INK, rows)
-    sheet = Sheet(title=title, note=_note(spread, quality))
+    pairs = _pairs(noisy, cleaned, start, seconds, leads, sd, quality, FAINT_INK, rows)
+    sheet = Sheet(title=title, note=_note(sd, quality))
     return paper([(origin + start, pairs)], sheet)
 
 
@@ -157,7 +157,7 @@ def overlay(
     seconds: float = 10.0,
     leads: Sequence[str] | None = None,
     *,
-    spread: NDArray[np.floating[Any]] | None = None,
+    sd: NDArray[np.floating[Any]] | None = None,
     quality: Quality | None = None,
     origin: float = 0.0,
     title: str = "",
@@ -173,8 +173,8 @@ def overlay(
         remark = "" if dense else "cleaned"
         return [[Cell(label=name, remark=remark, traces=(before, after), shaded=shaded)]]
 
-    pairs = _pairs(noisy, cleaned, start, seconds, leads, spread, quality, RED_INK, rows)
-    note = "    ".join(filter(None, ["red: as recorded", _note(spread, quality)]))
+    pairs = _pairs(noisy, cleaned, start, seconds, leads, sd, quality, RED_INK, rows)
+    note = "    ".join(filter(None, ["red: as recorded", _note(sd, quality)]))
     gain = _gain(pairs) if dense else MM_PER_MV
     sheet = Sheet(title=title, note=note, gain=gain, pitch=_PITCH if dense else None)
     return paper([(origin + start, pairs)], sheet)
@@ -197,7 +197,7 @@ def _pairs(
     start: float,
     seconds: float,
     leads: Sequence[str] | None,
-    spread: NDArray[np.floating[Any]] | None,
+    sd: NDArray[np.floating[Any]] | None,
     quality: Quality | None,
     colour: str,
     rows: Callable[[str, Trace, Trace, tuple[tuple[float, float], ...]], list[list[Cell]]],
@@ -208,11 +208,11 @@ def _pairs(
     first = max(round(start * noisy.fs), 0)
     found: list[list[Cell]] = []
     for lead in _voltages(before, leads):
-        band = None if spread is None else spread[first : first + before.samples, lead]
+        band = None if sd is None else sd[first : first + before.samples, lead]
         found += rows(
             noisy.leads[lead],
             Trace(values=before.signal[:, lead], fs=noisy.fs, colour=colour),
-            Trace(values=after.signal[:, lead], fs=noisy.fs, colour=INK, spread=band),
+            Trace(values=after.signal[:, lead], fs=noisy.fs, colour=INK, sd=band),
             _shaded(before, lead, quality, start),
         )
     return found
@@ -289,6 +289,6 @@ def _shaded(
     return tuple((begin, end) for begin, end in cut if begin < end)
 
 
-def _note(spread: object, quality: Quality | None) -> str:
-    band = "band: ± 1 standard deviation of the error" if spread is not None else ""
+def _note(sd: object, quality: Quality | None) -> str:
+    band = "band: ± 1 standard deviation of the error" if sd is not None else ""
     return "    ".join(filter(None, [band, "shaded: not readable" if quality else ""]))

@@ -108,7 +108,7 @@ class Inspector:
         self,
         noisy: NDArray[np.float64],
         cleaned: NDArray[np.float64] | None = None,
-        spread: NDArray[Any] | None = None,
+        sd: NDArray[Any] | None = None,
         trust: NDArray[np.uint8] | None = None,
     ) -> None:
         """Add the next samples; each call must pass the same kinds of signals.
@@ -116,10 +116,10 @@ class Inspector:
         Args:
             noisy: (time, all leads) as recorded, mV; NaN is a missing sample.
             cleaned: the same, denoised.
-            spread: (time, all leads) standard deviation of the error, mV.
+            sd: (time, all leads) standard deviation of the error, mV.
             trust: (time, all leads) :class:`ipmdae.pipeline.blocks.Trust` of the denoised signal.
         """
-        given = {"recorded": noisy, "cleaned": cleaned, "spread": spread, "trust": trust}
+        given = {"recorded": noisy, "cleaned": cleaned, "sd": sd, "trust": trust}
         for name, signal in given.items():
             if signal is not None:
                 waiting = self._waiting.setdefault(name, Tail(len(self._columns), np.float64))
@@ -156,7 +156,7 @@ class Inspector:
                 fs,
                 first,
                 cleaned=after,
-                spread=parts.get("spread"),
+                sd=parts.get("sd"),
                 trust=parts.get("trust"),
             )
         )

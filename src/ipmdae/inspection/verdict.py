@@ -234,7 +234,7 @@ def _measured(found: Inspection, i: int) -> dict[str, Any]:
         "removed": float(found.removed_in_all[i]),
         "bands": _by_band(found, i, REMOVED_BANDS),
         "noise": _noise(found, i),
-        "error": float(over_known(np.nanmedian, found.seconds.spread)[i]),
+        "error": float(over_known(np.nanmedian, found.seconds.sd)[i]),
     }
 
 

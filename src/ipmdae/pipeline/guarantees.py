@@ -53,17 +53,17 @@ def idle(recording: Recording, lead: int) -> str:
     """Reason not to clean a lead, given by its index; empty if it is to be cleaned."""
     values = recording.signal[:, lead]
     known = values[~np.isnan(values)]
-    spread = float(np.ptp(known)) if len(known) else np.nan
-    return reason(recording.units[lead], spread)
+    peak_to_peak = float(np.ptp(known)) if len(known) else np.nan
+    return reason(recording.units[lead], peak_to_peak)
 
 
-def reason(unit: str, spread: float) -> str:
+def reason(unit: str, peak_to_peak: float) -> str:
     """Reason not to clean a lead, by its unit and range; the range is NaN without samples."""
     if unit != "mV":
         return "no voltage" if unit == "NU" else f"in {unit}"
-    if np.isnan(spread):
+    if np.isnan(peak_to_peak):
         return "without samples"
-    return "flat" if spread <= MIN_SPREAD else ""
+    return "flat" if peak_to_peak <= MIN_SPREAD else ""
 
 
 def check_strength(strength: float) -> None:

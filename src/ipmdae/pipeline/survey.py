@@ -96,8 +96,8 @@ class Survey:
         )
 
     def _why(self) -> list[str]:
-        spread = np.where(self._low <= self._high, self._high - self._low, np.nan)
-        return [reason(unit, value) for unit, value in zip(self._units, spread, strict=True)]
+        peak_to_peak = np.where(self._low <= self._high, self._high - self._low, np.nan)
+        return [reason(unit, value) for unit, value in zip(self._units, peak_to_peak, strict=True)]
 
     def _offset(self) -> NDArray[np.float64]:
         """The offset of each lead (leads,) in mV; 0 for one without samples."""

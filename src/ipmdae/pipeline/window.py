@@ -38,8 +38,8 @@ def robust_scale(
         any sample has offset 0 and scale 1. All have the dtype of ``windows``.
     """
     low, offset, high = _percentiles(windows, (5, 50, 95))
-    spread = (high - low) / 2
-    scale: NDArray[Float] = np.where(spread > MIN_SPREAD, spread, 1).astype(windows.dtype)
+    half_range = (high - low) / 2
+    scale: NDArray[Float] = np.where(half_range > MIN_SPREAD, half_range, 1).astype(windows.dtype)
     scaled: NDArray[Float] = (windows - offset) / scale
     return scaled, offset, scale
 

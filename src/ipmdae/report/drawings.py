@@ -55,7 +55,7 @@ def strip(subject: ReportInput, start: float, leads: Sequence[str]) -> Figure:
         after,
         seconds=STRIP,
         leads=leads,
-        spread=_spread(subject.found, start, before.samples),
+        sd=_error_sd(subject.found, start, before.samples),
         quality=_part(subject.found.quality, start),
         origin=start,
         title=figures.title_of(before, subject.name, filtered=f"cleaned by {subject.method}"),
@@ -175,15 +175,15 @@ def _places(found: Inspection) -> dict[str, float]:
     }
 
 
-def _spread(found: Inspection, start: float, samples: int) -> NDArray[np.float64] | None:
+def _error_sd(found: Inspection, start: float, samples: int) -> NDArray[np.float64] | None:
     """The error of each second from ``start`` on, for each sample of all leads; mV."""
-    known = found.seconds.spread[int(start) : int(start) + STRIP]
+    known = found.seconds.sd[int(start) : int(start) + STRIP]
     if not np.isfinite(known).any():
         return None
     second = np.minimum(np.arange(samples) / found.header.fs, len(known) - 1).astype(int)
-    spread = np.full((samples, len(found.header.leads)), np.nan)
-    spread[:, found.columns] = known[second]
-    return spread
+    sd = np.full((samples, len(found.header.leads)), np.nan)
+    sd[:, found.columns] = known[second]
+    return sd
 
 
 def _part(quality: Quality, start: float) -> Quality:
