@@ -1,5 +1,7 @@
-"""What tests of benchmark hearts need: a lead of known beats, methods that are functions, records
-in the layout of the arrhythmia, fibrillation and motion databases.
+"""Inputs for the tests of benchmark hearts.
+
+A lead of known beats, methods that are functions, and records in the layout of the arrhythmia,
+fibrillation and motion databases.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Scans for the tests of the native core: random inputs, the equations in float64, and how near a
-result in single precision must come.
-"""
+"""Scans for the tests of the native core: random inputs, equations in float64, tolerances."""
 
 from __future__ import annotations
 

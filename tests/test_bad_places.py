@@ -1,6 +1,4 @@
-"""Places that cannot be written to and machines that are too small: told in one line, and nothing
-half-written is left.
-"""
+"""Places that cannot be written to, too little memory: one line, and no output partly written."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The native network: equal to the reference and to the oracle, whatever the processor, the batch
-and the number of threads.
-"""
+"""The native network: equal to the reference for any processor, batch and number of threads."""
 
 from __future__ import annotations
 

@@ -139,8 +139,9 @@ def test_a_shipped_model_improves_the_shipped_example(name: str) -> None:
 @pytest.mark.parametrize("name", model_names())
 @pytest.mark.parametrize(("record", "bound"), [("118e06_excerpt", 0.55), ("118e24_excerpt", 0.11)])
 def test_how_much_it_matters_where_windows_are_cut(name: str, record: str, bound: float) -> None:
-    """The network sees whole windows, so some of it stays: of a nearly clean recording little, at
-    an SNR of -6 dB, where most seconds are unusable and a filter may stand in for it, more.
+    """The network sees whole windows, so the cuts matter: little for a nearly clean recording.
+
+    At an SNR of -6 dB, where most seconds are unusable and a filter may replace it, more.
     """
     noisy = formats.read(examples.path(record)).signal
     denoiser, shift, edge = Network(name), 3 * 360, 12 * 360

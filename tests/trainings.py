@@ -30,6 +30,9 @@ def finish(
     """Leave a run of each model that a protocol asks for, as the queue does.
 
     Args:
+        results: folder of the results.
+        protocol: name of the protocol.
+        method: name of the method.
         losses: validation loss of each epoch.
         seed: of the run, and of its weights.
         version: number of the run.

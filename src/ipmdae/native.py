@@ -182,8 +182,9 @@ def scan_forward_pointers(*pointers_and_sizes: int) -> None:
 
 
 def scan_backward_pointers(*pointers_and_sizes: int) -> None:
-    """Backward scan on addresses: u, delta, A, B, C, D, dy, du, ddelta, dA, dB, dC, dD, then sizes
-    batch, length, d, n. Only sizes are checked.
+    """Backward scan on addresses; only sizes are checked.
+
+    The order is u, delta, A, B, C, D, dy, du, ddelta, dA, dB, dC, dD, then batch, length, d, n.
     """
     _raise_for(_required().ipmdae_scan_backward(*pointers_and_sizes))
 

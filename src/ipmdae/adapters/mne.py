@@ -32,7 +32,9 @@ def mne_raw(
     Args:
         raw: of any kind; it is not modified.
         picks: channels to denoise, in MNE's terms: types, names or numbers.
-        method, strength, mains: as for :func:`ipmdae.denoise`.
+        method: as for :func:`ipmdae.denoise`.
+        strength: share of the noise found that is removed, 0 to 1.
+        mains: 50 or 60 (Hz) to remove powerline interference first.
 
     Returns:
         A copy of the same class, its data loaded; other channels and annotations are

@@ -27,7 +27,9 @@ def wfdb_record(
 
     Args:
         record: as returned by ``wfdb.rdrecord``, with physical samples, digital ones, or both.
-        method, strength, mains: as for :func:`ipmdae.denoise`.
+        method: as for :func:`ipmdae.denoise`.
+        strength: share of the noise found that is removed, 0 to 1.
+        mains: 50 or 60 (Hz) to remove powerline interference first.
 
     Returns:
         A copy with denoised samples, physical and digital as far as the record has them, with

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
+from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -80,4 +81,4 @@ def _write_table(path: Path, times: NDArray[np.float64], peaks: NDArray[np.int64
         rows = csv.writer(file)
         rows.writerow(["sample", "time (s)", "RR (s)"])
         for peak, time, interval in zip(peaks.tolist(), times, intervals, strict=True):
-            rows.writerow([peak, f"{time:.4f}", f"{interval:.4f}" if interval == interval else ""])
+            rows.writerow([peak, f"{time:.4f}", "" if isnan(interval) else f"{interval:.4f}"])

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,10 +143,10 @@ def _is_json(path: Path) -> bool:
 
 def _cell(value: Any) -> str:
     """Format a value as one line of text; empty if unknown."""
-    if isinstance(value, bool) or value is None or value != value:
+    if isinstance(value, bool) or value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return "" if isnan(value) else f"{value:.6g}"
     if isinstance(value, dict):
         value = "; ".join(f"{reason} {seconds} s" for reason, seconds in value.items())
     if isinstance(value, list):

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from math import isnan
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -254,7 +255,7 @@ def to_outlet(push: Callable[[NDArray[np.float64]], None], live: Live) -> Sink:
 def put(cleaned: NDArray[np.floating[Any]], times: deque[str]) -> None:
     """Print samples (time, leads), one line each, after their times if given."""
     for row in cleaned:
-        values = ("" if value != value else f"{value:.6g}" for value in row)
+        values = ("" if isnan(value) else f"{value:.6g}" for value in row)
         put_line((times.popleft(), *values) if times else values)
     sys.stdout.flush()
 

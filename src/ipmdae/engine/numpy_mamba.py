@@ -1,5 +1,6 @@
-"""The Mamba block (Gu & Dao, "Mamba: linear-time sequence modeling with selective state spaces",
-2023) in NumPy.
+"""The Mamba block in NumPy.
+
+A. Gu, T. Dao, "Mamba: linear-time sequence modeling with selective state spaces", 2023.
 
 Sizes: d channels outside, e = expand · d inside, n states a channel, r = rank of the step size.
 """
@@ -73,10 +74,12 @@ def selective_scan(
     Float32 goes to the native library where there is one.
 
     Args:
-        u, delta: (batch, time, e).
-        A: (e, n), negative.
-        B, C: (batch, time, n).
-        D: (e,).
+        u: input, (batch, time, e).
+        delta: step size, (batch, time, e).
+        A: state matrix, (e, n), negative.
+        B: input matrix, (batch, time, n).
+        C: output matrix, (batch, time, n).
+        D: gain of the direct path, (e,).
 
     Returns:
         y, (batch, time, e).

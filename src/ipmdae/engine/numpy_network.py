@@ -202,8 +202,9 @@ def multi_scale_fusion(M: Array, weights: Mapping[str, Array], architecture: Arc
 
 
 def bidirectional_mamba(x: Array, weights: Mapping[str, Array], branch: int) -> Array:
-    """mamba_f(x; A_n) + flip(mamba_b(flip(x); A'_n)): one pair of blocks for all branches, but
-    state matrices of the branch's own.
+    """Both directions of a branch: mamba_f(x; A_n) + flip(mamba_b(flip(x); A'_n)).
+
+    One pair of blocks serves all branches, with state matrices of each branch's own.
 
     Args:
         x: (batch, time, d).

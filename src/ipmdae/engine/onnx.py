@@ -61,8 +61,10 @@ class OnnxNetwork:
 
 
 def difference(model: ModelFile) -> float:
-    """Largest difference between ONNX Runtime and the NumPy network in float64, in standard
-    deviations of its output, on a window of white noise. Rounding explains 1e-5.
+    """Largest difference between ONNX Runtime and the NumPy network on a window of white noise.
+
+    In standard deviations of the output; the NumPy network computes in float64. Rounding explains
+    1e-5.
 
     Raises:
         ValueError: the model's tensors do not fit its architecture, or are not finite.

@@ -170,9 +170,7 @@ def multi_scale_fusion(
 
 
 def bidirectional_mamba(g: Graph, x: Value, skip: str, branch: int) -> Value:
-    """mamba_f(x; A_n) + flip(mamba_b(flip(x); A'_n)): one pair of blocks for all branches, but
-    state matrices of the branch's own. (batch, time, d) to the same.
-    """
+    """Both directions of a branch, (batch, time, d) to the same, as the NumPy network's."""
     y = mamba(g, x, f"{skip}.mamba_forward", f"{skip}.A_log_forward.{branch}")
     reverse = mamba(g, flip(g, x), f"{skip}.mamba_backward", f"{skip}.A_log_backward.{branch}")
     return g.add("Add", y, flip(g, reverse))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Any
 
@@ -130,24 +130,28 @@ def before_after(
     Args:
         noisy: as recorded.
         cleaned: the same leads, cleaned.
-        start, seconds, leads, quality, origin, title: as :func:`ecg_paper`.
+        start: first second to show.
+        seconds: duration to show; limited by the recording.
+        leads: names of the leads to show, by default all that are voltages.
         sd: (time, leads) of the whole recording, standard deviation of the error in mV; a band
             as wide is drawn around what was cleaned.
+        quality: of the recording; unreadable segments are shaded.
+        origin: time in s of the recording's first sample, for the labels.
+        title: a line above the traces.
 
     Raises:
         ValueError: the two have other leads or samples, a lead is unknown, or nothing was
             recorded there.
     """
-
-    def rows(name: str, before: Trace, after: Trace, shaded: Any) -> list[list[Cell]]:
-        return [
-            [Cell(label=name, remark="noisy", traces=(before,))],
-            [Cell(label=name, remark="cleaned", traces=(after,), shaded=shaded)],
-        ]
-
-    pairs = _pairs(noisy, cleaned, start, seconds, leads, sd, quality, FAINT_INK, rows)
+    pairs = _pairs(
+        noisy, cleaned, FAINT_INK, start=start, seconds=seconds, leads=leads, sd=sd, quality=quality
+    )
+    rows: list[list[Cell]] = []
+    for name, before, after, shaded in pairs:
+        rows.append([Cell(label=name, remark="noisy", traces=(before,))])
+        rows.append([Cell(label=name, remark="cleaned", traces=(after,), shaded=shaded)])
     sheet = Sheet(title=title, note=_note(sd, quality))
-    return paper([(origin + start, pairs)], sheet)
+    return paper([(origin + start, rows)], sheet)
 
 
 def overlay(
@@ -168,16 +172,18 @@ def overlay(
     ``dense`` puts rows 13 mm apart and, where QRS complexes would reach too far, halves the gain,
     so that twelve leads fit a page.
     """
-
-    def rows(name: str, before: Trace, after: Trace, shaded: Any) -> list[list[Cell]]:
-        remark = "" if dense else "cleaned"
-        return [[Cell(label=name, remark=remark, traces=(before, after), shaded=shaded)]]
-
-    pairs = _pairs(noisy, cleaned, start, seconds, leads, sd, quality, RED_INK, rows)
+    pairs = _pairs(
+        noisy, cleaned, RED_INK, start=start, seconds=seconds, leads=leads, sd=sd, quality=quality
+    )
+    remark = "" if dense else "cleaned"
+    rows = [
+        [Cell(label=name, remark=remark, traces=(before, after), shaded=shaded)]
+        for name, before, after, shaded in pairs
+    ]
     note = "    ".join(filter(None, ["red: as recorded", _note(sd, quality)]))
-    gain = _gain(pairs) if dense else MM_PER_MV
+    gain = _gain(rows) if dense else MM_PER_MV
     sheet = Sheet(title=title, note=note, gain=gain, pitch=_PITCH if dense else None)
-    return paper([(origin + start, pairs)], sheet)
+    return paper([(origin + start, rows)], sheet)
 
 
 def _gain(rows: Sequence[Sequence[Cell]]) -> float:
@@ -194,28 +200,27 @@ def _gain(rows: Sequence[Sequence[Cell]]) -> float:
 def _pairs(
     noisy: Recording,
     cleaned: Recording,
+    colour: str,
+    *,
     start: float,
     seconds: float,
     leads: Sequence[str] | None,
     sd: NDArray[np.floating[Any]] | None,
     quality: Quality | None,
-    colour: str,
-    rows: Callable[[str, Trace, Trace, tuple[tuple[float, float], ...]], list[list[Cell]]],
-) -> list[list[Cell]]:
+) -> Iterator[tuple[str, Trace, Trace, tuple[tuple[float, float], ...]]]:
+    """Name, trace before and after, and shaded segments of each lead to show."""
     if noisy.leads != cleaned.leads or noisy.signal.shape != cleaned.signal.shape:
         raise ValueError("the noisy and the cleaned recording must have the same leads and samples")
     before, after = noisy.excerpt(start, seconds), cleaned.excerpt(start, seconds)
     first = max(round(start * noisy.fs), 0)
-    found: list[list[Cell]] = []
     for lead in _voltages(before, leads):
         band = None if sd is None else sd[first : first + before.samples, lead]
-        found += rows(
+        yield (
             noisy.leads[lead],
             Trace(values=before.signal[:, lead], fs=noisy.fs, colour=colour),
             Trace(values=after.signal[:, lead], fs=noisy.fs, colour=INK, sd=band),
             _shaded(before, lead, quality, start),
         )
-    return found
 
 
 def _voltages(recording: Recording, leads: Sequence[str] | None) -> list[int]:

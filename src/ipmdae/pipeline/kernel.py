@@ -28,7 +28,8 @@ class BlockFilter:
         """Measure the filter.
 
         Args:
-            up, down: the ratio of the new rate to the old one, without a common divisor.
+            up: numerator of the ratio of the new rate to the old one, in lowest terms.
+            down: its denominator.
             reach: old samples before and after a new one beyond which the filter is zero.
             block: new samples in a block.
         """

@@ -211,6 +211,8 @@ def blend(
         batches: the windows in the order of :func:`starts`, in batches (batch, window, leads) of
             any size, so that not all of them need to be in memory at once.
         length: samples of the signal.
+        window: samples of a window.
+        overlap: samples that consecutive windows share.
 
     Returns:
         (length, leads), with the dtype of the windows.

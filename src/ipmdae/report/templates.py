@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import cache
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def _shown(value: Any) -> Any:
 
 
 def _millivolts(value: float) -> str:
-    return f"{value:.3f}" if value == value else "not known"
+    return "not known" if isnan(value) else f"{value:.3f}"
 
 
 def _is_table(value: Any) -> bool:

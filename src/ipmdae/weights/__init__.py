@@ -1,3 +1,4 @@
-"""Released models, one ``<name>.safetensors`` each (see :func:`ipmdae.engine.model_path`), with its
-card beside it, ``<name>.json`` (see :mod:`ipmdae.cards`).
+"""Released models: ``<name>.safetensors``, and the model card ``<name>.json`` beside it.
+
+See :func:`ipmdae.engine.model_path` and :mod:`ipmdae.cards`.
 """
