@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, MutableSequence, Seq
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -22,8 +23,8 @@ from ipmdae.methods import Method
 _TICK = 0.1  # s between updates of the progress
 
 
-class Watch:
-    """Share and speed of a batch, shown by a progress bar."""
+class BatchProgress:
+    """Finished share and speed of a batch, shown by a progress bar."""
 
     def __init__(self, jobs: Sequence[Job], bar: Progress) -> None:
         self._weights = [job.weight for job in jobs]
@@ -51,10 +52,10 @@ class Watch:
 
 
 @contextmanager
-def watched(jobs: Sequence[Job]) -> Iterator[Watch]:
+def progress_of(jobs: Sequence[Job]) -> Iterator[BatchProgress]:
     """A progress bar over all recordings on stderr; silent without a terminal."""
     with progress_bars(TaskProgressColumn(), TextColumn("{task.fields[speed]}")) as bar:
-        yield Watch(jobs, bar)
+        yield BatchProgress(jobs, bar)
 
 
 def run(
@@ -78,16 +79,13 @@ def run(
     if min(workers, len(jobs)) <= 1:
         shares = [0.0] * len(jobs)
 
-        def progress_of(index: int) -> Callable[[float], None]:
-            def progress(share: float) -> None:
-                shares[index] = share
-                tick(shares)
-
-            return progress
+        def progress(index: int, share: float) -> None:
+            shares[index] = share
+            tick(shares)
 
         for i, job in enumerate(jobs):
-            yield clean(job, settings, method, progress_of(i))
-            progress_of(i)(1.0)
+            yield clean(job, settings, method, partial(progress, i))
+            progress(i, 1.0)
         return
     yield from _in_processes(jobs, settings, min(workers, len(jobs)), tick)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from ipmdae.commands.options import listed
+from ipmdae.commands.options import split_names
 from ipmdae.console import err, out, plain, print_json
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def compare(
         else:
             show(compared)
         if figure:
-            draw(before, after, figure, start, seconds, listed(leads))
+            draw(before, after, figure, start, seconds, split_names(leads))
             err.print(f"drawn to {figure}", markup=False)
 
 

@@ -25,9 +25,9 @@ from ipmdae.commands.options import (
     Strength,
     Unit,
     Unreadable,
-    listed,
     method_settings,
     read_options,
+    split_names,
 )
 from ipmdae.console import complain
 from ipmdae.termination import exit_code
@@ -140,7 +140,7 @@ def denoise(
 
     settings = Settings(
         **method_settings(method, mains, mode, unreadable),
-        leads=listed(leads),
+        leads=split_names(leads),
         strength=strength,
         max_attenuation_db=max_attenuation_db,
         consistent_leads=consistent_leads,
@@ -155,7 +155,7 @@ def denoise(
         return
     if output is None:
         raise ValueError("name the result: -o OUT")
-    wishes = outputs.Wishes(
+    requested = outputs.OutputOptions(
         output=Path(output),
         is_folder=output.endswith((os.sep, "/")),
         to=to,
@@ -166,7 +166,7 @@ def denoise(
         overwrite=overwrite,
         resume=resume,
     )
-    plan = outputs.plan([str(path) for path in recordings], wishes)
+    plan = outputs.plan([str(path) for path in recordings], requested)
     if cluster is None:
         from ipmdae.commands import batch
 
@@ -185,15 +185,15 @@ def carry_out(plan: Plan, settings: Settings, run: Run, as_json: bool) -> None:
         typer.Exit: with 1 if a recording failed, with 130 after Ctrl-C, 143 after SIGTERM.
     """
     from ipmdae.commands import results
-    from ipmdae.commands.batch import watched
+    from ipmdae.commands.batch import progress_of
 
     outcomes: list[Outcome] = []
     stopped: Exception | None = None
     show = results.print_lines if as_json else results.print_outcome
     try:
-        with watched(plan.jobs) as watch:
-            for outcome in run(plan.jobs, settings, tick=watch.tick):
-                watch.done(outcome)
+        with progress_of(plan.jobs) as progress:
+            for outcome in run(plan.jobs, settings, tick=progress.tick):
+                progress.done(outcome)
                 outcomes.append(outcome)
                 show(outcome)
     except KeyboardInterrupt as interruption:

@@ -125,7 +125,7 @@ def find(texts: Sequence[str], results: Path | None = None) -> Inputs:
             is_result = in_folder and file.name.lower().endswith(".rpeaks.csv")
             recording = None if is_result else _recording(file, base, by_content=is_note)
             if recording is None and not searched and not _is_part(file):
-                recording = Input(source=file, place=_below(file, base), suffix=file.suffix)
+                recording = _input(file, base, written=file.suffix)
             if recording is not None:
                 name = str(recording.source).replace(str(path), shown, 1)
                 inputs.found.append(replace(recording, name=name))
@@ -158,7 +158,7 @@ def _find_stored(named: Path, results: Path | None, inputs: Inputs) -> None:
             continue
         recording = _stored(file, base, records, notes=is_pattern or not searched)
         if recording is None and not searched:
-            recording = Input(source=file, place=_below(file, base), suffix=file.suffix)
+            recording = _input(file, base, written=file.suffix)
         if recording is None:
             inputs.unknown += 1
             continue
@@ -182,12 +182,9 @@ def _stored(file: Path, base: Path, records: set[Path], notes: bool) -> Input | 
     is_note = file.suffix.lower() in _NOTES and not notes
     suffix = "" if is_note else max((_suffix(file, f) for f in FORMATS if f.NAME != _WFDB), key=len)
     if suffix:
-        stem = file.with_name(file.name[: len(file.name) - len(suffix)] or file.name)
-        return Input(source=file, place=_below(stem, base), suffix=suffix)
+        return _input(file, base, suffix)
     record = file.with_suffix("")
-    if record in records:
-        return Input(source=record, place=_below(record, base), suffix="")
-    return None
+    return _input(record, base) if record in records else None
 
 
 def _fixed(pattern: Path) -> Path:
@@ -246,15 +243,15 @@ def _recording(file: Path, base: Path, by_content: bool = False) -> Input | None
     if format is None:
         return None
     if format.NAME == _WFDB:
-        file = file.with_suffix("") if file.suffix in (".hea", ".dat") else file
-        return Input(source=file, place=_below(file, base), suffix="")
-    suffix = _suffix(file, format)
+        return _input(file.with_suffix("") if file.suffix in (".hea", ".dat") else file, base)
+    return _input(file, base, _suffix(file, format), written=format.SUFFIXES[0])
+
+
+def _input(file: Path, base: Path, suffix: str = "", written: str = "") -> Input:
+    """A recording below ``base``, with the suffix of its format or that of its result."""
     stem = file.with_name(file.name[: len(file.name) - len(suffix)] or file.name)
-    return Input(source=file, place=_below(stem, base), suffix=suffix or format.SUFFIXES[0])
-
-
-def _below(file: Path, base: Path) -> Path:
-    return file.relative_to(base) if file.is_relative_to(base) else Path(file.name)
+    place = stem.relative_to(base) if stem.is_relative_to(base) else Path(stem.name)
+    return Input(source=file, place=place, suffix=suffix or written)
 
 
 def _is_part(file: Path) -> bool:

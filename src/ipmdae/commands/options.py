@@ -149,10 +149,10 @@ def read_options(
     """
     from ipmdae.formats import ReadOptions
 
-    names = listed(columns)
+    names = split_names(columns)
     return ReadOptions(fs=fs, unit=unit, columns=names, array=array, resample=resample)
 
 
-def listed(names: str) -> tuple[str, ...] | None:
+def split_names(names: str) -> tuple[str, ...] | None:
     """Split comma-separated names; ``None`` without any."""
     return tuple(name.strip() for name in names.split(",") if name.strip()) or None

@@ -14,8 +14,8 @@ from ipmdae.formats import FORMATS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """Requested output; see ``ipmdae denoise --help``.
+class OutputOptions:
+    """Options of the command line; see ``ipmdae denoise --help``.
 
     Attributes:
         output: the result, or the folder of the results.
@@ -54,7 +54,7 @@ class Plan:
     index: Path | None
 
 
-def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
+def plan(texts: Sequence[str], options: OutputOptions) -> Plan:
     """Plan the denoising of the recordings named by the user.
 
     Raises:
@@ -62,29 +62,29 @@ def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
         FileExistsError: results exist, and neither ``overwrite`` nor ``resume`` is set.
         OSError: no recordings were found, or the results folder is not a folder.
     """
-    _check_stores(wishes)
-    check_place(wishes.output)
-    inputs = find(texts, wishes.output)
-    suffix = None if wishes.to is None else suffix_of(wishes.to)
-    targets = _targets(inputs, wishes, suffix)
-    pages = _pages(inputs, wishes.report)
+    _check_stores(options)
+    check_place(options.output)
+    inputs = find(texts, options.output)
+    suffix = None if options.to is None else suffix_of(options.to)
+    targets = _targets(inputs, options, suffix)
+    pages = _pages(inputs, options.report)
     _check_targets(inputs.found, targets)
     written = [file for target in targets for file in files_of(target)]
-    peaks = [peaks_of(target) if wishes.peaks else None for target in targets]
-    others = [file for file in (*peaks, wishes.report, wishes.summary) if file is not None]
+    peaks = [peaks_of(target) if options.peaks else None for target in targets]
+    others = [file for file in (*peaks, options.report, options.summary) if file is not None]
     _check_others(inputs.found, written, others)
-    check_new([*written, *others], wishes.overwrite or wishes.resume)
-    if wishes.figure:
+    check_new([*written, *others], options.overwrite or options.resume)
+    if options.figure:
         if inputs.several:
             raise ValueError("--figure draws one recording; use --report for several")
-        check_picture(wishes.figure, overwrite=True)
+        check_picture(options.figure, overwrite=True)
     jobs = [
         Job(
             source=input.source,
             name=input.name,
             target=target,
             page=page,
-            figure=wishes.figure,
+            figure=options.figure,
             peaks=beside,
             weight=max(input.size, 1),
         )
@@ -93,8 +93,8 @@ def plan(texts: Sequence[str], wishes: Wishes) -> Plan:
     return Plan(
         jobs=jobs,
         unknown=inputs.unknown,
-        summary=wishes.summary,
-        index=wishes.report if inputs.several else None,
+        summary=options.summary,
+        index=options.report if inputs.several else None,
     )
 
 
@@ -117,31 +117,31 @@ def suffix_of(name: str) -> str:
     return suffixes[wanted]
 
 
-def _check_stores(wishes: Wishes) -> None:
+def _check_stores(options: OutputOptions) -> None:
     """Check that results at URLs can be written.
 
     Raises:
         ValueError: nothing is written to URLs of this kind.
     """
-    if wishes.summary is not None and stores.url_of(wishes.summary) is not None:
+    if options.summary is not None and stores.url_of(options.summary) is not None:
         raise ValueError("--summary is written on this machine: name a file, not a URL")
-    for path in (wishes.output, wishes.report, wishes.figure):
+    for path in (options.output, options.report, options.figure):
         if path is not None and stores.url_of(path) is not None and not stores.in_store(path):
             raise ValueError(f"{stores.name_of(path)} is not a place to write to; name a file")
 
 
-def _targets(inputs: Inputs, wishes: Wishes, suffix: str | None) -> list[Path]:
+def _targets(inputs: Inputs, options: OutputOptions, suffix: str | None) -> list[Path]:
     """Paths of the results, in the order of the recordings."""
-    output = wishes.output
+    output = options.output
     if inputs.several and output.exists() and not output.is_dir():
         raise NotADirectoryError(f"{output} is a file: several recordings need a folder")
     named = _format_of(output.name)
-    if inputs.several and named and not wishes.is_folder and not output.is_dir():
+    if inputs.several and named and not options.is_folder and not output.is_dir():
         raise ValueError(
             f"-o {output} names one file ({named}), but there may be several recordings: name a "
             f"folder, such as -o {output.with_suffix('')}, and the format by --to"
         )
-    if inputs.several or wishes.is_folder or output.is_dir():
+    if inputs.several or options.is_folder or output.is_dir():
         return [
             output / _named(input.place, input.suffix if suffix is None else suffix)
             for input in inputs.found
@@ -151,7 +151,7 @@ def _targets(inputs: Inputs, wishes: Wishes, suffix: str | None) -> list[Path]:
         return [output]
     if asked:
         raise ValueError(
-            f"-o {output} asks for {asked}, --to for {wishes.to}: use only one of them"
+            f"-o {output} asks for {asked}, --to for {options.to}: use only one of them"
         )
     return [_named(output, suffix)]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ipmdae.commands.options import Array, Columns, Rate, Resample, Unit, listed, read_options
+from ipmdae.commands.options import Array, Columns, Rate, Resample, Unit, read_options, split_names
 from ipmdae.console import out, warnings_in_one_line
 
 
@@ -67,7 +67,7 @@ def plot(
         figure = figures.ecg_paper(
             shown,
             seconds=seconds,
-            leads=listed(leads),
+            leads=split_names(leads),
             layout=layout.value if layout else None,
             quality=quality(shown),
             origin=start,
