@@ -12,10 +12,9 @@ from ipmdae import __version__
 from ipmdae.commands.compare import compare
 from ipmdae.commands.denoise import denoise
 from ipmdae.commands.example import example
-from ipmdae.commands.export import export
 from ipmdae.commands.formats import formats
 from ipmdae.commands.info import info
-from ipmdae.commands.models import models
+from ipmdae.commands.models import export, models
 from ipmdae.commands.plot import plot
 from ipmdae.commands.stream import stream
 from ipmdae.commands.web import web
