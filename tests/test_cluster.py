@@ -237,7 +237,7 @@ def test_an_unfit_cluster_is_a_sentence(scheduler: Any, monkeypatch: pytest.Monk
         patch.setattr(Path, "touch", lambda self: None)
         assert "does not see the folder" in refusal(address)
     with monkeypatch.context() as patch:
-        patch.setattr(clusters, "_PATIENCE", 1.0)
+        patch.setattr(clusters, "_TIMEOUT", 1.0)
         assert "no scheduler with a worker answers there" in refusal("tcp://127.0.0.1:9")
         assert "no scheduler with a worker answers there" in refusal("nonsense")
         other = "tcp://{}".format(os.environ["AWS_ENDPOINT_URL"].removeprefix("http://"))

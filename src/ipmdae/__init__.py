@@ -45,7 +45,7 @@ try:
 except PackageNotFoundError:  # run from its sources, without being installed
     __version__ = "0+unknown"
 
-_HOMES = {
+_MODULES = {
     "Denoiser": "denoiser",
     "Method": "methods",
     "ReadOptions": "formats",
@@ -63,9 +63,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: ``import ipmdae`` itself costs nothing."""
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -30,7 +30,7 @@ _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])(.*)", re.IGNORECASE | re.DOTA
 _NOT_FOUND = 404
 _LISTED, _WRITTEN = "listed", "written to"
 _LISTED, _WRITTEN = "listed", "written to"
-_PATIENCE = 30
+_TIMEOUT = 30
 """Seconds to wait for a server that sends nothing."""
 
 AnyPath = str | os.PathLike[str]
@@ -79,8 +79,8 @@ def system(url: str) -> tuple[Any, str]:
     if url.startswith("http"):
         import aiohttp
 
-        patience = aiohttp.ClientTimeout(total=None, sock_connect=_PATIENCE, sock_read=_PATIENCE)
-        options["client_kwargs"] = {"timeout": patience}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_TIMEOUT, sock_read=_TIMEOUT)
+        options["client_kwargs"] = {"timeout": timeout}
     found: tuple[Any, str] = fsspec.core.url_to_fs(url, **options)
     return found
 

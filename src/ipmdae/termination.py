@@ -117,10 +117,10 @@ def end_with_parent() -> None:
 
     A process that does not end within :data:`GRACE` seconds is killed.
     """
-    threading.Thread(target=_outlive_not, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_after, args=(os.getppid(),), daemon=True).start()
 
 
-def _outlive_not(parent: int) -> None:
+def _end_after(parent: int) -> None:
     started_by = parent_process()
     if started_by is not None:
         started_by.join()  # a pipe that only the parent holds open

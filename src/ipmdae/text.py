@@ -32,6 +32,12 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def enumerated(names: Sequence[str], most: int = 12) -> str:
+    """Join names with commas; of many, the first ones and the number of the others."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def unique(names: Sequence[str]) -> list[str]:
     """Make names of leads unique: empty ones get a number, repeated ones a suffix."""
     result: list[str] = []

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ECGDenoiser", "ecg_clean", "mne_raw", "wfdb_record"]
 
-_HOMES = {
+_MODULES = {
     "ECGDenoiser": "sklearn",
     "ecg_clean": "neurokit",
     "mne_raw": "mne",
@@ -26,10 +26,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        home = import_module(f"{__name__}.{_HOMES[name]}")
+        home = import_module(f"{__name__}.{_MODULES[name]}")
     except ModuleNotFoundError as error:
         package = "scikit-learn" if error.name == "sklearn" else error.name
         raise ModuleNotFoundError(f"{name} needs {package}: pip install {package}") from error

@@ -193,7 +193,7 @@ def _begin(settings: Settings, shares: MutableSequence[float], workers: int) -> 
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     termination.begin_worker()
     if native.available():
-        native.set_threads(max((os.cpu_count() or 1) // workers, 1))
+        native.set_threads(max(native.processors() // workers, 1))
     _worker = settings, settings.open(), shares
 
 

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 LOCAL = "local"
 """Address that stands for processes of this machine."""
 
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 """Seconds to wait for the scheduler, and for the first worker."""
 
-_LONELY = 60.0
+_IDLE = 60.0
 """Seconds without any worker after which the batch ends; a dead one is usually started again."""
 
 _TICK = 0.2  # s between updates of the progress
@@ -118,8 +118,8 @@ def _outcomes(
         while todo or pending:
             alive = len(client.scheduler_info()["workers"])
             seen = time.monotonic() if alive else seen
-            if time.monotonic() > seen + _LONELY:
-                raise OSError(f"the cluster has had no worker for {_LONELY:g} s; add --resume")
+            if time.monotonic() > seen + _IDLE:
+                raise OSError(f"the cluster has had no worker for {_IDLE:g} s; add --resume")
             free = alive - len(pending)
             for _ in range(min(free, len(todo))):
                 index, job = todo.pop()
@@ -174,7 +174,7 @@ def _connected(address: str, workers: int | None) -> Iterator[Client]:
             resource_tracker.ensure_running()  # its start would unblock the signal
             with signals_wait({signal.SIGINT}):
                 cluster = LocalCluster(
-                    n_workers=workers or _processors(),
+                    n_workers=workers or native.processors(),
                     threads_per_worker=1,
                     dashboard_address="127.0.0.1:0",
                     security=True,  # other users of this machine cannot connect
@@ -187,9 +187,9 @@ def _connected(address: str, workers: int | None) -> Iterator[Client]:
             where = address
         try:
             if address != LOCAL:
-                asyncio.run(asyncio.wait_for(_identity(address), _PATIENCE))
-            client = stack.enter_context(Client(where, timeout=_PATIENCE))
-            client.wait_for_workers(1, timeout=_PATIENCE)
+                asyncio.run(asyncio.wait_for(_identity(address), _TIMEOUT))
+            client = stack.enter_context(Client(where, timeout=_TIMEOUT))
+            client.wait_for_workers(1, timeout=_TIMEOUT)
         except (OSError, TimeoutError, ValueError, TypeError, MemoryError) as error:
             said = " ".join(str(error).split())
             raise OSError(
@@ -207,10 +207,6 @@ async def _identity(address: str) -> Any:
     arguments = Security().get_connection_args("client")
     async with rpc(address, connection_args=arguments) as scheduler:
         return await scheduler.identity()
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _shared(method: str) -> str:

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from ipmdae import console
 from ipmdae.commands.options import Array, Columns, Rate, Resample, Unit, read_options
 from ipmdae.console import complain, err, out, plain, print_json, warnings_into
-from ipmdae.text import counted, visible
+from ipmdae.text import counted, enumerated, visible
 
 if TYPE_CHECKING:
     from ipmdae.formats import ReadOptions, SignalReader
@@ -253,13 +253,10 @@ def _units(leads: list[dict[str, Any]]) -> str:
             by_way.setdefault(lead["unit from"], []).append(visible(lead["name"]))
     if len(by_way) == 1:
         return f"unit {next(iter(by_way))}"
-    return "; ".join(f"unit of {_some(names)} {way}" for way, names in by_way.items()) or "no unit"
-
-
-def _some(names: list[str], most: int = 12) -> str:
-    """Join names with commas; of many, the first ones and the number of the others."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return (
+        "; ".join(f"unit of {enumerated(names)} {way}" for way, names in by_way.items())
+        or "no unit"
+    )
 
 
 def _would(tried: dict[str, Any], leads: list[dict[str, Any]]) -> str:
@@ -276,8 +273,9 @@ def _would(tried: dict[str, Any], leads: list[dict[str, Any]]) -> str:
         if len(removed) == 1
         else f"{min(removed):.3f} to {max(removed):.3f} mV rms"
     )
+    leads_cleaned = enumerated([visible(lead) for lead in tried["cleans"]])
     return (
-        f"would clean {_some([visible(lead) for lead in tried['cleans']])} and remove {amount} "
+        f"would clean {leads_cleaned} and remove {amount} "
         f"(tried on {tried['tried seconds']:.0f} s){left}"
     )
 

@@ -19,6 +19,7 @@ from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Quality, amplitude_warnings, judge
 from ipmdae.recording import Annotations, Header, Recording
 from ipmdae.seconds import Seconds, measure, over_known, pieces
+from ipmdae.text import enumerated
 
 _AT_ONCE = 120
 """Seconds in memory at once; a multiple of the heart rate's window."""
@@ -70,9 +71,8 @@ class Inspection:
                 f"{lead} ({rms:.2g} mV)" for lead, rms in zip(self.leads, hums, strict=True) if rms
             ]
             if affected:
-                more = f" and {len(affected) - 12} more" if len(affected) > 12 else ""
                 found.append(
-                    f"{mains:g} Hz powerline interference in {', '.join(affected[:12])}{more}: "
+                    f"{mains:g} Hz powerline interference in {enumerated(affected)}: "
                     f"ipmdae denoise --mains {mains:g} removes it first"
                 )
         return found

@@ -12,6 +12,7 @@ from ipmdae.inspection.files import Inspection
 from ipmdae.pipeline.mains import NOMINAL
 from ipmdae.quality import Grade, Quality, Reason
 from ipmdae.seconds import over_known
+from ipmdae.text import enumerated
 
 GRADES = tuple(grade.words for grade in Grade)
 """Grades of a second, and of a lead, in words."""
@@ -190,7 +191,7 @@ def disagreements(found: Sequence[Verdict]) -> list[str]:
         return []
     return [
         f"most leads have a heart rate of {common:.0f} beats per minute; do not rely on that found "
-        f"in {', '.join(odd[:12])}"
+        f"in {enumerated(odd)}"
     ]
 
 

@@ -1,4 +1,4 @@
-"""The rivals: each is what it says, and all are called alike."""
+"""Classical methods: each matches its description, and all are called alike."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ here = [
 
 
 def fitted(name: str, length: int = 512) -> classical.LeadMethod:
-    """A rival, fitted on windows of an ECG with wander where it learns."""
-    rival = classical.get(name)
-    if isinstance(rival, classical.Learner):
+    """A method, fitted on windows of an ECG with wander where it learns."""
+    method = classical.get(name)
+    if isinstance(method, classical.Learner):
         clean = ecg()[: len(ecg()) // length * length].reshape(-1, length)
-        rival.fit(clean + wander(clean.size).reshape(clean.shape), clean, FS)
-    return rival
+        method.fit(clean + wander(clean.size).reshape(clean.shape), clean, FS)
+    return method
 
 
 def ecg() -> classical.Signal:
@@ -58,17 +58,17 @@ def wander(samples: int) -> classical.Signal:
 
 
 @pytest.mark.parametrize("name", here)
-def test_every_rival_gives_a_finite_signal_of_the_same_shape_and_keeps_its_input(
+def test_every_method_gives_a_finite_signal_of_the_same_shape_and_keeps_its_input(
     name: str,
 ) -> None:
     beat = (ecg() + wander(len(ecg())))[1000:1512]
     kept = beat.copy()
-    rival = fitted(name)
-    cleaned = rival.denoise(beat, FS)
+    method = fitted(name)
+    cleaned = method.denoise(beat, FS)
     assert cleaned.shape == beat.shape
     assert np.isfinite(cleaned).all()
     np.testing.assert_array_equal(beat, kept)
-    np.testing.assert_array_equal(rival.denoise(beat, FS), cleaned)
+    np.testing.assert_array_equal(method.denoise(beat, FS), cleaned)
 
 
 @pytest.mark.parametrize(
@@ -121,12 +121,12 @@ def test_butterworth_bandwidths(fs: float) -> None:
     """A wave passes at the middle and is halved twice over (both ways) at the edges."""
     time = np.arange(round(60 * fs)) / fs
     for name, low, high in (("butterworth-0.05-150", 0.05, 150), ("butterworth-0.5-40", 0.5, 40)):
-        rival = classical.get(name)
+        method = classical.get(name)
         for frequency, expected in ((low, 0.5), (10.0, 1.0), (high, 0.5)):
             if frequency >= fs / 2:
                 continue
             wave = np.sin(2 * np.pi * frequency * time)
-            cleaned = rival.denoise(wave, fs)[len(time) // 4 : -len(time) // 4]
+            cleaned = method.denoise(wave, fs)[len(time) // 4 : -len(time) // 4]
             assert np.ptp(cleaned) / 2 == pytest.approx(expected, abs=0.1)
 
 
@@ -141,9 +141,9 @@ def test_median_takes_off_what_changes_slowly_and_keeps_a_narrow_peak() -> None:
 def test_wavelet_does_not_depend_on_where_the_beat_lies() -> None:
     pytest.importorskip("pywt")
     noisy = ecg() + wander(len(ecg())) + 0.05 * RNG.standard_normal(len(ecg()))
-    rival = classical.get("wavelet")
-    moved = rival.denoise(noisy[37:], FS)
-    np.testing.assert_allclose(rival.denoise(noisy, FS)[5037:-5000], moved[5000:-5000], atol=0.05)
+    method = classical.get("wavelet")
+    moved = method.denoise(noisy[37:], FS)
+    np.testing.assert_allclose(method.denoise(noisy, FS)[5037:-5000], moved[5000:-5000], atol=0.05)
 
 
 @pytest.mark.parametrize("name", sorted(set(here) & {"wavelet", "tv", "emd", "nlm"}))
@@ -204,10 +204,10 @@ def test_kalman_is_a_butterworth_both_ways_but_at_the_ends(fs: float) -> None:
     x = RNG.standard_normal(round(20 * fs)).cumsum() / np.sqrt(fs)
     edge = butter(2, 0.5, "highpass", output="sos", fs=fs)
     inner = slice(round(5 * fs), round(-5 * fs))
-    rival = classical.get("kalman")
-    np.testing.assert_allclose(rival.denoise(x, fs)[inner], sosfiltfilt(edge, x)[inner], atol=0.01)
+    method = classical.get("kalman")
+    np.testing.assert_allclose(method.denoise(x, fs)[inner], sosfiltfilt(edge, x)[inner], atol=0.01)
     line = np.linspace(-3, 5, 700)
-    np.testing.assert_allclose(rival.denoise(line, fs), 0, atol=1e-6)
+    np.testing.assert_allclose(method.denoise(line, fs), 0, atol=1e-6)
 
 
 def test_emd_keeps_what_exceeds_the_threshold_from_zero_to_zero() -> None:
@@ -246,20 +246,20 @@ def test_deepfade_takes_wander_off_an_upright_lead(qtdb_folder: Path) -> None:
 def test_lmmse_finds_a_linear_relation_exactly() -> None:
     clean = RNG.standard_normal((500, 8))
     noisy = clean @ RNG.standard_normal((8, 8)) + 3
-    rival = classical.get("lmmse")
-    assert isinstance(rival, classical.Learner)
-    rival.fit(noisy, clean, FS)
-    np.testing.assert_allclose(rival.denoise(noisy[0], FS), clean[0], atol=1e-4)
+    method = classical.get("lmmse")
+    assert isinstance(method, classical.Learner)
+    method.fit(noisy, clean, FS)
+    np.testing.assert_allclose(method.denoise(noisy[0], FS), clean[0], atol=1e-4)
 
 
 def test_wiener_of_white_signal_and_noise_is_a_gain() -> None:
     """With equal powers S / (S + N) is a half at all frequencies."""
     clean = RNG.standard_normal((4000, 32))
     noisy = clean + RNG.standard_normal((4000, 32))
-    rival = classical.get("wiener")
-    assert isinstance(rival, classical.Learner)
-    rival.fit(noisy, clean, FS)
-    np.testing.assert_allclose(rival.denoise(noisy[0], FS), noisy[0] / 2, atol=0.2)
+    method = classical.get("wiener")
+    assert isinstance(method, classical.Learner)
+    method.fit(noisy, clean, FS)
+    np.testing.assert_allclose(method.denoise(noisy[0], FS), noisy[0] / 2, atol=0.2)
 
 
 def test_wiener_beats_no_filter_on_what_it_was_fitted_on() -> None:
@@ -283,7 +283,7 @@ def test_lmmse_refuses_another_length() -> None:
         fitted("lmmse").denoise(ecg()[:511], FS)
 
 
-def test_unknown_rival_is_refused_with_those_that_exist() -> None:
+def test_unknown_method_is_refused_with_those_that_exist() -> None:
     with pytest.raises(ValueError, match=r"unknown method 'nothing'; there are: none, fir, iir"):
         classical.get("nothing")
 
@@ -292,6 +292,16 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(classical._MODULES, "none", "not_there")
     with pytest.raises(ModuleNotFoundError, match=r"ultralight-ipm-dae\[benchmark\]"):
         classical.get("none")
+
+
+def test_a_missing_package_concerns_its_own_methods_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("pywt", "skimage", "statsmodels", "PyEMD", "neurokit2"):
+        monkeypatch.setitem(sys.modules, package, None)
+    for name in ("wavelet", "nlm", "tv", "kalman", "emd", "neurokit"):
+        assert classical.extra_of(name) == "benchmark"
+        with pytest.raises(ModuleNotFoundError, match=rf"{name} needs .*\[benchmark\]"):
+            classical.get(name)
+    assert np.isfinite(classical.get("median").denoise(ecg()[:720], FS)).all()
 
 
 def test_a_missing_torch_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
