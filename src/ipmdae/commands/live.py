@@ -32,27 +32,6 @@ Chunk = tuple[list[str], NDArray[np.float64]]
 mV."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Live:
-    """A live signal.
-
-    Attributes:
-        fs: sampling rate in Hz.
-        leads: names of the leads.
-        header: headings of all columns, if the source has any.
-        scale: (leads,) millivolts per unit of the source, which is also the unit of the output.
-        chunks: samples as they arrive, until the signal ends.
-        bad: lines that were not samples; each counts as a missing sample of all leads.
-    """
-
-    fs: float
-    leads: tuple[str, ...]
-    header: tuple[str, ...]
-    scale: NDArray[np.float64]
-    chunks: Iterator[Chunk]
-    bad: BadLines = field(default_factory=lambda: BadLines())
-
-
 @dataclass
 class BadLines:
     """Lines that could not be read as samples.
@@ -71,6 +50,27 @@ class BadLines:
         """Count a bad line."""
         self.first = self.first or complaint
         self.count += 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """A live signal.
+
+    Attributes:
+        fs: sampling rate in Hz.
+        leads: names of the leads.
+        header: headings of all columns, if the source has any.
+        scale: (leads,) millivolts per unit of the source, which is also the unit of the output.
+        chunks: samples as they arrive, until the signal ends.
+        bad: lines that were not samples; each counts as a missing sample of all leads.
+    """
+
+    fs: float
+    leads: tuple[str, ...]
+    header: tuple[str, ...]
+    scale: NDArray[np.float64]
+    chunks: Iterator[Chunk]
+    bad: BadLines = field(default_factory=BadLines)
 
 
 @contextmanager

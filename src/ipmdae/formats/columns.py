@@ -81,9 +81,7 @@ def column(heading: str, unit: str = "") -> Column:
         unit: from a row of units, if there is one.
     """
     heading, unit = unquoted(heading), plain_unit(unit)
-    name, bracketed = heading, _WITH_UNIT.fullmatch(heading)
-    if bracketed:
-        name, unit = bracketed[1], plain_unit(bracketed[2] or bracketed[3] or "")
+    name, unit = _in_brackets(heading) or (heading, unit)
     words = [word for word in _WORD_ENDS.split(name) if word]
     known = {word.lower().rstrip("0123456789") or word for word in words}
     since, voltage = _SINCE.fullmatch(unit), millivolts(unit)
@@ -114,16 +112,20 @@ def columns_of(headings: Sequence[str], units: Sequence[str]) -> list[Column]:
     writes them, names do not matter: a voltage is a lead whatever it is called.
     """
     found = [column(heading, unit) for heading, unit in zip(headings, units, strict=True)]
-    own = [_WITH_UNIT.fullmatch(heading) for heading in headings]
-    if not (all(own) and found and (found[0].kind, found[0].name) == ("time", "time")):
+    own = [known for heading in headings if (known := _in_brackets(heading))]
+    if len(own) < max(len(found), 1) or (found[0].kind, found[0].name) != ("time", "time"):
         return found
-    for i, bracketed in enumerate(own):
-        if i and bracketed:
-            name, unit = bracketed[1], plain_unit(bracketed[2] or bracketed[3] or "")
-            battery = found[i].kind == "other" and unit == "V"
-            lead = (millivolts(unit) or is_counts(unit)) and not battery
-            found[i] = Column(found[i].heading, name, unit, "lead" if lead else "other")
+    for i, (name, unit) in enumerate(own[1:], 1):
+        battery = found[i].kind == "other" and unit == "V"
+        lead = (millivolts(unit) or is_counts(unit)) and not battery
+        found[i] = Column(found[i].heading, name, unit, "lead" if lead else "other")
     return found
+
+
+def _in_brackets(heading: str) -> tuple[str, str] | None:
+    """Name and unit of a heading that ends in a unit in brackets."""
+    found = _WITH_UNIT.fullmatch(heading)
+    return (found[1], plain_unit(found[2] or found[3] or "")) if found else None
 
 
 def heading(name: str, unit: str) -> str:

@@ -114,10 +114,8 @@ def _pair(line: str) -> tuple[str, str]:
     found = re.match(r"\"?([^,;:=\t\"]{1,60})\"?\s*[,;:=\t]\s*(.*)", text)
     if not found:
         return "", text
-    value = found[2]
-    quoted = re.match(r'"([^"]*)"', value)
-    value = quoted[1] if quoted else value
-    return found[1].strip("' "), value.strip(" ;,\t'\"")
+    quoted = re.match(r'"([^"]*)"', found[2])
+    return found[1].strip("' "), (quoted[1] if quoted else found[2]).strip(" ;,\t'\"")
 
 
 def _lines(sample: Sample) -> Head:

@@ -23,11 +23,9 @@ from ipmdae.formats.limits import check_expansion, check_exponents, check_sample
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.table_text import expanding, is_archive, open_text, sniff, stored_size
 from ipmdae.formats.table_times import chosen
-from ipmdae.formats.times import Places, Timeline, placed, resampled
+from ipmdae.formats.times import Timeline, placed, resampled
 from ipmdae.recording import Header, Recording, Resolution
 from ipmdae.text import unique
-
-__all__ = ["NAME", "SUFFIXES", "open_reader", "open_writer", "read", "recognises", "write"]
 
 NAME = "CSV/TSV"
 SUFFIXES: tuple[str, ...] = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
@@ -146,7 +144,7 @@ class TableReader(SignalReader):
         check_samples(path, rows, len(columns))
         values = [layout.values[:, i] for i in self._leads]
         self._units = units_of(path, columns, values, options, head.unit)
-        self._places: Places = [(0, rows, 0)]
+        self._places = [(0, rows, 0)]
         if options.resample and timeline and (timeline.is_uneven or options.fs):
             self._whole, rate = resampled(path, times, self.read(0, rows), options.fs)
             samples = len(self._whole)
@@ -199,23 +197,19 @@ class TableReader(SignalReader):
             return self._whole[first:stop]
         out = np.full((stop - first, len(self._leads)), np.nan)
         for row, rows, sample in self._places:
-            a, b = max(sample, first), min(sample + rows, stop)
-            for low, values in self._rows(row + a - sample, row + b - sample) if b > a else ():
-                at = low - row + sample - first
-                out[at : at + len(values)] = values
+            begin, end = row + max(first - sample, 0), row + min(stop - sample, rows)
+            for chunk in self._chunks if end > begin else ():
+                low, high = max(chunk.row, begin), min(chunk.row + chunk.rows, end)
+                if high > low:
+                    at = low - row + sample - first
+                    values = self._values(chunk)[low - chunk.row : high - chunk.row]
+                    out[at : at + len(values)] = values
         out -= self._units.zero
         out *= self._units.scale
         return out
 
     def __exit__(self, *_: object) -> None:
         self._stream.close()
-
-    def _rows(self, first: int, stop: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """The rows ``first`` to ``stop`` in chunks: the first row and the values of each."""
-        for chunk in self._chunks:
-            low, high = max(chunk.row, first), min(chunk.row + chunk.rows, stop)
-            if high > low:
-                yield low, self._values(chunk)[low - chunk.row : high - chunk.row]
 
     def _values(self, chunk: _Chunk) -> NDArray[np.float64]:
         if self._last is None or self._last[0] is not chunk:
