@@ -29,6 +29,7 @@ from ipmdae.commands.live import open_lines
 from ipmdae.engine import ModelFile, write_model
 from ipmdae.stream import Streamer
 
+TABLES: Any = test_formats_delimited.test_tables_of_many_makes
 SOURCES = str(Path(cli.__file__).parents[1])
 
 
@@ -263,9 +264,7 @@ def test_the_default_delay_is_as_short_as_a_rate_allows(
     assert float(latency[1]) <= most
 
 
-@pytest.mark.parametrize(
-    "text", test_formats_delimited.test_tables_of_many_makes.pytestmark[0].args[1]
-)
+@pytest.mark.parametrize("text", TABLES.pytestmark[0].args[1])
 def test_lines_are_read_as_a_file_of_them_is(folder: Path, text: str) -> None:
     (folder / "x.csv").write_text(text)
     known = formats.read("x.csv")

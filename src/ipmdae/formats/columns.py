@@ -382,8 +382,6 @@ def _check_counts(path: Path, leads: Sequence[tuple[Column, str]]) -> None:
 def _assumed(path: Path, silent: Sequence[tuple[int, str, NDArray[np.float64]]]) -> dict[int, str]:
     """The units of leads (number, name, values) that state none: by their size µV, or else mV."""
     found: dict[int, str] = {}
-    names: list[str] = []
-    rest: list[str] = []
     for i, name, values in silent:
         known = values[np.isfinite(values)]
         spread = float(np.subtract(*np.percentile(known, (95, 5)))) if len(known) else 0.0
@@ -394,18 +392,17 @@ def _assumed(path: Path, silent: Sequence[tuple[int, str, NDArray[np.float64]]])
                 "mV and uV; state it, such as --unit nV, or the size of a converter's step, "
                 "--unit 0.3uV (unit=)",
             )
-        large = spread > _MOST_MILLIVOLTS
-        found[i] = "uV" if large else "mV"
-        (names if large else rest).append(name or ("its lead" if large else f"lead {i + 1}"))
-    if names:
+        found[i] = "uV" if spread > _MOST_MILLIVOLTS else "mV"
+    large = [name or "its lead" for i, name, _ in silent if found[i] == "uV"]
+    small = [name or f"lead {i + 1}" for i, name, _ in silent if found[i] == "mV"]
+    if large:
         warnings.warn(
-            f"{path}: says no unit of {', '.join(names[:12])}; by their size the values are taken "
+            f"{path}: says no unit of {', '.join(large[:12])}; by their size the values are taken "
             "as uV; if they are steps of a converter, state it (unit=, --unit)",
             stacklevel=5,
         )
-    if rest:
-        named = ", ".join(rest[:12])
-        warnings.warn(f"{path}: says no unit of {named}; taken as mV", stacklevel=5)
+    if small:
+        warnings.warn(f"{path}: says no unit of {', '.join(small[:12])}; taken as mV", stacklevel=5)
     return found
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -303,12 +303,6 @@ def _empatica(sample: Sample) -> Head | None:
     )
 
 
-DIALECTS: tuple[Callable[[Sample], Head | None], ...] = (
-    _apple_watch,
-    _openbci,
-    _opensignals,
-    _brainflow,
-    _empatica,
-)
+DIALECTS = (_apple_watch, _openbci, _opensignals, _brainflow, _empatica)
 """Recognisers of vendors' layouts, in the order in which they are tried; headings and lines with a
 rate or a unit, as Polar's, Movesense's and Shimmer's files have them, need none."""

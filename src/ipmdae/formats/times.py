@@ -339,17 +339,14 @@ def _interpolated(
     a, b = 2 * h[1:] + h[:-1], h[1:] + 2 * h[:-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         inner = np.where(left * right > 0, (a + b) / (a / left + b / right), 0.0)
-    tangent = np.concatenate([[slope[0]], inner, [slope[-1]]])
+    tangent = np.concatenate([slope[:1], inner, slope[-1:]])
     i = np.clip(np.searchsorted(x, grid, "right") - 1, 0, len(h) - 1)
     t = np.clip((grid - x[i]) / h[i], 0, 1)
-    values = (
+    values: NDArray[np.float64] = (
         (1 + 2 * t) * (1 - t) ** 2 * y[i]
         + t * (1 - t) ** 2 * h[i] * tangent[i]
         + t**2 * (3 - 2 * t) * y[i + 1]
         + t**2 * (t - 1) * h[i] * tangent[i + 1]
     )
-    outside = (grid < x[0]) | (grid > x[-1])
-    result: NDArray[np.float64] = np.where(
-        (h[i] > longest) & (t > 0) & (t < 1) | outside, np.nan, values
-    )
-    return result
+    values[(h[i] > longest) & (t > 0) & (t < 1) | (grid < x[0]) | (grid > x[-1])] = np.nan
+    return values
