@@ -48,7 +48,7 @@ class Layout:
         separator, decimal: as pandas takes them.
         first: line where the data begin.
         columns: one a column, empty ones too.
-        stamps: of each column what all its cells are: :data:`DATE`, :data:`CLOCK`, or ``None``.
+        stamps: of each column the pattern that all its cells match, :data:`DATE` or :data:`CLOCK`.
         head: information from above the data.
         rows: the cells of the first rows.
         values: their numbers (rows, columns), NaN where a cell is not a number.
@@ -140,7 +140,7 @@ def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Lay
 
 
 def _stamps(cells: Cells) -> re.Pattern[str] | None:
-    """What all cells of a column are: dates with times, or times of the day, or neither."""
+    """The pattern that all cells of a column match: of dates with times, or of times of the day."""
     cells = [cell for cell in cells if cell.lower() not in _EMPTY]
     kinds = (kind for kind in (DATE, CLOCK) if cells and all(map(kind.fullmatch, cells)))
     return next(kinds, None)
