@@ -110,7 +110,7 @@ def test_the_start_is_kept(tmp_path: Path) -> None:
 
 
 def test_long_tables_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ipmdae.formats.delimited._CHUNK", 100)
+    monkeypatch.setattr("ipmdae.formats.table._CHUNK", 100)
     keep = [i for i in range(500) if not 200 <= i < 230]
     text = "time,II (mV)\n" + "".join(f"{i / 250:.3f},{i}\n" for i in keep)
     r = read(tmp_path, text)

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import test_formats_delimited
 from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
@@ -28,6 +29,7 @@ from ipmdae.commands.live import open_lines
 from ipmdae.engine import ModelFile, write_model
 from ipmdae.stream import Streamer
 
+TABLES: Any = test_formats_delimited.test_tables_of_many_makes
 SOURCES = str(Path(cli.__file__).parents[1])
 
 
@@ -260,6 +262,17 @@ def test_the_default_delay_is_as_short_as_a_rate_allows(
     latency = re.search(r"the output is ([\d.]+) s late", result.stderr)
     assert latency is not None
     assert float(latency[1]) <= most
+
+
+@pytest.mark.parametrize("text", TABLES.pytestmark[0].args[1])
+def test_lines_are_read_as_a_file_of_them_is(folder: Path, text: str) -> None:
+    (folder / "x.csv").write_text(text)
+    known = formats.read("x.csv")
+    with open_lines(io.BytesIO(text.encode()), 250) as live:
+        assert live.leads == known.leads
+        found = np.concatenate([chunk for _, chunk in live.chunks])
+    np.testing.assert_allclose(found, known.signal, atol=1e-12)
+    assert live.bad.count == 0
 
 
 class Drops(io.RawIOBase):

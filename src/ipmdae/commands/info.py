@@ -46,7 +46,7 @@ def info(
     completely, and denoised in parts to estimate its noise. Nothing is written.
     """
     from ipmdae.commands.inputs import located
-    from ipmdae.formats.delimited_text import members
+    from ipmdae.formats.table_text import members
     from ipmdae.methods.network import Network
 
     options = read_options(fs, unit, columns, array, resample)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ipmdae import stores
 from ipmdae.formats import FORMATS, Format, remote
-from ipmdae.formats.delimited_text import members
+from ipmdae.formats.table_text import members
 
 _WFDB = "WFDB"
 _UNISENS = "unisens.xml"

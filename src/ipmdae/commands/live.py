@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import chain
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 
 from ipmdae.commands.interruption import CTRL_C
 from ipmdae.console import complain
-from ipmdae.formats.columns import unique
-from ipmdae.formats.delimited_layout import Layout, is_number, lay_out, split
-from ipmdae.formats.delimited_layout import number as number_in
 from ipmdae.formats.lead_names import is_ecg
+from ipmdae.formats.signals import symbol
+from ipmdae.formats.table_layout import Layout, lay_out
 from ipmdae.recording import millivolts
+from ipmdae.text import unique
 
 _READ = 1 << 16  # bytes, largest read; fewer are processed as they arrive
 _LONGEST_LINE = 1 << 20  # bytes
@@ -25,32 +26,10 @@ _LONGEST_HEAD = 1000  # lines
 
 _ANSWER = 5.0  # s to wait for a source to answer
 _GAP = 0.5  # s between time stamps that count as missing samples: clocks jitter
-_UNITS = {"microvolts": "uV", "microvolt": "uV", "millivolts": "mV", "volts": "V", "volt": "V"}
 
 Chunk = tuple[list[str], NDArray[np.float64]]
 """Text of the copied columns, one string per line, if there are any; and samples (time, leads) in
 mV."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Live:
-    """A live signal.
-
-    Attributes:
-        fs: sampling rate in Hz.
-        leads: names of the leads.
-        header: headings of all columns, if the source has any.
-        scale: (leads,) millivolts per unit of the source, which is also the unit of the output.
-        chunks: samples as they arrive, until the signal ends.
-        bad: lines that were not samples; each counts as a missing sample of all leads.
-    """
-
-    fs: float
-    leads: tuple[str, ...]
-    header: tuple[str, ...]
-    scale: NDArray[np.float64]
-    chunks: Iterator[Chunk]
-    bad: BadLines = field(default_factory=lambda: BadLines())
 
 
 @dataclass
@@ -73,9 +52,30 @@ class BadLines:
         self.count += 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """A live signal.
+
+    Attributes:
+        fs: sampling rate in Hz.
+        leads: names of the leads.
+        header: headings of all columns, if the source has any.
+        scale: (leads,) millivolts per unit of the source, which is also the unit of the output.
+        chunks: samples as they arrive, until the signal ends.
+        bad: lines that were not samples; each counts as a missing sample of all leads.
+    """
+
+    fs: float
+    leads: tuple[str, ...]
+    header: tuple[str, ...]
+    scale: NDArray[np.float64]
+    chunks: Iterator[Chunk]
+    bad: BadLines = field(default_factory=BadLines)
+
+
 @contextmanager
 def open_lines(source: BinaryIO, fs: float | None) -> Iterator[Live]:
-    """Read lines of numbers; the layout is that of :mod:`ipmdae.formats.delimited_layout`.
+    """Read lines of numbers; their layout is found as that of a file of text is.
 
     Values are in mV unless header or headings state another unit, such as ``II (uV)``. Columns that
     are not leads (times, counters, accelerometers) are copied as text. A line with another number
@@ -86,128 +86,97 @@ def open_lines(source: BinaryIO, fs: float | None) -> Iterator[Live]:
         ValueError: the sampling rate is not given, the input is empty, or no column is a lead.
     """
     batches = _batches(source)
-    texts: list[str] = []
-    layout = None
-    for texts in _growing(batches):
-        layout = _layout(texts)
-        if layout:
-            break
+    texts, layout = _beginning(batches)
     fs = fs or (layout.head.fs if layout else None)
     if fs is None:
         raise ValueError("lines of numbers have no sampling rate: give it, e.g. --fs 360")
     if layout is None:
         first = next(filter(None, texts), "")
-        raise ValueError(
-            f"no line of the input is numbers: {first[:80]}"
-            if first
-            else "stdin is empty: nothing to denoise"
-        )
-    rows = _Rows(layout)
-
-    def chunks() -> Iterator[Chunk]:
-        yield from rows.parsed(layout.first, texts[layout.first :])
-        number = len(texts)
-        for lines in batches:
-            yield from rows.parsed(number, lines)
-            number += len(lines)
-
+        said = f"no line of the input is numbers: {first[:80]}" if first else ""
+        raise ValueError(said or "stdin is empty: nothing to denoise")
+    columns = layout.columns
+    leads = [i for i, column in enumerate(columns) if column.kind == "lead"]
+    leads = [i for i in leads if is_ecg(columns[i].name) or columns[i].unit] or leads
+    if not leads:
+        raise ValueError("no column of the input is a lead")
+    scales = [millivolts(columns[i].unit or layout.head.unit or "mV") for i in leads]
+    if None in scales:
+        other = columns[leads[scales.index(None)]].heading
+        raise ValueError(f"column {other} is not a voltage: leave it out")
+    copied = [i for i in range(layout.width) if i not in leads]
+    only = layout.head.lead if len(leads) == 1 else ""
+    headed = any(column.heading for column in columns)
+    scale, bad = np.array(scales, np.float64), BadLines()
+    rest = chain([texts[layout.first :]], batches)
     yield Live(
         fs=fs,
-        leads=rows.names,
-        header=rows.header,
-        scale=rows.scale,
-        chunks=chunks(),
-        bad=rows.bad,
+        leads=tuple(unique([columns[i].name or only for i in leads])),
+        header=tuple(columns[i].heading for i in [*copied, *leads]) if headed else (),
+        scale=scale,
+        chunks=_parsed(layout, rest, leads, copied, scale, bad),
+        bad=bad,
     )
 
 
-def _growing(batches: Iterator[list[str]]) -> Iterator[list[str]]:
-    """All lines so far, after each read."""
+def _beginning(batches: Iterator[list[str]]) -> tuple[list[str], Layout | None]:
+    """The lines until one of them is numbers, and their layout."""
     texts: list[str] = []
     for lines in batches:
         texts += lines
-        yield texts
+        if any(texts):
+            with suppress(ValueError):
+                return texts, lay_out(texts, judged=False)
         if len(texts) > _LONGEST_HEAD:
             raise ValueError(f"the first {_LONGEST_HEAD} lines of the input are not numbers")
+    return texts, None
 
 
-def _layout(texts: Sequence[str]) -> Layout | None:
-    """Layout of the lines, once one of them is numbers."""
-    try:
-        return lay_out(texts, judged=False) if any(texts) else None
-    except ValueError:
-        return None
-
-
-class _Rows:
-    """Parser of lines: samples, and columns that are copied.
-
-    Attributes:
-        names: names of the leads.
-        header: headings of the output columns, if any.
-        scale: (leads,) millivolts per unit of each lead.
-        bad: lines that were not samples.
-    """
-
-    def __init__(self, layout: Layout) -> None:
-        columns = layout.columns
-        self._layout = layout
-        self.bad = BadLines()
-        leads = [i for i, column in enumerate(columns) if column.kind == "lead"]
-        ecgs = [i for i in leads if is_ecg(columns[i].name) or columns[i].unit]
-        self._leads = ecgs or leads
-        self._passed = [i for i in range(len(columns)) if i not in self._leads]
-        if not self._leads:
-            raise ValueError("no column of the input is a lead")
-        headed = any(column.heading for column in columns)
-        order = [*self._passed, *self._leads]
-        self.header = tuple(columns[i].heading for i in order) if headed else ()
-        only = layout.head.lead if len(self._leads) == 1 else ""
-        self.names = tuple(unique([columns[i].name or only for i in self._leads]))
-        units = [columns[i].unit or layout.head.unit or "mV" for i in self._leads]
-        self.scale = np.array([millivolts(unit) or np.nan for unit in units])
-        for i in np.array(self._leads)[np.isnan(self.scale)]:
-            raise ValueError(f"column {columns[i].heading} is not a voltage: leave it out")
-
-    def parsed(self, number: int, lines: Sequence[str]) -> Iterator[Chunk]:
-        """Parse lines; an invalid line is a missing sample, and is counted.
-
-        Args:
-            number: number of lines before these.
-            lines: next lines; empty ones are skipped.
-        """
-        rows, passed = [], []
-        for at, line in enumerate(lines, number + 1):
+def _parsed(
+    layout: Layout,
+    batches: Iterable[list[str]],
+    leads: Sequence[int],
+    copied: Sequence[int],
+    scale: NDArray[np.float64],
+    bad: BadLines,
+) -> Iterator[Chunk]:
+    """Samples and copied columns of lines; an invalid line is a missing sample, and is counted."""
+    at = layout.first
+    for lines in batches:
+        rows, texts = [], []
+        for line in lines:
+            at += 1
             if not line:
                 continue
-            cells = split(line, self._layout.separator)
-            wrong = self._wrong(cells)
+            cells = layout.split(line)
+            values, wrong = _samples(layout, cells, leads)
             if wrong:
-                self.bad.add(f"line {at} {wrong}: {line[:80]}")
-                rows.append([np.nan] * len(self._leads))
-                cells = [""] * self._layout.width
+                bad.add(f"line {at} {wrong}: {line[:80]}")
+                cells = [""] * layout.width
             else:
-                self.bad.good += 1
-                rows.append([number_in(cells[i], self._layout.decimal) for i in self._leads])
-            passed += [",".join(self._cell(cells[i]) for i in self._passed)] * bool(self._passed)
-        yield passed, np.array(rows, np.float64).reshape(-1, len(self._leads)) * self.scale
+                bad.good += 1
+            rows.append(values)
+            if copied:
+                texts.append(",".join(_copy(layout, cells[i]) for i in copied))
+        yield texts, np.array(rows, np.float64).reshape(-1, len(leads)) * scale
 
-    def _cell(self, text: str) -> str:
-        """A cell that is passed through, as CSV with decimal points has it."""
-        if "," not in text:
-            return text
-        is_decimal = self._layout.decimal == "," and is_number(text, ",")
-        return text.replace(",", ".") if is_decimal else '"{}"'.format(text.replace('"', '""'))
 
-    def _wrong(self, cells: Sequence[str]) -> str:
-        """Reason why cells are not samples; empty if they are."""
-        if len(cells) != self._layout.width:
-            return f"has {len(cells)} columns, the first {self._layout.width}"
-        decimal = self._layout.decimal
-        samples = [cells[i] for i in self._leads]
-        if all(is_number(c, decimal) and not np.isinf(number_in(c, decimal)) for c in samples):
-            return ""
-        return "is not numbers"
+def _samples(layout: Layout, cells: Sequence[str], leads: Sequence[int]) -> tuple[list[float], str]:
+    """The values of a line, missing ones if it is wrong, and what is wrong with it."""
+    wrong = f"has {len(cells)} columns, the first {layout.width}"
+    if len(cells) == layout.width:
+        values = [layout.number(cells[i]) for i in leads]
+        if all(layout.is_number(cells[i]) for i in leads) and not np.isinf(values).any():
+            return values, ""
+        wrong = "is not numbers"
+    return [np.nan] * len(leads), wrong
+
+
+def _copy(layout: Layout, text: str) -> str:
+    """A cell that is passed through, as CSV with decimal points has it."""
+    if "," not in text:
+        return text
+    is_decimal = layout.decimal == "," and layout.is_number(text)
+    return text.replace(",", ".") if is_decimal else '"{}"'.format(text.replace('"', '""'))
 
 
 def _batches(source: BinaryIO) -> Iterator[list[str]]:
@@ -268,7 +237,7 @@ def _channels(info: Any) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     for i in range(info.channel_count()):
         names.append(channel.child_value("label") or f"lead {i + 1}")
         unit = channel.child_value("unit")
-        known = millivolts(_UNITS.get(unit.lower(), unit))
+        known = millivolts(symbol(unit))
         if known is None:
             complain("warning", f"channel {names[-1]} has the unit {unit!r}; assumed to be mV")
         scale[i] = known or 1.0

@@ -23,7 +23,6 @@ from ipmdae.formats import (
     acqknowledge,
     bids,
     clinical,
-    delimited,
     dicom,
     edf,
     fhir,
@@ -34,6 +33,7 @@ from ipmdae.formats import (
     parquet,
     read_back,
     remote,
+    table,
     unisens,
     wav,
     wfdb,
@@ -124,7 +124,7 @@ FORMATS: tuple[Format, ...] = (
     acqknowledge,
     xdf,
     bids,
-    delimited,
+    table,
 )
 """In the order in which they are asked whether they recognise a file."""
 

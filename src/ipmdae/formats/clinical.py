@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats import fields, philips
-from ipmdae.formats.columns import unique
 from ipmdae.formats.companions import companion
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.lead_names import is_ecg
@@ -25,6 +24,7 @@ from ipmdae.formats.limits import check_samples
 from ipmdae.formats.optional import needs
 from ipmdae.formats.options import DEFAULTS, ReadOptions, warn_unit
 from ipmdae.recording import NO_UNIT, Recording, Resolution, millivolts
+from ipmdae.text import unique
 
 __all__ = ["FORMATS", "ClinicalFormat"]
 

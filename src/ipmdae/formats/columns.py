@@ -1,4 +1,4 @@
-"""Kinds of table columns: times, counters, leads, other measurements; by name, unit and shape."""
+"""Columns of tables: their kinds by name, unit and shape, which of them are read, their units."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -15,26 +15,11 @@ from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.lead_names import is_ecg
+from ipmdae.formats.options import ReadOptions, warn_unit
 from ipmdae.formats.words import WORDS, words
-from ipmdae.recording import millivolts
-from ipmdae.text import unique
+from ipmdae.recording import NO_UNIT, millivolts
 
-__all__ = [
-    "Column",
-    "by_shape",
-    "column",
-    "columns_of",
-    "heading",
-    "is_counts",
-    "is_epoch",
-    "is_unit",
-    "plain_unit",
-    "select",
-    "unique",
-    "unquoted",
-]
-
-_SECONDS: dict[str, float] = WORDS["seconds"]
+SECONDS: dict[str, float] = WORDS["seconds"]
 _TIME, _TIME_ALONE = words("time"), words("time alone")
 _COUNTER = words("counter")
 _PERHAPS_SAMPLES = {"sample", "samples", "n", ""}
@@ -47,16 +32,21 @@ _SELDOM_LEAD = words("seldom lead")
 _COUNTS = words("counts")
 """Units of a converter's steps whose size is not known."""
 
-_NO_UNIT: list[str] = WORDS["no unit"]
-_UNIT_WORDS: dict[str, str] = WORDS["unit"]
 _VOLTS = re.compile(r"(?:(milli|mi[ck]ro|nano)[ -]?v(?:olt\w*)?|volt\w*)", re.IGNORECASE)
 _PREFIXES = {"milli": "m", "micro": "u", "mikro": "u", "nano": "n"}
 _BRACKETS = re.compile(r"\((.*)\)|\[(.*)\]")
+_OTHER_UNIT = re.compile(r"hh?:mm:ss.*|yyyy.*|m?g|m/\(?s\^?2\)?|bpm|%|k?ohms?|°?c|deg/s|dps")
 
 _WITH_UNIT = re.compile(r"\s*(.*?)\s*(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^\[\]]*)\])\s*")
 _SINCE = re.compile(r"(\w+) since (\d{4}-\d\d-\d\d[T ][\d:.]+)")
 _SUFFIXED = re.compile(r"(.*[^\s_-])[\s_-]+(\S+)")
 _WORD_ENDS = re.compile(r"[\s_\W]+|(?<=[a-z])(?=[A-Z])")
+
+_EPOCH = (1e9, 4.2e9)
+"""Range of seconds since 1970 that is interpreted as a date: 2001 to 2103."""
+
+_MOST_MILLIVOLTS, _MOST_MICROVOLTS = 50.0, 50_000.0
+"""Spread (5th to 95th percentile) of values up to which an ECG may be in mV, and in µV."""
 
 
 @dataclass(frozen=True)
@@ -91,32 +81,28 @@ def column(heading: str, unit: str = "") -> Column:
         unit: from a row of units, if there is one.
     """
     heading, unit = unquoted(heading), plain_unit(unit)
-    name, bracketed = heading, _WITH_UNIT.fullmatch(heading)
-    if bracketed:
-        name, unit = bracketed[1], plain_unit(bracketed[2] or bracketed[3] or "")
+    name, unit = _in_brackets(heading) or (heading, unit)
     words = [word for word in _WORD_ENDS.split(name) if word]
     known = {word.lower().rstrip("0123456789") or word for word in words}
-    since = _SINCE.fullmatch(unit)
-    if since and since[1] in _SECONDS:
-        return Column(heading, name, since[1], "time", _SECONDS[since[1]], _date(since[2]))
-    timed = known & _TIME or (len(words) == 1 and known <= _TIME_ALONE)
-    if timed and not millivolts(unit):
+    since, voltage = _SINCE.fullmatch(unit), millivolts(unit)
+    if since and since[1] in SECONDS:
+        return Column(heading, name, since[1], "time", SECONDS[since[1]], _date(since[2]))
+    if not voltage and (known & _TIME or (len(words) == 1 and known <= _TIME_ALONE)):
         stated = [unit, *words[::-1]] if len(words) > 1 or unit else words
-        seconds = next((_SECONDS[u.lower()] for u in stated if u.lower() in _SECONDS), None)
+        seconds = next((SECONDS[u.lower()] for u in stated if u.lower() in SECONDS), None)
         return Column(heading, name, unit, "time", seconds)
-    if {word for word in known if not word.isdecimal()} <= _COUNTER and not millivolts(unit):
+    if not voltage and {word for word in known if not word.isdecimal()} <= _COUNTER:
         return Column(heading, name, unit, "index")
     suffixed = _SUFFIXED.fullmatch(name)
     if suffixed and not unit and millivolts(suffixed[2]):
         name, unit = suffixed[1], suffixed[2]
-    if (
+    other = (
         known & _NO_LEAD
         or known >= {"heart", "rate"}
         or (known & _SELDOM_LEAD and not is_ecg(name))
-    ):
-        return Column(heading, name, unit, "other")
-    stated_other = unit and not millivolts(unit) and not is_counts(unit)
-    return Column(heading, name, unit, "other" if stated_other else "lead")
+        or (unit and not millivolts(unit) and not is_counts(unit))
+    )
+    return Column(heading, name, unit, "other" if other else "lead")
 
 
 def columns_of(headings: Sequence[str], units: Sequence[str]) -> list[Column]:
@@ -126,18 +112,25 @@ def columns_of(headings: Sequence[str], units: Sequence[str]) -> list[Column]:
     writes them, names do not matter: a voltage is a lead whatever it is called.
     """
     found = [column(heading, unit) for heading, unit in zip(headings, units, strict=True)]
-    own = [_WITH_UNIT.fullmatch(heading) for heading in headings]
-    if not (all(own) and found and found[0].kind == "time" and found[0].name == "time"):
+    own = [known for heading in headings if (known := _in_brackets(heading))]
+    if len(own) < max(len(found), 1) or (found[0].kind, found[0].name) != ("time", "time"):
         return found
-    result = found[:1]
-    for known, bracketed in zip(found[1:], own[1:], strict=True):
-        name, *units_in = bracketed.groups("") if bracketed else ("", "")
-        unit = plain_unit("".join(units_in))
-        kind = "lead" if millivolts(unit) or is_counts(unit) else "other"
-        if known.kind == "other" and unit == "V":
-            kind = "other"
-        result.append(Column(known.heading, name, unit, kind))
-    return result
+    for i, (name, unit) in enumerate(own[1:], 1):
+        battery = found[i].kind == "other" and unit == "V"
+        lead = (millivolts(unit) or is_counts(unit)) and not battery
+        found[i] = Column(found[i].heading, name, unit, "lead" if lead else "other")
+    return found
+
+
+def _in_brackets(heading: str) -> tuple[str, str] | None:
+    """Name and unit of a heading that ends in a unit in brackets."""
+    found = _WITH_UNIT.fullmatch(heading)
+    return (found[1], plain_unit(found[2] or found[3] or "")) if found else None
+
+
+def heading(name: str, unit: str) -> str:
+    """The inverse of :func:`column` for a lead."""
+    return f"{name} ({unit})" if unit else name
 
 
 def is_counts(unit: str) -> bool:
@@ -153,19 +146,21 @@ def plain_unit(text: str) -> str:
         return plain_unit("".join(bracketed.groups("")))
     if volts:
         return _PREFIXES.get((volts[1] or "").lower(), "") + "V"
-    return "" if unit.lower() in _NO_UNIT else _UNIT_WORDS.get(unit.lower(), unit)
+    return "" if unit.lower() in WORDS["no unit"] else str(WORDS["unit"].get(unit.lower(), unit))
 
 
 def is_unit(text: str) -> bool:
-    """True if a cell of a row below the headings is a unit of a signal or a time."""
+    """True if a cell of a row below the headings is a unit of a signal or a time, or says none."""
     unit = plain_unit(text).lower()
-    return bool(
-        unit in _SECONDS
-        or unit in _COUNTS
-        or unit in _NO_UNIT
-        or millivolts(unit)
-        or re.fullmatch(r"hh?:mm:ss.*|yyyy.*|m?g|m/\(?s\^?2\)?|bpm|%|k?ohms?|°?c|deg/s|dps", unit)
-    )
+    known = unit in SECONDS or unit in _COUNTS or not unit or millivolts(unit)
+    return bool(known or _OTHER_UNIT.fullmatch(unit))
+
+
+def unquoted(text: str) -> str:
+    """Text without blanks and a pair of quotes around it."""
+    text = text.strip()
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1].strip() if quoted else text
 
 
 def by_shape(columns: Sequence[Column], values: Sequence[NDArray[np.float64]]) -> list[Column]:
@@ -178,27 +173,96 @@ def by_shape(columns: Sequence[Column], values: Sequence[NDArray[np.float64]]) -
     axes = {"x", "y", "z"} <= {column.name.lower() for column in columns}
     result = []
     for i, (column, cells) in enumerate(zip(columns, values, strict=True)):
-        kind = column.kind
+        kind = _kind_by_shape(column, cells, axes)
         unnamed = column.name.lower() in _PERHAPS_SAMPLES
-        if _tells_time(column, cells):
-            kind = "time"
-        elif (kind == "index" and _holds_values(column, cells)) or (
-            kind == "other" and column.name.lower() in ("x", "y", "z") and not axes
-        ):
-            kind = "lead"
-        elif kind == "lead" and not is_ecg(column.name) and not millivolts(column.unit):
-            if counts(cells):
-                kind = "index"
-            elif column.name and _is_flag(cells):
-                kind = "other"
         first = i == 0 and len(columns) > 1 and not column.heading and _is_even(cells)
         if kind == "lead" and unnamed and (first or is_epoch(cells)):
             kind = "time"
         if kind != column.kind:
-            seconds = _SECONDS.get(column.unit.lower()) if kind == "time" else column.seconds
+            seconds = SECONDS.get(column.unit.lower()) if kind == "time" else column.seconds
             column = dataclasses.replace(column, kind=kind, seconds=seconds)
         result.append(column)
     return result
+
+
+def _kind_by_shape(column: Column, cells: NDArray[np.float64], axes: bool) -> str:
+    """The kind of a column; ``axes`` is true where others are called x, y and z."""
+    kind, name = column.kind, column.name.lower()
+    if _tells_time(column, cells):
+        return "time"
+    may_be_values = name in _PERHAPS_SAMPLES and (len(cells) > 1 or not name)
+    if kind == "index" and may_be_values and not _counts(cells):
+        return "lead"
+    if kind == "other" and name in ("x", "y", "z") and not axes:
+        return "lead"
+    if kind == "lead" and not is_ecg(column.name) and not millivolts(column.unit):
+        if _counts(cells):
+            return "index"
+        if name and _is_flag(cells):
+            return "other"
+    return kind
+
+
+def _tells_time(column: Column, cells: NDArray[np.float64]) -> bool:
+    """True if a column holds times by its shape, whatever the language of its heading.
+
+    It rises as a clock does, counts no samples, and is no measurement by its name or unit.
+    """
+    measured = column.kind == "other" and column.unit.lower() not in SECONDS
+    if measured or millivolts(column.unit) or is_ecg(column.name) or not _is_clock(cells):
+        return False
+    return is_epoch(cells) or not (column.kind == "index" or _counts(cells))
+
+
+def _counts(cells: NDArray[np.float64]) -> bool:
+    """True if a column counts up by one, perhaps beginning anew at times (0 to 255)."""
+    if len(cells) < 2 or not np.isfinite(cells).all():
+        return False
+    return bool((np.diff(cells) == 1).mean() > 0.95 and (cells == np.rint(cells)).all())
+
+
+def epoch_scale(stamp: float) -> float | None:
+    """Seconds in the unit of a stamp that counts s, ms, µs or ns since 1970, if it can be one."""
+    scales = (1.0, 1e-3, 1e-6, 1e-9)
+    return next((s for s in scales if _EPOCH[0] < stamp * s < _EPOCH[1]), None)
+
+
+def epoch(stamp: float, scale: float) -> datetime | None:
+    """The date of a stamp that counts from 1970, if it can be one."""
+    if not _EPOCH[0] < stamp * scale < _EPOCH[1]:
+        return None
+    # Whole seconds first: a float of s since 1970 holds no more than 0.1 µs.
+    whole = int(stamp * scale)
+    rest = round((stamp - whole / scale) * scale * 1e6)
+    return datetime(1970, 1, 1) + timedelta(seconds=whole, microseconds=rest)
+
+
+def is_epoch(cells: NDArray[np.float64]) -> bool:
+    """True if a column rises and holds s, ms, µs or ns since 1970 (2001 to 2103)."""
+    if len(cells) < 2 or not np.isfinite(cells).all() or (np.diff(cells) < 0).any():
+        return False
+    return epoch_scale(float(cells[0])) is not None
+
+
+def _is_even(cells: NDArray[np.float64]) -> bool:
+    """True if a column rises evenly, as times do."""
+    steps = np.diff(cells)
+    return bool(len(steps) > 1 and steps.min() > 0 and steps.max() < 3 * steps.min())
+
+
+def _is_clock(cells: NDArray[np.float64]) -> bool:
+    """True if a column of many rows never falls and mostly rises by its usual step; no ECG does."""
+    known = cells[np.isfinite(cells)]
+    steps = np.diff(known)
+    if len(steps) < 50 or len(known) < 0.9 * len(cells):
+        return False
+    return bool(steps.min() >= 0 and steps.sum() < 3 * len(steps) * np.median(steps))
+
+
+def _is_flag(cells: NDArray[np.float64]) -> bool:
+    """True if a column has no more than three whole values, one of them zero, as marks have."""
+    known = np.unique(cells[np.isfinite(cells)])
+    return len(cells) >= 50 and len(known) <= 3 and 0 in known and bool((known % 1 == 0).all())
 
 
 def select(
@@ -215,99 +279,131 @@ def select(
     Raises:
         FormatError: a requested column is missing or not numeric, or there are no columns to read.
     """
-    if wanted is None:
-        kept = [i for i, column in enumerate(columns) if column.kind in ("lead", "other")]
-        words = [columns[i].name or f"column {i + 1}" for i in kept if not numeric[i]]
-        if words:
-            warnings.warn(
-                f"{path}: {', '.join(words[:12])} holds no numbers and is left out", stacklevel=5
-            )
-        found = [i for i in kept if numeric[i]]
-        if not found:
-            raise FormatError(path, "has no column of samples")
-        return found
-    found = []
-    for name in wanted:
-        same = [
-            i
-            for i, column in enumerate(columns)
-            if name.lower() in (column.heading.lower(), column.name.lower())
-        ]
-        if not same and name.isdecimal() and 0 < int(name) <= len(columns):
-            same = [int(name) - 1]
-        if not same:
-            known = ", ".join(c.heading or f"column {i + 1}" for i, c in enumerate(columns))
-            raise FormatError(path, f"has no column {name}; there are {known}"[:300])
-        if not numeric[same[0]]:
-            raise FormatError(path, f"holds no numbers in the column {name}")
-        found += same[:1]
+    if wanted is not None:
+        return [_index(path, columns, numeric, name) for name in wanted]
+    kept = [i for i, column in enumerate(columns) if column.kind in ("lead", "other")]
+    texts = [columns[i].name or f"column {i + 1}" for i in kept if not numeric[i]]
+    if texts:
+        named = ", ".join(texts[:12])
+        warnings.warn(f"{path}: {named} holds no numbers and is left out", stacklevel=5)
+    found = [i for i in kept if numeric[i]]
+    if not found:
+        raise FormatError(path, "has no column of samples")
     return found
 
 
-def _holds_values(column: Column, cells: NDArray[np.float64]) -> bool:
-    """True if a column that may count samples, by its heading, does not."""
-    enough = len(cells) > 1 or not column.name
-    return enough and column.name.lower() in _PERHAPS_SAMPLES and not counts(cells)
+def _index(path: Path, columns: Sequence[Column], numeric: Sequence[bool], name: str) -> int:
+    """The column of a heading, a name, or a number from 1."""
+    called = [{column.heading.lower(), column.name.lower()} for column in columns]
+    same = [i for i, names in enumerate(called) if name.lower() in names]
+    if not same and name.isdecimal() and 0 < int(name) <= len(columns):
+        same = [int(name) - 1]
+    if not same:
+        known = ", ".join(c.heading or f"column {i + 1}" for i, c in enumerate(columns))
+        raise FormatError(path, f"has no column {name}; there are {known}"[:300])
+    if not numeric[same[0]]:
+        raise FormatError(path, f"holds no numbers in the column {name}")
+    return same[0]
 
 
-def counts(cells: NDArray[np.float64]) -> bool:
-    """True if a column counts up by one, perhaps beginning anew at times (0 to 255)."""
-    if len(cells) < 2 or not np.isfinite(cells).all():
-        return False
-    steps = np.diff(cells)
-    return bool((steps == 1).mean() > 0.95 and (cells == np.rint(cells)).all())
+@dataclass(frozen=True)
+class Units:
+    """Conversion of stored values: (value - ``zero``) * ``scale``.
 
-
-def is_epoch(cells: NDArray[np.float64]) -> bool:
-    """True if a column rises and holds s, ms, µs or ns since 1970 (2001 to 2100)."""
-    if len(cells) < 2 or not np.isfinite(cells).all() or (np.diff(cells) < 0).any():
-        return False
-    return any(1e9 < cells[0] * scale < 4.2e9 for scale in (1, 1e-3, 1e-6, 1e-9))
-
-
-def unquoted(text: str) -> str:
-    """Text without blanks and a pair of quotes around it."""
-    text = text.strip()
-    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
-    return text[1:-1].strip() if quoted else text
-
-
-def heading(name: str, unit: str) -> str:
-    """The inverse of :func:`column` for a lead."""
-    return f"{name} ({unit})" if unit else name
-
-
-def _is_even(cells: NDArray[np.float64]) -> bool:
-    """True if a column rises evenly, as times do."""
-    steps = np.diff(cells)
-    return bool(len(steps) > 1 and steps.min() > 0 and steps.max() < 3 * steps.min())
-
-
-def _tells_time(column: Column, cells: NDArray[np.float64]) -> bool:
-    """True if a column holds times by its shape, whatever the language of its heading.
-
-    It rises as a clock does, counts no samples, and is no measurement by its name or unit.
+    Attributes:
+        names: unit of each lead in the recording.
+        scale, zero: (leads,).
     """
-    measured = column.kind == "other" and column.unit.lower() not in _SECONDS
-    if measured or millivolts(column.unit) or is_ecg(column.name) or not _is_clock(cells):
-        return False
-    return is_epoch(cells) or not (column.kind == "index" or counts(cells))
+
+    names: tuple[str, ...]
+    scale: NDArray[np.float64]
+    zero: NDArray[np.float64]
 
 
-def _is_clock(cells: NDArray[np.float64]) -> bool:
-    """True if a column of many rows never falls and mostly rises by its usual step; no ECG does."""
-    known = cells[np.isfinite(cells)]
-    steps = np.diff(known)
-    if len(steps) < 50 or len(known) < 0.9 * len(cells):
-        return False
-    return bool(steps.min() >= 0 and steps.sum() < 3 * len(steps) * np.median(steps))
+def units_of(
+    path: Path,
+    columns: Sequence[Column],
+    values: Sequence[NDArray[np.float64]],
+    options: ReadOptions,
+    unit: str = "",
+) -> Units:
+    """The units of columns: stated, known of the layout, found by size, or assumed with a warning.
+
+    A voltage that is no ECG (a battery) stays in V, so that nothing takes it for one.
+
+    Args:
+        path: named in messages.
+        columns: leads and others.
+        values: the first rows of each, by which a unit that is not stated is found.
+        options: ``unit`` overrules that of the leads; ``columns`` are leads whatever their names.
+        unit: of the leads that state none, from the head of the table.
+
+    Raises:
+        FormatError: the leads are in steps of a converter whose size is not stated.
+    """
+    leads = [i for i, c in enumerate(columns) if c.kind == "lead" or options.columns]
+    stated = [c.unit or (unit if i in leads else "") for i, c in enumerate(columns)]
+    zero = np.array([column.zero for column in columns])
+    if options.scale:
+        warn_unit(path, [stated[i] for i in leads if millivolts(stated[i])], options)
+        zero[leads] = 0.0
+    else:
+        _check_counts(path, [(columns[i], stated[i]) for i in leads])
+        any_ecg = not options.columns and any(is_ecg(columns[i].name) for i in leads)
+        silent = [i for i in leads if not stated[i] and columns[i].scale is None]
+        silent = [i for i in silent if not any_ecg or is_ecg(columns[i].name)]
+        assumed = _assumed(path, [(i, columns[i].name, values[i]) for i in silent])
+        stated = [assumed.get(i, known) for i, known in enumerate(stated)]
+    names, scale = [], np.ones(len(columns))
+    for i, column in enumerate(columns):
+        known = millivolts(stated[i])
+        if i in leads and (options.scale or column.scale or known):
+            scale[i] = options.scale or column.scale or known
+            names.append("mV")
+        elif known:
+            scale[i] = known / 1000
+            names.append("V")
+        else:
+            rate = column.name.lower() in ("hr", "heart rate", "heartrate", "heart_rate")
+            names.append(stated[i] or ("bpm" if rate else NO_UNIT))
+    return Units(tuple(names), scale, zero)
 
 
-def _is_flag(cells: NDArray[np.float64]) -> bool:
-    """True if a column has no more than three whole values, one of them zero, as marks have."""
-    known = np.unique(cells[np.isfinite(cells)])
-    whole = len(known) and (known == np.rint(known)).all()
-    return bool(len(cells) >= 50 and 0 < len(known) <= 3 and whole and 0 in known)
+def _check_counts(path: Path, leads: Sequence[tuple[Column, str]]) -> None:
+    steps = [lead.name for lead, unit in leads if is_counts(unit) and not lead.scale]
+    if steps and len(steps) == len(leads):
+        raise FormatError(
+            path,
+            f"gives {', '.join(steps[:12])} in steps of a converter whose size it does not say; "
+            "state it, such as --unit 0.3uV (unit=)",
+        )
+
+
+def _assumed(path: Path, silent: Sequence[tuple[int, str, NDArray[np.float64]]]) -> dict[int, str]:
+    """The units of leads (number, name, values) that state none: by their size µV, or else mV."""
+    found: dict[int, str] = {}
+    for i, name, values in silent:
+        known = values[np.isfinite(values)]
+        spread = float(np.subtract(*np.percentile(known, (95, 5)))) if len(known) else 0.0
+        if spread > _MOST_MICROVOLTS:
+            raise FormatError(
+                path,
+                f"says no unit of {name or 'its lead'}, whose values are too large for "
+                "mV and uV; state it, such as --unit nV, or the size of a converter's step, "
+                "--unit 0.3uV (unit=)",
+            )
+        found[i] = "uV" if spread > _MOST_MILLIVOLTS else "mV"
+    large = [name or "its lead" for i, name, _ in silent if found[i] == "uV"]
+    small = [name or f"lead {i + 1}" for i, name, _ in silent if found[i] == "mV"]
+    if large:
+        warnings.warn(
+            f"{path}: says no unit of {', '.join(large[:12])}; by their size the values are taken "
+            "as uV; if they are steps of a converter, state it (unit=, --unit)",
+            stacklevel=5,
+        )
+    if small:
+        warnings.warn(f"{path}: says no unit of {', '.join(small[:12])}; taken as mV", stacklevel=5)
+    return found
 
 
 def _date(text: str) -> datetime | None:

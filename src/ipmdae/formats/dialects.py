@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats.columns import Column, column, is_epoch, plain_unit
+from ipmdae.formats.columns import Column, column, epoch, epoch_scale, is_epoch, plain_unit
 from ipmdae.formats.words import WORDS
 from ipmdae.recording import millivolts
 
@@ -26,6 +27,7 @@ _DATE = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d(?::\d\d(?:[.,]\d{
 _SLASHED = re.compile(
     r"\b(\d{1,2})/(\d{1,2})/(\d{4})[T, ]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?", re.I
 )
+_INTERVALS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6}
 _LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])")
 
 
@@ -85,24 +87,25 @@ def local_time(text: str) -> datetime | None:
     """
     text = re.sub(r"\b(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", text)
     found = _DATE.search(_SLASHED.sub(_iso, text))
+    if not found:
+        return None
+    whole, _, decimals = found[4].replace(",", ".").partition(".")
     try:
-        year, month, day, clock = found.groups() if found else ("", "", "", "")
-        whole, _, decimals = clock.replace(",", ".").partition(".")
-        return datetime.fromisoformat(f"{year}-{month}-{day}T{whole}").replace(
-            microsecond=int(f"{decimals:0<6}"[:6])
-        )
+        at = datetime.fromisoformat(f"{found[1]}-{found[2]}-{found[3]}T{whole}")
     except ValueError:
         return None
+    return at.replace(microsecond=int(f"{decimals:0<6.6}"))
 
 
 def _iso(found: re.Match[str]) -> str:
     """``3/14/2026 9:15:00 PM`` as ISO has it; empty if day and month are ambiguous."""
-    first, second, hour = int(found[1]), int(found[2]), int(found[4])
-    if first != second and (first > 12) == (second > 12):
+    month, day = sorted((int(found[1]), int(found[2])))
+    hour = int(found[4])
+    if month != day and (day <= 12 or month > 12):
         return ""
     if found[6]:
         hour = hour % 12 + 12 * (found[6] in "Pp")
-    return f"{found[3]}-{min(first, second):02}-{max(first, second):02} {hour:02}{found[5]}"
+    return f"{found[3]}-{month:02}-{day:02} {hour:02}{found[5]}"
 
 
 def _pair(line: str) -> tuple[str, str]:
@@ -111,10 +114,8 @@ def _pair(line: str) -> tuple[str, str]:
     found = re.match(r"\"?([^,;:=\t\"]{1,60})\"?\s*[,;:=\t]\s*(.*)", text)
     if not found:
         return "", text
-    value = found[2]
-    quoted = re.match(r'"([^"]*)"', value)
-    value = quoted[1] if quoted else value
-    return found[1].strip("' "), value.strip(" ;,\t'\"")
+    quoted = re.match(r'"([^"]*)"', found[2])
+    return found[1].strip("' "), (quoted[1] if quoted else found[2]).strip(" ;,\t'\"")
 
 
 def _lines(sample: Sample) -> Head:
@@ -139,8 +140,8 @@ def _rate(key: str, value: str) -> float | None:
         rate = _float(stated[1]) * (1000 if stated[2] else 1)
     elif number and _INTERVAL_KEY.search(key):
         unit = number[2].lower() or ("ms" if "ms" in key else "s")
-        seconds = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6}.get(unit, 0.0)
-        rate = 1 / (seconds * _float(number[1])) if seconds * _float(number[1]) else 0.0
+        interval = _INTERVALS.get(unit, 0.0) * _float(number[1])
+        rate = 1 / interval if interval else 0.0
     elif number and _RATE_KEY.search(key) and not number[2]:
         rate = _float(number[1]) * (1000 if "khz" in key.lower() else 1)
     else:
@@ -181,19 +182,12 @@ def _openbci(sample: Sample) -> Head | None:
     """A text file of OpenBCI's GUI, whose older versions write no headings."""
     if not any(line.startswith("%OpenBCI") for line in sample.above):
         return None
-    generic = _lines(sample)
-    columns: tuple[Column, ...] = ()
-    count = next(
-        (int(value) for key, value in map(_pair, sample.above)
-         if key.lower() == "number of channels" and value.isdecimal()),
-        0,
-    )  # fmt: skip
-    if not sample.headed and 0 < count < sample.values.shape[1]:
-        columns = _numbered(sample, {"index": [0], "lead": range(1, count + 1)}, "EXG Channel")
-    return Head(
-        device="OpenBCI", fs=generic.fs, unit="uV", start=generic.start,
-        comments=generic.comments, columns=columns,
-    )  # fmt: skip
+    pairs = ((key.lower(), value) for key, value in map(_pair, sample.above))
+    counts = (int(n) for key, n in pairs if key == "number of channels" and n.isdecimal())
+    count, width = next(counts, 0), sample.values.shape[1]
+    known = not sample.headed and 0 < count < width
+    columns = _numbered(width, count) if known else ()
+    return dataclasses.replace(_lines(sample), device="OpenBCI", unit="uV", columns=columns)
 
 
 _BRAINFLOW: dict[int, dict[str, tuple[float, int]]] = {
@@ -206,34 +200,33 @@ _BRAINFLOW: dict[int, dict[str, tuple[float, int]]] = {
 
 def _brainflow(sample: Sample) -> Head | None:
     """A file that BrainFlow writes: tabs, no headings; counter, channels, ..., time, marker."""
-    boards = _BRAINFLOW.get(sample.values.shape[1])
+    width = sample.values.shape[1]
+    boards = _BRAINFLOW.get(width)
     if not boards or sample.headed or sample.above or sample.separator != "\t":
         return None
     stamps = sample.values[:, -2]
-    if not is_epoch(stamps) or not 1e9 < stamps[0] < 4.2e9:
+    if not is_epoch(stamps) or epoch_scale(stamps[0]) != 1:
         return None
     span = stamps[-1] - stamps[0]
     mean = (len(stamps) - 1) / span if span > 0 else 0.0
     name, (fs, channels) = min(boards.items(), key=lambda board: abs(board[1][0] - mean))
-    kinds = {"index": [0], "lead": range(1, channels + 1), "time": [len(sample.values[0]) - 2]}
     return Head(
         device=f"BrainFlow ({name})",
         fs=fs if len(stamps) < 50 or abs(mean - fs) < 0.1 * fs else None,
         unit="uV",
-        columns=_numbered(sample, kinds, "EXG Channel"),
+        columns=_numbered(width, channels, time=width - 2),
     )
 
 
-def _numbered(sample: Sample, kinds: dict[str, Sequence[int]], name: str) -> tuple[Column, ...]:
-    """Columns of a table without headings, of which some are known."""
-    of = {index: kind for kind, indices in kinds.items() for index in indices}
-    leads = list(kinds["lead"])
-    columns = []
-    for i in range(sample.values.shape[1]):
-        kind = of.get(i, "other")
-        title = f"{name} {leads.index(i)}" if i in leads else f"column {i + 1}"
-        columns.append(Column(title, title, "", kind))
-    return tuple(columns)
+def _numbered(width: int, channels: int, time: int = -1) -> tuple[Column, ...]:
+    """Columns without headings: a counter, the channels, others; and a time, if its place is known.
+
+    The first column is number 0.
+    """
+    kinds = {0: "index", time: "time"} | dict.fromkeys(range(1, channels + 1), "lead")
+    titles = [f"EXG Channel {i - 1}" if 0 < i <= channels else f"column {i + 1}"
+              for i in range(width)]  # fmt: skip
+    return tuple(Column(t, t, "", kinds.get(i, "other")) for i, t in enumerate(titles))
 
 
 _SUPPLY = {"bitalino": (3.3, 1100.0), "biosignalsplux": (3.0, 1019.0)}
@@ -249,7 +242,7 @@ def _opensignals(sample: Sample) -> Head | None:
         devices: list[dict[str, Any]] = list(json.loads(described.lstrip("# ")).values())
         rate = float(devices[0]["sampling rate"])
         columns = [column for device in devices for column in _plux_columns(device)]
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError):
         return None
     first = devices[0]
     stamp = f"{first.get('date', '')} {str(first.get('time', '')).split('.')[0]}"
@@ -258,43 +251,36 @@ def _opensignals(sample: Sample) -> Head | None:
         columns = [Column(c.heading, c.name, "mV" if c.scale else "", c.kind) for c in columns]
     width = sample.values.shape[1]
     columns += [Column("", "", "", "empty")] * (width - len(columns))
+    told = [key for key in ("device", "firmware version") if key in first]
     return Head(
         device=f"OpenSignals ({first.get('device', '')})",
         fs=rate,
         start=local_time(re.sub(r"(?<=[ :-])(\d)(?!\d)", r"0\1", stamp)),
-        comments=tuple(
-            f"{key}: {first[key]}" for key in ("device", "firmware version") if key in first
-        ),
+        comments=tuple(f"{key}: {first[key]}" for key in told),
         columns=tuple(columns[:width]),
     )
 
 
-def _plux_columns(device: dict[str, Any]) -> list[Column]:
+def _plux_columns(device: dict[str, Any]) -> Iterator[Column]:
     """The columns of a device of PLUX, the steps of its ECG sensors in mV."""
-    family = next(
-        (v for k, v in _SUPPLY.items() if str(device.get("device", "")).startswith(k)), None
-    )
+    model = str(device.get("device", ""))
+    volts, gain = next((v for k, v in _SUPPLY.items() if model.startswith(k)), (0.0, 1.0))
     labels = [str(label) for label in device["label"]]
-    columns = []
     for heading in map(str, device["column"]):
         if heading not in labels:
             kind = "index" if column(heading).kind == "index" else "other"
-            columns.append(Column(heading, heading, "", kind))
+            yield Column(heading, heading, "", kind)
             continue
         place = labels.index(heading)
         sensor, bits = str(device["sensor"][place]), int(device["resolution"][place])
-        ecg = sensor.upper().startswith("ECG")
-        name = f"{sensor} {heading}"
-        if ecg and family:
-            volts, gain = family
-            steps = 2.0**bits
-            columns.append(
-                Column(heading, name, "", "lead", scale=1000 * volts / gain / steps, zero=steps / 2)
-            )
+        name, ecg = f"{sensor} {heading}", sensor.upper().startswith("ECG")
+        if ecg and volts:
+            scale = 1000 * volts / gain / 2.0**bits
+            yield Column(heading, name, "", "lead", scale=scale, zero=2.0**bits / 2)
+        elif ecg or sensor.upper() in ("RAW", "CUSTOM"):
+            yield Column(heading, name, "counts", "lead")
         else:
-            unit = "counts" if ecg or sensor.upper() in ("RAW", "CUSTOM") else ""
-            columns.append(Column(heading, name, unit, "lead" if unit else "other"))
-    return columns
+            yield Column(heading, name, "", "other")
 
 
 def _empatica(sample: Sample) -> Head | None:
@@ -307,30 +293,16 @@ def _empatica(sample: Sample) -> Head | None:
         return None
     if not 0 < rate[0] <= 5000 or np.nanmax(np.abs(values[2:])) > 1e8:
         return None
-    names = (
-        [sample.stem] if len(start) == 1 else [f"{sample.stem} {i + 1}" for i in range(len(start))]
-    )
+    stem, several = sample.stem, len(start) > 1
     return Head(
         device="Empatica",
         fs=float(rate[0]),
-        start=datetime(1970, 1, 1) + _seconds(float(start[0])),
-        columns=tuple(column(name) for name in names),
+        start=epoch(float(start[0]), 1.0),
+        columns=tuple(column(f"{stem} {i + 1}" if several else stem) for i in range(len(start))),
         skip=2,
     )
 
 
-def _seconds(seconds: float) -> Any:
-    from datetime import timedelta
-
-    return timedelta(seconds=seconds)
-
-
-DIALECTS: tuple[Callable[[Sample], Head | None], ...] = (
-    _apple_watch,
-    _openbci,
-    _opensignals,
-    _brainflow,
-    _empatica,
-)
+DIALECTS = (_apple_watch, _openbci, _opensignals, _brainflow, _empatica)
 """Recognisers of vendors' layouts, in the order in which they are tried; headings and lines with a
 rate or a unit, as Polar's, Movesense's and Shimmer's files have them, need none."""

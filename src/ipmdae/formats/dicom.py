@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats import annotation_text
-from ipmdae.formats.columns import unique
 from ipmdae.formats.dicom_identity import metadata_of
 from ipmdae.formats.dicom_leads import name_of
 from ipmdae.formats.dicom_writer import write
@@ -27,6 +26,7 @@ from ipmdae.formats.limits import check_samples
 from ipmdae.formats.optional import needs
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Recording, Resolution, millivolts
+from ipmdae.text import unique
 
 __all__ = ["NAME", "SUFFIXES", "read", "recognises", "write"]
 

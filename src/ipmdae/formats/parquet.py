@@ -15,14 +15,23 @@ from numpy.typing import NDArray
 from ipmdae.files import replacing
 from ipmdae.formats import description, isolated
 from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length, read_whole
-from ipmdae.formats.columns import Column, by_shape, column, heading, select, unique
+from ipmdae.formats.columns import (
+    Column,
+    Units,
+    by_shape,
+    column,
+    epoch,
+    heading,
+    select,
+    units_of,
+)
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.limits import check_expansion, check_samples
 from ipmdae.formats.optional import needs, require
 from ipmdae.formats.options import DEFAULTS, ReadOptions
-from ipmdae.formats.times import Places, Timeline, epoch, placed, resampled, scale_of
-from ipmdae.formats.units import Units, units_of
+from ipmdae.formats.times import Places, Timeline, placed, resampled, scale_of
 from ipmdae.recording import Header, Recording
+from ipmdae.text import unique
 
 __all__ = ["NAME", "SUFFIXES", "open_reader", "open_writer", "read", "recognises", "write"]
 

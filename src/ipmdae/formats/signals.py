@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats.columns import unique
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.lead_names import assume_units, is_ecg
 from ipmdae.formats.limits import check_samples
 from ipmdae.formats.options import ReadOptions, warn_unit
 from ipmdae.recording import AuxiliaryChannel, Recording, Resolution, millivolts
+from ipmdae.text import unique
 
 _SYMBOLS = {"volt": "V", "volts": "V", "millivolt": "mV", "millivolts": "mV"}
 _SYMBOLS |= {"microvolt": "uV", "microvolts": "uV", "nanovolt": "nV", "nanovolts": "nV"}

@@ -1,4 +1,4 @@
-"""Sampling rates and gaps from columns of time stamps.
+"""Sampling rates and gaps from columns of time stamps, and even grids for uneven ones.
 
 Stamps are rounded (0.003, 0.006, 0.008, 0.011 s at 360 Hz), so that one step gives the rate only
 roughly; a segment without a gap gives it accurately.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.formats.columns import epoch_scale
 from ipmdae.formats.errors import FormatError
 
 _COMMON = (100, 125, 128, 130, 200, 250, 256, 300, 360, 400, 500, 512, 600, 1000, 1024, 2000)
@@ -22,9 +22,6 @@ _COMMON = (100, 125, 128, 130, 200, 250, 256, 300, 360, 400, 500, 512, 600, 1000
 
 _PLAUSIBLE = (8.0, 5000.0)
 """Rates in Hz by which the unit of unlabelled stamps is found; less than a factor of 1000 apart."""
-
-_EPOCH = (1e9, 4.2e9)
-"""Range of seconds since 1970 that is interpreted as a date: 2001 to 2103."""
 
 _MAX_GAPS = 100_000
 _ALWAYS_MISSING = 1_000_000
@@ -49,25 +46,14 @@ def scale_of(stamps: NDArray[np.float64], stated: float | None) -> float | None:
     """
     if stated is not None or len(stamps) < 2:
         return stated or 1.0
-    steps = np.diff(stamps)
-    step = float(np.median(steps)) or float(stamps[-1] - stamps[0]) / len(steps)
-    if step == 1 and (steps == 1).mean() > 0.9 and not epoch(float(stamps[0]), 1e-3):
+    steps, first = np.diff(stamps), float(stamps[0])
+    step = float(np.median(steps)) or (float(stamps[-1]) - first) / len(steps)
+    if step == 1 and (steps == 1).mean() > 0.9 and epoch_scale(first) != 1e-3:
         return None
     for scale in (1.0, 1e-3, 1e-6, 1e-9):
         if step > 0 and _PLAUSIBLE[0] <= 1 / (step * scale) < _PLAUSIBLE[1]:
             return scale
-    epochs = (scale for scale in (1.0, 1e-3, 1e-6, 1e-9) if epoch(stamps[0], scale))
-    return next(epochs, 1.0)
-
-
-def epoch(stamp: float, scale: float) -> datetime | None:
-    """The date of a stamp that counts from 1970, if it can be one."""
-    if not _EPOCH[0] < stamp * scale < _EPOCH[1]:
-        return None
-    # Whole seconds first: a float of s since 1970 holds no more than 0.1 µs.
-    whole = int(stamp * scale)
-    rest = round((stamp - whole / scale) * scale * 1e6)
-    return datetime(1970, 1, 1) + timedelta(seconds=whole, microseconds=rest)
+    return epoch_scale(first) or 1.0
 
 
 @dataclass
@@ -78,6 +64,10 @@ class Run:
     rows: int
     begin: float
     end: float
+
+
+Places = list[tuple[int, int, int]]
+"""First row, number of rows and first sample of each run."""
 
 
 @dataclass
@@ -114,26 +104,19 @@ class Timeline:
         if not len(times):
             return
         last = self.runs[-1].end if self.runs else -np.inf
-        before = np.fmax.accumulate(np.concatenate([[last], times]))[:-1]
-        good = times > before  # of NaN: False
+        good = times > np.fmax.accumulate(np.append(last, times))[:-1]  # of NaN: False
         if not self.wrong and not good.all():
             self._first_wrong = self._rows + int(np.argmin(good)) + 1
         self.wrong += int((~good).sum())
-        if not good.any():
-            if self.runs:
-                self.runs[-1].rows += len(times)
-                self._rows += len(times)
-            else:
-                self._begin(times)
-            return
-        self._append(self._mended(times, good, last), good)
+        if good.any():
+            self._append(self._mended(times, good, last), good)
+        elif self.runs:
+            self.runs[-1].rows += len(times)
+        else:  # leading stamps without information
+            self.runs.append(Run(0, len(times), 0.0, 0.0))
+        self._rows += len(times)
         if len(self.runs) > _MAX_GAPS:
             raise FormatError(self.path, f"has more than {_MAX_GAPS} gaps in its time column")
-
-    def _begin(self, times: NDArray[np.float64]) -> None:
-        """Skip leading stamps without information."""
-        self.runs.append(Run(0, len(times), 0.0, 0.0))
-        self._rows += len(times)
 
     def _mended(
         self, times: NDArray[np.float64], good: NDArray[np.bool_], last: float
@@ -141,11 +124,10 @@ class Timeline:
         """Stamps of which the wrong ones are interpolated."""
         if good.all():
             return times
-        at = np.arange(len(times), dtype=np.float64)
-        where, values = at[good], times[good]
+        where, values = np.flatnonzero(good), times[good]
         if np.isfinite(last):
             where, values = np.append(-1.0, where), np.append(last, values)
-        mended: NDArray[np.float64] = np.interp(at, where, values)
+        mended: NDArray[np.float64] = np.interp(np.arange(len(times)), where, values)
         # Beyond the last good one there is nothing to interpolate to.
         tail = len(times) - 1 - int(where[-1])
         if tail:
@@ -153,36 +135,27 @@ class Timeline:
         return mended
 
     def _append(self, times: NDArray[np.float64], good: NDArray[np.bool_]) -> None:
-        first = 0 if self.runs else 1
-        steps = np.diff(times, prepend=self.runs[-1].end if self.runs else times[0])
-        if not self._step and len(steps) > first:
+        begun = bool(self.runs)
+        steps = np.diff(times, prepend=self.runs[-1].end if begun else times[0])
+        # A step next to an interpolated stamp carries no information; before the first is none.
+        known = good & np.append(begun, good[:-1])
+        if not self._step:
             # The lower of two in the middle: a gap is longer than what is usual.
-            kept = np.sort(steps[first:][good[first:]])
+            kept = np.sort(steps[not begun :][good[not begun :]])
             self._step = float(kept[(len(kept) - 1) // 2]) if len(kept) else 0.0
         longest = 1.5 * self._step + self.quantum
-        # A step next to an interpolated stamp carries no information.
-        known = good & np.append(True, good[:-1])
-        short = (steps < 0.5 * self._step - self.quantum) & known
-        self.uneven += int(short[first:].sum())
-        breaks = np.flatnonzero(steps > longest) if self._step else np.zeros(0, int)
+        short = known & (steps < 0.5 * self._step - self.quantum)
         usual = known & ~short & (steps <= longest)
-        self._steps += int(usual[first:].sum())
-        self._time += float(steps[first:][usual[first:]].sum())
-        if not self.runs:
-            breaks = np.append(0, breaks)
-        ends = [*breaks.tolist(), len(times)]
+        self.uneven += int(short.sum())
+        self._steps += int(usual.sum())
+        self._time += float(steps[usual].sum())
+        breaks = np.flatnonzero(steps > longest).tolist() if self._step else []
+        ends = [*([] if begun else [0]), *breaks, len(times)]
         if ends[0] > 0:
             self.runs[-1].rows += ends[0]
             self.runs[-1].end = float(times[ends[0] - 1])
         for a, b in pairwise(ends):
             self.runs.append(Run(self._rows + a, b - a, float(times[a]), float(times[b - 1])))
-        self._rows += len(times)
-
-    @property
-    def mean(self) -> float:
-        """Rows in a second between the first and the last stamp, in Hz; 0 where that is unknown."""
-        time = self.runs[-1].end - self.runs[0].begin if self.runs else 0.0
-        return (self._rows - 1) / time if time > 0 else 0.0
 
     @property
     def is_uneven(self) -> bool:
@@ -201,7 +174,8 @@ class Timeline:
         if self._rows < 2:
             raise FormatError(self.path, "has too few rows to give a rate; give it (fs=, --fs)")
         if self.is_uneven:
-            mean = f" ({self.mean:.4g} rows a second)" if self.mean else ""
+            time = self.runs[-1].end - self.runs[0].begin
+            mean = f" ({(self._rows - 1) / time:.4g} rows a second)" if time > 0 else ""
             what = (
                 f"{self.wrong} of {self._rows} are missing or do not rise, the first in row "
                 f"{self._first_wrong}"
@@ -223,16 +197,13 @@ class Timeline:
                 return float(whole)
         return fs
 
-    def places(self, fs: float) -> tuple[list[tuple[int, int, int]], int]:
-        """Positions of the rows in time.
-
-        Returns:
-            First row, number of rows and first sample of each run; and samples in all.
+    def places(self, fs: float) -> tuple[Places, int]:
+        """Positions of the rows in time, and samples in all.
 
         Raises:
             FormatError: runs overlap at this rate, or the gaps are much longer than what is there.
         """
-        result: list[tuple[int, int, int]] = []
+        result: Places = []
         stop = missing = 0
         slack = 2 + self.wrong + self.uneven
         for run in self.runs:
@@ -247,10 +218,6 @@ class Timeline:
             result.append((run.row, run.rows, first))
             stop = first + run.rows
         return result, stop
-
-
-Places = list[tuple[int, int, int]]
-"""First row, number of rows and first sample of each run."""
 
 
 def placed(
@@ -372,17 +339,14 @@ def _interpolated(
     a, b = 2 * h[1:] + h[:-1], h[1:] + 2 * h[:-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         inner = np.where(left * right > 0, (a + b) / (a / left + b / right), 0.0)
-    tangent = np.concatenate([[slope[0]], inner, [slope[-1]]])
+    tangent = np.concatenate([slope[:1], inner, slope[-1:]])
     i = np.clip(np.searchsorted(x, grid, "right") - 1, 0, len(h) - 1)
     t = np.clip((grid - x[i]) / h[i], 0, 1)
-    values = (
+    values: NDArray[np.float64] = (
         (1 + 2 * t) * (1 - t) ** 2 * y[i]
         + t * (1 - t) ** 2 * h[i] * tangent[i]
         + t**2 * (3 - 2 * t) * y[i + 1]
         + t**2 * (t - 1) * h[i] * tangent[i + 1]
     )
-    outside = (grid < x[0]) | (grid > x[-1])
-    result: NDArray[np.float64] = np.where(
-        (h[i] > longest) & (t > 0) & (t < 1) | outside, np.nan, values
-    )
-    return result
+    values[(h[i] > longest) & (t > 0) & (t < 1) | (grid < x[0]) | (grid > x[-1])] = np.nan
+    return values

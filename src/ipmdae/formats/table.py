@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import io
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats import delimited_layout as layouts
-from ipmdae.formats.blocks import SignalReader, SignalWriter
-from ipmdae.formats.columns import select, unique
-from ipmdae.formats.delimited_text import is_archive, open_text, sniff, stored_size
-from ipmdae.formats.delimited_times import chosen
-from ipmdae.formats.delimited_writer import DelimitedWriter, write
+from ipmdae.files import replacing
+from ipmdae.formats import description
+from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length, read_whole
+from ipmdae.formats.columns import heading, select, units_of
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.limits import check_expansion, check_exponents, check_samples
 from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.table_text import expanding, is_archive, open_text, sniff, stored_size
+from ipmdae.formats.table_times import chosen
 from ipmdae.formats.times import Timeline, placed, resampled
-from ipmdae.formats.units import units_of
-from ipmdae.recording import Header, Recording
-
-__all__ = ["NAME", "SUFFIXES", "open_reader", "open_writer", "read", "recognises", "write"]
+from ipmdae.recording import Header, Recording, Resolution
+from ipmdae.text import unique
 
 NAME = "CSV/TSV"
 SUFFIXES: tuple[str, ...] = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
@@ -35,6 +35,9 @@ _MINUS = "\u2212".encode()
 
 _CHUNK = 1 << 23
 """Bytes that are parsed at once."""
+
+_ROWS = 1 << 16
+"""Rows that become text at once."""
 
 
 def recognises(path: Path) -> bool:
@@ -54,8 +57,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read a table whole; see :func:`open_reader`. It holds no annotations."""
-    with DelimitedReader(path, options) as reader:
-        return Recording.from_header(reader.info, reader.read(0, reader.info.samples))
+    return read_whole(TableReader(path, options))
 
 
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
@@ -64,9 +66,8 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     The rate is that of the head (``Sample Rate,512 Hz``), or the mean rate of a time column (in s,
     ms, µs, ns, since 1970 or not, clock times, dates); rows left out become missing samples. Units
     stand in the head, in headings, ``II (mV)`` or ``ecg_uV``, or in a row of their own. Columns
-    that are not leads (accelerometer, heart rate) are kept in their units; sample counters,
-    or times, or hold no numbers are left out.
-    times, and columns without numbers are left out.
+    that are not leads (accelerometer, heart rate) are kept in their units; sample counters, times,
+    and columns without numbers are left out.
 
     Args:
         path: the file, perhaps in a zip archive: ``export.zip/folder/ecg.csv``.
@@ -76,16 +77,29 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
         FileNotFoundError: there is no such file.
         FormatError: it is not a table of numbers, or has no rate, or an irregular one.
     """
-    return DelimitedReader(path, options)
+    return TableReader(path, options)
 
 
 def open_writer(header: Header, path: Path) -> SignalWriter:
-    """Open a table to write; see :func:`~ipmdae.formats.delimited_writer.write`."""
-    return DelimitedWriter(header, path)
+    """Open a table to write; see :func:`write`."""
+    return TableWriter(header, path)
 
 
-@dataclass(frozen=True)
-class _Chunk:
+def write(recording: Recording, path: Path) -> None:
+    """Write a table: ``time (s)``, or ``time (seconds since 2024-01-02T10:11:12)``, and the leads.
+
+    Separated by commas, or by tabs if the suffix is ``.tsv``; compressed if it is ``.gz``. Values
+    have as many decimals as it takes to find the digital ones again. A missing sample is ``nan``.
+    Annotations and metadata are left out with a warning, comments and resolution silently.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with TableWriter(recording.header, path) as writer:
+        writer.write(recording.signal)
+
+
+class _Chunk(NamedTuple):
     """Whole rows: where they lie in the file, and which they are."""
 
     offset: int
@@ -94,23 +108,25 @@ class _Chunk:
     rows: int
 
 
-class DelimitedReader(SignalReader):
+class TableReader(SignalReader):
     """A table that is parsed in chunks; a first pass counts rows and checks their times."""
 
     def __init__(self, path: Path, options: ReadOptions = DEFAULTS) -> None:
         """Scan a table; see :func:`open_reader`."""
         self._path = path
-        self._layout, self._offset, self._encoding = sniff(path)
-        columns = self._layout.columns
-        numeric = [self._is_numeric(i) for i in range(len(columns))]
-        self._leads = select(path, columns, numeric, options.columns)
+        self._layout, self._offset, self._encoding = layout, _, _ = sniff(path)
+        # A stray word among numbers is an error later.
+        numeric = [
+            sum(map(layout.is_number, layout.cells(i))) >= 0.9 * len(layout.rows)
+            for i in range(layout.width)
+        ]
+        self._leads = select(path, layout.columns, numeric, options.columns)
         times = [
             i
-            for i, column in enumerate(columns)
-            if column.kind == "time" and i not in self._leads
-            if numeric[i] or self._layout.stamps(i) != layouts.NUMBER
+            for i, column in enumerate(layout.columns)
+            if column.kind == "time" and i not in self._leads and (numeric[i] or layout.stamps[i])
         ]
-        self._stamps = chosen(self._layout, times)
+        self._stamps = chosen(layout, times)
         self._chunks: list[_Chunk] = []
         self._last: tuple[_Chunk, NDArray[np.float64]] | None = None
         self._whole: NDArray[np.float64] | None = None
@@ -121,34 +137,30 @@ class DelimitedReader(SignalReader):
             self._stream.close()
             raise
 
-    def _is_numeric(self, index: int) -> bool:
-        """True if nearly all first cells are numbers; a stray word is an error later."""
-        cells = self._layout.cells(index)
-        numbers = sum(layouts.is_number(cell, self._layout.decimal) for cell in cells)
-        return numbers >= 0.9 * len(cells)
-
     def _open(self, options: ReadOptions) -> Header:
-        columns = [self._layout.columns[i] for i in self._leads]
-        decimal = self._layout.decimal
-        values = [
-            np.array([layouts.number(cell, decimal) for cell in self._layout.cells(i)])
-            for i in self._leads
-        ]
-        head = self._layout.head
+        layout, head, path = self._layout, self._layout.head, self._path
+        columns = [layout.columns[i] for i in self._leads]
         rows, timeline, times = self._scan(keep=options.resample)
-        check_samples(self._path, rows, len(self._leads))
-        self._units = units_of(self._path, columns, values, options, head.unit)
+        check_samples(path, rows, len(columns))
+        values = [layout.values[:, i] for i in self._leads]
+        self._units = units_of(path, columns, values, options, head.unit)
         self._places = [(0, rows, 0)]
         if options.resample and timeline and (timeline.is_uneven or options.fs):
-            signal = self.read(0, rows)
-            self._whole, rate = resampled(self._path, times, signal, options.fs)
+            self._whole, rate = resampled(path, times, self.read(0, rows), options.fs)
             samples = len(self._whole)
         else:
-            rate, self._places, samples = placed(self._path, rows, timeline, options.fs, head.fs)
-        check_samples(self._path, samples, len(self._leads), held=rows)
-        self.rate_from = self._rate_from()
+            rate, self._places, samples = placed(path, rows, timeline, options.fs, head.fs)
+        check_samples(path, samples, len(columns), held=rows)
+        if head.fs or not self._stamps:
+            by = f", as {head.device} writes it" if head.device else ""
+            self.rate_from = f"from the head of the file{by}"
+        else:
+            index = self._stamps.index
+            self.rate_from = (
+                f"from the times in column {layout.columns[index].heading or index + 1}"
+            )
         names = [column.name for column in columns]
-        if head.lead and len(names) == 1 and not names[0]:
+        if head.lead and names == [""]:
             names = [head.lead]
         try:
             return Header(
@@ -160,15 +172,7 @@ class DelimitedReader(SignalReader):
                 comments=head.comments,
             )
         except ValueError as error:
-            raise FormatError(self._path, str(error)) from error
-
-    def _rate_from(self) -> str:
-        """Source of the sampling rate, if the user does not state it."""
-        head = self._layout.head
-        if head.fs or not self._stamps:
-            return f"from the head of the file{f', as {head.device} writes it' * bool(head.device)}"
-        heading = self._layout.columns[self._stamps.index].heading
-        return f"from the times in column {heading or self._stamps.index + 1}"
+            raise FormatError(path, str(error)) from error
 
     def _scan(self, keep: bool) -> tuple[int, Timeline | None, NDArray[np.float64]]:
         """Count the rows and gather their times, of which all are kept only if asked for."""
@@ -176,8 +180,7 @@ class DelimitedReader(SignalReader):
         timeline = Timeline(self._path, stamps.quantum, len(self._leads)) if stamps else None
         rows, kept = 0, [np.zeros(0)]
         for offset, data in self._pieces():
-            index = stamps.index if stamps else self._leads[0]
-            cells = self._parse(data, [index]).iloc[:, 0]
+            cells = self._parse(data, [stamps.index if stamps else self._leads[0]]).iloc[:, 0]
             if stamps and timeline:
                 times = stamps.seconds(self._path, cells)
                 timeline.add(times)
@@ -194,23 +197,19 @@ class DelimitedReader(SignalReader):
             return self._whole[first:stop]
         out = np.full((stop - first, len(self._leads)), np.nan)
         for row, rows, sample in self._places:
-            a, b = max(sample, first), min(sample + rows, stop)
-            for low, values in self._rows(row + a - sample, row + b - sample) if b > a else ():
-                at = low - row + sample - first
-                out[at : at + len(values)] = values
+            begin, end = row + max(first - sample, 0), row + min(stop - sample, rows)
+            for chunk in self._chunks if end > begin else ():
+                low, high = max(chunk.row, begin), min(chunk.row + chunk.rows, end)
+                if high > low:
+                    at = low - row + sample - first
+                    values = self._values(chunk)[low - chunk.row : high - chunk.row]
+                    out[at : at + len(values)] = values
         out -= self._units.zero
         out *= self._units.scale
         return out
 
     def __exit__(self, *_: object) -> None:
         self._stream.close()
-
-    def _rows(self, first: int, stop: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """The rows ``first`` to ``stop`` in chunks: the first row and the values of each."""
-        for chunk in self._chunks:
-            low, high = max(chunk.row, first), min(chunk.row + chunk.rows, stop)
-            if high > low:
-                yield low, self._values(chunk)[low - chunk.row : high - chunk.row]
 
     def _values(self, chunk: _Chunk) -> NDArray[np.float64]:
         if self._last is None or self._last[0] is not chunk:
@@ -228,57 +227,46 @@ class DelimitedReader(SignalReader):
         rest = b""
         self._stream.seek(offset)
         while True:
-            try:
+            with expanding(self._path):
                 data = self._stream.read(_CHUNK)
-            except (OSError, EOFError, zlib.error) as error:
-                raise FormatError(self._path, f"cannot be expanded ({reason(error)})") from error
             check_expansion(self._path, stored, offset + len(rest) + len(data))
             if not data:
                 break
-            whole, newline, tail = (rest + data).rpartition(b"\n")
+            whole, newline, rest = (rest + data).rpartition(b"\n")
             if newline:
                 yield offset, whole + newline
                 offset += len(whole) + 1
-            elif len(tail) > 8 * _CHUNK:
+            elif len(rest) > 8 * _CHUNK:
                 raise FormatError(self._path, "is not a table: a line of it never ends")
-            rest = tail
         if rest.strip():
-            self._check_last(rest)
+            if len(self._layout.split(rest.decode(self._encoding, "replace"))) < self._layout.width:
+                raise FormatError(
+                    self._path, "is cut off in its last row; fetch it again, or delete that row"
+                )
             yield offset, rest
 
     def _check_width(self, data: bytes, first: int, rows: int) -> None:
         """Refuse rows of more or fewer cells, which pandas would cut or fill up without a word."""
-        mark = self._layout.separator
-        expected = rows * (self._layout.width - 1)
-        if len(mark) == 1 and b'"' not in data and data.count(mark.encode()) != expected:
+        mark, width = self._layout.separator, self._layout.width
+        if len(mark) == 1 and b'"' not in data and data.count(mark.encode()) != rows * (width - 1):
             raise FormatError(
                 self._path,
-                f"not all of the rows {first + 1} to {first + rows} have "
-                f"{self._layout.width} cells",
-            )
-
-    def _check_last(self, line: bytes) -> None:
-        cells = layouts.split(line.decode(self._encoding, "replace"), self._layout.separator)
-        if len(cells) < self._layout.width:
-            raise FormatError(
-                self._path, "is cut off in its last row; fetch it again, or delete that row"
+                f"not all of the rows {first + 1} to {first + rows} have {width} cells",
             )
 
     def _parse(self, data: bytes, columns: list[int]) -> Any:
         """Columns of rows as a DataFrame, of numbers or of stamps that are texts."""
         import pandas as pd
 
-        layout = self._layout
-        numeric = all(layout.stamps(index) == layouts.NUMBER for index in columns)
         check_exponents(self._path, data)
         try:
             table = pd.read_csv(
                 io.BytesIO(data.replace(_MINUS, b"-") if _MINUS in data else data),
-                sep=layout.separator,
-                decimal=layout.decimal,
+                sep=self._layout.separator,
+                decimal=self._layout.decimal,
                 header=None,
                 usecols=columns,
-                dtype=np.float64 if numeric else str,
+                dtype=str if any(self._layout.stamps[i] for i in columns) else np.float64,
                 encoding=self._encoding,
                 encoding_errors="replace",
                 skipinitialspace=True,
@@ -288,3 +276,60 @@ class DelimitedReader(SignalReader):
         except Exception as error:
             raise FormatError(self._path, f"is not a table of numbers ({reason(error)})") from error
         return table[columns]
+
+
+class TableWriter(SignalWriter):
+    """A table that is written block by block."""
+
+    def __init__(self, header: Header, path: Path) -> None:
+        """Prepare the headings; see :func:`write`."""
+        lost = {"annotations": header.annotations, "metadata": header.metadata}
+        description.warn_lost(path, header, "a table", lost=lost)
+        self._header, self._path, self._rows = header, path, 0
+        name = path.name.lower()
+        self._zipped = name.endswith(".gz")
+        mark = "\t" if name.removesuffix(".gz").endswith(".tsv") else ","
+        decimals = [_time_decimals(header.fs), *map(_decimals, header.resolution)]
+        self._format = mark.join(f"%.{n}f" for n in decimals) + "\n"
+        since = f"seconds since {header.start.isoformat()}" if header.start else "s"
+        text = io.StringIO()
+        titles = [heading("time", since), *map(heading, header.leads, header.units)]
+        csv.writer(text, delimiter=mark, lineterminator="\n").writerow(titles)
+        self._first = text.getvalue()
+        self._stack = ExitStack()
+        self._file: Any = None
+
+    def __enter__(self) -> TableWriter:
+        aside = self._stack.enter_context(replacing(self._path))
+        file = gzip.open(aside, "wb", compresslevel=4) if self._zipped else aside.open("wb")
+        self._file = self._stack.enter_context(file)
+        self._file.write(self._first.encode())
+        return self
+
+    def write(self, block: NDArray[np.float64]) -> None:
+        """See :meth:`SignalWriter.write`."""
+        for first in range(0, len(block), _ROWS):
+            part = block[first : first + _ROWS]
+            time = (self._rows + np.arange(len(part))) / self._header.fs
+            cells: Sequence[float] = np.column_stack([time, part]).reshape(-1).tolist()
+            self._file.write((self._format * len(part) % tuple(cells)).encode())
+            self._rows += len(part)
+
+    def __exit__(self, kind: type[BaseException] | None, *others: object) -> None:
+        try:
+            if kind is None:
+                check_length(self._path, self._header, self._rows)
+        except BaseException as error:
+            self._stack.__exit__(type(error), error, None)
+            raise
+        self._stack.__exit__(kind, *others)  # type: ignore[arg-type]
+
+
+def _decimals(how: Resolution | None) -> int:
+    """Decimals by which a value lies within a quarter of a step of itself."""
+    return 6 if how is None else min(max(math.ceil(math.log10(2 / how.step)), 0), 15)
+
+
+def _time_decimals(fs: float) -> int:
+    """Decimals that the sampling interval has, up to 9."""
+    return next((n for n in range(1, 9) if (10**n / fs).is_integer()), 9)

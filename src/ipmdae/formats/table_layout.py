@@ -1,0 +1,251 @@
+"""Layout of a text table: separator, decimal sign, header, headings, first row of data; its cells.
+
+Files and live signals are looked at in the same way, by :func:`lay_out`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.formats import dialects
+from ipmdae.formats.columns import Column, by_shape, columns_of, is_unit, unquoted
+
+_SEPARATORS = (";", "\t", ",", "|", r"\s+")
+_EMPTY = {"", "nan", "na", "n/a", "null", "none", "-", "nil"}
+CLOCK = re.compile(
+    r"(?:\d{1,2}/\d{1,2}/\d{4}[T, ]+)?"
+    r"\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*)?)\]?(?: ?([AP])M)?",
+    re.IGNORECASE,
+)
+"""A time of the day, perhaps after a date that may begin with the day or with the month."""
+DATE = re.compile(
+    r"(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?"
+    r" ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?"
+)
+_SEP_LINE = re.compile(r"\"?sep=(.)\"?", re.IGNORECASE)
+_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
+_WHOLE = re.compile(r"[+-]?\d+")
+_ROWS = 2000
+"""Rows by which columns are judged."""
+
+Cells = Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A text table.
+
+    Attributes:
+        separator, decimal: as pandas takes them.
+        first: line where the data begin.
+        columns: one a column, empty ones too.
+        stamps: of each column the pattern that all its cells match, :data:`DATE` or :data:`CLOCK`.
+        head: information from above the data.
+        rows: the cells of the first rows.
+        values: their numbers (rows, columns), NaN where a cell is not a number.
+    """
+
+    separator: str
+    decimal: str
+    first: int
+    columns: tuple[Column, ...]
+    stamps: tuple[re.Pattern[str] | None, ...]
+    head: dialects.Head
+    rows: tuple[Cells, ...]
+    values: NDArray[np.float64]
+
+    @property
+    def width(self) -> int:
+        """Cells in a row."""
+        return len(self.columns)
+
+    def cells(self, index: int) -> list[str]:
+        """The first cells of a column."""
+        return [row[index] for row in self.rows]
+
+    def split(self, line: str) -> list[str]:
+        """The cells of a row."""
+        return _split(line, self.separator)
+
+    def number(self, cell: str) -> float:
+        """The number in a cell; NaN where it is empty or none."""
+        return _number(cell, self.decimal)
+
+    def is_number(self, cell: str) -> bool:
+        """True if a cell is a number or marks a missing one."""
+        return _is_number(cell, self.decimal)
+
+
+def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Layout:
+    """Find the table in the lines that a text begins with.
+
+    Args:
+        texts: whole lines.
+        stem: name of the file without suffixes.
+        judged: whether kinds of columns are found by what they hold too, not by headings alone.
+
+    Raises:
+        ValueError: no line is a row of numbers.
+    """
+    filled = [i for i, text in enumerate(texts) if text.strip() and text.lstrip()[0] not in "#%"]
+    stated = _SEP_LINE.fullmatch(texts[filled[0]].rstrip("\n")) if filled else None
+    filled = filled[1:] if stated else filled
+    if not filled:
+        raise ValueError("holds no table")
+    separator = stated[1] if stated else _separator([texts[i] for i in filled])
+    cells = {i: _split(texts[i], separator) for i in filled}
+    decimal = _decimal(cells.values())
+    if separator == "," and _is_single(list(cells.values())):
+        separator, decimal = ";", ","
+        cells |= {i: [texts[i].strip()] for i in filled if all(map(_WHOLE.fullmatch, cells[i]))}
+    first = next((i for i in filled if _is_data(cells[i], decimal)), None)
+    if first is None:
+        raise ValueError("holds no row of numbers")
+    data = [cells[i] for i in filled if i >= first][:_ROWS]
+    width = Counter(map(len, data)).most_common(1)[0][0]
+    rows = [row for row in data if len(row) == width]
+    values = np.array([[_number(cell, decimal) for cell in row] for row in rows])
+    above = [text for text in texts[:first] if text.strip() and not _SEP_LINE.fullmatch(text)]
+    trailing = all(not row[-1] for row in rows)
+    names, units, used = _headings(texts[:first], cells, separator, width, trailing)
+    above = above[: len(above) - used]
+    head = dialects.head(
+        dialects.Sample(
+            above=above, headed=bool(names), separator=separator, values=values, stem=stem
+        )
+    )
+    rows, values = rows[head.skip :], values[head.skip :]
+    columns = by_shape(
+        head.columns or columns_of(names or [""] * width, units),
+        values.T if judged else values[:0].T,
+    )
+    stamps = tuple(_stamps([row[i] for row in rows]) for i in range(width))
+    for i, found in enumerate(columns):
+        if found.kind in ("time", "empty"):
+            continue
+        if not found.heading and not any(row[i] for row in rows):
+            columns[i] = Column("", "", "", "empty")
+        elif stamps[i]:
+            columns[i] = Column(found.heading, found.name, found.unit, "time")
+    return Layout(separator, decimal, first, tuple(columns), stamps, head, tuple(rows), values)
+
+
+def _stamps(cells: Cells) -> re.Pattern[str] | None:
+    """The pattern that all cells of a column match: of dates with times, or of times of the day."""
+    cells = [cell for cell in cells if cell.lower() not in _EMPTY]
+    kinds = (kind for kind in (DATE, CLOCK) if cells and all(map(kind.fullmatch, cells)))
+    return next(kinds, None)
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """The cells of a row, without quotes and blanks around them."""
+    text = text.replace("\u2212", "-")
+    if separator == r"\s+":
+        return [unquoted(part) for part in text.split()]
+    parts = text.split(separator)
+    if '"' in text and text.count('"') % 2 == 0:
+        with suppress(csv.Error):  # no text, such as a carriage return within a cell
+            parts = next(csv.reader([text], delimiter=separator, skipinitialspace=True), [])
+    return [unquoted(part) for part in parts]
+
+
+def _number(cell: str, decimal: str) -> float:
+    """The number in a cell; NaN where it is empty or none."""
+    if "_" in cell or (decimal == "," and "." in cell):
+        return np.nan
+    try:
+        return float(cell.replace(",", ".") if decimal == "," else cell)
+    except ValueError:
+        return np.nan
+
+
+def _is_number(cell: str, decimal: str) -> bool:
+    """True if a cell is a number or marks a missing one."""
+    return cell.lower() in _EMPTY or not np.isnan(_number(cell, decimal))
+
+
+def _separator(texts: Sequence[str]) -> str:
+    """The separator by which the last lines, which are data, have equally many cells of data."""
+    data = texts[-min(40, max(len(texts) - 1, 1)) :]
+    for separator in _SEPARATORS:
+        rows = [_split(text, separator) for text in data]
+        width, times = Counter(map(len, rows)).most_common(1)[0]
+        good = [row for row in rows if len(row) == width and _is_data(row, ".", ",")]
+        if width > 1 and times >= 0.8 * len(rows) and len(good) >= 0.5 * len(rows):
+            return separator
+    return next((s for s in _SEPARATORS[:4] if any(s in text for text in data)), ",")
+
+
+def _decimal(rows: Iterable[Cells]) -> str:
+    cells = [cell for row in rows for cell in row]
+    commas, points = (sum(map(bool, map(sign.fullmatch, cells))) for sign in (_COMMA, _POINT))
+    return "," if commas > points else "."
+
+
+def _is_single(rows: Sequence[Cells]) -> bool:
+    """True if rows of two cells, split by commas, are one column of numbers with decimal commas."""
+    last = [row for row in rows[-_ROWS:] if len(row) <= 2 and all(map(_WHOLE.fullmatch, row))]
+    decimals = [row[1] for row in last if len(row) == 2]
+    if len(last) < 0.8 * len(rows[-_ROWS:]) - 12 or len(decimals) < 2:
+        return False
+    if not all(map(str.isdecimal, decimals)):
+        return False
+    whole = (i for i, row in enumerate(rows) if all(map(_WHOLE.fullmatch, row)))
+    above = rows[: next(whole)]
+    if above and len(above[-1]) == 2 and not any(map(is_unit, above[-1])):
+        return False
+    if above and len(above[-1]) == 1:
+        return True
+    digits = set(map(len, decimals))
+    return len(digits) == 1 and max(digits) > 1 and len(decimals) > 2
+
+
+def _is_data(cells: Cells, *decimals: str) -> bool:
+    """True if a row is data: numbers, stamps, perhaps a word, but not words only."""
+    filled = [cell for cell in cells if cell]
+    numbers = sum(any(_is_number(cell, decimal) for decimal in decimals) for cell in filled)
+    stamps = sum(bool(CLOCK.fullmatch(cell) or DATE.fullmatch(cell)) for cell in filled)
+    return numbers > 0 and 2 * (numbers + stamps) > len(filled)
+
+
+def _headings(
+    texts: Sequence[str], cells: dict[int, list[str]], separator: str, width: int, trailing: bool
+) -> tuple[list[str], list[str], int]:
+    """Names and units of the columns, from rows of cells above the data, and how many these are.
+
+    Args:
+        texts: the lines above the data.
+        cells: those of lines by number, without comments.
+        separator: of the cells.
+        width: cells in a row of data.
+        trailing: whether the last cell of all rows is empty.
+    """
+    rows = [cells[i] for i in range(len(texts)) if i in cells]
+    if not rows and texts and texts[-1].lstrip()[:1] in ("#", "%"):
+        rows = [_split(texts[-1].lstrip("#% "), separator)]
+    shorter = [row for row in rows[-1:] if len(row) == width - 1]
+    rows = [row for row in rows[-4:] if len(row) == width] or [
+        [*row, ""] if trailing else ["", *row] for row in shorter
+    ]
+    if width == 1:  # any line is a row of one cell; one with a key and a value is not a heading
+        rows = rows[-2:] if rows and _are_units(rows[-1]) else rows[-1:]
+        rows = [row for row in rows if not re.search(r"[:=;,]", row[0])]
+    # A row that says the same of all columns (the device, CAL) is not that of their names.
+    named = [row for row in rows if len({*filter(None, row)}) > 1 or _are_units(row)]
+    named = named if named and width > 1 else [*rows]
+    units = named.pop() if len(named) > 1 and _are_units(named[-1]) else [""] * width
+    return (named[-1] if named else []), units, len(rows)
+
+
+def _are_units(row: Cells) -> bool:
+    words = {cell.lower() for cell in row if cell}
+    return bool(words - {"raw", "cal"}) and sum(map(is_unit, row)) > len(row) / 2
