@@ -109,6 +109,11 @@ def default_threads() -> int:
         text = os.environ.get(variable, "")
         if text.isdigit() and int(text) > 0:
             return int(text)
+    return processors()
+
+
+def processors() -> int:
+    """Number of processors that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
