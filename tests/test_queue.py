@@ -21,7 +21,7 @@ from ipmdae.lab.evaluation.trained_network import TrainedNetwork
 from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.base import LeadNetwork
 from ipmdae.lab.training import queue, run, summary
-from ipmdae.lab.training.callbacks import callbacks
+from ipmdae.lab.training.callbacks import LAST_CHECKPOINT, callbacks
 from ipmdae.lab.training.queue import Budget, Job
 from ipmdae.pipeline.window import robust_scale
 
@@ -70,7 +70,7 @@ class Killer(Callback):
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    content = torch.load(folder / run.LAST_CHECKPOINT, weights_only=True)
+    content = torch.load(folder / LAST_CHECKPOINT, weights_only=True)
     state: dict[str, torch.Tensor] = content["state_dict"]
     return state
 
@@ -83,7 +83,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been_and_a_finished_one_is_left_a
     killed = jobs(tmp_path / "killed", "deepfilter")[0]
     expected, _ = queue.work(whole, CPU)
     with monkeypatch.context() as patched:
-        patched.setattr(run, "callbacks", lambda *args: [*callbacks(*args), Killer()])
+        patched.setattr(run, "callbacks", lambda *args, **kw: [*callbacks(*args, **kw), Killer()])
         with pytest.raises(RuntimeError, match="killed"):
             queue.work(killed, CPU)
     with pytest.raises(FileNotFoundError, match="--protocol deepfilter --methods deepfilter"):
@@ -96,7 +96,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been_and_a_finished_one_is_left_a
     ours, theirs = (weights(folder) for folder in folders)
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
 
-    last = folders[1] / run.LAST_CHECKPOINT
+    last = folders[1] / LAST_CHECKPOINT
     before = last.stat().st_mtime_ns
     assert queue.work(killed, CPU) == (resumed, False)
     assert last.stat().st_mtime_ns == before

@@ -7,9 +7,12 @@ bandwidth) changes the target too; whatever disturbs it changes the input alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ipmdae.lab.data.rhythms import ecg_size
 
 Array = NDArray[np.float32]
 
@@ -130,6 +133,11 @@ def low_pass(x: Array, edge: float, fs: float) -> Array:
     return filtered.astype(np.float32)
 
 
+@cache
+def _hann(length: int) -> NDArray[np.float64]:
+    return np.hanning(length)
+
+
 def good_targets(windows: Array, fs: float, wander: float = 0.1) -> NDArray[np.bool_]:
     """Mask of the windows of a recording that are clean enough to be training targets.
 
@@ -145,9 +153,9 @@ def good_targets(windows: Array, fs: float, wander: float = 0.1) -> NDArray[np.b
     Returns:
         (windows,).
     """
-    size = np.ptp(np.percentile(windows, (0.5, 99.5), axis=1), axis=0)
+    size = ecg_size(windows)
     centred = windows - windows.mean(axis=1, keepdims=True)
-    power = np.abs(np.fft.rfft(centred * np.hanning(windows.shape[1]))) ** 2
+    power = np.abs(np.fft.rfft(centred * _hann(windows.shape[1]))) ** 2
     frequency = np.fft.rfftfreq(windows.shape[1], 1 / fs)
     slow = power[:, frequency < 0.5].sum(axis=1)
     ecg = power[:, (frequency >= 0.5) & (frequency < 40)].sum(axis=1)

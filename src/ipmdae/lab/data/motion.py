@@ -28,6 +28,10 @@ _LOUD = 1.0
 """Standard deviation of motion from which on a segment is kept, relative to that of the ECG."""
 
 
+_FADED = 17.0
+"""Time constants after which a wave is left out: it is below the resolution of float32."""
+
+
 def wrist_noise(folder: Path, people: Collection[str], fs: float) -> list[Array]:
     """Wrist motion without the ECG under it, from all recordings of ``people`` under motion.
 
@@ -143,13 +147,17 @@ def taps(length: int, fs: float, rng: np.random.Generator) -> Array:
     frequency, decay = np.exp(rng.uniform(np.log(1), np.log(25))), rng.uniform(0.03, 0.4)
     time = rng.uniform(0, interval)
     while time < t[-1]:
-        since = t - time
+        after = slice(int(np.ceil(time * fs)), int((time + _FADED * decay) * fs) + 1)
+        since = t[after] - time
         wave = np.sin(2 * np.pi * frequency * since + rng.uniform(0, 0.5))
-        y += rng.normal(1, 0.4) * (since >= 0) * wave * np.exp(-np.maximum(since, 0) / decay)
+        y[after] += rng.normal(1, 0.4) * wave * np.exp(-since / decay)
         time += interval * (rng.normal(1, 0.08) if regular else rng.exponential()) + 0.05
     if rng.random() < 0.5:
         muscle = np.diff(rng.standard_normal(length + 1))
         for _ in range(rng.integers(1, 5)):
             middle, width = rng.uniform(0, t[-1]), np.exp(rng.uniform(-2, 1))
-            y += rng.uniform(0.2, 1) * muscle * np.exp(-(((t - middle) / width) ** 4))
+            reach = _FADED**0.25 * width
+            near = slice(max(int((middle - reach) * fs), 0), int((middle + reach) * fs) + 1)
+            envelope = np.exp(-np.square(np.square((t[near] - middle) / width)))
+            y[near] += rng.uniform(0.2, 1) * muscle[near] * envelope
     return y[:, np.newaxis].astype(np.float32)

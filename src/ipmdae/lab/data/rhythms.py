@@ -8,7 +8,7 @@ sizes are relative to the window's ECG (:func:`ecg_size`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +61,7 @@ class Rhythms:
         chosen = rng.choice(len(names), count, replace=False, p=probability)
         # In the order of the list: what replaces the signal comes after what is added to it.
         x = clean[:, 0].astype(np.float64)
-        size = ecg_size(clean)
+        size = float(ecg_size(clean[:, 0]))
         for i in sorted(chosen, reverse=True):
             x = RHYTHMS[names[i]](x, beats, size, self.fs, rng)
             if names[i] == "resynthesised":  # the beats are elsewhere now
@@ -70,10 +70,26 @@ class Rhythms:
         return result
 
 
-def ecg_size(x: NDArray[np.float32]) -> float:
-    """Distance between the 0.5th and the 99.5th percentile: about the height of the QRS, in mV."""
-    low, high = np.percentile(x, (0.5, 99.5))
-    return float(high - low)
+def ecg_size(x: Array) -> Array:
+    """Distance between the 0.5th and the 99.5th percentile: about the height of the QRS, in mV.
+
+    Sorting takes a tenth of the time of ``np.percentile``.
+
+    Args:
+        x: (..., time).
+
+    Returns:
+        (...).
+    """
+    ordered, last = np.sort(x), x.shape[-1] - 1
+
+    def percentile(percent: float) -> Array:
+        below, part = divmod(last * percent / 100, 1)
+        low, high = (ordered[..., min(int(below) + i, last)] for i in (0, 1))
+        value: Array = low + (high - low) * np.float32(part)
+        return value
+
+    return percentile(99.5) - percentile(0.5)
 
 
 Signal = NDArray[np.float64]
@@ -260,32 +276,35 @@ def _beats_at(
     if not len(whole):
         return x
     some = whole[rng.integers(len(whole), size=min(len(whole), 4))]
-    y = np.zeros_like(x)
-    samples = np.arange(len(x))
     intervals = np.diff(times, append=2 * times[-1] - times[-2] if len(times) > 1 else times + 1)
-    for time, rr_new in zip(times, intervals, strict=True):
-        ratio = np.sqrt(np.clip(rr_new / rr_old, 0.15, 2))
-        source = some[rng.integers(len(some))]
-        start, stop = -before, 0.6 * min(rr_old, 0.9)
-        first = int(np.ceil((time + start * ratio) * fs))
-        last = int((time + stop * ratio) * fs) + 1
-        t = np.arange(max(first, 0), min(last, len(x)))
-        if len(t) < 3:
-            continue
-        offset = t / fs - time
-        near = 0.05 * min(ratio, 1)
-        old = np.where(
-            np.abs(offset) < near,
-            offset,
-            np.sign(offset) * (near + (np.abs(offset) - near) / ratio),
-        )
-        beat = np.interp(source + old * fs, samples, x)
-        ends = np.interp(source + np.array((start, stop)) * fs, samples, x)
-        position = np.clip((old - start) / (stop - start), 0, 1)
-        y[t] += (beat - ends[0] - (ends[1] - ends[0]) * position) * _plateau(
-            old, start + 0.02, stop - 0.04, 0.02
-        )
-    return y
+    ratio = np.sqrt(np.clip(intervals / rr_old, 0.15, 2))
+    source = some[rng.integers(len(some), size=len(times))]
+    start, stop = -before, 0.6 * min(rr_old, 0.9)
+    last = ((times + stop * ratio) * fs).astype(np.intp) + 1
+    t, beat = _spans(np.ceil((times + start * ratio) * fs).astype(np.intp), last, len(x))
+    offset, ratio_t = t / fs - times[beat], ratio[beat]
+    near = 0.05 * np.minimum(ratio_t, 1)
+    distance = np.abs(offset)
+    old = np.where(
+        distance < near, offset, np.sign(offset) * (near + (distance - near) / ratio_t)
+    )
+    samples = np.arange(len(x))
+    values = np.interp(source[beat] + old * fs, samples, x)
+    left, right = (np.interp(source + edge * fs, samples, x) for edge in (start, stop))
+    position = np.clip((old - start) / (stop - start), 0, 1)
+    values -= left[beat] + (right - left)[beat] * position
+    values *= _plateau(old, start + 0.02, stop - 0.04, 0.02)
+    return np.bincount(t, values, len(x))
+
+
+def _spans(
+    first: NDArray[np.intp], last: NDArray[np.intp], length: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Samples of all spans first … last - 1 within a signal, and the number of each one's span."""
+    first = np.clip(first, 0, length)
+    count = np.clip(last, first, length) - first
+    span = np.repeat(np.arange(len(first)), count)
+    return np.arange(len(span)) - (np.cumsum(count) - count)[span] + first[span], span
 
 
 def _ectopic(rng: Generator) -> Callable[[Signal], Signal]:
@@ -313,16 +332,13 @@ def _placed(
     shape: Callable[[Signal], Signal],
     reach: float,
     fs: float,
-    heights: Sequence[float] | Signal | None = None,
+    heights: Signal | None = None,
 ) -> Signal:
     """The sum of ``shape`` (t in s) at each of ``centres`` (s), within ``reach`` (s) of them."""
-    y = np.zeros(length)
-    for k, centre in enumerate(centres):
-        first, last = int((centre - reach) * fs), int((centre + reach) * fs) + 1
-        t = np.arange(max(first, 0), min(last, length))
-        if len(t):
-            y[t] += (1.0 if heights is None else heights[k]) * shape(t / fs - centre)
-    return y
+    first, last = (((centres + side * reach) * fs).astype(np.intp) for side in (-1, 1))
+    t, k = _spans(first, last + 1, length)
+    values = shape(t / fs - centres[k])
+    return np.bincount(t, values if heights is None else heights[k] * values, length)
 
 
 def _train_of(seconds: float, interval: float, jitter: float, rng: Generator) -> Signal:

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from ipmdae.lab.data import augment, cinc2017, ecgnext, mitdb, mixing, motion, nstdb, qtdb, splits
 from ipmdae.lab.data.augment import Augmentation
-from ipmdae.lab.data.rhythms import Beats, Rhythms
+from ipmdae.lab.data.rhythms import Beats, Rhythms, ecg_size
 from ipmdae.lab.protocols import Pair
 from ipmdae.pipeline.resample import resample
 from ipmdae.pipeline.window import robust_scale
@@ -329,7 +329,7 @@ class ClinicPairs:
         self, noisy: Array, clean: Array, changes: Augmentation, rng: np.random.Generator
     ) -> Pair:
         """Augment a pair; for noise-only input the target is a flat line."""
-        size = float(np.ptp(np.percentile(clean, (0.5, 99.5))))
+        size = float(ecg_size(clean[:, 0]))
         edge = changes.bandwidth(rng)
         if edge is not None:
             noisy, clean = (augment.low_pass(x, edge, changes.fs) for x in (noisy, clean))

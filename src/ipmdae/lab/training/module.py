@@ -3,69 +3,132 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from ipmdae.lab.networks.base import LeadNetwork
 from ipmdae.lab.training import losses
+from ipmdae.lab.training.captured import CapturedStep
 from ipmdae.lab.training.recipe import Recipe
 
 
 class DenoisingModule(pl.LightningModule):
     """Trains ``network``: noisy (batch, time, leads) -> clean, of the same shape.
 
-    Published networks are trained by their own loss, the project's by the recipe's.
-    Logs ``train_loss`` and ``valid_loss`` (mean over windows) once an epoch.
+    Published networks are trained by their own loss, the project's by the recipe's. Both losses
+    (means over windows) stay on the device until the end of the epoch.
+
+    Args:
+        captured: compute a step by :class:`~ipmdae.lab.training.captured.CapturedStep`, on one
+            device and in float32; otherwise Lightning makes its parts.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, network: nn.Module, recipe: Recipe, *, captured: bool = False) -> None:
         super().__init__()
         self.model = network
         self.recipe = recipe
         self.loss = losses.LOSSES[recipe.loss]
+        self.captured = captured
+        self._step: CapturedStep | None = None
+        self._sum: Tensor | float = 0.0
+        self._windows = 0
 
     def forward(self, noisy: Tensor) -> Tensor:
         cleaned: Tensor = self.model(noisy)
         return cleaned
 
+    @property
+    def train_loss(self) -> float:
+        """Mean loss of the training windows of this epoch so far."""
+        return float(self._sum / self._windows) if self._windows else math.nan
+
+    def on_train_start(self) -> None:
+        if self.captured:
+            optimizer = self.optimizers(use_pl_optimizer=False)
+            assert isinstance(optimizer, Optimizer)
+            self._step = CapturedStep(self._loss, optimizer, self.recipe.clip_norm)
+
+    def on_train_epoch_start(self) -> None:
+        self._sum, self._windows = 0.0, 0
+
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        noisy, clean = batch
-        loss = self._loss(noisy, clean)
-        self._log("train_loss", loss, len(noisy), on_step=True)
+        loss = (self._step or self._loss)(*batch)
+        self._sum = self._sum + loss.detach() * len(batch[0])
+        self._windows += len(batch[0])
         return loss
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        if self._step is None:
+            super().backward(loss, *args, **kwargs)
+
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
+        if self._step is None:
+            super().optimizer_zero_grad(epoch, batch_idx, optimizer)
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Optimizer | LightningOptimizer,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        if self._step is None:
+            super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        else:  # the training step updates the weights itself
+            assert optimizer_closure is not None
+            optimizer_closure()
+
+    def on_train_epoch_end(self) -> None:
+        self.log("train_loss_epoch", self.train_loss)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         noisy, clean = batch
-        self._log("valid_loss", self._loss(noisy, clean), len(noisy))
+        self.log(
+            "valid_loss",
+            self._loss(noisy, clean),
+            on_epoch=True,
+            prog_bar=True,
+            batch_size=len(noisy),
+            sync_dist=True,
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["train_loss"] = {"sum": float(self._sum), "windows": self._windows}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        kept = checkpoint.get("train_loss", {"sum": 0.0, "windows": 0})
+        self._sum, self._windows = kept["sum"], kept["windows"]
+        for state in checkpoint["optimizer_states"]:  # perhaps of another device
+            for group in state["param_groups"]:
+                group |= self._kernels()
 
     def _loss(self, noisy: Tensor, clean: Tensor) -> Tensor:
         if isinstance(self.model, LeadNetwork):
             return self.model.loss(noisy, clean)
         return self.loss(self(noisy), clean)
 
-    def _log(self, name: str, value: Tensor, windows: int, on_step: bool = False) -> None:
-        self.log(
-            name,
-            value,
-            on_step=on_step,
-            on_epoch=True,
-            prog_bar=True,
-            batch_size=windows,
-            sync_dist=not on_step,
-        )
+    def _kernels(self) -> dict[str, Any]:
+        """Options of Adam for a step that is recorded as a CUDA graph; elsewhere its defaults."""
+        recorded = self.captured and self.device.type == "cuda"
+        return {"fused": recorded or None, "capturable": recorded}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         recipe = self.recipe
         if recipe.optimizer == "adam":
-            optimizer: torch.optim.Optimizer = torch.optim.Adam(
-                self.model.parameters(), lr=recipe.learning_rate
+            optimizer: Optimizer = torch.optim.Adam(
+                self.model.parameters(), lr=recipe.learning_rate, **self._kernels()
             )
         else:
-            optimizer = torch.optim.AdamW(self.parameter_groups(), lr=recipe.learning_rate)
+            optimizer = torch.optim.AdamW(
+                self.parameter_groups(), lr=recipe.learning_rate, **self._kernels()
+            )
         total = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: learning_rate_factor(step, total, recipe)

@@ -20,7 +20,7 @@ from ipmdae.lab.data import nstdb, qtdb
 from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.base import LeadNetwork
 from ipmdae.lab.training import run
-from ipmdae.lab.training.callbacks import CURVES
+from ipmdae.lab.training.callbacks import CURVES, LAST_CHECKPOINT
 from ipmdae.lab.training.recipe import RIVAL, Recipe
 from ipmdae.lab.training.run import Machine, Settings
 from ipmdae.lab.training.summary import (
@@ -162,7 +162,7 @@ def _version_of(job: Job) -> tuple[int | None, Summary | None]:
     for folder in _of_job(job):
         if (folder / SUMMARY_FILE).is_file():
             return None, read_summary(folder)
-        if (folder / run.LAST_CHECKPOINT).is_file():
+        if (folder / LAST_CHECKPOINT).is_file():
             return int(folder.name.removeprefix("version_")), None
     return None, None
 

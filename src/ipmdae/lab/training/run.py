@@ -26,10 +26,11 @@ from ipmdae.lab.networks import registry
 from ipmdae.lab.nn import checkpoints
 from ipmdae.lab.protocols import TrainingProtocol
 from ipmdae.lab.training import recipe as recipes
-from ipmdae.lab.training.callbacks import callbacks
+from ipmdae.lab.training.callbacks import LAST_CHECKPOINT, callbacks
 from ipmdae.lab.training.loaders import loader
 from ipmdae.lab.training.module import DenoisingModule
 from ipmdae.lab.training.recipe import Recipe
+from ipmdae.native import processors
 from ipmdae.termination import end_with_parent
 
 Build = Callable[[str, int], nn.Module]
@@ -39,7 +40,6 @@ _NODE = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
 """Environment variables by which the machines of a run find each other."""
 
 SETTINGS_FILE = "run.json"
-LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,16 +79,32 @@ class Machine:
         accelerator, devices: of each machine.
         workers: processes of each device that prepare batches.
         nodes: number of machines.
+        tf32: on a GPU, round the factors of matrix products to 10 bits of mantissa, which is
+            several times as fast; convolutions are computed so in any case.
+        quiet: no progress bar.
     """
 
     accelerator: str
     devices: int | list[int]
     workers: int
     nodes: int = 1
+    tf32: bool = False
+    quiet: bool = False
 
 
-def machine(gpu: int | None, devices: int, workers: int, nodes: int = 1) -> Machine:
+def machine(
+    gpu: int | None,
+    devices: int,
+    workers: int | None = None,
+    nodes: int = 1,
+    *,
+    tf32: bool = False,
+    quiet: bool = False,
+) -> Machine:
     """The GPU number ``gpu`` (or ``devices`` of them) if there is one, else the CPU.
+
+    Args:
+        workers: by default as many as there are processors for each device.
 
     Raises:
         ValueError: of several machines, this one does not know its number or the first one.
@@ -96,10 +112,13 @@ def machine(gpu: int | None, devices: int, workers: int, nodes: int = 1) -> Mach
     missing = [name for name in _NODE if name not in os.environ] if nodes > 1 else []
     if missing:
         raise ValueError(f"with --num_nodes, set {', '.join(missing)} on each machine")
+    if workers is None:
+        workers = max(processors() // devices, 1)
+    others: dict[str, Any] = {"workers": workers, "nodes": nodes, "quiet": quiet}
     if gpu is None or not torch.cuda.is_available():
-        return Machine(accelerator="cpu", devices=devices, workers=workers, nodes=nodes)
+        return Machine(accelerator="cpu", devices=devices, **others)
     chosen: int | list[int] = devices if devices > 1 else [gpu]
-    return Machine(accelerator="gpu", devices=chosen, workers=workers, nodes=nodes)
+    return Machine(accelerator="gpu", devices=chosen, tf32=tf32, **others)
 
 
 def train(
@@ -108,21 +127,24 @@ def train(
     machine: Machine,
     resume: int | None = None,
     build: Build | None = None,
+    deadline: float | None = None,
 ) -> Path:
     """Train and return the folder of the run.
 
     Args:
         log_dir: folder of the model's runs; the run gets the next free ``version_<n>``.
-        resume: number of a version to continue from the end of its last complete epoch, with the
-            same result as an uninterrupted run; ``settings`` must be its own.
+        resume: number of a version to continue from its last checkpoint, on one device of the same
+            kind with the same result as an uninterrupted run; ``settings`` must be its own.
         build: builds the network, if it is not the registry's.
+        deadline: time since the epoch in s at which the run saves its checkpoint and ends.
 
     Raises:
         FileNotFoundError: the version to resume has no checkpoint.
         ValueError: its checkpoint is damaged, or has more than tensors and plain values: nothing
             in the folder of a run is executed.
-        KeyboardInterrupt: Ctrl-C, or a signal that is handled like it; the checkpoints of the
-            epochs before stay.
+        OutOfTimeError: the deadline has come.
+        KeyboardInterrupt: Ctrl-C, or a signal that is handled like it; the checkpoints of
+            the epochs before stay, or one of this epoch that is a few minutes old.
     """
     pl.seed_everything(settings.seed, verbose=False)
     logger = TensorBoardLogger(log_dir, name="", version=resume)
@@ -130,13 +152,13 @@ def train(
     checkpoint = folder / LAST_CHECKPOINT if resume is not None else None
     if checkpoint is not None and not checkpoint.is_file():
         raise FileNotFoundError(f"nothing to resume: {checkpoint} does not exist")
-    if checkpoint is not None:
-        checkpoints.read_checkpoint(checkpoint)  # refuses a damaged one by name
+    epoch, done = (0, 0) if checkpoint is None else _progress(checkpoint)
     if os.environ.get("LOCAL_RANK", "0") != "0":
         end_with_parent()
 
     protocol = settings.open_protocol()
-    recipe = settings.recipe
+    recipe, on_gpu = settings.recipe, machine.accelerator == "gpu"
+    torch.set_float32_matmul_precision("high" if machine.tf32 else "highest")
     trainer = pl.Trainer(
         max_epochs=recipe.epochs,
         accelerator=machine.accelerator,
@@ -145,28 +167,51 @@ def train(
         precision=settings.precision,  # type: ignore[arg-type]
         gradient_clip_val=recipe.clip_norm,
         limit_train_batches=recipe.steps,
-        callbacks=callbacks(recipe, folder, settings.seed),
+        callbacks=callbacks(
+            recipe, folder, settings.seed, deadline, progress_bar=not machine.quiet
+        ),
         logger=logger,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         enable_model_summary=False,
-        log_every_n_steps=10,
+        log_every_n_steps=100,
+        enable_progress_bar=not machine.quiet,
+        benchmark=on_gpu,  # windows are of one length: the fastest convolutions are searched once
     )
-    shares = {"rank": trainer.global_rank, "replicas": trainer.world_size}
-    batches = {
-        "batch_size": max(recipe.batch_size // trainer.world_size, 1),
+    batches: dict[str, Any] = {
         "workers": machine.workers,
-        **shares,
+        "rank": trainer.global_rank,
+        "replicas": trainer.world_size,
+        "device": trainer.strategy.root_device,
     }
+    size = max(recipe.batch_size // trainer.world_size, 1)
     pairs = protocol.training(fresh=recipe.fresh_noise)
-    training = loader(pairs, shuffle=True, seed=settings.seed, **batches)
-    validation = loader(protocol.validation(), shuffle=False, **batches)
+    training = loader(
+        pairs,
+        batch_size=size,
+        shuffle=True,
+        seed=settings.seed,
+        held=not recipe.fresh_noise and recipe.steps is None,
+        **batches,
+    )
+    if epoch or done:
+        training.sampler.epoch = epoch
+        training.sampler.skip = size * done if done < len(training) else 0
+    # A GPU has room for larger batches where no gradient is kept.
+    validation = loader(
+        protocol.validation(),
+        batch_size=size * (8 if on_gpu else 1),
+        shuffle=False,
+        held=True,
+        **batches,
+    )
     if trainer.is_global_zero and resume is None:
         write_settings(folder, settings, windows=len(pairs))
     network = (build or registry.build)(settings.model, protocol.leads)
     if settings.start_from is not None and resume is None:
         start(network, settings.start_from)
-    module = DenoisingModule(network, recipe)
+    alone = trainer.world_size == 1 and settings.precision == "32-true"
+    module = DenoisingModule(network, recipe, captured=on_gpu and alone)
     try:
         trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as ended:  # Lightning's response to an interruption
@@ -174,6 +219,20 @@ def train(
             raise ended.__context__ from None
         raise
     return folder
+
+
+def _progress(checkpoint: Path) -> tuple[int, int]:
+    """Epoch of a checkpoint and number of its batches that are done.
+
+    Raises:
+        ValueError: the checkpoint is damaged.
+    """
+    content = checkpoints.read_checkpoint(checkpoint)
+    try:
+        batches = content["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
+        return int(content["epoch"]), int(batches["processed"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{checkpoint} is not a checkpoint of a training run") from error
 
 
 def start(network: nn.Module, model: str) -> None:
