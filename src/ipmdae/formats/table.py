@@ -114,7 +114,8 @@ class TableReader(SignalReader):
     def __init__(self, path: Path, options: ReadOptions = DEFAULTS) -> None:
         """Scan a table; see :func:`open_reader`."""
         self._path = path
-        self._layout, self._offset, self._encoding = layout, _, _ = sniff(path)
+        layout, self._offset, self._encoding = sniff(path)
+        self._layout = layout
         # A stray word among numbers is an error later.
         numeric = [
             sum(map(layout.is_number, layout.cells(i))) >= 0.9 * len(layout.rows)
