@@ -16,7 +16,7 @@ from ipmdae.console import complain
 from ipmdae.formats.columns import unique
 from ipmdae.formats.delimited_layout import Layout, is_number, lay_out, split
 from ipmdae.formats.delimited_layout import number as number_in
-from ipmdae.formats.lead_names import is_ecg
+from ipmdae.formats.names import is_ecg
 from ipmdae.recording import millivolts
 
 _READ = 1 << 16  # bytes, largest read; fewer are processed as they arrive

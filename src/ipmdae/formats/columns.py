@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError
-from ipmdae.formats.lead_names import is_ecg
-from ipmdae.formats.words import WORDS, words
+from ipmdae.formats.names import WORDS, is_ecg, words
 from ipmdae.recording import millivolts
 from ipmdae.text import unique
 

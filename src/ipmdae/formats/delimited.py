@@ -18,8 +18,13 @@ from ipmdae.formats.columns import select, unique
 from ipmdae.formats.delimited_text import is_archive, open_text, sniff, stored_size
 from ipmdae.formats.delimited_times import chosen
 from ipmdae.formats.delimited_writer import DelimitedWriter, write
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.limits import check_expansion, check_exponents, check_samples
+from ipmdae.formats.errors import (
+    FormatError,
+    check_expansion,
+    check_exponents,
+    check_samples,
+    reason,
+)
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.times import Timeline, placed, resampled
 from ipmdae.formats.units import units_of

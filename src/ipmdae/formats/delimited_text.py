@@ -12,8 +12,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from ipmdae.formats.delimited_layout import Layout, lay_out
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.limits import check_expansion
+from ipmdae.formats.errors import FormatError, check_expansion, reason
 
 BytesFile = IO[bytes] | gzip.GzipFile
 

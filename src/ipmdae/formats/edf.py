@@ -24,16 +24,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats import annotation_text, edf_text, edf_writer, fields
-from ipmdae.formats.blocks import SignalReader, SignalWriter
+from ipmdae.formats import description, edf_text, edf_writer
+from ipmdae.formats.blocks import SignalReader, SignalWriter, SpoolingWriter
 from ipmdae.formats.description import metadata_in
 from ipmdae.formats.edf_range import EdfResolution
 from ipmdae.formats.edf_text import COMMENT, ENDS, MISSING, RESERVED, Channel, Event
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.lead_names import is_ecg
-from ipmdae.formats.limits import MAX_SAMPLES, check_samples
+from ipmdae.formats.errors import MAX_SAMPLES, FormatError, check_samples, first_bytes, reason
+from ipmdae.formats.names import is_ecg
 from ipmdae.formats.options import DEFAULTS, ReadOptions
-from ipmdae.formats.spool import SpoolingWriter
 from ipmdae.passenger import Passenger
 from ipmdae.recording import Annotations, Header, Recording, millivolts
 
@@ -53,10 +51,7 @@ _BLOCK = 1 << 20
 
 def recognises(path: Path) -> bool:
     """True if the file begins as EDF or BDF does."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(8) in _MAGIC
+    return first_bytes(path, 8) in _MAGIC
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
@@ -133,7 +128,7 @@ class EdfReader(SignalReader):
                 annotations=marks if annotations else {},
                 resolution=tuple(c.resolution for c in leads),
                 comments=comments,
-                metadata=self._records.metadata | metadata_in(comments, fields.ALL),
+                metadata=self._records.metadata | metadata_in(comments, description.ALL),
                 passengers=tuple(self._passenger(channel, cut) for channel in others),
             )
         except ValueError as error:
@@ -175,7 +170,7 @@ class _Records:
     Attributes:
         channels: the signals that are not annotations.
         start: when the first sample was taken, if known.
-        metadata: patient and recording as in the header, see :mod:`ipmdae.formats.fields`.
+        metadata: patient and recording as in the header, see :mod:`ipmdae.formats.description`.
         events: all annotations, in s from the first sample, without the time stamps of records.
     """
 
@@ -197,7 +192,7 @@ class _Records:
         except (FormatError, OSError):
             raise
         except (ZeroDivisionError, UnboundLocalError) as error:  # in edfio
-            why = "its data records hold no samples, or last 0 s"
+            why = "a data record holds no samples, or lasts 0 s"
             raise FormatError(path, f"the EDF header is malformed ({why})") from error
         except Exception as error:
             raise FormatError(path, f"the EDF header is malformed ({reason(error)})") from error
@@ -250,7 +245,7 @@ class _Records:
         self._interrupted = header.reserved[3:5] == "+D"
         counts = [signal.samples_per_data_record for signal in header.signals]
         if min(counts) < 0:
-            raise ValueError(f"a data record holds {min(counts)} samples of a signal")
+            raise ValueError("a data record holds no samples")
         ends = (np.cumsum(counts) * self._width).tolist()
         parts = [slice(end - n * self._width, end) for end, n in zip(ends, counts, strict=True)]
         self._size = ends[-1]
@@ -434,7 +429,7 @@ def _marks(
         elif not _is_comment(event) and abs(event.onset * fs) < 2**62:
             note = event.text if length is None else f"{event.text} [{length:g} s]"
             marks.append((round(event.onset * fs), note))
-    return annotation_text.from_events(marks), missing, end
+    return description.from_events(marks), missing, end
 
 
 def _kept(passenger: Passenger) -> Passenger:

@@ -23,9 +23,9 @@ from datetime import date, datetime, timedelta
 from datetime import time as clock
 from typing import Any
 
-from ipmdae.formats import fields
+from ipmdae.formats import description
 from ipmdae.formats.edf_range import EdfResolution
-from ipmdae.formats.lead_names import is_ecg
+from ipmdae.formats.names import is_ecg
 from ipmdae.recording import NO_UNIT, millivolts
 from ipmdae.text import visible
 
@@ -150,9 +150,14 @@ def restored(
 
 
 _MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
-_PATIENT = (fields.PATIENT_ID, fields.SEX, fields.BIRTH_DATE, fields.PATIENT_NAME)
-_STUDY = (fields.STUDY_ID, fields.TECHNICIAN, fields.DEVICE)
-_SPOKEN = (fields.PATIENT_NAME, fields.TECHNICIAN, fields.DEVICE)
+_PATIENT = (
+    description.PATIENT_ID,
+    description.SEX,
+    description.BIRTH_DATE,
+    description.PATIENT_NAME,
+)
+_STUDY = (description.STUDY_ID, description.TECHNICIAN, description.DEVICE)
+_SPOKEN = (description.PATIENT_NAME, description.TECHNICIAN, description.DEVICE)
 """Subfields whose ``_`` stand for blanks."""
 
 _DAY = rf"\d\d-(?:{'|'.join(_MONTHS)})-\d{{4}}"
@@ -171,7 +176,7 @@ def identity(header: Any, first: float) -> tuple[datetime | None, dict[str, str]
     try:
         start = header.startdatetime + timedelta(seconds=first)
     except (ValueError, IndexError, OverflowError):
-        start, known[fields.TIME_OF_DAY] = None, _time_of_day(header, first)
+        start, known[description.TIME_OF_DAY] = None, _time_of_day(header, first)
     known |= parse_identity(
         header.local_patient_identification,
         header.local_recording_identification,
@@ -186,31 +191,31 @@ def parse_identity(patient: str, study: str, *, plus: bool) -> dict[str, str]:
     Much software writes the subfields of EDF+ to plain EDF as well.
     """
     if plus or _PATIENT_LAYOUT.fullmatch(patient):
-        known = _subfields(patient.split(), _PATIENT, fields.PATIENT_NOTE)
+        known = _subfields(patient.split(), _PATIENT, description.PATIENT_NOTE)
     else:
-        known = {fields.PATIENT_NOTE: patient}
+        known = {description.PATIENT_NOTE: patient}
     if plus or _STUDY_LAYOUT.fullmatch(study):
-        known |= _subfields(study.split()[2:], _STUDY, fields.RECORDING_NOTE)
+        known |= _subfields(study.split()[2:], _STUDY, description.RECORDING_NOTE)
     else:
-        known[fields.RECORDING_NOTE] = study
-    birth = known.get(fields.BIRTH_DATE, "")
+        known[description.RECORDING_NOTE] = study
+    birth = known.get(description.BIRTH_DATE, "")
     if re.fullmatch(_DAY, birth):
-        known[fields.BIRTH_DATE] = _iso(birth)
+        known[description.BIRTH_DATE] = _iso(birth)
     return {key: value for key, value in known.items() if value not in ("", "X")}
 
 
 def compose_identity(metadata: Mapping[str, str], start: datetime | None) -> tuple[str, str]:
     """The two fields of EDF+, cut to their size; :func:`parse_identity` describes them."""
     known = dict(metadata)
-    birth = known.get(fields.BIRTH_DATE, "")
+    birth = known.get(description.BIRTH_DATE, "")
     if re.fullmatch(r"\d{4}-\d\d-\d\d", birth):
-        known[fields.BIRTH_DATE] = _edf(birth)
-    if known.get(fields.SEX) not in ("F", "M"):
-        known[fields.SEX] = "X"
+        known[description.BIRTH_DATE] = _edf(birth)
+    if known.get(description.SEX) not in ("F", "M"):
+        known[description.SEX] = "X"
     patient = [_subfield(known.get(name, "")) for name in _PATIENT]
     study = ["Startdate", _edf(start.date().isoformat()) if start else "X"]
     study += [_subfield(known.get(name, "")) for name in _STUDY]
-    notes = known.get(fields.PATIENT_NOTE, ""), known.get(fields.RECORDING_NOTE, "")
+    notes = known.get(description.PATIENT_NOTE, ""), known.get(description.RECORDING_NOTE, "")
     return (
         plain(" ".join([*patient, notes[0]]), SIZE),
         plain(" ".join([*study, notes[1]]), SIZE),

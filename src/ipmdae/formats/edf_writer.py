@@ -19,15 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.files import replacing
-from ipmdae.formats import annotation_text, description, edf_text, fields
+from ipmdae.formats import description, edf_text
+from ipmdae.formats.blocks import Read
 from ipmdae.formats.edf_range import EdfResolution, choose, eight
 from ipmdae.formats.edf_text import COMMENT, DURATION, ENDS, MISSING, Event, Signal, plain
 from ipmdae.formats.errors import FormatError
-from ipmdae.formats.spool import Read
 from ipmdae.recording import Header, Resolution, millivolts
 
 _BLOCK = 1 << 18
-"""Samples of a signal that are in work at once."""
+"""Samples of all signals together that are in work at once."""
 
 _MOST_SIGNALS = 9998
 """Signals that a header can count, besides the annotations."""
@@ -191,7 +191,7 @@ def _notes(
     duration = float(layout.duration)
     events = [Event(0.0, None, f"{COMMENT}{text}") for text in _comments(header, signals)]
     reserved = (COMMENT, MISSING, ENDS)
-    for sample, text in annotation_text.to_events(header.annotations, reserved):
+    for sample, text in description.to_events(header.annotations, reserved):
         found = re.fullmatch(DURATION, text, re.DOTALL)
         # A duration that is written otherwise would come back otherwise.
         if found and f"{float(found[2]):g}" == found[2]:
@@ -250,7 +250,7 @@ def _comments(header: Header, signals: list[_Stored]) -> list[str]:
     held = edf_text.parse_identity(
         *edf_text.compose_identity(header.metadata, header.start), plus=True
     )
-    held[fields.TIME_OF_DAY] = header.metadata.get(fields.TIME_OF_DAY, "")
+    held[description.TIME_OF_DAY] = header.metadata.get(description.TIME_OF_DAY, "")
     leads = [i for i, signal in enumerate(signals) if signal.lead]
     return [*description.as_comments(header, held), *edf_text.label_comments(signals, leads)]
 
@@ -266,7 +266,7 @@ def _header(
     """The header record; ``width`` is the number of bytes of the annotations."""
     name = "BDF" if bits == 24 else "EDF"
     start = header.start
-    known = re.match(r"\d\d:\d\d:\d\d", header.metadata.get(fields.TIME_OF_DAY, ""))
+    known = re.match(r"\d\d:\d\d:\d\d", header.metadata.get(description.TIME_OF_DAY, ""))
     time = start.time().isoformat("seconds") if start else (known[0] if known else "00:00:00")
     year = 85 if start is None else start.year % 100
     day = f"{start:%d.%m}.{year:02}" if start else "01.01.85"
@@ -317,7 +317,7 @@ class Layout:
 
     def blocks(self) -> Iterator[tuple[int, int]]:
         """First and stop record of the blocks in which it is written."""
-        step = max(_BLOCK // max(self.counts), 1)
+        step = max(_BLOCK // sum(self.counts), 1)
         for first in range(0, self.records, step):
             yield first, min(first + step, self.records)
 

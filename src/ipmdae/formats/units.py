@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ipmdae.formats.columns import Column, is_counts
 from ipmdae.formats.errors import FormatError
-from ipmdae.formats.lead_names import is_ecg
+from ipmdae.formats.names import is_ecg
 from ipmdae.formats.options import ReadOptions, warn_unit
 from ipmdae.recording import NO_UNIT, millivolts
 
