@@ -120,7 +120,7 @@ def test_an_array_that_announces_terabytes(tmp_path: Path) -> None:
 
 
 def test_bombs_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ipmdae.formats.limits._ALWAYS_FINE", 1 << 20)
+    monkeypatch.setattr("ipmdae.formats.errors._ALWAYS_FINE", 1 << 20)
     zeros = np.zeros((1 << 18, 2))
     if path.suffix == ".npz":
         np.savez_compressed(path, signal=zeros, fs=250)

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose
 
 from ipmdae import formats
 from ipmdae.formats import FormatError, ReadOptions
-from ipmdae.formats.philips import expanded_length
+from ipmdae.formats.clinical import expanded_length
 
 pytest.importorskip("ecgdatakit")
 

@@ -176,7 +176,7 @@ def test_broken_compression(tmp_path: Path) -> None:
 def test_a_bomb_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ipmdae.formats.limits._ALWAYS_FINE", 1 << 20)
+    monkeypatch.setattr("ipmdae.formats.errors._ALWAYS_FINE", 1 << 20)
     with pytest.raises(FormatError, match=r"bytes expand to .* or more, which no recording does"):
         read(tmp_path, b"time,II (mV)\n0,0\n" + b"1,0\n" * 500_000, "x.csv.gz")
 

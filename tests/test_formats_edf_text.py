@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ipmdae import formats
-from ipmdae.formats import FormatError, fields
+from ipmdae.formats import FormatError, description
 from ipmdae.recording import Annotations, Recording
 
 
@@ -91,10 +91,13 @@ def test_plain_edf_with_the_patient_field_of_edf_plus(
     data = bytearray(path.read_bytes())
     data[8:168] = patient.ljust(80).encode() + b"Startdate X X X Holter_3".ljust(80)
     path.write_bytes(data)
-    names = (*(fields.PATIENT_ID, fields.SEX, fields.BIRTH_DATE), fields.PATIENT_NAME)
+    names = (
+        *(description.PATIENT_ID, description.SEX, description.BIRTH_DATE),
+        description.PATIENT_NAME,
+    )
     for _ in range(2):
         r = formats.read(path)
-        assert tuple(r.metadata.get(key) for key in (*names, fields.PATIENT_NOTE)) == known
+        assert tuple(r.metadata.get(key) for key in (*names, description.PATIENT_NOTE)) == known
         assert r.metadata["device"] == "Holter 3"
         path = tmp_path / "y.edf"
         formats.write(r, path)
@@ -102,7 +105,7 @@ def test_plain_edf_with_the_patient_field_of_edf_plus(
     assert field(path, 8, 80) == (patient if plus else f"X X X X {patient}")
 
 
-@pytest.mark.parametrize("key", fields.PATIENT)
+@pytest.mark.parametrize("key", description.PATIENT)
 @pytest.mark.parametrize("value", ["Jörg  Müller_X", "1.2.1980", "X", "x" * 100, "a b c"])
 def test_patients_come_back_whatever_the_header_holds(tmp_path: Path, key: str, value: str) -> None:
     before = dataclasses.replace(recording(), metadata={key: value})

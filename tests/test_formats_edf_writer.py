@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from ipmdae import formats
-from ipmdae.formats import FormatError, edf_tal
-from ipmdae.formats.edf_layout import plan
+from ipmdae.formats import FormatError, edf_text
 from ipmdae.formats.edf_range import EdfResolution, eight
+from ipmdae.formats.edf_writer import plan
 from ipmdae.recording import Recording, Resolution
 
 
@@ -64,7 +64,7 @@ def test_eight_characters(value: float) -> None:
     st.text(st.characters(exclude_characters="\0\x14\x15", codec="utf-8"), max_size=30),
 )
 def test_annotations_come_back(onset: float, duration: float | None, text: str) -> None:
-    (again,) = edf_tal.decode(edf_tal.encode(edf_tal.Event(onset, duration, text)))
+    (again,) = edf_text.decode(edf_text.encode(edf_text.Event(onset, duration, text)))
     assert again.text == text
     assert again.onset == pytest.approx(onset, abs=1e-8)
     assert again.duration == (None if duration is None else pytest.approx(duration, abs=1e-8))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from round_trips import LIBRARIES, NAMES, TABLES
 
 from ipmdae import formats
-from ipmdae.formats import FormatError, fields
+from ipmdae.formats import FormatError, description
 from ipmdae.recording import Annotations, Recording
 
 INJECTION = "a\nevil.dat 16 1(0)/mV 16 0 0 0 0 X\r\n# patient id: 0"
@@ -84,7 +84,7 @@ def assert_same(before: Recording, again: Recording, name: str) -> None:
     np.testing.assert_allclose(again.signal, before.signal, atol=3e-3)
     if name.endswith(TABLES):
         return
-    for key in fields.PATIENT:
+    for key in description.PATIENT:
         assert (again.metadata.get(key) or None) == (before.metadata.get(key) or None)
     assert {name for name, marks in again.annotations.items() if len(marks)} == set(
         before.annotations
@@ -131,7 +131,7 @@ def test_no_name_is_refused_where_texts_have_room(tmp_path: Path, suffix: str) -
 @given(
     leads=st.lists(any_text, min_size=1, max_size=3),
     units=st.lists(st.sampled_from(UNITS), min_size=3, max_size=3),
-    patient=st.dictionaries(st.sampled_from(fields.PATIENT), any_text, max_size=3),
+    patient=st.dictionaries(st.sampled_from(description.PATIENT), any_text, max_size=3),
     day=st.one_of(st.none(), st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))),
     note=notes,
     symbol=st.sampled_from('NV+"/|[('),

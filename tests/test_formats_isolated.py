@@ -17,7 +17,7 @@ from ipmdae.formats import FormatError, ReadOptions, SignalReader, isolated
 from ipmdae.recording import Recording
 
 h5py = pytest.importorskip("h5py")
-hdf5_content = pytest.importorskip("ipmdae.formats.hdf5_content")
+hdf5_content = pytest.importorskip("ipmdae.formats.hdf5")
 
 ECG = np.random.default_rng(0).normal(0, 1, (300, 2))
 SECRET = b"secret01" * 64

@@ -15,7 +15,7 @@ from numpy.testing import assert_array_equal
 
 from ipmdae import formats
 from ipmdae.formats import FormatError, ReadOptions
-from ipmdae.formats.matlab_elements import variables
+from ipmdae.formats.matlab import variables
 
 scipy_io = pytest.importorskip("scipy.io")
 

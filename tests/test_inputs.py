@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ipmdae import examples, formats
-from ipmdae.commands.inputs import Inputs, find, format_of
+from ipmdae.commands.inputs import Inputs, find
 
 
 @pytest.fixture(autouse=True)
@@ -94,11 +94,11 @@ def test_what_is_named_is_tried_and_what_is_not_there_refused() -> None:
 
 def test_formats_are_told() -> None:
     assert [
-        getattr(format_of(Path(p)), "NAME", None) for p in ("data/one.csv", "data/notes.md")
+        getattr(formats.format_of(Path(p)), "NAME", None) for p in ("data/one.csv", "data/notes.md")
     ] == [
         "CSV/TSV",
         None,
     ]
-    found = format_of(Path("data/118e06_excerpt.dat"))
+    found = formats.format_of(Path("data/118e06_excerpt.dat"))
     assert found is not None
     assert found.NAME == "WFDB"

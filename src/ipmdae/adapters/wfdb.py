@@ -10,7 +10,7 @@ import numpy as np
 import wfdb  # type: ignore[import-untyped]
 
 from ipmdae.engine import ModelFile
-from ipmdae.formats.wfdb_signals import BITS
+from ipmdae.formats.wfdb import BITS
 from ipmdae.methods import Method, open_method
 from ipmdae.methods.network import DEFAULT_MODEL
 from ipmdae.recording import Recording, millivolts

@@ -95,7 +95,7 @@ def describe(
     file: Path, options: ReadOptions, reader: SignalReader, found: Inspection | None, tried: Preview
 ) -> dict[str, Any]:
     """Describe a recording as in the JSON output; times in s, voltages in mV."""
-    from ipmdae.commands.inputs import format_of
+    from ipmdae.formats import format_of
 
     header, format = reader.info, format_of(file.absolute())
     cleaned = [verdict.lead for verdict in tried.verdicts if not verdict.why]

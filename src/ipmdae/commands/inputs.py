@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ipmdae import stores
-from ipmdae.formats import FORMATS, Format, remote
+from ipmdae.formats import FORMATS, Format, format_of, remote
 from ipmdae.formats.table_text import members
 
 _WFDB = "WFDB"
@@ -60,15 +60,6 @@ class Inputs:
     found: list[Input] = field(default_factory=list)
     unknown: int = 0
     several: bool = False
-
-
-def format_of(path: Path) -> Format | None:
-    """Format of a file, by its content, else by its suffix; ``None`` if unknown."""
-    for format in FORMATS:
-        if format.recognises(path):
-            return format
-    # A WFDB record is recognised by its header only.
-    return next((f for f in FORMATS if f.NAME != _WFDB and _suffix(path, f)), None)
 
 
 def _suffix(path: Path, format: Format) -> str:
@@ -237,9 +228,7 @@ def _walk(
 
 def _recording(file: Path, base: Path, by_content: bool = False) -> Input | None:
     """Recording that a file is, or whose header or signal it is."""
-    if by_content and not any(format.recognises(file) for format in FORMATS):
-        return None
-    format = format_of(file)
+    format = format_of(file, by_suffix=not by_content)
     if format is None:
         return None
     if format.NAME == _WFDB:

@@ -31,7 +31,6 @@ from ipmdae.formats import (
     matlab,
     npz,
     parquet,
-    read_back,
     remote,
     table,
     unisens,
@@ -41,12 +40,14 @@ from ipmdae.formats import (
 )
 from ipmdae.formats.blocks import (
     CheckedReader,
+    ReadBackWriter,
     SignalReader,
     SignalWriter,
     WholeReader,
     WholeWriter,
+    check_written,
 )
-from ipmdae.formats.errors import FormatError, format_errors
+from ipmdae.formats.errors import FormatError, first_bytes, format_errors
 from ipmdae.formats.options import DEFAULTS, ReadOptions, overrule
 from ipmdae.recording import Header, Recording
 
@@ -57,6 +58,7 @@ __all__ = [
     "ReadOptions",
     "SignalReader",
     "SignalWriter",
+    "format_of",
     "open_reader",
     "open_writer",
     "read",
@@ -162,7 +164,7 @@ def read(
     path = Path(path).absolute()
     options = _with_rate(options, fs)
     with format_errors(path):
-        format = _format_of(path)
+        format = _known_format(path)
         recording = format.read(path, annotations=annotations, options=options)
         reader = WholeReader(recording)
         overruled = overrule(path, reader, options, _heeded(format))
@@ -194,7 +196,7 @@ def open_reader(
     path = Path(path).absolute()
     options = _with_rate(options, fs)
     with format_errors(path):
-        format = _format_of(path)
+        format = _known_format(path)
         if not isinstance(format, BlockReadable):
             recording = format.read(path, options=options)
             return overrule(path, WholeReader(recording), options, _heeded(format))
@@ -223,7 +225,7 @@ def write(recording: Recording, path: str | os.PathLike[str]) -> None:
     format = _writable(path)
     header = recording.header
     again = _reader_of(format, header, path.suffix)
-    with checked(lambda aside: read_back.check(header, path, aside, again)):
+    with checked(lambda aside: check_written(header, path, aside, again)):
         format.write(recording, path)
 
 
@@ -247,7 +249,7 @@ def open_writer(header: Header, path: str | os.PathLike[str]) -> SignalWriter:
         if isinstance(format, BlockWritable)
         else WholeWriter(header, path, format.write)
     )
-    return read_back.ReadBackWriter(writer, header, path, _reader_of(format, header, path.suffix))
+    return ReadBackWriter(writer, header, path, _reader_of(format, header, path.suffix))
 
 
 def _with_rate(options: ReadOptions, fs: float | None) -> ReadOptions:
@@ -260,21 +262,35 @@ def _heeded(format: Format) -> frozenset[str]:
     return heeded
 
 
-def _format_of(path: Path) -> Format:
+def format_of(path: Path, *, by_suffix: bool = True) -> Format | None:
+    """Format of a file, by its content, else by its suffix; ``None`` if unknown.
+
+    A WFDB record is recognised by its header only.
+
+    Args:
+        path: the file.
+        by_suffix: whether the suffix counts where the content says nothing.
+    """
+    found = next((format for format in FORMATS if format.recognises(path)), None)
+    if found is None and by_suffix:
+        named = _by_suffix(path)
+        found = None if named is wfdb else named
+    return found
+
+
+def _known_format(path: Path) -> Format:
     if path.is_file() and not path.stat().st_size:
         raise FormatError(path, "is empty")
-    for format in FORMATS:
-        if format.recognises(path):
-            return format
+    format = format_of(path, by_suffix=path.is_file())
+    if format is not None:
+        return format
     if path.is_dir():
         raise FormatError(path, "is a folder; name the recordings in it")
-    by_suffix = _by_suffix(path)
-    if by_suffix is not None:
-        return by_suffix
+    if _by_suffix(path) is wfdb:
+        return wfdb
     if path.exists():
-        with path.open("rb") as file:
-            if file.read(2) == b"\x1f\x8b":
-                raise FormatError(path, "is compressed by gzip; expand it first (gunzip)")
+        if first_bytes(path, 2) == b"\x1f\x8b":
+            raise FormatError(path, "is compressed by gzip; expand it first (gunzip)")
         raise FormatError(path, f"is of no known format; {_KNOWN}")
     raise FileNotFoundError(f"{path}: there is no such file")
 

@@ -15,8 +15,7 @@ import numpy as np
 
 from ipmdae.formats import isolated
 from ipmdae.formats.blocks import SignalReader, WholeReader, read_whole
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.limits import check_samples
+from ipmdae.formats.errors import FormatError, check_samples, reason
 from ipmdae.formats.optional import quiet, require
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import Signal, from_signals, symbol
@@ -64,8 +63,6 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         FormatError: it is broken, cut off, or announces more than it holds.
         ModuleNotFoundError: bioread is not installed.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
     if _revision(path) is None:
         raise FormatError(path, "does not begin as AcqKnowledge's files do")
     require(LIBRARY, "AcqKnowledge files")

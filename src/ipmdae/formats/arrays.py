@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats import description
-from ipmdae.formats.errors import FormatError
-from ipmdae.formats.lead_names import assume_units
-from ipmdae.formats.limits import check_samples
+from ipmdae.formats.errors import FormatError, check_samples
+from ipmdae.formats.names import assume_units
 from ipmdae.formats.options import DEFAULTS, ReadOptions, warn_unit
 from ipmdae.recording import Recording, millivolts
 

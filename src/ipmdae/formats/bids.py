@@ -21,11 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.files import replacing_together
-from ipmdae.formats import description, json_file
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.json_file import number, text
-from ipmdae.formats.lead_names import is_ecg
-from ipmdae.formats.limits import check_expansion, check_exponents
+from ipmdae.formats import description, documents
+from ipmdae.formats.documents import number, text
+from ipmdae.formats.errors import FormatError, check_expansion, check_exponents, reason
+from ipmdae.formats.names import is_ecg
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import Signal, from_signals
 from ipmdae.recording import NO_UNIT, Recording
@@ -52,7 +51,7 @@ def recognises(path: Path) -> bool:
     """True if it is a table with a JSON file beside it that states rate and columns."""
     if not path.name.lower().endswith(_TABLES) or not path.is_file():
         return False
-    return json_file.contains(_sidecar(path), RATE, COLUMNS)
+    return documents.contains(_sidecar(path), RATE, COLUMNS)
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
@@ -70,8 +69,6 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         FileNotFoundError: the table, or its JSON file, is missing.
         FormatError: the table is not a table of numbers, or does not agree with its JSON file.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
     said = _description(path)
     fs = number(said.get(RATE)) or options.fs
     if fs is None or fs <= 0:
@@ -144,7 +141,7 @@ def _description(path: Path) -> dict[str, Any]:
     """Merged content of the JSON files that apply to a table; the nearest has priority."""
     said: dict[str, Any] = {}
     for file in reversed(list(_descriptions(path))):
-        said |= json_file.load(file)
+        said |= documents.load_json(file)
     if not said:
         raise FileNotFoundError(f"{path}: {_sidecar(path).name}, which describes it, is missing")
     return said

@@ -1,11 +1,14 @@
 """Formats of electrocardiographs and Holter recorders that ecgdatakit reads.
 
 HL7 aECG, GE MUSE XML, Philips Sierra XML, Mortara ELI XML, SCP-ECG, ISHNE, MFER, EDAN, XLE. (Its
-readers of DICOM, EDF and WFDB are not used, and Kardia's files need none.)
+readers of DICOM, EDF and WFDB are not used, and Kardia's files need none.) Philips' files have
+compressed leads, whose size is checked before, and a calibration pulse at the end.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 import warnings
 from collections import Counter
@@ -16,11 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats import fields, philips
-from ipmdae.formats.companions import companion
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.lead_names import is_ecg
-from ipmdae.formats.limits import check_samples
+from ipmdae.formats import description
+from ipmdae.formats.errors import FormatError, check_samples, companion, reason
+from ipmdae.formats.names import is_ecg
 from ipmdae.formats.optional import needs
 from ipmdae.formats.options import DEFAULTS, ReadOptions, warn_unit
 from ipmdae.recording import NO_UNIT, Recording, Resolution, millivolts
@@ -90,8 +91,6 @@ class ClinicalFormat:
             FormatError: it is broken, of a kind that ecgdatakit does not read, or states no unit.
             ModuleNotFoundError: ecgdatakit is not installed.
         """
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: there is no such file")
         if path.name.lower() == _EDAN[0]:
             companion(path, _EDAN[1])
         with needs(LIBRARY, f"{self.NAME} files"):
@@ -103,7 +102,7 @@ class ClinicalFormat:
                 if found is None or found["parser"] not in _PARSERS:
                     raise FormatError(path, f"is not {', '.join(f.NAME for f in FORMATS)}")
                 if found["parser"] == _PHILIPS:
-                    philips.check_expansion(path)
+                    check_expansion(path)
                 record: Any = FileParser.parse(path, auto_scale=False)
             recording = _recording(path, record, options)
         except (FormatError, FileNotFoundError, Warning):
@@ -257,7 +256,7 @@ def _units(path: Path, names: list[str], leads: list[Any], options: ReadOptions)
 
 
 def _without_calibration(path: Path, signal: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
-    cut = philips.without_calibration(signal, fs)
+    cut = without_calibration(signal, fs)
     if len(cut) < len(signal):
         warnings.warn(
             f"{path}: the calibration pulse of 1 mV in its last second is cut off", stacklevel=5
@@ -290,13 +289,95 @@ def _metadata(record: Any) -> dict[str, str]:
     patient, info = record.patient, record.recording
     birth = patient.birth_date
     known = {
-        fields.PATIENT_ID: patient.patient_id,
-        fields.PATIENT_NAME: f"{patient.first_name} {patient.last_name}",
-        fields.SEX: "" if patient.sex == "U" else patient.sex,
-        fields.BIRTH_DATE: f"{birth:%Y-%m-%d}" if birth else "",
-        fields.AGE: "" if patient.age is None else str(patient.age),
-        fields.PATIENT_NOTE: patient.clinical_history,
-        fields.TECHNICIAN: info.technician,
-        fields.DEVICE: " ".join(filter(None, (info.device.manufacturer, info.device.model))),
+        description.PATIENT_ID: patient.patient_id,
+        description.PATIENT_NAME: f"{patient.first_name} {patient.last_name}",
+        description.SEX: "" if patient.sex == "U" else patient.sex,
+        description.BIRTH_DATE: f"{birth:%Y-%m-%d}" if birth else "",
+        description.AGE: "" if patient.age is None else str(patient.age),
+        description.PATIENT_NOTE: patient.clinical_history,
+        description.TECHNICIAN: info.technician,
+        description.DEVICE: " ".join(filter(None, (info.device.manufacturer, info.device.model))),
     }
     return {name: " ".join(text.split()) for name, text in known.items() if text and text.strip()}
+
+
+_COMPRESSED = re.compile(rb"<parsedwaveforms\b[^>]*\bXLI\b[^>]*>([^<]*)<")
+_LARGEST = 1 << 23
+"""Bytes of all leads that are expanded: 40 s of 12 leads are 0.5 MB."""
+
+_BITS, _LAST_CODE = 10, 1022
+"""Width of an LZW code, and the last that stands for bytes."""
+
+_HIGH, _TOLERANCE = 1.0, 0.05
+"""Height of the calibration pulse and what its samples may deviate, in mV."""
+
+
+def check_expansion(path: Path) -> None:
+    """Refuse a file whose leads would expand to more than any recording of this format.
+
+    Raises:
+        FormatError: they would.
+    """
+    found = _COMPRESSED.search(path.read_bytes().replace(b"\0", b""))
+    if found is None:
+        return
+    try:
+        data = base64.b64decode(found[1])
+    except (binascii.Error, ValueError) as error:
+        raise FormatError(path, f"its waveforms are not base64 ({error})") from error
+    expanded, at = 0, 0
+    while at + 8 < len(data):
+        size = int.from_bytes(data[at : at + 4], "little")
+        expanded += expanded_length(data[at + 8 : at + 8 + size], _LARGEST - expanded)
+        if expanded > _LARGEST:
+            raise FormatError(path, f"its waveforms expand to more than {_LARGEST >> 20} MiB")
+        at += 8 + max(size, 1)
+
+
+def expanded_length(data: bytes, limit: int) -> int:
+    """Bytes that LZW codes of 10 bits stand for, counted until they exceed ``limit``."""
+    bits = np.unpackbits(np.frombuffer(data, np.uint8))
+    count = len(bits) // _BITS
+    codes = bits[: count * _BITS].reshape(count, _BITS) @ (1 << np.arange(_BITS)[::-1])
+    lengths = dict.fromkeys(range(256), 1)
+    following, before, total = 256, 0, 0
+    for code in codes.tolist():
+        if code > _LAST_CODE or total > limit:
+            break
+        length = lengths.setdefault(code, before + 1)
+        if before and following <= _LAST_CODE:
+            lengths[following] = before + 1
+            following += 1
+        before = length
+        total += length
+    return total
+
+
+def without_calibration(signal: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
+    """The signal without its last second, if that holds the calibration pulse of 1 mV.
+
+    The pulse stands in all leads at once, lasts 0.1 to 0.5 s, and has zeros before and after.
+
+    Args:
+        signal: (time, leads) in mV.
+        fs: sampling rate in Hz.
+    """
+    second = round(fs)
+    tail = signal[-second:]
+    if len(signal) < 2 * second:
+        return signal
+    high = np.flatnonzero((np.abs(tail - _HIGH) < _TOLERANCE).all(axis=1))
+    zero: NDArray[np.bool_] = np.all(np.abs(tail) < _TOLERANCE, axis=1)
+    if not len(high):
+        return signal
+    first, stop = int(high[0]), int(high[-1]) + 1
+    edge = max(round(0.02 * fs), 1)
+    before = zero[max(first - edge - round(0.04 * fs), 0) : max(first - edge, 0)]
+    is_pulse = (
+        len(high) == stop - first
+        and 0.1 * fs <= stop - first <= 0.5 * fs
+        and len(before) > 0
+        and bool(before.all())
+        and bool(zero[stop + edge :].all())
+    )
+    return signal[:-second] if is_pulse else signal

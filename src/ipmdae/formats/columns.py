@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError
-from ipmdae.formats.lead_names import is_ecg
+from ipmdae.formats.names import WORDS, is_ecg, words
 from ipmdae.formats.options import ReadOptions, warn_unit
-from ipmdae.formats.words import WORDS, words
 from ipmdae.recording import NO_UNIT, millivolts
 
 SECONDS: dict[str, float] = WORDS["seconds"]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.columns import Column, column, epoch, epoch_scale, is_epoch, plain_unit
-from ipmdae.formats.words import WORDS
+from ipmdae.formats.names import WORDS
 from ipmdae.recording import millivolts
 
 _RATE = re.compile(rf"(\d+(?:[.,]\d+)?)\s*(k?)(?:{WORDS['hertz']}).*", re.IGNORECASE)

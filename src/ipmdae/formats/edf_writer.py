@@ -1,34 +1,33 @@
-"""Writing EDF+ and BDF+: header, data records of all signals, annotations."""
+"""Writing EDF+ and BDF+: header, data records of all signals, annotations.
+
+Not by edfio (0.4), which holds a file whole in memory, writes physical limits of 8 characters
+otherwise than they are given (-1028.1 as -1028.09), so that the steps of a signal change, refuses
+years after 2084, and makes all records as wide as the one with the most annotations.
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.files import replacing
-from ipmdae.formats import (
-    annotation_text,
-    description,
-    edf_identity,
-    edf_labels,
-    edf_tal,
-    fields,
-)
-from ipmdae.formats.edf_file import COMMENT, DURATION, ENDS, MISSING
-from ipmdae.formats.edf_layout import Layout, plan
+from ipmdae.formats import description, edf_text
+from ipmdae.formats.blocks import Read
 from ipmdae.formats.edf_range import EdfResolution, choose, eight
-from ipmdae.formats.edf_text import plain
+from ipmdae.formats.edf_text import COMMENT, DURATION, ENDS, MISSING, Event, Signal, plain
 from ipmdae.formats.errors import FormatError
-from ipmdae.formats.spool import Read
 from ipmdae.recording import Header, Resolution, millivolts
 
 _BLOCK = 1 << 18
-"""Samples of a signal that are in work at once."""
+"""Samples of all signals together that are in work at once."""
 
 _MOST_SIGNALS = 9998
 """Signals that a header can count, besides the annotations."""
@@ -39,31 +38,60 @@ _LONGEST_TEXT = 30_000
 _LONGEST_LIST = 512
 """Bytes of annotations up to which a record is never full."""
 
+_MAX_RECORD = 61440
+"""Bytes a record may have, by the specification."""
 
-@dataclass(frozen=True)
-class _Signal:
+_SHORTEST, _LONGEST = 0.2, 10.0
+"""Seconds of a record within which a good length is looked for."""
+
+_ROUND = (0.2, 0.25, 0.5, 2, 3, 4, 5, 6, 8, 10)
+"""Durations in s that are tried besides those around a second."""
+
+_NEAR = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stored(Signal):
     """A lead or an auxiliary channel, ready to be stored."""
 
-    label: str
-    unit: str
-    fs: float
     samples: int
     lead: bool
     had: Resolution | None
     read: Callable[[int, int], NDArray[np.float64]]
 
+    def part(self, first: int, stop: int) -> NDArray[np.float64]:
+        """The samples ``first`` to ``stop`` (not included), as far as there are some."""
+        return self.read(min(first, self.samples), min(stop, self.samples))
 
-@dataclass(frozen=True)
+
+@dataclass
 class _Extent:
     """Least and greatest value of a signal, and its gaps (first and stop sample)."""
 
-    low: float
-    high: float
-    gaps: list[tuple[int, int]]
+    low: float = np.inf
+    high: float = -np.inf
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, first: int, values: NDArray[np.float64]) -> None:
+        """Take samples, of which the first is ``first``."""
+        missing = np.isnan(values)
+        if not missing.all():
+            self.low = min(self.low, float(np.nanmin(values)))
+            self.high = max(self.high, float(np.nanmax(values)))
+        edges = np.flatnonzero(np.diff(missing, prepend=False, append=False)) + first
+        for a, b in edges.reshape(-1, 2).tolist():
+            begin = self.gaps.pop()[0] if self.gaps and self.gaps[-1][1] == a else a
+            self.gaps.append((begin, b))
+
+    def scale(self, path: Path, signal: _Stored, bits: int) -> EdfResolution:
+        """The ranges to store the signal with."""
+        extent = (self.low, self.high) if self.low <= self.high else (0.0, 0.0)
+        gaps = bool(self.gaps)
+        return choose(path, signal.label, signal.had, signal.unit, extent, bits, gaps=gaps)
 
 
 def compose(header: Header, read: Read, path: Path) -> None:
-    """Write a recording with its auxiliary channels, in chunks.
+    """Write a recording with its auxiliary channels, in blocks.
 
     Args:
         header: all but the samples.
@@ -77,44 +105,36 @@ def compose(header: Header, read: Read, path: Path) -> None:
     signals = _signals(header, read)
     if len(signals) > _MOST_SIGNALS:
         raise FormatError(path, f"EDF holds {_MOST_SIGNALS} signals at most, not {len(signals)}")
-    extents = [_extent(signal) for signal in signals]
+    layout = plan(path, [s.fs for s in signals], [s.samples for s in signals], bits // 8)
+    extents = [_Extent() for _ in signals]
+    for first, stop in layout.blocks():
+        for signal, extent, count in zip(signals, extents, layout.counts, strict=True):
+            extent.add(first * count, signal.part(first * count, stop * count))
     try:
-        ranges = [
-            choose(
-                path,
-                signal.label,
-                signal.had,
-                signal.unit,
-                (extent.low, extent.high),
-                bits,
-                gaps=bool(extent.gaps),
-            )
+        scales = [
+            extent.scale(path, signal, bits)
             for signal, extent in zip(signals, extents, strict=True)
         ]
-    except ValueError as error:
-        raise FormatError(path, str(error)) from error
-    layout = plan(path, [s.fs for s in signals], [s.samples for s in signals], bits // 8)
-    try:
         notes = _notes(header, signals, extents, layout)
     except ValueError as error:
         raise FormatError(path, str(error)) from error
     with replacing(path) as aside, aside.open("wb") as file:
         width = -(-max(map(len, notes)) // (bits // 8)) * (bits // 8)
-        file.write(_header(header, signals, ranges, layout, width, bits))
-        step = max(_BLOCK // max(layout.counts), 1)
-        for first in range(0, layout.records, step):
-            stop = min(first + step, layout.records)
+        file.write(_header(header, signals, scales, layout, width, bits))
+        for first, stop in layout.blocks():
             parts = [
-                _stored(signal, scale, count, first, stop, bits)
-                for signal, scale, count in zip(signals, ranges, layout.counts, strict=True)
+                _octets(signal.part(first * count, stop * count), scale, count, stop - first, bits)
+                for signal, scale, count in zip(signals, scales, layout.counts, strict=True)
             ]
             lists = b"".join(note.ljust(width, b"\0") for note in notes[first:stop])
             parts.append(np.frombuffer(lists, np.uint8).reshape(stop - first, width))
             file.write(np.concatenate(parts, axis=1).tobytes())
 
 
-def _signals(header: Header, read: Read) -> list[_Signal]:
+def _signals(header: Header, read: Read) -> list[_Stored]:
     """Leads and auxiliary channels in their original order."""
+    # The leads are asked for the same samples, one after the other.
+    read = lru_cache(maxsize=1)(read)
     signals = []
     for i, (name, unit, had) in enumerate(
         zip(header.leads, header.units, header.resolution, strict=True)
@@ -125,87 +145,76 @@ def _signals(header: Header, read: Read) -> list[_Signal]:
         def lead(first: int, stop: int, i: int = i, scale: float = scale) -> NDArray[np.float64]:
             return read(first, stop)[:, i] / scale
 
-        signals.append(_Signal(name, own, header.fs, header.samples, True, had, lead))
+        signals.append(
+            _Stored(
+                label=name,
+                unit=own,
+                fs=header.fs,
+                samples=header.samples,
+                lead=True,
+                had=had,
+                read=lead,
+            )
+        )
     for other in sorted(header.auxiliary, key=lambda channel: channel.place):
-        mine = _Signal(
-            other.name, other.unit, other.fs, other.samples, False, other.resolution, other.read
+        mine = _Stored(
+            label=other.name,
+            unit=other.unit,
+            fs=other.fs,
+            samples=other.samples,
+            lead=False,
+            had=other.resolution,
+            read=other.read,
         )
         signals.insert(min(other.place, len(signals)), mine)
     return signals
 
 
-def _extent(signal: _Signal) -> _Extent:
-    low, high = np.inf, -np.inf
-    gaps: list[tuple[int, int]] = []
-    for first, values in _pieces(signal, 0, signal.samples):
-        missing = np.isnan(values)
-        if not missing.all():
-            low = min(low, float(np.nanmin(values)))
-            high = max(high, float(np.nanmax(values)))
-        edges = np.flatnonzero(np.diff(missing, prepend=False, append=False))
-        for a, b in edges.reshape(-1, 2).tolist():
-            if gaps and gaps[-1][1] == first + a:
-                gaps[-1] = (gaps[-1][0], first + b)
-            else:
-                gaps.append((first + a, first + b))
-    return _Extent(low, high, gaps) if low <= high else _Extent(0.0, 0.0, gaps)
-
-
-def _pieces(signal: _Signal, start: int, end: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    for first in range(start, end, _BLOCK):
-        yield first, signal.read(first, min(first + _BLOCK, end))
-
-
-def _stored(
-    signal: _Signal, scale: EdfResolution, count: int, first: int, stop: int, bits: int
+def _octets(
+    values: NDArray[np.float64], scale: EdfResolution, count: int, records: int, bits: int
 ) -> NDArray[np.uint8]:
     """Data records of one signal as bytes (records, bytes); the last is filled up at its end."""
-    digital = np.full((stop - first) * count, scale.digital[0], np.int32)
-    begin, end = first * count, min(stop * count, signal.samples)
-    for at, values in _pieces(signal, begin, end):
-        stored = scale.to_digital(values)
-        digital[at - begin : at - begin + len(stored)] = np.where(
-            np.isnan(stored), scale.digital[0], stored
-        )
-    if end > begin:
-        digital[end - begin :] = digital[end - begin - 1]
-    width = bits // 8
-    octets = digital.astype("<i4").view(np.uint8).reshape(stop - first, count, 4)
-    return octets[..., :width].reshape(stop - first, count * width)
+    digital = np.full(records * count, scale.digital[0], "<i4")
+    stored = scale.to_digital(values)
+    digital[: len(values)] = np.where(np.isnan(stored), scale.digital[0], stored)
+    if len(values):
+        digital[len(values) :] = digital[len(values) - 1]
+    octets = digital.view(np.uint8).reshape(records, count, 4)
+    return octets[..., : bits // 8].reshape(records, -1)
 
 
 def _notes(
-    header: Header, signals: list[_Signal], extents: list[_Extent], layout: Layout
+    header: Header, signals: list[_Stored], extents: list[_Extent], layout: Layout
 ) -> list[bytes]:
     """The annotation lists of each record: its time, and what happened in it."""
     fraction = header.start.microsecond / 1e6 if header.start else 0.0
     duration = float(layout.duration)
-    events = [edf_tal.Event(0.0, None, f"{COMMENT}{text}") for text in _comments(header, signals)]
+    events = [Event(0.0, None, f"{COMMENT}{text}") for text in _comments(header, signals)]
     reserved = (COMMENT, MISSING, ENDS)
-    for sample, text in annotation_text.to_events(header.annotations, reserved):
+    for sample, text in description.to_events(header.annotations, reserved):
         found = re.fullmatch(DURATION, text, re.DOTALL)
         # A duration that is written otherwise would come back otherwise.
         if found and f"{float(found[2]):g}" == found[2]:
-            events.append(edf_tal.Event(sample / header.fs, float(found[2]), found[1]))
+            events.append(Event(sample / header.fs, float(found[2]), found[1]))
         else:
-            events.append(edf_tal.Event(sample / header.fs, None, text))
+            events.append(Event(sample / header.fs, None, text))
     for i, (signal, extent) in enumerate(zip(signals, extents, strict=True)):
         text = f"{MISSING}{i + 1} {signal.label}"
-        events += [edf_tal.Event(a / signal.fs, (b - a) / signal.fs, text) for a, b in extent.gaps]
+        events += [Event(a / signal.fs, (b - a) / signal.fs, text) for a, b in extent.gaps]
     if any(
         signal.samples < layout.records * count
         for signal, count in zip(signals, layout.counts, strict=True)
     ):
-        events.append(edf_tal.Event(header.samples / header.fs, None, ENDS))
+        events.append(Event(header.samples / header.fs, None, ENDS))
     lists = [
-        bytearray(edf_tal.encode(edf_tal.Event(i * duration + fraction, None, "")))
+        bytearray(edf_text.encode(Event(i * duration + fraction, None, "")))
         for i in range(layout.records)
     ]
     placed = []
     for event in events:
         record = min(max(int(event.onset / duration), 0), layout.records - 1)
-        moved = edf_tal.Event(event.onset + fraction, event.duration, event.text)
-        placed.append((record, edf_tal.encode(moved)))
+        moved = Event(event.onset + fraction, event.duration, event.text)
+        placed.append((record, edf_text.encode(moved)))
     _fill(lists, placed)
     return [bytes(each) for each in lists]
 
@@ -236,17 +245,19 @@ def _fill(lists: list[bytearray], placed: list[tuple[int, bytes]]) -> None:
         lists[record] += text
 
 
-def _comments(header: Header, signals: list[_Signal]) -> list[str]:
+def _comments(header: Header, signals: list[_Stored]) -> list[str]:
     """The comments, and all for which the header has no field."""
-    held = edf_identity.parse(*edf_identity.compose(header.metadata, header.start), plus=True)
-    held[fields.TIME_OF_DAY] = header.metadata.get(fields.TIME_OF_DAY, "")
+    held = edf_text.parse_identity(
+        *edf_text.compose_identity(header.metadata, header.start), plus=True
+    )
+    held[description.TIME_OF_DAY] = header.metadata.get(description.TIME_OF_DAY, "")
     leads = [i for i, signal in enumerate(signals) if signal.lead]
-    return [*description.as_comments(header, held), *edf_labels.comments(signals, leads)]
+    return [*description.as_comments(header, held), *edf_text.label_comments(signals, leads)]
 
 
 def _header(
     header: Header,
-    signals: list[_Signal],
+    signals: list[_Stored],
     ranges: list[EdfResolution],
     layout: Layout,
     width: int,
@@ -255,16 +266,16 @@ def _header(
     """The header record; ``width`` is the number of bytes of the annotations."""
     name = "BDF" if bits == 24 else "EDF"
     start = header.start
-    known = re.match(r"\d\d:\d\d:\d\d", header.metadata.get(fields.TIME_OF_DAY, ""))
+    known = re.match(r"\d\d:\d\d:\d\d", header.metadata.get(description.TIME_OF_DAY, ""))
     time = start.time().isoformat("seconds") if start else (known[0] if known else "00:00:00")
     year = 85 if start is None else start.year % 100
     day = f"{start:%d.%m}.{year:02}" if start else "01.01.85"
     limits = str(-(1 << (bits - 1))), str((1 << (bits - 1)) - 1)
     count = len(signals) + 1
     columns: list[tuple[int, list[str]]] = [
-        (16, [*(edf_labels.label(s.label) for s in signals), f"{name} Annotations"]),
+        (16, [*(edf_text.label(s.label) for s in signals), f"{name} Annotations"]),
         (80, [*(r.transducer for r in ranges), ""]),
-        (8, [*(edf_labels.unit(s.unit) for s in signals), ""]),
+        (8, [*(edf_text.unit(s.unit) for s in signals), ""]),
         (8, [*(eight(r.physical[0]) for r in ranges), "-1"]),
         (8, [*(eight(r.physical[1]) for r in ranges), "1"]),
         (8, [*(str(r.digital[0]) for r in ranges), limits[0]]),
@@ -273,7 +284,7 @@ def _header(
         (8, [*map(str, layout.counts), str(width // (bits // 8))]),
         (32, [""] * count),
     ]
-    patient, study = edf_identity.compose(header.metadata, start)
+    patient, study = edf_text.compose_identity(header.metadata, start)
     first: list[tuple[int, str]] = [
         (80, patient),
         (80, study),
@@ -288,3 +299,71 @@ def _header(
     fixed = [plain(text, size).ljust(size) for size, text in first]
     fixed += [plain(text, size).ljust(size) for size, texts in columns for text in texts]
     return (b"\xffBIOSEMI" if bits == 24 else b"0       ") + "".join(fixed).encode("ascii")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Data records of a file.
+
+    Attributes:
+        duration: of a record in s, as it is written.
+        counts: samples a record has of each signal.
+        records: number of records.
+    """
+
+    duration: str
+    counts: tuple[int, ...]
+    records: int
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """First and stop record of the blocks in which it is written."""
+        step = max(_BLOCK // sum(self.counts), 1)
+        for first in range(0, self.records, step):
+            yield first, min(first + step, self.records)
+
+
+def plan(path: Path, rates: Sequence[float], samples: Sequence[int], width: int) -> Layout:
+    """Records of about a second that the signals fill, all or all but the last.
+
+    Args:
+        path: named where it cannot be done.
+        rates: of the signals in Hz.
+        samples: number of samples of each.
+        width: bytes of a sample.
+
+    Raises:
+        FormatError: the rates have no record in common that is short enough.
+    """
+    exact = [Fraction(rate).limit_denominator(1_000_000) for rate in rates]
+    # The shortest time in which every signal has a whole number of samples.
+    numerator = math.lcm(*(rate.denominator for rate in exact))
+    denominator = math.gcd(*(rate.numerator * (numerator // rate.denominator) for rate in exact))
+    shortest = Fraction(numerator, denominator)
+    per = [int(rate * shortest) for rate in exact]
+    if sum(per) * width > _MAX_RECORD * 16 or shortest > 3600:
+        raise FormatError(
+            path,
+            f"rates of {', '.join(f'{rate:g}' for rate in dict.fromkeys(rates))} Hz have no data "
+            "record in common that EDF can hold",
+        )
+    longest = max(min(_MAX_RECORD // (sum(per) * width), int(_LONGEST / shortest)), 1)
+    total = samples[0] // per[0]
+    even = all(count == total * each for count, each in zip(samples, per, strict=True))
+
+    def merit(k: int) -> tuple[float, bool, float]:
+        """An exact rate counts most, then records that are all full, then about a second."""
+        full = even and total % k == 0 and k * shortest >= _SHORTEST
+        return _error(k * shortest), not full, abs(math.log(k * shortest))
+
+    second = round(1 / shortest)
+    tried = {1, *range(second - _NEAR, second + _NEAR), *(round(s / shortest) for s in _ROUND)}
+    tried |= {k for k in range(1, longest + 1) if even and total % k == 0}
+    k = min((k for k in tried if 1 <= k <= longest), key=merit)
+    records = max(-(-count // (k * each)) for count, each in zip(samples, per, strict=True))
+    return Layout(eight(float(k * shortest)), tuple(k * each for each in per), records)
+
+
+def _error(duration: Fraction) -> float:
+    """Relative error of a duration written in 8 characters, as far as it matters."""
+    error = abs(Fraction(eight(float(duration))) - duration) / duration
+    return float(error) if error > Fraction(1, 10**9) else 0.0

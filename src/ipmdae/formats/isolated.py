@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 
 from ipmdae.formats import description
 from ipmdae.formats.blocks import SignalReader
-from ipmdae.formats.errors import FormatError, format_errors
-from ipmdae.formats.limits import most
+from ipmdae.formats.errors import FormatError, format_errors, most
 from ipmdae.formats.options import ReadOptions
 from ipmdae.recording import AuxiliaryChannel, Header, Resolution
 
@@ -50,9 +49,6 @@ _ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "OMP_NUM_THREADS": "1",  # each thread takes memory
 }
-
-_NOT_USED = "wfdb"
-"""A package that no reader of such a module uses, whose import would double the start."""
 
 _ERRORS = (FileNotFoundError, PermissionError, ModuleNotFoundError, OSError)
 
@@ -85,10 +81,7 @@ class _ChildReader(SignalReader):
         self._late = False
         self._limit = _ANSWER + (path.stat().st_size / _SPEED if path.exists() else 0)
         # The child imports from where this process does, not from its working folder.
-        code = (
-            f"import sys; sys.path[:] = {sys.path!r}; sys.modules[{_NOT_USED!r}] = type(sys)('-'); "
-            f"from {__name__} import serve; serve()"
-        )
+        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
         self._child = subprocess.Popen(
             [sys.executable, "-c", code],
             stdin=subprocess.PIPE,

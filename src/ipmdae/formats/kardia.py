@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats import fields, json_file
-from ipmdae.formats.errors import FormatError
-from ipmdae.formats.json_file import moment, number, text
-from ipmdae.formats.limits import check_samples
+from ipmdae.formats import description, documents
+from ipmdae.formats.documents import moment, number, text
+from ipmdae.formats.errors import FormatError, check_samples
 from ipmdae.formats.options import DEFAULTS, ReadOptions, warn_unit
 from ipmdae.formats.signals import Signal, from_signals
 from ipmdae.recording import Recording, Resolution
@@ -34,7 +33,7 @@ _LEADS = {"leadI": "I", "leadII": "II", "leadIII": "III", "AVR": "aVR", "AVL": "
 
 def recognises(path: Path) -> bool:
     """True if it is a JSON object with the keys of a Kardia recording."""
-    return json_file.contains(path, "recordedAt", "data", "samples", "raw") or json_file.contains(
+    return documents.contains(path, "recordedAt", "data", "samples", "raw") or documents.contains(
         path, "recordedAt", "data12L"
     )
 
@@ -51,7 +50,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         FileNotFoundError: there is no such file.
         FormatError: it is no Kardia recording, states no rate or resolution, or is broken.
     """
-    content = json_file.load(path, _LARGEST)
+    content = documents.load_json(path, _LARGEST)
     if "data12L" in content:
         raise FormatError(path, "is of Kardia 12L, whose resolution its files do not state")
     data = content.get("data")
@@ -127,6 +126,6 @@ def _comments(content: dict[str, Any]) -> tuple[str, ...]:
 def _metadata(content: dict[str, Any]) -> dict[str, str]:
     device = content.get("deviceInfo")
     model = text(device.get("hardwareType")) if isinstance(device, dict) else ""
-    known = {fields.PATIENT_ID: text(content.get("patientID"))}
-    known[fields.DEVICE] = f"AliveCor {model}" if model else ""
+    known = {description.PATIENT_ID: text(content.get("patientID"))}
+    known[description.DEVICE] = f"AliveCor {model}" if model else ""
     return {name: value for name, value in known.items() if value}

@@ -15,8 +15,7 @@ from ipmdae.files import replacing
 from ipmdae.formats import description
 from ipmdae.formats.arrays import from_arrays, numbers
 from ipmdae.formats.blocks import SignalReader, WholeReader
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.limits import Budget, check_samples
+from ipmdae.formats.errors import Budget, FormatError, check_samples, first_bytes, reason
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Header, Recording
 
@@ -38,10 +37,7 @@ _READERS = {
 
 def recognises(path: Path) -> bool:
     """True if it is an ``.npy`` file, or a zip archive of nothing but these."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        magic = file.read(6)
+    magic = first_bytes(path, 6)
     if magic == _MAGIC:
         return True
     if magic[:4] != b"PK\x03\x04":
@@ -128,8 +124,6 @@ class _MappedReader(SignalReader):
 
 
 def _is_array(path: Path) -> bool:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
     with path.open("rb") as file:
         return file.read(6) == _MAGIC
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -25,8 +24,7 @@ from ipmdae.formats.columns import (
     select,
     units_of,
 )
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.limits import check_expansion, check_samples
+from ipmdae.formats.errors import FormatError, check_expansion, check_samples, first_bytes, reason
 from ipmdae.formats.optional import needs, require
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.times import Places, Timeline, placed, resampled, scale_of
@@ -55,10 +53,7 @@ _GROUP = 1 << 18
 
 def recognises(path: Path) -> bool:
     """True if the file begins as Parquet does."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(4) == _MAGIC
+    return first_bytes(path, 4) == _MAGIC
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
@@ -80,8 +75,6 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
         FormatError: it is broken, or has no columns of numbers, or no rate.
         ModuleNotFoundError: pyarrow is not installed.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
     require("pyarrow", "Parquet files")
     return isolated.open_reader(path, options, __name__)
 
@@ -208,17 +201,16 @@ class ParquetReader(SignalReader):
         self, field: Any, column: Column, leads: int
     ) -> tuple[datetime | None, Timeline | None, NDArray[np.float64]]:
         """The start and the times of a time column; no times if it counts samples."""
+        import pandas as pd
         import pyarrow.types as types
 
-        columns = [
-            self._file.read_row_group(group, columns=[field.name]).column(0)
-            for group in range(len(self._rows) - 1)
-        ]
-        values = np.concatenate([column.to_numpy() for column in columns])
-        start = column.start
+        cells = self._file.read(columns=[field.name]).column(0)
+        values, start = cells.to_numpy(), column.start
         if types.is_timestamp(field.type) or types.is_duration(field.type):
             if types.is_timestamp(field.type):
-                start = _local(values, field.type.tz)
+                # As a clock in its time zone showed it.
+                date = pd.Timestamp(cells[0].as_py() if len(cells) else None)
+                start = None if date is pd.NaT else date.tz_localize(None).to_pydatetime(warn=False)
             values = values.astype(f"{values.dtype.kind}8[ns]")
             times = (values - values[:1]) / np.timedelta64(1, "s")
             quantum = _rounding(values[:_HEAD])
@@ -242,10 +234,14 @@ class ParquetReader(SignalReader):
             return self._whole[first:stop]
         out = np.full((stop - first, len(self._columns)), np.nan)
         for row, rows, sample in self._places:
-            a, b = max(sample, first), min(sample + rows, stop)
-            for low, values in self._pieces(row + a - sample, row + b - sample) if b > a else ():
-                at = low - row + sample - first
-                out[at : at + len(values)] = values
+            shift = sample - row
+            a, end = max(sample, first), min(sample + rows, stop)
+            while a < end:
+                group = int(np.searchsorted(self._rows, a - shift, "right")) - 1
+                begin = int(self._rows[group]) + shift
+                b = min(int(self._rows[group + 1]) + shift, end)
+                out[a - first : b - first] = self._group(group)[a - begin : b - begin]
+                a = b
         out -= self._units.zero
         out *= self._units.scale
         return out
@@ -253,13 +249,8 @@ class ParquetReader(SignalReader):
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def _pieces(self, first: int, stop: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        for group, (begin, end) in enumerate(zip(self._rows[:-1], self._rows[1:], strict=True)):
-            low, high = max(int(begin), first), min(int(end), stop)
-            if high > low:
-                yield low, self._group(group)[low - int(begin) : high - int(begin)]
-
     def _group(self, group: int) -> NDArray[np.float64]:
+        """The leads in a row group; those of the last one are kept."""
         if self._last is None or self._last[0] != group:
             try:
                 table = self._file.read_row_group(group, columns=self._columns)
@@ -292,7 +283,6 @@ class ParquetWriter(SignalWriter):
         self._schema = pa.schema(fields, metadata=metadata)
         self._header, self._path = header, path
         self._stack = ExitStack()
-        self._file: Any = None
         self._samples = 0
 
     def __enter__(self) -> ParquetWriter:
@@ -300,7 +290,8 @@ class ParquetWriter(SignalWriter):
 
         aside = self._stack.enter_context(replacing(self._path))
         writer = pq.ParquetWriter(aside, self._schema, compression="zstd")
-        self._file = self._stack.enter_context(writer)
+        self._file: Any = self._stack.enter_context(writer)
+        self._stack.push(self._check)
         return self
 
     def write(self, block: NDArray[np.float64]) -> None:
@@ -316,14 +307,12 @@ class ParquetWriter(SignalWriter):
         self._file.write_table(pa.table(arrays, schema=self._schema), row_group_size=_GROUP)
         self._samples += len(block)
 
-    def __exit__(self, kind: type[BaseException] | None, *others: object) -> None:
-        try:
-            if kind is None:
-                check_length(self._path, self._header, self._samples)
-        except BaseException as error:
-            self._stack.__exit__(type(error), error, None)
-            raise
-        self._stack.__exit__(kind, *others)  # type: ignore[arg-type]
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    def _check(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            check_length(self._path, self._header, self._samples)
 
 
 def _index_metadata(columns: list[str]) -> str:
@@ -340,14 +329,3 @@ def _rounding(stamps: NDArray[Any]) -> float:
     """Step in s to which dates or durations are rounded; that of their type may be finer."""
     ticks = stamps[~np.isnat(stamps)].astype(np.int64)
     return next((10.0**-k for k in range(9) if not (ticks % 10 ** (9 - k)).any()), 1e-9)
-
-
-def _local(stamps: NDArray[Any], zone: str | None) -> datetime | None:
-    """The first of some dates as a clock in their time zone showed it."""
-    import pandas as pd
-
-    first = pd.Timestamp(stamps[0]) if len(stamps) else pd.NaT
-    if first is pd.NaT:
-        return None
-    local = first.tz_localize("UTC").tz_convert(zone).tz_localize(None) if zone else first
-    return local.to_pydatetime(warn=False)  # type: ignore[no-any-return]

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats.errors import FormatError
-from ipmdae.formats.lead_names import assume_units, is_ecg
-from ipmdae.formats.limits import check_samples
+from ipmdae.formats.errors import FormatError, check_samples
+from ipmdae.formats.names import assume_units, is_ecg
 from ipmdae.formats.options import ReadOptions, warn_unit
 from ipmdae.recording import AuxiliaryChannel, Recording, Resolution, millivolts
 from ipmdae.text import unique

@@ -18,8 +18,13 @@ from ipmdae.files import replacing
 from ipmdae.formats import description
 from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length, read_whole
 from ipmdae.formats.columns import heading, select, units_of
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.limits import check_expansion, check_exponents, check_samples
+from ipmdae.formats.errors import (
+    FormatError,
+    check_expansion,
+    check_exponents,
+    check_samples,
+    reason,
+)
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.table_text import expanding, is_archive, open_text, sniff, stored_size
 from ipmdae.formats.table_times import chosen

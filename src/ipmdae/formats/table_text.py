@@ -13,8 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.limits import check_expansion
+from ipmdae.formats.errors import FormatError, check_expansion, reason
 from ipmdae.formats.table_layout import Layout, lay_out
 
 BytesFile = IO[bytes] | gzip.GzipFile

@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats import fields
-from ipmdae.formats.companions import companion
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.json_file import moment, number
-from ipmdae.formats.lead_names import is_ecg
-from ipmdae.formats.limits import check_exponents, check_samples
+from ipmdae.formats import description
+from ipmdae.formats.documents import load_xml, moment, number
+from ipmdae.formats.errors import FormatError, check_exponents, check_samples, companion, reason
+from ipmdae.formats.names import is_ecg
 from ipmdae.formats.options import DEFAULTS, ReadOptions
-from ipmdae.formats.plain_xml import parse
 from ipmdae.formats.signals import Signal, from_signals
 from ipmdae.recording import Annotations, Recording, Resolution
 
@@ -36,9 +33,13 @@ OPTIONS = frozenset({"unit"})
 _ROOT = re.compile(rb"<([\w.-]+:)?unisens[\s>]")
 _TYPES = {"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4"}
 _TYPES |= {"uint32": "u4", "float": "f4", "double": "f8"}
-_PATIENT = {"subjectid": fields.PATIENT_ID, "patientid": fields.PATIENT_ID, "personid": ""}
-_PATIENT |= {"gender": fields.SEX, "sex": fields.SEX, "age": fields.AGE}
-_PATIENT |= {"sensortype": fields.DEVICE}
+_PATIENT = {
+    "subjectid": description.PATIENT_ID,
+    "patientid": description.PATIENT_ID,
+    "personid": "",
+}
+_PATIENT |= {"gender": description.SEX, "sex": description.SEX, "age": description.AGE}
+_PATIENT |= {"sensortype": description.DEVICE}
 
 
 def recognises(path: Path) -> bool:
@@ -63,7 +64,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         FileNotFoundError: there is no such file, or no file of a signal.
         FormatError: it is broken, names files elsewhere, or has no signals.
     """
-    root = parse(path)
+    root = load_xml(path)
     signals = [signal for entry in root.iter("signalEntry") for signal in _signals(path, entry)]
     known = {
         "start": moment(root.get("timestampStart")),

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from ipmdae.files import replacing
 from ipmdae.formats import description
 from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length, read_whole
-from ipmdae.formats.errors import FormatError
-from ipmdae.formats.limits import check_samples
+from ipmdae.formats.errors import FormatError, check_samples, first_bytes
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Header, Recording, Resolution
 
@@ -75,10 +74,7 @@ class _Layout:
 
 def recognises(path: Path) -> bool:
     """True if the file begins as WAV does."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(12)
+    head = first_bytes(path, 12)
     return head[:4] == b"RIFF" and head[8:] == b"WAVE"
 
 
@@ -122,8 +118,6 @@ class WavReader(SignalReader):
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
         """Open a file; see :func:`open_reader`."""
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: there is no such file")
         self._path = path
         with ExitStack() as stack:
             self._file = stack.enter_context(path.open("rb"))

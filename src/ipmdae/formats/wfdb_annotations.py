@@ -2,6 +2,11 @@
 
 Specification: https://wfdb.io/spec/annotation-files/. Any file beside a header that shares its name
 and is neither signal nor a common kind of document may be one; the suffix names the annotator.
+
+The ``wfdb`` package (4.3) decodes the files of databases to the same, but is not used: ``rdann``
+takes a file without end mark or with unknown codes, hence any other file of an even size, for
+annotations, cuts channels to 8 bits, and loses step where a field comes twice; ``wrann`` refuses a
+negative ``num``, which real files have.
 """
 
 from __future__ import annotations

@@ -10,12 +10,8 @@ from datetime import time as clock
 from pathlib import Path
 from typing import Any
 
-import wfdb  # type: ignore[import-untyped]
-
-from ipmdae.formats.companions import check_name
-from ipmdae.formats.description import metadata_in
-from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.fields import PATIENT, TIME_OF_DAY
+from ipmdae.formats.description import PATIENT, TIME_OF_DAY, metadata_in
+from ipmdae.formats.errors import FormatError, check_name, reason
 from ipmdae.recording import millivolts
 
 _LARGEST = 1 << 24
@@ -64,17 +60,20 @@ def read_header(header: Path) -> Any:
             f"{header}: there is no such header; a WFDB record is a .hea file and its signal files"
         )
     lines, comments = _lines(header)
+    # Not with this module: it takes half a second, also where an array is cleaned.
+    import wfdb  # type: ignore[import-untyped]
+
     try:
         fields: Any = wfdb.rdheader(str(header.with_suffix("")))
         _correct_record(fields, lines[0].split())
-        if not isinstance(fields, wfdb.MultiRecord):
+        if not is_segmented(fields):
             _correct_signals(fields, lines[1:])
         elif not all(re.fullmatch(r"\S+\s+\d+", line) for line in lines[1:]):
             raise ValueError("a segment is a name and a number of samples")
     except Exception as error:
         raise FormatError(header, f"the WFDB header is malformed ({reason(error)})") from error
     fields.comments = _without_units(fields, comments)
-    if isinstance(fields, wfdb.MultiRecord):
+    if is_segmented(fields):
         kind, announced, described = "segments", fields.n_seg, fields.seg_name
     else:
         kind, announced, described = "signals", fields.n_sig, fields.file_name
@@ -87,6 +86,11 @@ def read_header(header: Path) -> Any:
     if not announced or not fields.n_sig or fields.sig_len == 0:
         raise FormatError(header, "the WFDB header announces no signals, or none of their samples")
     return fields
+
+
+def is_segmented(fields: Any) -> bool:
+    """True if a header describes segments (``wfdb.MultiRecord``)."""
+    return hasattr(fields, "seg_name")
 
 
 def beside(header: Path, name: str) -> Path:
@@ -177,7 +181,7 @@ def _without_units(fields: Any, comments: list[str]) -> list[str]:
     for comment in comments:
         found = re.fullmatch(rf"{UNIT} (\d{{1,4}}): (.*)", comment)
         place = int(found[1]) - 1 if found else -1
-        units = fields.units if isinstance(fields, wfdb.Record) else []
+        units = [] if is_segmented(fields) else fields.units
         if found and 0 <= place < len(units) and found[2].replace(" ", "_") == units[place]:
             units[place] = found[2]
         else:

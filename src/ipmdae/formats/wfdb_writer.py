@@ -5,23 +5,25 @@ from __future__ import annotations
 import dataclasses
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.files import replacing_together
-from ipmdae.formats import description, wfdb_annotations, wfdb_signals
-from ipmdae.formats.blocks import SignalWriter
+from ipmdae.formats import description, wfdb_annotations
+from ipmdae.formats.blocks import Read, SignalWriter, SpoolingWriter
+from ipmdae.formats.description import TIME_OF_DAY
 from ipmdae.formats.errors import FormatError
-from ipmdae.formats.fields import TIME_OF_DAY
-from ipmdae.formats.spool import Read, SpoolingWriter
 from ipmdae.formats.wfdb_header import TIME, UNIT, header_path
 from ipmdae.recording import Header, Recording, Resolution, millivolts
 
 _BLOCK = 1 << 18
 """Samples a lead that are digitised at once; even, for the sake of format 212."""
+
+_FORMATS = {8: "80", 12: "212", 16: "16", 24: "24", 32: "32"}
+"""The format in which samples of a width in bits are written."""
 
 
 def write(recording: Recording, path: Path) -> None:
@@ -53,13 +55,13 @@ def _compose(recording: Header, read: Read, path: Path) -> None:
     ]
     bits = _width(recording, read, resolution, header)
     with replacing_together(header.parent, last=".hea") as folder:
-        first, checksum = wfdb_signals.write(
+        first, checksum = _write_samples(
             folder / f"{name}.dat", _digital(recording, read, resolution, bits), bits
         )
         lines = [_record_line(name, recording)]
         for i, (lead, how) in enumerate(zip(recording.leads, resolution, strict=True)):
             lines.append(
-                f"{name}.dat {wfdb_signals.FORMATS[bits]} "
+                f"{name}.dat {_FORMATS[bits]} "
                 f"{_number(how.gain)}({how.baseline})/{how.unit.replace(' ', '_')} "
                 f"{bits} 0 {first[i]} {checksum[i]} 0 {lead}"
             )
@@ -99,7 +101,7 @@ def _digital(
     for start in range(0, recording.samples, _BLOCK):
         stop = min(start + _BLOCK, recording.samples)
         values = np.rint(read(start, stop) * gain + baseline)
-        yield np.where(np.isnan(values), wfdb_signals.missing(bits), values).astype(np.int64)
+        yield np.where(np.isnan(values), _missing(bits), values).astype(np.int64)
 
 
 def _width(recording: Header, read: Read, resolution: list[Resolution], header: Path) -> int:
@@ -108,13 +110,13 @@ def _width(recording: Header, read: Read, resolution: list[Resolution], header: 
     low = high = 0
     for block in _digital(recording, read, resolution, bits=1):
         low, high = min(low, int(block.min())), max(high, int(block.max()))
-    widths = [bits for bits in wfdb_signals.FORMATS if bits >= had]
+    widths = [bits for bits in _FORMATS if bits >= had]
     for bits in widths:
-        if wfdb_signals.fits(low, high, bits):
+        if _fits(low, high, bits):
             if bits != widths[0]:
                 warnings.warn(
                     f"{header}: digital values from {low} to {high} do not fit the {had} bits "
-                    f"they had; stored in {bits} (format {wfdb_signals.FORMATS[bits]})",
+                    f"they had; stored in {bits} (format {_FORMATS[bits]})",
                     stacklevel=4,
                 )
             return bits
@@ -142,3 +144,49 @@ def _comments(recording: Header, resolution: list[Resolution]) -> list[str]:
 
 def _number(value: float) -> str:
     return repr(int(value)) if value == int(value) else repr(float(value))
+
+
+def _missing(bits: int) -> int:
+    """The digital value that stands for a missing sample."""
+    return -(1 << (bits - 1))
+
+
+def _fits(low: int, high: int, bits: int) -> bool:
+    """True if values from ``low`` to ``high`` can be stored, the missing value left free."""
+    return _missing(bits) < low and high < -_missing(bits)
+
+
+def _write_samples(
+    path: Path, blocks: Iterable[NDArray[np.int64]], bits: int
+) -> tuple[list[int], list[int]]:
+    """Write digital samples, given in blocks (time, leads) each of an even number of samples.
+
+    Only the last block may be odd, since format 212 packs samples in pairs.
+
+    Returns:
+        The first sample and the checksum (signed 16-bit sum) of each lead, for the header.
+    """
+    first: NDArray[np.int64] | None = None
+    total = np.zeros(1, np.int64)
+    with path.open("wb") as file:
+        for block in blocks:
+            first = block[0] if first is None else first
+            total = total + block.sum(axis=0)
+            file.write(_pack(block.reshape(-1), bits))
+    checksum = (total & 0xFFFF).astype(np.int64)
+    checksum -= (checksum >> 15) << 16
+    return ([] if first is None else first.tolist()), checksum.tolist()
+
+
+def _pack(samples: NDArray[np.int64], bits: int) -> bytes:
+    """Samples (n,) as bytes of the format of a width in bits."""
+    if bits == 8:
+        return (samples + 128).astype(np.uint8).tobytes()
+    if bits == 12:
+        pairs = np.append(samples, 0)[: (len(samples) + 1) // 2 * 2].reshape(-1, 2) & 0xFFF
+        high = (pairs[:, 0] >> 8) | (pairs[:, 1] >> 8 << 4)
+        packed = np.stack([pairs[:, 0] & 0xFF, high, pairs[:, 1] & 0xFF], axis=1)
+        return packed.astype(np.uint8).tobytes()
+    if bits == 24:
+        return samples.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    return samples.astype(f"<i{bits // 8}").tobytes()

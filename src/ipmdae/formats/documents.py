@@ -1,4 +1,4 @@
-"""JSON files: bounded, strict, and recognised without being parsed."""
+"""JSON and XML files: bounded, strict, without entities, and recognised without being parsed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from ipmdae.formats.errors import FormatError, reason
 
@@ -28,8 +29,8 @@ def contains(path: Path, *keys: str) -> bool:
     return all(re.search(rb'"%s"\s*:' % re.escape(key.encode()), text) for key in keys)
 
 
-def load(path: Path, largest: int = _LARGEST) -> dict[str, Any]:
-    """The object in a file of at most ``largest`` bytes.
+def load_json(path: Path, largest: int = _LARGEST) -> dict[str, Any]:
+    """The JSON object in a file of at most ``largest`` bytes.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -82,3 +83,37 @@ def _six_digits(stamp: str) -> str:
 
 def _begins_object(head: bytes) -> bool:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANKS).startswith(b"{")
+
+
+_LARGEST_XML = 1 << 26
+_DECLARATION = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+def load_xml(path: Path) -> ElementTree.Element:
+    """The root of a file of XML, with namespaces removed; no entities are resolved.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        FormatError: it is malformed, larger than 64 MiB, or declares a document type.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    if path.stat().st_size > _LARGEST_XML:
+        raise FormatError(path, f"is larger than the {_LARGEST_XML >> 20} MiB that are read of XML")
+    return parse_xml(path, path.read_bytes())
+
+
+def parse_xml(path: Path, content: bytes) -> ElementTree.Element:
+    """The root of an XML text in a file; see :func:`load_xml`."""
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = content.decode("utf-16" if wide else "utf-8", "replace")
+    if _DECLARATION.search(text):
+        raise FormatError(path, "declares a document type or entities, which are not read")
+    try:
+        root = ElementTree.fromstring(content)
+    except (ElementTree.ParseError, ValueError, LookupError, RecursionError) as error:
+        raise FormatError(path, f"is malformed XML ({reason(error)})") from error
+    for element in root.iter():
+        if isinstance(element.tag, str):
+            element.tag = element.tag.rpartition("}")[2]
+    return root

@@ -1,14 +1,27 @@
-"""Names of ECG leads, and default units of signals without a unit."""
+"""Names of ECG leads, default units, and words in the headings of tables in many languages."""
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
-from ipmdae.formats.words import WORDS
 from ipmdae.recording import NO_UNIT
+
+WORDS: dict[str, Any] = json.loads(
+    resources.files(__package__).joinpath("words.json").read_text("utf-8")
+)
+"""By meaning: words with blanks between, tables, or regular expressions that ignore case."""
+
+
+def words(meaning: str) -> set[str]:
+    """The words of a meaning."""
+    return set(WORDS[meaning].split())
+
 
 _ECG = re.compile(WORDS["ecg"], re.IGNORECASE)
 
