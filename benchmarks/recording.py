@@ -161,7 +161,7 @@ def section(results: Results) -> str:
 
 
 def comparison(results: Results) -> str:
-    """What :func:`compare` measured, in tables."""
+    """Tables of what :func:`compare` measured."""
     used, hours = results["used"], results["seconds"] / _HOUR
     walls = {name: samples["seconds"] for name, samples in used.items()}
     rows = []

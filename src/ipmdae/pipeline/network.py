@@ -117,16 +117,19 @@ class WindowedNetwork:
                 "and counts as unreadable where the network states its uncertainty",
                 stacklevel=2,
             )
-        np.copyto(signal, windows, where=flat | lost)
+        if flat.any() or lost.any():
+            np.copyto(signal, windows, where=flat | lost)
         if not others:
             guarded = guard(windows, signal, None, self._fs, self._limits)
             return _side_by_side([guarded.signal, guarded.gain])
         lost |= ~np.isfinite(sd)
-        np.copyto(sd, 0, where=flat | lost)
+        if flat.any() or lost.any():
+            np.copyto(sd, 0, where=flat | lost)
         guarded = guard(windows, signal, sd, self._fs, self._limits)
         # Where the network returns non-finite values the input is kept, and is not trusted.
-        np.copyto(guarded.doubt, _FAILED, where=lost)
-        np.copyto(guarded.gain, 1, where=lost)
+        if lost.any():
+            np.copyto(guarded.doubt, _FAILED, where=lost)
+            np.copyto(guarded.gain, 1, where=lost)
         return _side_by_side([guarded.signal, guarded.gain, sd, guarded.doubt, guarded.altered])
 
     def _run(self, scaled: Signal, active: NDArray[np.bool_]) -> Signal:
