@@ -147,8 +147,8 @@ class WindowedNetwork:
         if wanted.any():
             cleaned[wanted] = self._engine.run(np.ascontiguousarray(apart[wanted]))
         kinds = cleaned.reshape(batch, -1, window, outputs // self._width, self._width)
-        by_kind = kinds.transpose(3, 0, 1, 4, 2).reshape(kinds.shape[3], batch, -1, window)
-        together: Signal = by_kind.swapaxes(2, 3)
+        by_kind = np.ascontiguousarray(kinds.transpose(3, 0, 1, 4, 2))
+        together: Signal = by_kind.reshape(len(by_kind), batch, -1, window).swapaxes(2, 3)
         return together
 
 
