@@ -1,4 +1,4 @@
-"""A day of two leads, from file to file, against what else cleans it; and the network alone."""
+"""A day of two leads, from file to file, against other packages; and the network alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from benchmarks.network import REFERENCE, reference_model
 from benchmarks.part import Goal, Results, Settings
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ipmdae.methods.network import Network
+    from ipmdae.recording import Recording
 
 NAME = "recording"
 TITLE = "A recording of 24 hours, two leads at 250 Hz"
@@ -35,13 +38,19 @@ def clean(record: Path, out: Path) -> list[str]:
 
 
 def measure(settings: Settings) -> Results:
+    day = 60 if settings.quick else _DAY
+    rounds = settings.rounds(_ROUNDS)
+    compared = compare(day, settings, rounds)
+    return compared | {"reference": _network(day, settings.threads, rounds)}
+
+
+def compare(seconds: int, settings: Settings, rounds: int) -> Results:
+    """Clean a recording of so many seconds by each package, and by our steps."""
     from benchmarks import holter
 
-    day, hour = (60, 20) if settings.quick else (_DAY, _HOUR)
-    rounds = settings.rounds(_ROUNDS)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        record = holter.write(folder, day)
+        record = holter.write(folder, seconds)
         other = ["-m", "benchmarks.filter_record"]
         commands = {
             OURS: clean(record, folder / "ours"),
@@ -49,26 +58,28 @@ def measure(settings: Settings) -> Results:
             BUTTERWORTH: [*other, "butterworth", str(record), str(folder / "butterworth")],
         }
         used = run_in_turn(commands, rounds, settings.threads)
-        stages = _stages(holter.write(folder, hour), folder / "stages", rounds)
+        part = 20 if settings.quick else _HOUR
+        stages = _stages(holter.write(folder, part), folder / "stages", rounds)
     return {
-        "seconds": day,
+        "seconds": seconds,
         "threads": settings.threads,
         "used": used,
-        "stages": {"seconds": hour, "samples": stages},
-        "reference": _network(day, settings.threads, rounds),
+        "stages": {"seconds": part, "samples": stages},
     }
 
 
 def _stages(record: Path, out: Path, rounds: int) -> Samples:
     """Seconds of each step of cleaning ``record``, taken by itself.
 
-    The rest is what :meth:`ipmdae.methods.network.Network.denoise` takes more than its network.
+    The rest is what :meth:`ipmdae.methods.network.Network.denoise` takes more than its network and
+    the guard.
     """
     import numpy as np
 
     from ipmdae import formats
     from ipmdae.engine import open_engine
     from ipmdae.methods.network import Network
+    from ipmdae.pipeline.guard import guard
 
     denoiser, recording = Network(), formats.read(record)
     model = denoiser.model
@@ -78,16 +89,34 @@ def _stages(record: Path, out: Path, rounds: int) -> Samples:
     shape = _BATCH, settings.window, model.architecture.leads
     windows = np.random.default_rng(0).standard_normal(shape, np.float32)
     run, count = open_engine(model).run, count * leads // model.architecture.leads
+    guarded = _inputs_of_the_guard(denoiser, recording)
     steps: dict[str, Callable[[], object]] = {
         "read": lambda: formats.read(record),
         "network": lambda: _repeated(run, windows, count),
+        "guard": lambda: [guard(*inputs) for inputs in guarded],
         "resample, cut, scale, blend": lambda: denoiser.denoise(recording),
         "write": lambda: formats.write(recording, out),
     }
     samples = interleaved(steps, rounds)
     whole = samples["resample, cut, scale, blend"]
-    rest = [one - other for one, other in zip(whole, samples["network"], strict=True)]
+    parts = zip(whole, samples["network"], samples["guard"], strict=True)
+    rest = [one - network - guarded for one, network, guarded in parts]
     return samples | {"resample, cut, scale, blend": rest}
+
+
+def _inputs_of_the_guard(denoiser: Network, recording: Recording) -> list[tuple[Any, ...]]:
+    """The arguments of each call of the guard while a recording is cleaned."""
+    from ipmdae.pipeline.guard import guard
+
+    calls: list[tuple[Any, ...]] = []
+
+    def keeping(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return guard(*arguments)
+
+    with patch("ipmdae.pipeline.network.guard", keeping):
+        denoiser.denoise(recording)
+    return calls
 
 
 def _repeated(
@@ -122,6 +151,17 @@ def _network(seconds: int, threads: int, rounds: int) -> Results:
 
 
 def section(results: Results) -> str:
+    alone = results["reference"]
+    network = summary(alone["samples"])
+    return (
+        f"{comparison(results)}\n{REFERENCE} alone, {alone['windows']:,} windows of 5 s without "
+        f"overlap, both leads in each: {number(network.median)} s (least "
+        f"{number(network.least)} s, spread {network.spread:.0%}).\n"
+    )
+
+
+def comparison(results: Results) -> str:
+    """Tables of what :func:`compare` measured."""
     used, hours = results["used"], results["seconds"] / _HOUR
     walls = {name: samples["seconds"] for name, samples in used.items()}
     rows = []
@@ -146,8 +186,6 @@ def section(results: Results) -> str:
     scaled = {
         name: [value * scale for value in samples] for name, samples in stages["samples"].items()
     }
-    alone = results["reference"]
-    network = summary(alone["samples"])
     return "\n".join(
         [
             f"{number(hours)} hours in a WFDB record, made of the shipped example with gains and "
@@ -157,11 +195,8 @@ def section(results: Results) -> str:
             table(header, rows),
             f"Steps of ours, each by itself on {number(stages['seconds'] / _HOUR)} h held in "
             "memory, and scaled to the whole; resampling, windows and their blending are what "
-            "cleaning takes more than the network does for as many windows:\n",
+            "cleaning takes more than the network and the guard do for as many windows:\n",
             timings(scaled, "network", unit="s"),
-            f"{REFERENCE} alone, {alone['windows']:,} windows of 5 s without overlap, both leads "
-            f"in each: {number(network.median)} s (least {number(network.least)} s, spread "
-            f"{network.spread:.0%}).\n",
         ]
     )
 

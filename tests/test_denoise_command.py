@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -438,3 +439,42 @@ def test_what_a_shell_completes() -> None:
     assert {"ipmdae-base", "iir"} <= set(told)
     assert (told["iir"], told["wavelet"]) == ("", "needs the extra benchmark")
     assert jobs_module.Settings(method="iir").card() is None
+
+
+@pytest.mark.parametrize("suffix", ["", ".edf", ".bdf", ".csv", ".npy"])
+def test_a_source_is_opened_once_and_read_twice(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noisy = formats.read(examples.path("118e06_excerpt"))
+    source = tmp_path / f"noisy{suffix}"
+    noisy = dataclasses.replace(noisy, signal=noisy.signal[:4000], annotations={})
+    if suffix == ".npy":
+        np.save(source, noisy.signal)
+    else:
+        formats.write(noisy, source)
+    opened: list[Path] = []
+    read = 0
+    open_reader = formats.open_reader
+
+    def counting(path: Path, **options: Any) -> formats.SignalReader:
+        reader = open_reader(path, **options)
+        if Path(path) != source:
+            return reader
+        opened.append(path)
+        inner = reader.read
+
+        def count(first: int, stop: int) -> Any:
+            nonlocal read
+            read += stop - first
+            return inner(first, stop)
+
+        monkeypatch.setattr(reader, "read", count)
+        return reader
+
+    monkeypatch.setattr(formats, "open_reader", counting)
+    rate = ("--fs", noisy.fs) if suffix == ".npy" else ()
+    drawn = ("--report", tmp_path / "page.html", "--figure", tmp_path / "page.png")
+    result = run(source, "-o", tmp_path / "out.edf", *drawn, "--rpeaks", *rate)
+    assert result.exit_code == 0, result.stderr
+    assert len(opened) == 1
+    assert read == 2 * noisy.samples

@@ -9,19 +9,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ipmdae import formats
 from ipmdae.denoiser import Denoiser, MethodLike
 from ipmdae.files import no_more_readable_than
 from ipmdae.formats import SignalReader
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.methods import DEFAULT_MODEL, Method
-from ipmdae.methods.by_blocks import BlockMethod, blocks
+from ipmdae.methods.by_blocks import BlockMethod, begin, blocks
 from ipmdae.pipeline.blocks import Block
-from ipmdae.pipeline.guarantees import UNWANTED, check_rate, report
-from ipmdae.pipeline.survey import Leads, Survey
+from ipmdae.pipeline.guarantees import UNWANTED, check_rate, idle, report
 from ipmdae.recording import Header, Recording
 from ipmdae.result import Result, among
 
@@ -84,9 +80,9 @@ def denoise_file(
 ) -> Summary:
     """Clean a file: everything but the signal of the leads is carried along.
 
-    A network works block by block, in two passes: the first measures the offset of each lead and
-    finds the leads to denoise. A classical method, and a format that cannot be read or
-    written in blocks, need the whole recording in memory.
+    The source is read twice at most. A network works block by block: the first pass measures the
+    offset of each lead and finds the leads to denoise. A classical method, and a format that cannot
+    be read or written in blocks, need the whole recording in memory.
 
     The result can be read by no one who cannot read the source. ``method`` to ``max_latency`` are
     those of :class:`ipmdae.Denoiser`.
@@ -134,14 +130,19 @@ def denoise_file(
     ) as reader:
         header = reader.info
         check_rate(header.fs)
-        survey = opened.survey(header) if isinstance(opened, BlockMethod) else Survey(header)
-        known = _surveyed(reader, survey, _unwanted(header, leads, source), tell)
-        cleaned = (
-            opened.begin(header.fs, known, strength=strength).run(_read(reader))
+        unwanted = _unwanted(header, leads, source)
+        why, cleaned = (
+            begin(
+                opened,
+                reader,
+                strength,
+                unwanted=unwanted,
+                surveyed=lambda share: tell(_SURVEY_SHARE * share),
+            )
             if isinstance(opened, BlockMethod)
-            else _whole(reader, opened, known.active, strength)
+            else _whole(opened, reader, strength, unwanted)
         )
-        comments = report(header, known.why, opened.name, strength)
+        comments = report(header, why, opened.name, strength)
         after = dataclasses.replace(header, comments=comments)
         stem = source.with_suffix("") if source.suffix in (".hea", ".dat") else source
         parts = (stem.with_name(f"{stem.name}{suffix}") for suffix in ("", ".hea", ".dat"))
@@ -153,7 +154,7 @@ def denoise_file(
                     watch(done, part)
                 done += len(part.cleaned)
                 tell(_SURVEY_SHARE + (1 - _SURVEY_SHARE) * done / header.samples)
-    by_lead = dict(zip(header.leads, known.why, strict=True))
+    by_lead = dict(zip(header.leads, why, strict=True))
     return Summary(
         source=source,
         target=target,
@@ -175,38 +176,24 @@ def _unwanted(header: Header, leads: Sequence[str] | None, source: Path) -> set[
     return {i for i, lead in enumerate(header.leads) if lead not in leads}
 
 
-def _surveyed(
-    reader: SignalReader, survey: Survey, unwanted: set[int], tell: Callable[[float], None]
-) -> Leads:
-    """The first pass: what is known of the leads, of which some are not to be cleaned."""
-    done = 0
-    for block in _read(reader):
-        survey.add(block)
-        done += len(block)
-        tell(_SURVEY_SHARE * done / reader.info.samples)
-    leads = survey.leads()
-    why = [UNWANTED if i in unwanted else reason for i, reason in enumerate(leads.why)]
-    return dataclasses.replace(leads, why=why)
-
-
-def _read(reader: SignalReader) -> Iterator[NDArray[np.float64]]:
-    """The signal (time, leads) in blocks."""
-    for part in blocks(reader.info.samples, len(reader.info.leads)):
-        yield reader.read(part.start, part.stop)
-
-
 def _whole(
-    reader: SignalReader, method: Method, active: list[int], strength: float
-) -> Iterator[Block]:
-    """Let a method clean the active leads (their numbers), all at once."""
+    method: Method, reader: SignalReader, strength: float, unwanted: set[int]
+) -> tuple[list[str], Iterator[Block]]:
+    """As :func:`ipmdae.methods.by_blocks.begin`, for a method that cleans whole recordings."""
     noisy = Recording.from_header(reader.info, reader.read(0, reader.info.samples))
-    result: Result[Recording] = Result(noisy=noisy, recording=noisy)
-    if active:
-        result = among(method.clean(noisy.with_leads(active), strength=strength), noisy, active)
-    for part in blocks(*noisy.signal.shape):
-        yield Block(
-            noisy.signal[part],
-            result.recording.signal[part],
-            None if result.sd is None else result.sd[part],
-            None if result.trust is None else result.trust[part],
-        )
+    why = [UNWANTED if i in unwanted else idle(noisy, i) for i in range(len(noisy.leads))]
+
+    def cleaned() -> Iterator[Block]:
+        active = [i for i, reason in enumerate(why) if not reason]
+        result: Result[Recording] = Result(noisy=noisy, recording=noisy)
+        if active:
+            result = among(method.clean(noisy.with_leads(active), strength=strength), noisy, active)
+        for part in blocks(*noisy.signal.shape):
+            yield Block(
+                noisy.signal[part],
+                result.recording.signal[part],
+                None if result.sd is None else result.sd[part],
+                None if result.trust is None else result.trust[part],
+            )
+
+    return why, cleaned()

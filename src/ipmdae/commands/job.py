@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 from ipmdae import formats, stores
@@ -15,6 +17,7 @@ from ipmdae.console import describe, warnings_into
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import find_model, read_model
 from ipmdae.formats import SignalReader
+from ipmdae.formats.blocks import Spool
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.inspection.files import Inspection, Inspector
 from ipmdae.inspection.verdict import (
@@ -25,6 +28,7 @@ from ipmdae.inspection.verdict import (
     verdicts,
 )
 from ipmdae.methods import Method, classical
+from ipmdae.pipeline.blocks import Block
 from ipmdae.recording import Header
 from ipmdae.safeguards import DEFAULT_MODE, strength_of
 
@@ -174,23 +178,30 @@ def _describe(outcome: Outcome, header: Header) -> None:
 def _clean_anew(
     outcome: Outcome, settings: Settings, method: Method, progress: Callable[[float], None]
 ) -> None:
-    """Denoise a recording, and write report, picture and R peaks while its source is open."""
+    """Denoise a recording, and write report, picture and R peaks."""
     job = outcome.job
     started = time.perf_counter()
-    with formats.open_reader(job.source, options=settings.reading) as reader:
+    with ExitStack() as stack:
+        reader = stack.enter_context(formats.open_reader(job.source, options=settings.reading))
         _describe(outcome, reader.info)
         inspector = _inspector(reader.info, settings)
+        noisy = _spool(job, reader.info)
+        if noisy:
+            stack.enter_context(noisy)
+
+        def watch(_: int, block: Block) -> None:
+            if inspector:
+                inspector.add(block.noisy, block.cleaned, block.spread, block.trust)
+            if noisy:
+                noisy.write(block.noisy)
+
         summary = denoise_file(
             job.source,
             job.target,
             method,
             leads=settings.leads,
             progress=progress,
-            watch=lambda _, block: (
-                inspector.add(block.noisy, block.cleaned, block.spread, block.trust)
-                if inspector
-                else None
-            ),
+            watch=watch,
             reader=reader,
         )
         outcome.seconds = time.perf_counter() - started
@@ -208,8 +219,16 @@ def _clean_anew(
             outcome.warnings += cleaned_before(reader.info.comments)
             if job.peaks:
                 outcome.peaks = write_peaks(job.peaks, job.target, outcome.verdicts)
-            if job.page or job.figure:
-                _draw(outcome, found, settings, reader)
+            if noisy:
+                _draw(outcome, found, settings, noisy)
+
+
+def _spool(job: Job, header: Header) -> Spool | None:
+    """Keeps the samples as recorded for report and picture, so that they are not read again."""
+    drawn = job.page or job.figure
+    if not drawn:
+        return None
+    return Spool(header, Path(gettempdir()) if stores.in_store(drawn) else drawn.parent)
 
 
 def _inspector(header: Header, settings: Settings) -> Inspector | None:
@@ -219,7 +238,7 @@ def _inspector(header: Header, settings: Settings) -> Inspector | None:
     return Inspector(header, heart_rates=settings.heart_rates)
 
 
-def _draw(outcome: Outcome, found: Inspection, settings: Settings, source: SignalReader) -> None:
+def _draw(outcome: Outcome, found: Inspection, settings: Settings, noisy: SignalReader) -> None:
     """Write the report and the picture from the noisy and the denoised recording."""
     job = outcome.job
     from ipmdae.report import ReportInput, write_figure, write_page  # slow to import
@@ -235,7 +254,7 @@ def _draw(outcome: Outcome, found: Inspection, settings: Settings, source: Signa
             found=found,
             verdicts=outcome.verdicts,
             warnings=outcome.warnings,
-            noisy=source,
+            noisy=noisy,
             cleaned=cleaned,
         )
         if job.page:

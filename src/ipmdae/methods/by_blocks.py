@@ -1,16 +1,17 @@
-"""A recording in memory through a method that takes a signal in pieces."""
+"""Recordings, in memory or in a file, through a method that takes a signal in blocks."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.formats.blocks import SignalReader, WholeReader
 from ipmdae.pipeline.blocks import Block
-from ipmdae.pipeline.guarantees import check_strength, report
+from ipmdae.pipeline.guarantees import UNWANTED, check_strength, report
 from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.recording import Header, Recording
 from ipmdae.result import Result
@@ -57,17 +58,12 @@ def clean(method: BlockMethod, recording: Recording, strength: float) -> Result[
         ValueError: the strength is out of range, or the method does not take the recording.
     """
     check_strength(strength)
-    header = recording.header
-    survey = method.survey(header)
-    parts = [recording.signal[part] for part in blocks(*recording.signal.shape)]
-    for part in parts:
-        survey.add(part)
-    leads = survey.leads()
+    why, cleaned = begin(method, WholeReader(recording), strength)
     signal = np.empty_like(recording.signal)
     sd = np.full(signal.shape, np.nan, np.float32) if method.tells_spread else None
     trust = np.zeros(signal.shape, np.uint8) if method.tells_spread else None
     done = 0
-    for block in method.begin(header.fs, leads, strength=strength).run(parts):
+    for block in cleaned:
         new = slice(done, done + len(block.cleaned))
         signal[new] = block.cleaned
         if sd is not None and block.spread is not None:
@@ -75,9 +71,46 @@ def clean(method: BlockMethod, recording: Recording, strength: float) -> Result[
         if trust is not None and block.trust is not None:
             trust[new] = block.trust
         done = new.stop
-    comments = report(header, leads.why, method.name, strength)
+    comments = report(recording.header, why, method.name, strength)
     after = dataclasses.replace(recording, signal=signal, comments=comments)
     return Result(noisy=recording, recording=after, sd=sd, trust=trust)
+
+
+def begin(
+    method: BlockMethod,
+    reader: SignalReader,
+    strength: float,
+    *,
+    unwanted: Collection[int] = (),
+    surveyed: Callable[[float], None] = lambda share: None,
+) -> tuple[Sequence[str], Iterator[Block]]:
+    """Survey a recording, and begin to clean it.
+
+    Args:
+        method: cleans it.
+        reader: the recording, which is read once more for its blocks.
+        strength: share of the noise found that is removed.
+        unwanted: indices of leads that are not to be cleaned.
+        surveyed: is called with the share of the recording that is surveyed, 0 to 1.
+
+    Returns:
+        For each lead the reason why it is not cleaned, empty if it is; and the blocks.
+
+    Raises:
+        ValueError: the method does not take the recording.
+    """
+    header = reader.info
+    survey = method.survey(header)
+    for part in blocks(header.samples, len(header.leads)):
+        survey.add(reader.read(part.start, part.stop))
+        surveyed(part.stop / header.samples)
+    leads = survey.leads()
+    why = [UNWANTED if i in unwanted else reason for i, reason in enumerate(leads.why)]
+    leads = dataclasses.replace(leads, why=why)
+    signal = (
+        reader.read(part.start, part.stop) for part in blocks(header.samples, len(header.leads))
+    )
+    return why, method.begin(header.fs, leads, strength=strength).run(signal)
 
 
 def blocks(samples: int, leads: int) -> Iterator[slice]:

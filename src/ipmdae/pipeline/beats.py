@@ -47,6 +47,9 @@ _APART = 0.12
 _EDGE = 0.06
 """Seconds of fade-in and fade-out beyond the template."""
 
+_BLOCK = 64
+"""Samples of a correlation that are computed together."""
+
 
 def removed_beats(after: Array, removed: Array, size: Array, fs: float) -> Array | None:
     """Weight, 0 to 1, with which to restore what was removed; ``None`` if it holds no beat.
@@ -59,69 +62,110 @@ def removed_beats(after: Array, removed: Array, size: Array, fs: float) -> Array
         size: height of the QRS complex, (rows, 1) in mV.
         fs: sampling rate in Hz.
     """
-    half = round(_HALF * fs)
-    suspects = np.abs(removed).max(axis=1) > _SIZES[0] * (1 - _KEPT) * size[:, 0]
-    weight = None
-    for i in np.flatnonzero(suspects):
-        template = _template(after[i], float(size[i, 0]), half, fs)
-        if template is None:
-            continue
-        places = _places(after[i] + removed[i], after[i], template, round(_APART * fs))
-        if len(places):
-            weight = np.zeros_like(after) if weight is None else weight
-            weight[i] = _weight(places, after.shape[1], half, round(_EDGE * fs))
-    return weight
+    half, apart, edge = round(_HALF * fs), round(_APART * fs), round(_EDGE * fs)
+    largest = np.maximum(removed.max(axis=1), -removed.min(axis=1))
+    rows = np.flatnonzero(largest > _SIZES[0] * (1 - _KEPT) * size[:, 0])
+    templates, alike = _templates(after[rows], size[rows], half, fs)
+    rows, templates = rows[alike], templates[alike]
+    if not len(rows):
+        return None
+    after = after[rows]
+    found, places = _places(after + removed[rows], after, templates, apart)
+    return _weight(rows[found], places, removed.shape, half, edge) if len(places) else None
 
 
-def _template(x: Array, size: float, half: int, fs: float) -> Array | None:
-    """Median QRS complex of a row (time,), less its mean; ``None`` if its beats are not alike."""
+def _templates(x: Array, size: Array, half: int, fs: float) -> tuple[Array, NDArray[np.bool_]]:
+    """Median QRS complex of each row (time,), less its mean, and whether its beats are alike."""
     second = round(_SECOND * fs)
-    inner = x[half : len(x) - half]
-    count = len(inner) // second
+    count = (x.shape[1] - 2 * half) // second
     if count < _FEWEST:
-        return None
-    level = np.median(x)
-    parts = inner[: count * second].reshape(count, second) - level
-    peaks = np.abs(parts).argmax(axis=1) + np.arange(count) * second + half
-    heights = x[peaks] - level
-    peaks = peaks[(np.abs(heights) > _HIGH * size) & (np.sign(heights) == np.sign(heights.sum()))]
-    if len(peaks) < _FEWEST:
-        return None
-    beats = x[peaks[:, None] + np.arange(-half, half + 1)]
-    beats = beats - beats.mean(axis=1, keepdims=True)
-    template: Array = np.median(beats, axis=0)
-    template = template - template.mean()
-    norms = np.linalg.norm(beats, axis=1) * np.linalg.norm(template)
-    if np.median(beats @ template / np.maximum(norms, 1e-9)) < _ALIKE:
-        return None
-    return template
+        return np.zeros((len(x), 2 * half + 1), np.float32), np.zeros(len(x), np.bool_)
+    level = np.median(x, axis=1, keepdims=True)
+    parts = x[:, half : half + count * second].reshape(len(x), count, second)
+    peaks = np.abs(parts - level[:, :, None]).argmax(axis=2) + np.arange(count) * second + half
+    heights = np.take_along_axis(x, peaks, axis=1) - level
+    upright = np.sign(heights) == np.sign(heights.sum(axis=1, keepdims=True))
+    used = (np.abs(heights) > _HIGH * size) & upright
+    beats = _around(x, np.arange(len(x))[:, None], peaks, half)
+    beats -= beats.mean(axis=2, keepdims=True)
+    templates = _median(beats, used[:, :, None])
+    templates -= templates.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(beats, axis=2) * np.linalg.norm(templates, axis=1, keepdims=True)
+    correlation = np.einsum("ijk,ik->ij", beats, templates) / np.maximum(norms, 1e-9)
+    alike = _median(correlation, used) >= _ALIKE
+    return templates, alike & (used.sum(axis=1) >= _FEWEST)
 
 
-def _places(before: Array, after: Array, template: Array, apart: int) -> NDArray[np.intp]:
-    """R peaks, in samples, of beats that are in ``before`` and not in ``after``."""
-    length, energy = len(template), float(template @ template)
-    held = np.correlate(before, template, "valid") / energy
-    left = np.correlate(after, template, "valid") / energy
-    total = np.cumsum(np.pad(before.astype(np.float64), (1, 0)))
-    squares = np.cumsum(np.pad(np.square(before.astype(np.float64)), (1, 0)))
-    mean = (total[length:] - total[:-length]) / length
-    power = np.maximum(squares[length:] - squares[:-length] - length * mean**2, 1e-12)
-    match = held * np.sqrt(energy / power)
-    lost = np.flatnonzero(
-        (match > _MATCH) & (held > _SIZES[0]) & (held < _SIZES[1]) & (left < _KEPT * held)
-    )
-    highest = [i for i in lost if held[i] == held[max(i - apart, 0) : i + apart + 1].max()]
-    return np.array(highest, np.intp) + length // 2
+def _median(values: Array, used: NDArray[np.bool_]) -> Array:
+    """Median over axis 1 of those ``used``, 0 without any."""
+    ordered = np.sort(np.where(used, values, np.float32(np.inf)), axis=1)
+    count = np.maximum(used.sum(axis=1, keepdims=True), 1)
+    middle = [np.take_along_axis(ordered, i // 2, axis=1)[:, 0] for i in (count - 1, count)]
+    median: Array = (middle[0] + middle[1]) / 2
+    return np.where(np.isfinite(median), median, np.float32(0))
 
 
-def _weight(places: NDArray[np.intp], time: int, half: int, edge: int) -> Array:
-    """1 around each place, fading to 0 at both ends."""
-    weight = np.zeros(time, np.float32)
+def _places(
+    before: Array, after: Array, templates: Array, apart: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and R peaks, in samples, of beats that are in ``before`` and not in ``after``."""
+    half = templates.shape[1] // 2
+    energy = np.square(templates).sum(axis=1)
+    scaled = templates / energy[:, None]
+    held, left = _correlated(before, scaled), _correlated(after, scaled)
+    lost = (held > _SIZES[0]) & (held < _SIZES[1]) & (left < _KEPT * held)
+    rows, at = np.divmod(np.flatnonzero(lost), held.shape[1])
+    padded = np.pad(held, ((0, 0), (apart, apart)), constant_values=-np.inf)
+    for reach in (1, apart):  # the nearest samples first, which most of them do not exceed
+        highest = held[rows, at] == _around(padded, rows, at + apart, reach).max(axis=1, initial=0)
+        rows, at = rows[highest], at[highest]
+    beats = _around(before, rows, at + half, half).astype(np.float64)
+    power = np.square(beats - beats.mean(axis=1, keepdims=True)).sum(axis=1)
+    match = held[rows, at] * np.sqrt(energy[rows] / np.maximum(power, 1e-12))
+    return rows[match > _MATCH], at[match > _MATCH] + half
+
+
+def _around(x: Array, rows: NDArray[np.intp], places: NDArray[np.intp], reach: int) -> Array:
+    """Samples of rows (rows, time) within ``reach`` of places in them."""
+    views = np.lib.stride_tricks.sliding_window_view(x, 2 * reach + 1, axis=1)
+    around: Array = views[rows, places - reach]
+    return around
+
+
+def _correlated(x: Array, templates: Array) -> Array:
+    """Correlation of each row (rows, time) with its template, where that lies within the row.
+
+    Products of blocks with band matrices, which are faster than sums for each sample.
+    """
+    length = templates.shape[1]
+    block = max(_BLOCK, length)
+    count = x.shape[1] - length + 1
+    blocks = -(-count // block) + 1
+    padded = np.zeros((len(x), blocks * block), np.float32)
+    padded[:, : x.shape[1]] = x
+    parts = padded.reshape(len(x), blocks, block)
+    diagonals = np.zeros((len(x), 3 * block - 1), np.float32)
+    diagonals[:, block - 1 : block - 1 + length] = templates
+    views = np.lib.stride_tricks.sliding_window_view(diagonals, 2 * block, axis=1)
+    band = np.ascontiguousarray(views[:, ::-1]).swapaxes(1, 2)
+    correlation = parts[:, :-1] @ band[:, :block]
+    correlation += parts[:, 1:] @ band[:, block:]
+    joined: Array = correlation.reshape(len(x), -1)
+    return joined[:, :count]
+
+
+def _weight(
+    rows: NDArray[np.intp],
+    places: NDArray[np.intp],
+    shape: tuple[int, ...],
+    half: int,
+    edge: int,
+) -> Array:
+    """1 around each place in a row, fading to 0 at both ends."""
     ramp = np.sin(np.pi / 2 * (np.arange(edge) + 0.5) / edge) ** 2
-    shape = np.concatenate([ramp, np.ones(2 * half + 1), ramp[::-1]]).astype(np.float32)
-    for place in places:
-        first = place - half - edge
-        cut = slice(max(-first, 0), len(shape) - max(first + len(shape) - time, 0))
-        there = weight[first + cut.start : first + cut.stop]
-        np.maximum(there, shape[cut], out=there)
-    return weight
+    values = np.concatenate([ramp, np.ones(2 * half + 1), ramp[::-1]]).astype(np.float32)
+    reach = half + edge
+    weight = np.zeros((shape[0], shape[1] + 2 * reach), np.float32)
+    rising = np.argsort(values)  # of two beats the higher value is written last, and stays
+    weight[rows, places + rising[:, None]] = values[rising, None]
+    return weight[:, reach:-reach]

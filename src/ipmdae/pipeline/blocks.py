@@ -283,7 +283,8 @@ class Cleaning:
         spread = np.full(noisy.shape, np.nan, np.float32) if tells else None
         trust = np.zeros(noisy.shape, np.uint8) if tells else None
         for i, lead in self._cleaned:
-            known = ~np.isnan(noisy[:, lead])
+            there = ~np.isnan(noisy[:, lead])
+            known = slice(None) if there.all() else there
             full = values[known, i] + self.offset[lead] + spikes[known, i]
             if spread is not None and trust is not None:
                 spread[known, lead] = np.maximum(values[known, 2 * count + i], 0)
@@ -308,6 +309,8 @@ def projects(leads: Leads) -> bool:
 
 def _trust(doubt: Signal, altered: Signal) -> NDArray[np.uint8]:
     """One :class:`Trust` per sample, (time,)."""
-    conditions = [doubt >= 1, altered > 0.5, doubt >= LIMITED]
-    chosen = np.select(conditions, [Trust.UNTRUSTED, Trust.ALTERED, Trust.LIMITED], Trust.GOOD)
-    return chosen.astype(np.uint8)
+    trust = np.full(doubt.shape, Trust.GOOD, np.uint8)
+    trust[doubt >= LIMITED] = Trust.LIMITED
+    trust[altered > 0.5] = Trust.ALTERED
+    trust[doubt >= 1] = Trust.UNTRUSTED
+    return trust

@@ -16,7 +16,8 @@ Arrays are windows (batch, time, leads) in mV about zero, float32, of any length
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -132,31 +133,38 @@ def guard(noisy: Array, cleaned: Array, sd: Array | None, fs: float, limits: Saf
     shape = noisy.shape
     x, y = _rows(noisy), _rows(cleaned)
     size = np.maximum(_size(y, fs), np.float32(_SMALLEST))
-    grid = _Grid(x.shape[1], fs, _CHUNK)
+    grid = _grid(x.shape[1], fs, _CHUNK)
     middle, sharp = _bands(x - y, fs)
     height = np.maximum(size, np.float32(_SMALL))
     quiet = _gain(middle, height, grid, limits.guard)
-    kept = grid.expanded(quiet)
     gain = grid.expanded(_gain(sharp, height, grid, limits.guard * _SHARP))
-    given = kept * middle + gain * sharp
-    rest = middle + sharp - given
-    periodic, altered = _periodic(rest, size, fs, limits.guard)
-    signal = y + given + periodic
-    rest -= periodic
-    slow = (1 - kept) * middle - periodic
+    given = grid.expanded(quiet)
+    given *= middle
+    slow = middle - given
+    given += gain * sharp
+    rest = np.add(middle, sharp, out=middle)
+    rest -= given
+    signal = np.add(y, given, out=given)
+    altered = np.zeros_like(signal)
+    for row, part in _periodic(rest, size, fs, limits.guard):
+        signal[row] += part
+        rest[row] -= part
+        slow[row] -= part
+        altered[row] = 1
     doubt, rejected = _doubt(sd, size, quiet, grid)
     beats = removed_beats(signal, rest, size, fs)
     if beats is not None:
         beats *= 1 - grid.expanded(rejected)  # unreadable segments are replaced as the user decides
-        signal += beats * rest
-        slow *= 1 - beats
-        altered = np.maximum(altered, (beats > 0).astype(np.float32))
-    doubt = np.maximum(doubt, _limited(slow, height, grid))
-    some = rejected.any(axis=1)
+        np.copyto(altered, 1, where=beats > 0)
+        rest *= beats
+        signal += rest
+        slow *= np.subtract(1, beats, out=beats)
+    doubt = np.maximum(doubt, _limited(slow, height, grid), out=doubt)
+    some, filters = rejected.any(axis=1), _filters(x.shape[1], fs)
     if limits.unreadable == "classical" and some.any():
         weight = grid.expanded(_average(rejected[some], 1))
-        band = _band_passed(x[some], fs)
-        signal[some] += weight * (band - signal[some])
+        weight *= filters.run(x[some], filters.classical) - signal[some]
+        signal[some] += weight
     return Guarded(*(_windows(part, shape) for part in (signal, gain, doubt, altered)))
 
 
@@ -165,8 +173,7 @@ def _doubt(sd: Array | None, size: Array, quiet: Array, grid: _Grid) -> tuple[Ar
     if sd is None:
         return grid.expanded(np.zeros_like(quiet)), np.zeros_like(quiet)
     # An error above the height of the QRS is clipped, so that it does not dominate its seconds.
-    bounded = grid.chunks(np.minimum(_rows(sd), size))
-    level = _average(bounded.mean(axis=2), 2) / (DOUBT * size)
+    level = _average(grid.means(np.minimum(_rows(sd), size)), 2) / (DOUBT * size)
     # Where everything is restored, the output that would be replaced is not the network's.
     rejected = _average((level >= _REPLACED) & (quiet < _OPEN), 2) > 0
     return grid.expanded(level), rejected.astype(np.float32)
@@ -174,7 +181,7 @@ def _doubt(sd: Array | None, size: Array, quiet: Array, grid: _Grid) -> tuple[Ar
 
 def _limited(removed: Array, height: Array, grid: _Grid) -> Array:
     """:data:`LIMITED` where more than :data:`_LOSS` was removed, 0 elsewhere; (rows, time)."""
-    level = np.sqrt(_average(np.square(grid.chunks(removed)).mean(axis=2), _AROUND))
+    level = np.sqrt(_average(grid.means(np.square(removed)), _AROUND))
     return grid.expanded(np.where(level >= _LOSS * height, np.float32(LIMITED), np.float32(0)))
 
 
@@ -196,46 +203,59 @@ def _bands(removed: Array, fs: float) -> tuple[Array, Array]:
     (rows, time) each. Baseline wander is the band below 0.7 Hz of the running median, which a wave
     shorter than half its span does not affect, so that ectopic beats and ST segments are excluded.
     """
-    grid = _Grid(removed.shape[1], fs, _STEP)
+    grid = _grid(removed.shape[1], fs, _STEP)
     reach = round(_MEDIAN / _STEP / 2)
-    steps = np.pad(grid.chunks(removed).mean(axis=2), ((0, 0), (reach, reach)), mode="edge")
+    steps = np.pad(grid.means(removed), ((0, 0), (reach, reach)), mode="edge")
     around = np.lib.stride_tricks.sliding_window_view(steps, 2 * reach + 1, axis=1)
-    median = grid.expanded(np.partition(around, reach, axis=2)[..., reach])
-    frequency, spectrum, back = _spectrum(median, fs)
-    wander = back(spectrum * (1 - _rise(frequency, *_SPLIT)))
-    frequency, spectrum, back = _spectrum(removed, fs)
-    sharp = back(spectrum * _rise(frequency, *_BORDER))
-    return removed - wander - sharp, sharp
+    median = np.partition(around, reach, axis=2)[..., reach]
+    filters = _filters(removed.shape[1], fs)
+    sharp = filters.run(removed, filters.sharp)
+    middle = removed - filters.run(grid.expanded(median), filters.wander)
+    middle -= sharp
+    return middle, sharp
 
 
-def _band_passed(rows: Array, fs: float) -> Array:
-    """(rows, time) from 0.5 to 40 Hz."""
-    frequency, spectrum, back = _spectrum(rows, fs)
-    low, high = (_rise(frequency, *edges) for edges in _CLASSICAL)
-    return back(spectrum * (low - high))
-
-
-def _spectrum(
-    rows: Array, fs: float
-) -> tuple[NDArray[np.float64], NDArray[Any], Callable[[NDArray[Any]], Array]]:
-    """Frequencies and spectrum of (rows, time), and the inverse transform.
+class _Filters:
+    """Filters without phase for windows of one length.
 
     Both ends are extended by point reflection, so that filters have no transients.
-    """
-    time = rows.shape[1]
-    margin = min(round(2 * fs), time - 1)
-    extended = np.pad(rows, ((0, 0), (margin, margin)), mode="reflect", reflect_type="odd")
-    length = extended.shape[1]
 
-    def back(spectrum: NDArray[Any]) -> Array:
-        part: Array = np.fft.irfft(spectrum, length)[:, margin : margin + time].astype(np.float32)
+    Attributes:
+        wander: response up to 0.7 Hz.
+        sharp: response above 15 Hz.
+        classical: response from 0.5 to 40 Hz.
+    """
+
+    def __init__(self, time: int, fs: float) -> None:
+        self._time = time
+        self._margin = min(round(2 * fs), time - 1)
+        frequency = np.fft.rfftfreq(time + 2 * self._margin, 1 / fs)
+        low, high = (_rise(frequency, *edges) for edges in _CLASSICAL)
+        self.wander = 1 - _rise(frequency, *_SPLIT)
+        self.sharp = _rise(frequency, *_BORDER)
+        self.classical = low - high
+
+    def run(self, rows: Array, response: NDArray[np.float64]) -> Array:
+        """Rows (rows, time) filtered."""
+        time, margin = self._time, self._margin
+        extended = np.empty((len(rows), time + 2 * margin))  # NumPy is faster in double precision
+        extended[:, margin : margin + time] = rows
+        extended[:, :margin] = 2 * rows[:, :1] - rows[:, margin:0:-1]
+        extended[:, margin + time :] = 2 * rows[:, -1:] - rows[:, -2 : -margin - 2 : -1]
+        spectrum = np.fft.rfft(extended)
+        spectrum *= response
+        whole = np.fft.irfft(spectrum, extended.shape[1])
+        part: Array = whole[:, margin : margin + time].astype(np.float32)
         return part
 
-    frequency: NDArray[np.float64] = np.fft.rfftfreq(length, 1 / fs).astype(np.float64)
-    return frequency, np.fft.rfft(extended), back
+
+@lru_cache(maxsize=8)
+def _filters(time: int, fs: float) -> _Filters:
+    """Filters for windows of ``time`` samples at ``fs`` Hz."""
+    return _Filters(time, fs)
 
 
-def _rise(frequency: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+def _rise(frequency: NDArray[np.floating], low: float, high: float) -> NDArray[np.float64]:
     """0 below ``low`` Hz, 1 above ``high``, a raised cosine between."""
     rise: NDArray[np.float64] = (
         np.sin(np.pi / 2 * np.clip((frequency - low) / (high - low), 0, 1)) ** 2
@@ -262,28 +282,42 @@ class _Grid:
     def __init__(self, time: int, fs: float, seconds: float) -> None:
         self._time = time
         self._chunk = min(max(round(seconds * fs), 1), time)
-        self._count = -(-time // self._chunk)
-        place = np.clip((np.arange(time) + 0.5) / self._chunk - 0.5, 0, self._count - 1)
-        self._left = np.minimum(place.astype(np.intp), max(self._count - 2, 0))
-        self._share = (place - self._left).astype(np.float32)
+        self._whole = time // self._chunk
+        self._missing = -time % self._chunk
+        # Samples from the middle of a chunk to that of the next.
+        self._first = self._chunk // 2
+        place = (np.arange(self._chunk) + self._first + 0.5) / self._chunk - 0.5
+        self._share = place.astype(np.float32)
 
-    def chunks(self, rows: Array) -> Array:
-        """(rows, time) -> (rows, chunks, samples); the last chunk is padded with its last value."""
-        missing = self._count * self._chunk - self._time
-        padded = np.pad(rows, ((0, 0), (0, missing)), mode="edge") if missing else rows
-        return padded.reshape(len(rows), self._count, self._chunk)
+    def means(self, rows: Array) -> Array:
+        """Means of chunks: (rows, time) -> (rows, chunks); the last one holds its last value."""
+        whole = rows[:, : self._whole * self._chunk]
+        means: Array = whole.reshape(len(rows), self._whole, self._chunk).mean(axis=2)
+        if not self._missing:
+            return means
+        last = rows[:, self._whole * self._chunk :].sum(axis=1, keepdims=True)
+        last += self._missing * rows[:, -1:]
+        return np.concatenate([means, last / np.float32(self._chunk)], axis=1)
 
     def expanded(self, values: Array) -> Array:
         """(rows, chunks) -> (rows, time), linear between the middles of chunks."""
-        left = values[:, self._left]
-        right = values[:, np.minimum(self._left + 1, self._count - 1)]
-        result: Array = left + self._share * (right - left)
-        return result
+        held = np.concatenate([values[:, :1], values, values[:, -1:]], axis=1)[:, :, None]
+        lines = (held[:, 1:] - held[:, :-1]) * self._share
+        lines += held[:, :-1]
+        begin = self._chunk - self._first
+        expanded: Array = lines.reshape(len(values), -1)[:, begin : begin + self._time]
+        return expanded
+
+
+@lru_cache(maxsize=8)
+def _grid(time: int, fs: float, seconds: float) -> _Grid:
+    """A grid of chunks of so many seconds for windows of ``time`` samples."""
+    return _Grid(time, fs, seconds)
 
 
 def _gain(fast: Array, size: Array, grid: _Grid, limit: float) -> Array:
     """Restored share of the noise removed in a band, (rows, chunks)."""
-    level: Array = np.sqrt(np.square(grid.chunks(fast)).mean(axis=2)) / size
+    level = np.sqrt(grid.means(np.square(fast))) / size
     if limit == 0:
         return np.zeros_like(level)
     if np.isinf(limit):
@@ -307,27 +341,31 @@ def _average(values: NDArray[Any], reach: int) -> Array:
     return average
 
 
-def _periodic(fast: Array, size: Array, fs: float, limit: float) -> tuple[Array, Array]:
-    """Periodic part of the removed noise (rows, time) where it dominates, and that mask."""
+def _periodic(fast: Array, size: Array, fs: float, limit: float) -> Iterator[tuple[int, Array]]:
+    """Rows of removed noise (rows, time) that a periodic part dominates, each with that part."""
     time = fast.shape[1]
-    none = np.zeros_like(fast)
     if time < 4 * fs or limit == 0:
-        return none, none.copy()
+        return
+    hann = np.hanning(time).astype(np.float32)
+    # Under a Hann window a line keeps three eighths of its mean square.
+    least = 3 / 8 * np.square(_LEAST_LINE * time * size[:, 0]) / 2
+    tapered = fast * hann
+    # The power of all lines: rows without that of the least need no spectrum.
+    rows = np.flatnonzero(np.square(tapered).sum(axis=1) * (time / 2) > 0.99 * least)
     frequency = np.fft.rfftfreq(time, 1 / fs)
-    power = np.square(np.abs(np.fft.rfft(fast * np.hanning(time).astype(np.float32))))
+    frequency = frequency[frequency < 3 * _PERIODIC[1] + 2 * _NARROW]
+    spectrum = np.fft.rfft(tapered[rows].astype(np.float64))[:, : len(frequency)]
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
     total = power[:, (frequency >= 2) & (frequency <= 20)].sum(axis=1)
     width = max(round(_NARROW * time / fs), 1)
     summed = np.cumsum(np.pad(power, ((0, 0), (width + 1, width))), axis=1)
     line = summed[:, 2 * width + 1 :] - summed[:, : -2 * width - 1]
     line[:, (frequency < _PERIODIC[0]) | (frequency > _PERIODIC[1])] = 0
-    altered = none.copy()
-    for i, peak in enumerate(line.argmax(axis=1)):
-        multiples = np.outer((1, 2, 3), frequency[[peak]])
-        lines = (np.abs(frequency - multiples) <= _NARROW).any(axis=0)
-        strength = power[i, lines].sum()
-        # Under a Hann window a line keeps three eighths of its mean square.
-        level = np.sqrt(strength * 2 / (3 / 8)) / time
-        if strength > _CONCENTRATION * total[i] and level > _LEAST_LINE * size[i, 0]:
-            none[i] = np.fft.irfft(np.fft.rfft(fast[i]) * lines, time)
-            altered[i] = 1
-    return none, altered
+    peak = frequency[line.argmax(axis=1)][:, None]
+    lines = np.logical_or.reduce([np.abs(frequency - i * peak) <= _NARROW for i in (1, 2, 3)])
+    strength = np.where(lines, power, 0).sum(axis=1)
+    for i in np.flatnonzero((strength > _CONCENTRATION * total) & (strength > least[rows])):
+        spectrum = np.fft.rfft(fast[rows[i]].astype(np.float64))
+        spectrum[: len(frequency)] *= lines[i]
+        spectrum[len(frequency) :] = 0
+        yield int(rows[i]), np.fft.irfft(spectrum, time).astype(np.float32)

@@ -53,7 +53,6 @@ class WindowedNetwork:
         self._framing = framing
         self._fs, self._limits = fs, limits
         self._width = architecture.leads
-        self._outputs = leads * architecture.outputs // architecture.leads
         self.columns = leads * (5 if architecture.uncertainty else 2)
         self._signal: Tail[np.float32] = Tail(leads, np.float32)
         self._absent: Tail[np.bool_] = Tail(leads, np.bool_)
@@ -73,14 +72,14 @@ class WindowedNetwork:
         self._signal.append(x)
         self._absent.append(absent)
         ends = self._framing.ends(self._end, self._signal.stop)
-        done = [np.empty((0, self.columns), np.float32)]
+        done = []
         for batch in self._batches(ends, x.shape[1]):
             for values, end in zip(self._clean(batch), batch.tolist(), strict=True):
                 done.append(self._adder.add(values, end))
             self._end = int(batch[-1])
         for tail in (self._signal, self._absent):
             tail.drop(self._end - self._framing.window)
-        return np.concatenate(done)
+        return np.concatenate(done) if done else np.empty((0, self.columns), np.float32)
 
     def flush(self) -> Signal:
         """Return the remaining samples: the signal has ended."""
@@ -105,12 +104,12 @@ class WindowedNetwork:
         absent = self._absent.rows(self._absent.first, self._absent.stop)
         scaled, scale = _scaled(windows, cut(absent, first, length) if absent.any() else None)
         flat = np.ptp(windows.swapaxes(1, 2), axis=2)[:, None] <= MIN_SPREAD
-        leads = windows.shape[2]
         with np.errstate(over="ignore", invalid="ignore"):
-            output = self._run(scaled, ~flat)
-            signal, sd = output[..., :leads], output[..., leads:]
+            signal, *others = self._run(scaled, ~flat)
             signal *= scale
-            np.exp(sd, out=sd)
+            for sd in others:
+                np.exp(sd, out=sd)
+                sd *= scale
         lost = ~np.isfinite(signal)
         if lost.any():
             warnings.warn(
@@ -118,24 +117,26 @@ class WindowedNetwork:
                 "and counts as unreadable where the network states its uncertainty",
                 stacklevel=2,
             )
-        np.copyto(signal, windows, where=flat | lost)
-        if not sd.shape[2]:
+        if flat.any() or lost.any():
+            np.copyto(signal, windows, where=flat | lost)
+        if not others:
             guarded = guard(windows, signal, None, self._fs, self._limits)
-            return np.concatenate([guarded.signal, guarded.gain], axis=2)
-        sd *= scale
+            return _side_by_side([guarded.signal, guarded.gain])
         lost |= ~np.isfinite(sd)
-        np.copyto(sd, 0, where=flat | lost)
+        if flat.any() or lost.any():
+            np.copyto(sd, 0, where=flat | lost)
         guarded = guard(windows, signal, sd, self._fs, self._limits)
         # Where the network returns non-finite values the input is kept, and is not trusted.
-        np.copyto(guarded.doubt, _FAILED, where=lost)
-        np.copyto(guarded.gain, 1, where=lost)
-        parts = [guarded.signal, guarded.gain, sd, guarded.doubt, guarded.altered]
-        return np.concatenate(parts, axis=2)
+        if lost.any():
+            np.copyto(guarded.doubt, _FAILED, where=lost)
+            np.copyto(guarded.gain, 1, where=lost)
+        return _side_by_side([guarded.signal, guarded.gain, sd, guarded.doubt, guarded.altered])
 
     def _run(self, scaled: Signal, active: NDArray[np.bool_]) -> Signal:
-        """Output of the network for windows (batch, time, leads): (batch, time, outputs).
+        """Outputs of the network for windows (batch, time, leads): (kinds, batch, time, leads).
 
-        Groups of leads none of which is ``active``, (batch, 1, leads), are left out and get 0.
+        Groups of leads none of which is ``active``, (batch, 1, leads), are left out and get 0. In
+        memory, the samples of each lead of a window lie side by side.
         """
         batch, window, _ = scaled.shape
         # (batch, time, leads) → (batch · groups, time, width) and back.
@@ -146,8 +147,16 @@ class WindowedNetwork:
         if wanted.any():
             cleaned[wanted] = self._engine.run(np.ascontiguousarray(apart[wanted]))
         kinds = cleaned.reshape(batch, -1, window, outputs // self._width, self._width)
-        together: Signal = kinds.transpose(0, 2, 3, 1, 4).reshape(batch, window, self._outputs)
+        by_kind = np.ascontiguousarray(kinds.transpose(3, 0, 1, 4, 2))
+        together: Signal = by_kind.reshape(len(by_kind), batch, -1, window).swapaxes(2, 3)
         return together
+
+
+def _side_by_side(parts: list[Signal]) -> Signal:
+    """Join (batch, time, leads) along the leads; in memory, samples stay side by side."""
+    joined: Signal = np.concatenate([part.swapaxes(1, 2) for part in parts], axis=1)
+    by_time: Signal = joined.swapaxes(1, 2)
+    return by_time
 
 
 def _scaled(windows: Signal, absent: NDArray[np.bool_] | None) -> tuple[Signal, Signal]:

@@ -52,20 +52,18 @@ def spikes(x: Array, fs: float, least: float | None = None) -> NDArray[np.intp]:
     near = x[k : len(x) - 3 * k], x[3 * k : len(x) - k]
     base = (near[0] + near[1]) / 2
     size = np.abs(x[2 * k : len(x) - 2 * k] - base)
-    if least is None:
-        known = size[np.isfinite(size)]
-        least = max(_LEAST, _ABOVE * float(np.median(known)) if len(known) else np.inf)
-    size = np.nan_to_num(size)
-    with np.errstate(invalid="ignore"):
-        found = (size > least) & (np.abs(near[0] - near[1]) < _FLAT * size)
-        for far in (x[: len(x) - 4 * k], x[4 * k :]):
-            found &= np.abs(far - base) < 1.5 * _FLAT * size
-    if not found.any():
-        return np.empty(0, np.intp)
-    size = np.where(found, size, 0)
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(size, k), 2 * k + 1)
-    highest = found & (around.argmax(axis=1) == k)
-    return np.flatnonzero(highest) + 2 * k
+    # Few samples pass the first conditions: the others are asked of these alone.
+    at = np.flatnonzero((size > (_LEAST if least is None else least)) & (size < np.inf))
+    at = at[np.abs(near[0][at] - near[1][at]) < _FLAT * size[at]]
+    for far in (x[: len(x) - 4 * k], x[4 * k :]):
+        at = at[np.abs(far[at] - base[at]) < 1.5 * _FLAT * size[at]]
+    if len(at) and least is None:
+        at = at[size[at] > _ABOVE * np.median(size[np.isfinite(size)])]
+    found = np.zeros(len(size) + 2 * k)
+    found[at + k] = size[at]
+    around = np.lib.stride_tricks.sliding_window_view(found, 2 * k + 1)
+    highest: NDArray[np.intp] = at[around[at].argmax(axis=1) == k]
+    return highest + 2 * k
 
 
 def reach(fs: float) -> int:

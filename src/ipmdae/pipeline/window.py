@@ -172,7 +172,7 @@ class OverlapAdd(Generic[Float]):
         Returns:
             (time, leads), following what was returned before.
         """
-        new = values[len(values) - (end - self._done) :].copy()
+        new = values[len(values) - (end - self._done) :].copy("K")
         if len(self._tail):
             fade = len(self._rise)
             new[:fade] = (1 - self._rise) * self._tail[:fade] + self._rise * new[:fade]
