@@ -53,6 +53,8 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         FormatError: it is not a waveform, or broken.
         ModuleNotFoundError: pydicom is not installed.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
     with needs("pydicom", "DICOM files"):
         import pydicom
     try:

@@ -75,6 +75,8 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
         FormatError: it is broken, or has no columns of numbers, or no rate.
         ModuleNotFoundError: pyarrow is not installed.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
     require("pyarrow", "Parquet files")
     return isolated.open_reader(path, options, __name__)
 

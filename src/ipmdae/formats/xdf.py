@@ -67,6 +67,8 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         FormatError: it is broken, cut off, or has no stream of samples.
         ModuleNotFoundError: pyxdf is not installed.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
     require(LIBRARY, "XDF files")
     reader = isolated.open_reader(path, options, __name__)
     return read_whole(reader, annotations=annotations)
