@@ -34,7 +34,7 @@ from ipmdae.lab.evaluation.hearts import (
 )
 from ipmdae.lab.evaluation.hearts.benchmark import HeartsBenchmark
 from ipmdae.lab.evaluation.hearts.components import COMPONENTS, FAST
-from ipmdae.lab.evaluation.hearts.method import MethodUnderTest, Row
+from ipmdae.lab.evaluation.hearts.method import MethodUnderTest, Row, to_table
 from ipmdae.lab.evaluation.hearts.statistics import select
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*units of part:UserWarning")
@@ -382,7 +382,7 @@ def test_motion_is_labelled_by_what_is_left_of_the_beats(everything: Path) -> No
 def a_result(method: str, listed: list[Row]) -> results.Result:
     return results.Result(
         method=method, total=1, done=1, diverged=0,
-        table=pd.DataFrame(listed, columns=list(Row._fields)).assign(item=range(len(listed))),
+        table=to_table(listed).assign(item=range(len(listed))),
     )  # fmt: skip
 
 

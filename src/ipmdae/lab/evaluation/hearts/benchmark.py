@@ -29,7 +29,7 @@ from ipmdae.lab.evaluation.hearts import (
     statistics,
 )
 from ipmdae.lab.evaluation.hearts.components import COMPONENTS
-from ipmdae.lab.evaluation.hearts.method import MethodUnderTest, Row, default_methods
+from ipmdae.lab.evaluation.hearts.method import MethodUnderTest, Row, default_methods, to_table
 from ipmdae.lab.evaluation.results import Result, evenly_spaced
 from ipmdae.lab.protocols.clinic_test import all_records
 
@@ -168,7 +168,6 @@ class HeartsBenchmark(UnitBenchmark[MethodUnderTest, Task]):
 
 def _measure(method: MethodUnderTest, datasets: Path, task: Task) -> pd.DataFrame:
     """All numbers of one unit."""
-    measured = list(PARTS[task.part].rows(method, datasets, task.name))
-    rows = pd.DataFrame(measured, columns=list(Row._fields))
+    rows = to_table(list(PARTS[task.part].rows(method, datasets, task.name)))
     rows.insert(0, "item", task.number * _ROWS + np.arange(len(rows)))
     return rows

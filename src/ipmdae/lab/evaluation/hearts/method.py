@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ipmdae import checksums, denoiser
@@ -58,6 +59,14 @@ class Row(NamedTuple):
     readable: float = np.nan
     good: float = np.nan
     graded_good: float = np.nan
+
+
+def to_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Rows as a table; without any, too, its values are numbers."""
+    table = pd.DataFrame(rows, columns=list(Row._fields))
+    return table.astype(
+        dict.fromkeys(("value", "trusted", "readable", "good", "graded_good"), float)
+    )
 
 
 class Cleaned(NamedTuple):
@@ -142,9 +151,7 @@ class MethodUnderTest:
         """
         given: Any = x
         if leads:
-            import pandas
-
-            given = pandas.DataFrame(x, columns=list(leads))
+            given = pd.DataFrame(x, columns=list(leads))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             details = denoiser.denoise(
