@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 
-from ipmdae.lab.evaluation.benchmark import Result
-from ipmdae.lab.evaluation.given import Network, Training
+from ipmdae.lab.evaluation.results import Result
+from ipmdae.lab.evaluation.training_budget import Network, Training
 from ipmdae.lab.training.summary import Summary
 
 
@@ -48,10 +49,14 @@ def seeded(
         total=2,
         done=done,
         diverged=0,
-        item=np.arange(2),
-        record=np.array(["a", "b"]),
-        labels={"factor": np.array([0.3, 1.2])},
-        values={name: value + np.array([-0.01, 0.01]) for name, value in values.items()},
+        table=pd.DataFrame(
+            {
+                "item": [0, 1],
+                "record": ["a", "b"],
+                "factor": [0.3, 1.2],
+                **{name: value + np.array([-0.01, 0.01]) for name, value in values.items()},
+            }
+        ),
         examples={
             "factor": np.array([0.3]),
             **{name: np.zeros((1, 512)) for name in ("clean", "noisy", "cleaned")},

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from excerpts import DATASETS
 from typer.testing import CliRunner, Result
@@ -14,9 +15,8 @@ from typer.testing import CliRunner, Result
 from ipmdae import cli
 from ipmdae.lab.commands import benchmark as command
 from ipmdae.lab.commands.benchmark import processes
-from ipmdae.lab.evaluation import benchmark, rivals
-from ipmdae.lab.evaluation.deepfilter import report, scoring
-from ipmdae.lab.evaluation.deepfilter.scoring import DeepFilterBenchmark
+from ipmdae.lab.evaluation import candidates, deepfilter, results
+from ipmdae.lab.evaluation.deepfilter import DeepFilterBenchmark
 from ipmdae.lab.protocols.deepfilter import DeepFilter
 from ipmdae.methods import classical
 
@@ -33,7 +33,7 @@ def protocol() -> DeepFilter:
 
 
 @cache
-def result(method: str, beats: int | None = 20) -> benchmark.Result:
+def result(method: str, beats: int | None = 20) -> results.Result:
     return harness().run(method, part=beats)
 
 
@@ -58,74 +58,73 @@ def test_no_filter_improves_nothing_and_is_scored_on_all_beats_of_both_versions(
     none = result("none", None)
     count = len(protocol().beats("test"))
     assert len(none) == none.total == 2 * count
-    np.testing.assert_array_equal(none.values["snr_improvement"], 0)
+    np.testing.assert_array_equal(none["snr_improvement"], 0)
     added = protocol().noisy_beats("test", 2)
     expected = np.square(added.noisy - added.clean).sum(axis=1)
-    np.testing.assert_allclose(none.values["ssd"][count:], expected)
-    np.testing.assert_array_equal(none.labels["factor"], np.tile(added.factor, 2))
+    np.testing.assert_allclose(none["ssd"][count:], expected)
+    np.testing.assert_array_equal(none["factor"], np.tile(added.factor, 2))
 
 
 def test_a_part_of_the_beats_is_spread_over_all() -> None:
     some = result("none")
     assert (some.done, some.total) == (40, result("none", None).total)
     factors = protocol().factors["test"]
-    assert some.labels["factor"][0] == factors[0]
-    assert some.labels["factor"][19] == factors[-1]
+    assert some["factor"][0] == factors[0]
+    assert some["factor"][19] == factors[-1]
 
 
 def test_learners_are_fitted_for_each_version() -> None:
     fitted = result("lmmse")
     assert fitted.diverged == 0
-    assert fitted.values["snr_improvement"].mean() > 5
+    assert fitted["snr_improvement"].mean() > 5
 
 
 def test_the_number_of_processes_does_not_change_a_digit() -> None:
     with processes(2) as mapper:
         for method in ("iir", "lmmse"):
             other = harness().run(method, part=20, mapper=mapper)
-            for name, values in result(method).values.items():
-                np.testing.assert_array_equal(other.values[name], values)
+            pd.testing.assert_frame_equal(other.table, result(method).table)
 
 
 def test_a_stored_result_comes_back_as_it_was(tmp_path: Path) -> None:
-    benchmark.save(result("iir"), tmp_path / "iir.npz")
-    stored = benchmark.load(tmp_path / "iir.npz")
+    results.save(result("iir"), tmp_path / "iir.npz")
+    stored = results.load(tmp_path / "iir.npz")
     assert (stored.method, stored.total) == ("iir", result("iir").total)
-    np.testing.assert_array_equal(stored.record, result("iir").record)
-    for name in scoring.MEASURES:
-        np.testing.assert_array_equal(stored.values[name], result("iir").values[name])
+    np.testing.assert_array_equal(stored["record"], result("iir")["record"])
+    for name in deepfilter.MEASURES:
+        np.testing.assert_array_equal(stored[name], result("iir")[name])
     np.testing.assert_array_equal(stored.examples["cleaned"], result("iir").examples["cleaned"])
     np.savez(tmp_path / "other.npz", method="x")
     whole = (tmp_path / "iir.npz").read_bytes()
     (tmp_path / "half.npz").write_bytes(whole[: len(whole) // 2])
     for name in ("other.npz", "half.npz"):
         with pytest.raises(ValueError, match="not a stored result"):
-            benchmark.load(tmp_path / name)
+            results.load(tmp_path / name)
 
 
 def test_divergence_is_scored_as_no_number_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = result("iir")
-    monkeypatch.setattr(rivals, "get", lambda name: Diverging())
+    monkeypatch.setattr(candidates, "get", lambda name: Diverging())
     diverging = harness().run("fir", part=20)
     assert 0 < diverging.diverged < 40
-    table = report.markdown([diverging, usual], usual)
+    table = deepfilter.markdown([diverging, usual], usual)
     assert f"`fir` (diverged on {diverging.diverged} beats; 40 of 190 beats) | - | -" in table
     assert "`iir` (40 of 190 beats)" in table
 
 
 def test_report_has_our_rows_the_published_ones_and_their_sources() -> None:
-    table = report.markdown([result("none"), result("iir")], None)
+    table = deepfilter.markdown([result("none"), result("iir")], None)
     for row in ("| MECG-E (magnitude and phase) [MECG-E] | 3.445 |", "| `none` (40 of", "| IIR ["):
         assert row in table
     assert "records are missing" in table
-    ssd = result("iir").values["ssd"]
+    ssd = result("iir")["ssd"]
     assert f"| {ssd.mean():.3f} ± {ssd.std():.3f} [-, -] |" in table
 
 
 def test_report_tells_how_far_the_published_row_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "_PUBLISHED_BEATS", 40)
-    table = report.markdown([result("iir")], None)
-    share = result("iir").values["ssd"].mean() / 35.645 - 1
+    monkeypatch.setattr(deepfilter, "PUBLISHED_BEATS", 40)
+    table = deepfilter.markdown([result("iir")], None)
+    share = result("iir")["ssd"].mean() / 35.645 - 1
     assert f"`iir` against the published IIR: SSD {share:+.1%}" in table
     assert "**Unexplained.**" in table
 
@@ -133,10 +132,12 @@ def test_report_tells_how_far_the_published_row_is(monkeypatch: pytest.MonkeyPat
 def test_what_learns_is_also_scored_without_the_patient_on_both_sides() -> None:
     wiener = result("wiener")
     shared = np.arange(len(wiener)) < len(wiener) // 2
-    mixed = dataclasses.replace(wiener, record=np.where(shared, "sele0121", "sel233"))
-    table = report.markdown([mixed, result("iir")], None).split("## Without the patient")[1]
+    mixed = dataclasses.replace(
+        wiener, table=wiener.table.assign(record=np.where(shared, "sele0121", "sel233"))
+    )
+    table = deepfilter.markdown([mixed, result("iir")], None).split("## Without the patient")[1]
     row = next(line for line in table.splitlines() if line.startswith("| `wiener`"))
-    assert f"| {wiener.values['ssd'][~shared].mean():.3f} |" in row
+    assert f"| {wiener['ssd'][~shared].mean():.3f} |" in row
     assert "iir" not in table.split("## ")[0]
 
 

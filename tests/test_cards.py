@@ -21,10 +21,9 @@ from ipmdae.engine import ModelFile, model_names, model_path, write_model
 from ipmdae.engine.model_file import card_path
 from ipmdae.lab.data import splits
 from ipmdae.lab.data.download import DatasetNotFoundError
-from ipmdae.lab.evaluation import benchmark, subjects
+from ipmdae.lab.evaluation import candidates, clinic, results
 from ipmdae.lab.evaluation import card as evaluated
-from ipmdae.lab.evaluation.clinic import scoring
-from ipmdae.lab.evaluation.clinic.scoring import ClinicBenchmark
+from ipmdae.lab.evaluation.clinic import ClinicBenchmark
 from ipmdae.lab.protocols.clinic_test import CLEAN, CONDITIONS, FS, PIECES
 from tools import write_cards
 
@@ -43,12 +42,12 @@ def model(tmp_path: Path, tiny_model: ModelFile) -> Path:
     return path
 
 
-def stored(folder: Path, model: Path, **changes: object) -> benchmark.Result:
+def stored(folder: Path, model: Path, **changes: object) -> results.Result:
     """The stored result of a model on a part of the excerpts' test."""
     result = ClinicBenchmark(DATASETS).run(str(model), part=1)
     whole = {"total": result.done, "method": "tiny"}
-    result = benchmark.Result(**{**vars(result), **whole, **changes})
-    benchmark.save(result, folder / "clinic" / "tiny.npz")
+    result = results.Result(**{**vars(result), **whole, **changes})
+    results.save(result, folder / "clinic" / "tiny.npz")
     return result
 
 
@@ -81,10 +80,10 @@ def test_a_small_part_of_a_card_s_scores_comes_out_again(name: str) -> None:
 def test_the_score_of_a_whole_record_comes_out_again(name: str) -> None:
     assert FULL is not None
     benchmark = ClinicBenchmark(FULL)
-    score = benchmark.scorer(subjects.find(name))
+    score = benchmark.scorer(candidates.find(name))
     pieces = list(islice(benchmark.test.pieces(np.arange(PIECES)), 2 * PIECES))
     noisy = np.array([kind != CLEAN for kind, _ in CONDITIONS])
-    gains = [score(piece).values["snr_improvement"][noisy] for piece in pieces]
+    gains = [score(piece)["snr_improvement"][noisy] for piece in pieces]
     told = cards.read_card(model_path(name))["scores"][cards.CLINIC][evaluated.BY_RECORD]
     assert {piece.record for piece in pieces} == {pieces[0].record}
     assert np.mean(gains) == pytest.approx(told[pieces[0].record], abs=TOLERANCE)
@@ -93,13 +92,13 @@ def test_the_score_of_a_whole_record_comes_out_again(name: str) -> None:
 def test_scores_are_means_of_what_is_stored(tmp_path: Path, model: Path) -> None:
     result = stored(tmp_path, model)
     scores = evaluated.scores("tiny", result.version, tmp_path)
-    noisy = result.labels["kind"] != CLEAN
+    noisy = result["kind"] != CLEAN
     told = scores[cards.CLINIC]
-    mean = result.values["snr_improvement"][noisy].mean()
+    mean = result["snr_improvement"][noisy].mean()
     assert told[cards.GAIN]["mean"] == pytest.approx(mean, abs=1e-4)
     assert told[evaluated.BY_RECORD] == {"sele0121": told[cards.GAIN]["mean"]}
-    chosen = (result.labels["kind"] == "em") & (result.labels["snr_in"] == 5)
-    mean = result.values["snr_improvement"][chosen].mean()
+    chosen = (result["kind"] == "em") & (result["snr_in"] == 5)
+    mean = result["snr_improvement"][chosen].mean()
     assert told[evaluated.GAINS]["em"]["5"]["mean"] == pytest.approx(mean, abs=1e-4)
     assert scores["robustness"] == scores["clinical"] == cards.NOT_MEASURED
     assert json.loads(json.dumps(scores)) == scores
@@ -188,7 +187,7 @@ def test_covered_samples_are_those_within_the_stated_band() -> None:
     rng = np.random.default_rng(0)
     clean, error = np.zeros((3, 20 * round(FS))), rng.normal(0, 0.1, (3, 20 * round(FS)))
     stated = np.stack([np.full(len(error[0]), sd) for sd in (0.1, 0.05, np.nan)])
-    covered = scoring.covered(clean, clean + error + 5, stated)
+    covered = clinic.covered(clean, clean + error + 5, stated)
     assert covered[0] == pytest.approx(0.95, abs=0.01)
     assert covered[1] == pytest.approx(0.673, abs=0.02)
     assert np.isnan(covered[2])

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from excerpts import DATASETS
 from scipy.stats import pearsonr
@@ -15,10 +16,8 @@ from typer.testing import CliRunner, Result
 from ipmdae import cli
 from ipmdae.engine import ModelFile, find_model, write_model
 from ipmdae.lab.commands.benchmark import processes
-from ipmdae.lab.evaluation import benchmark, rivals, subjects
-from ipmdae.lab.evaluation.clinic import report, scores, scoring
-from ipmdae.lab.evaluation.clinic.scores import ALL, Case
-from ipmdae.lab.evaluation.clinic.scoring import ClinicBenchmark
+from ipmdae.lab.evaluation import candidates, clinic, results
+from ipmdae.lab.evaluation.clinic import ClinicBenchmark
 from ipmdae.lab.evaluation.intervals import Interval
 from ipmdae.lab.protocols.clinic_test import CLEAN, CONDITIONS, FS
 from ipmdae.methods import classical
@@ -35,7 +34,7 @@ def harness() -> ClinicBenchmark:
 
 
 @cache
-def result(method: str) -> benchmark.Result:
+def result(method: str) -> results.Result:
     return harness().run(method, part=1)
 
 
@@ -59,7 +58,7 @@ def test_measures_are_those_of_independent_formulas() -> None:
     rng = np.random.default_rng(0)
     clean, noisy = (rng.normal(3, 1, (len(CONDITIONS), 5000)) for _ in range(2))
     cleaned = 0.9 * clean + 0.3 * noisy
-    values = scoring.measure(clean, noisy, cleaned)
+    values = clinic.measure(clean, noisy, cleaned)
     x, y, z = clean[5], cleaned[5], noisy[5]
     error, before = (part - part.mean() for part in (y - x, z - x))
     assert values["rmse"][5] == pytest.approx(np.std(y - x))
@@ -76,14 +75,14 @@ def test_measures_are_those_of_independent_formulas() -> None:
 
 def test_a_level_is_no_error() -> None:
     clean = np.random.default_rng(0).normal(size=(len(CONDITIONS), 5000))
-    assert scoring.measure(clean, clean, clean + 5)["mad"].max() < 1e-9
+    assert clinic.measure(clean, clean, clean + 5)["mad"].max() < 1e-9
 
 
 def test_band_powers_are_those_of_sines() -> None:
     time = np.arange(5000) / FS
     x = 2 * np.sin(2 * np.pi * 0.3 * time) + np.sin(2 * np.pi * 10 * time)
     x += 0.1 * np.sin(2 * np.pi * 60 * time) + 0.1 * np.sin(2 * np.pi * 110 * time)
-    powers = scoring.band_powers(x[np.newaxis])
+    powers = clinic.band_powers(x[np.newaxis])
     expected = {"low": 2.0, "middle": 0.5, "high": 0.005}
     for band, power in expected.items():
         assert powers[band][0] == pytest.approx(power, rel=0.02)
@@ -91,9 +90,9 @@ def test_band_powers_are_those_of_sines() -> None:
 
 def test_no_cleaning_changes_nothing() -> None:
     none = result("none")
-    noisy = none.labels["kind"] != CLEAN
-    np.testing.assert_allclose(none.values["snr_improvement"][noisy], 0, atol=1e-6)
-    np.testing.assert_allclose(none.values["rmse"][~noisy], 0, atol=1e-9)
+    noisy = none["kind"] != CLEAN
+    np.testing.assert_allclose(none["snr_improvement"][noisy], 0, atol=1e-6)
+    np.testing.assert_allclose(none["rmse"][~noisy], 0, atol=1e-9)
     assert (none.done, none.total, len(none)) == (2, 20, 2 * len(CONDITIONS))
 
 
@@ -102,11 +101,11 @@ def test_a_piece_is_cleaned_whole_and_scored_in_its_middle() -> None:
     noisy = piece.noisy()[7]
     cleaned = Network(MODEL).denoise_array(noisy, FS)
     error = (cleaned - piece.clean)[1250:6250]
-    assert result(MODEL).values["rmse"][7] == pytest.approx(error.std())
+    assert result(MODEL)["rmse"][7] == pytest.approx(error.std())
 
 
 def test_wiener_is_fitted_on_training_windows_and_improves_at_any_rate() -> None:
-    wiener = subjects.fitted(subjects.find("wiener"), DATASETS)
+    wiener = candidates.fitted(candidates.find("wiener"), DATASETS)
     piece = next(harness().test.pieces(np.array([0])))
     for noisy in piece.noisy()[1::4]:
         error = wiener.clean(noisy, FS) - piece.clean
@@ -119,8 +118,7 @@ def test_the_number_of_processes_does_not_change_a_digit() -> None:
     with processes(2) as mapper:
         for method in ("iir", MODEL):
             other = harness().run(method, part=1, mapper=mapper)
-            for name, values in result(method).values.items():
-                np.testing.assert_array_equal(other.values[name], values)
+            pd.testing.assert_frame_equal(other.table, result(method).table)
 
 
 def test_models_go_by_name_or_file_and_are_told_apart(
@@ -128,45 +126,44 @@ def test_models_go_by_name_or_file_and_are_told_apart(
 ) -> None:
     file = tmp_path / "mine.safetensors"
     write_model(file, tiny_model)
-    assert subjects.find(str(file)).name == "mine"
-    assert subjects.find(str(find_model(MODEL))).version == subjects.find(MODEL).version
-    assert subjects.find(str(file)).version != subjects.find(MODEL).version
+    assert candidates.find(str(file)).name == "mine"
+    assert candidates.find(str(find_model(MODEL))).version == candidates.find(MODEL).version
+    assert candidates.find(str(file)).version != candidates.find(MODEL).version
     for name in (MODEL, "iir"):
         namesake = tmp_path / f"{name}.safetensors"
         write_model(namesake, tiny_model)
         with pytest.raises(ValueError, match="has the name of another method"):
-            subjects.find(str(namesake))
+            candidates.find(str(namesake))
     with pytest.raises(FileNotFoundError, match="no such model file"):
-        subjects.find(str(tmp_path / "absent.safetensors"))
+        candidates.find(str(tmp_path / "absent.safetensors"))
     with pytest.raises(ValueError, match="unknown method 'lmmse'; there are: none, fir"):
-        subjects.find("lmmse")
+        candidates.find("lmmse")
 
 
 def test_divergence_is_scored_as_no_number_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = result("iir")
-    monkeypatch.setattr(rivals, "get", lambda name: Diverging())
+    monkeypatch.setattr(candidates, "get", lambda name: Diverging())
     diverging = harness().run("fir", part=1)
     assert diverging.diverged == 2
-    page = report.markdown([scores.score(diverging, usual)], [], usual)
+    page = clinic.markdown([diverging], [], usual)
     assert "| `fir` (diverged on 2 segments; 2 of 20 segments) | - | -" in page
 
 
 def test_scores_are_means_of_record_means_and_paired_differences() -> None:
     iir, none = result("iir"), result("none")
-    score = scores.score(iir, none)
-    chosen = (iir.labels["kind"] == "em") & (iir.labels["snr_in"] == 5)
-    gain = iir.values["snr_improvement"][chosen].mean()
-    case = Case("snr_improvement", "em", 5.0)
-    assert score.mean[case].mean == pytest.approx(gain)
-    assert score.difference[case].mean == pytest.approx(gain, abs=1e-6)
-    noisy = iir.labels["kind"] != CLEAN
-    overall = score.mean[Case("rmse", ALL, np.nan)]
-    assert overall.mean == pytest.approx(iir.values["rmse"][noisy].mean())
-    changed = score.mean[Case("changed_low", CLEAN, np.inf)]
-    wander = iir.values["change_low"][~noisy].sum() / iir.values["power_low"][~noisy].sum()
+    chosen = (iir["kind"] == "em") & (iir["snr_in"] == 5)
+    gain = iir["snr_improvement"][chosen].mean()
+    case = ("snr_improvement", "em", 5.0)
+    assert clinic.mean(iir, *case).mean == pytest.approx(gain)
+    assert clinic.mean_less(iir, none, *case).mean == pytest.approx(gain, abs=1e-6)
+    noisy = iir["kind"] != CLEAN
+    overall = clinic.mean(iir, "rmse")
+    assert overall.mean == pytest.approx(iir["rmse"][noisy].mean())
+    changed = clinic.mean(iir, "changed_low")
+    wander = iir["change_low"][~noisy].sum() / iir["power_low"][~noisy].sum()
     assert changed.mean == pytest.approx(100 * wander)
     assert isinstance(changed, Interval)
-    assert np.isnan(scores.score(none, none).difference[case].mean)
+    assert np.isnan(clinic.mean_less(none, none, *case).mean)
 
 
 def test_command_writes_page_numbers_and_figures_and_report_makes_them_again(
@@ -212,10 +209,10 @@ def test_a_network_with_other_weights_is_run_again(
 
 
 def test_old_results_of_a_model_that_ships_are_told(tmp_path: Path) -> None:
-    old = benchmark.Result(**{**vars(result(MODEL)), "version": "0" * 64})
-    benchmark.save(old, tmp_path / "clinic" / f"{MODEL}.npz")
+    old = results.Result(**{**vars(result(MODEL)), "version": "0" * 64})
+    results.save(old, tmp_path / "clinic" / f"{MODEL}.npz")
     with pytest.warns(UserWarning, match=f"stored results of {MODEL} are of other weights"):
-        report.write(tmp_path, tmp_path / "out")
+        clinic.write(tmp_path, tmp_path / "out")
 
 
 def test_bad_input_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

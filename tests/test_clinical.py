@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from excerpts import DATASETS, NSTDB, QTDB
 from hypothesis import given
@@ -16,11 +17,9 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from typer.testing import CliRunner
 
 from ipmdae import cli, formats
-from ipmdae.lab.evaluation import benchmark, rivals, subjects
-from ipmdae.lab.evaluation.clinical import detectors, invention, peaks, report, waves
-from ipmdae.lab.evaluation.clinical.rows import Row
-from ipmdae.lab.evaluation.clinical.scoring import ClinicalBenchmark
-from ipmdae.lab.evaluation.subjects import Subject
+from ipmdae.lab.evaluation import beats, candidates, clinical, results, waves
+from ipmdae.lab.evaluation.candidates import Candidate
+from ipmdae.lab.evaluation.clinical import ClinicalBenchmark
 from ipmdae.lab.protocols.clinic_test import CLEAN
 from ipmdae.methods import classical
 
@@ -41,12 +40,12 @@ class Silent:
 
 
 @cache
-def none() -> Subject:
-    return subjects.find("none")
+def none() -> Candidate:
+    return candidates.find("none")
 
 
 @cache
-def result(method: str = "none") -> benchmark.Result:
+def result(method: str = "none") -> results.Result:
     return ClinicalBenchmark(DATASETS).run(method)
 
 
@@ -60,7 +59,7 @@ def test_as_many_beats_are_matched_as_can_be(
     reference: list[int], detected: list[int], tolerance: int
 ) -> None:
     a, b = np.array(reference, np.int64), np.array(detected, np.int64)
-    hit, true = detectors.match(a, b, tolerance)
+    hit, true = beats.match(a, b, tolerance)
     near = np.abs(a[:, np.newaxis] - b) <= tolerance
     best = 0
     if near.size:
@@ -69,23 +68,23 @@ def test_as_many_beats_are_matched_as_can_be(
     assert not (hit & ~near.any(axis=1)).any()
 
 
-@pytest.mark.parametrize("detector", detectors.DETECTORS)
+@pytest.mark.parametrize("detector", beats.DETECTORS)
 def test_detectors_find_the_beats_of_a_nearly_clean_record(detector: str) -> None:
     recording = formats.read(NSTDB / "118e24")
     atr = recording.annotations["atr"]
-    beats = atr.sample[np.isin(atr.symbol, list(detectors.BEATS))]
-    part = peaks.Stretch(signal=recording.signal[:, 0], fs=recording.fs, beats=beats)
-    hit, missed, false = peaks.count(none(), [part])[detector]
-    inside = ((beats >= 5 * 360) & (beats < 25 * 360)).sum()
+    marks = atr.sample[np.isin(atr.symbol, list(beats.BEATS))]
+    part = beats.Stretch(signal=recording.signal[:, 0], fs=recording.fs, beats=marks)
+    hit, missed, false = beats.count_beats(none(), [part])[detector]
+    inside = ((marks >= 5 * 360) & (marks < 25 * 360)).sum()
     assert hit + missed == inside
     assert (hit, false) == (inside, 0)
 
 
 def test_records_have_the_names_of_their_snr() -> None:
-    assert set(peaks.RECORDS) == {
+    assert set(beats.RECORDS) == {
         f"{patient}e{snr}" for patient in (118, 119) for snr in ("24", "18", "12", "06", "00", "_6")
     }
-    assert peaks.present(NSTDB) == ["118e24", "118e06"]
+    assert beats.records_present(NSTDB) == ["118e24", "118e06"]
 
 
 def test_marks_of_an_expert_become_beats() -> None:
@@ -100,36 +99,36 @@ def test_marks_of_an_expert_become_beats() -> None:
 
 
 def test_an_excerpt_holds_the_expert_s_beats() -> None:
-    beats = marked()
-    assert {point: int(np.isfinite(x).sum()) for point, x in beats.points.items()} == {
+    lead = marked()
+    assert {point: int(np.isfinite(x).sum()) for point, x in lead.points.items()} == {
         "P onset": 30, "P offset": 30, "QRS onset": 30, "QRS offset": 30, "T onset": 0,
         "T offset": 30,
     }  # fmt: skip
-    assert np.all(np.diff(beats.r_peaks) > 0.5 * FS)
+    assert np.all(np.diff(lead.r_peaks) > 0.5 * FS)
 
 
 def test_errors_are_distances_to_the_nearest_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    beats = marked()
+    lead = marked()
     shifts = dict(zip(waves.POINTS, (1, -2, 3, -4, 5, 30), strict=True))
-    points = {name: x[~np.isnan(x)] + shifts[name] for name, x in beats.points.items()}
+    points = {name: x[~np.isnan(x)] + shifts[name] for name, x in lead.points.items()}
     monkeypatch.setattr(waves, "delineate", lambda x, r_peaks: points)
-    errors = waves.point_errors(beats, beats.signal)
+    errors = waves.point_errors(lead, lead.signal)
     assert len(errors["T onset"]) == 0
     for name in ("P onset", "P offset", "QRS onset", "QRS offset", "T offset"):
         np.testing.assert_allclose(errors[name], 4 * shifts[name])
     np.testing.assert_allclose(errors[waves.QT], 4 * (30 - 3))
     points["T offset"] = points["T offset"] + 20
-    assert np.isnan(waves.point_errors(beats, beats.signal)[waves.QT]).all()
+    assert np.isnan(waves.point_errors(lead, lead.signal)[waves.QT]).all()
 
 
 def test_the_delineator_is_near_the_expert_and_takes_any_signal() -> None:
-    beats = marked()
-    errors = waves.point_errors(beats, beats.signal)
+    lead = marked()
+    errors = waves.point_errors(lead, lead.signal)
     for name, limit in (("P onset", 30), ("QRS onset", 20), ("T offset", 30)):
         assert np.nanstd(errors[name]) < limit
         assert np.isnan(errors[name]).mean() < 0.1
-    for x in (np.zeros_like(beats.signal), np.full_like(beats.signal, np.nan)):
-        assert np.isnan(waves.point_errors(beats, x)["T offset"]).all()
+    for x in (np.zeros_like(lead.signal), np.full_like(lead.signal, np.nan)):
+        assert np.isnan(waves.point_errors(lead, x)["T offset"]).all()
 
 
 def test_noise_shorter_than_a_record_continues_backwards_and_forwards() -> None:
@@ -139,24 +138,24 @@ def test_noise_shorter_than_a_record_continues_backwards_and_forwards() -> None:
 
 
 def test_st_level_is_measured_60_ms_after_the_end_of_qrs() -> None:
-    beats = marked()
+    lead = marked()
     for level, kept in ((0.0, True), (0.015, True), (0.3, False)):
-        raised = beats.signal.copy()
-        for offset in beats.points["QRS offset"].astype(int):
+        raised = lead.signal.copy()
+        for offset in lead.points["QRS offset"].astype(int):
             raised[offset + 8 : offset + 25] += level
-        errors = waves.st_errors(beats, raised)
+        errors = waves.st_errors(lead, raised)
         np.testing.assert_allclose(errors[waves.ST], level, atol=1e-9)
         assert bool(errors[waves.ST_KEPT].all()) is kept
-    np.testing.assert_allclose(waves.st_errors(beats, beats.signal + 3)[waves.ST], 0, atol=1e-9)
+    np.testing.assert_allclose(waves.st_errors(lead, lead.signal + 3)[waves.ST], 0, atol=1e-9)
 
 
 def test_noise_alone_is_searched_for_beats_and_flags_need_a_network_that_tells() -> None:
     noise = np.random.default_rng(0).normal(0, 0.25, 7500)
-    found = invention.measures(none(), noise)
+    found = beats.measure_noise_only(none(), noise)
     assert found["xqrs beats"] > 30
-    assert found[invention.LEFT] == pytest.approx(0.25, rel=0.05)
-    assert np.isnan(found[invention.FLAGGED])
-    assert invention.measures(Subject("flat", rival=Flat()), noise)["neurokit beats"] == 0
+    assert found[beats.LEFT] == pytest.approx(0.25, rel=0.05)
+    assert np.isnan(found[beats.FLAGGED])
+    assert beats.measure_noise_only(Candidate("flat", method=Flat()), noise)["neurokit beats"] == 0
 
 
 class Flat:
@@ -170,51 +169,44 @@ def test_flagged_seconds_hold_no_trusted_beats(monkeypatch: pytest.MonkeyPatch) 
     noise = np.random.default_rng(0).normal(0, 0.25, 7500)
     doubtful = np.zeros(30, np.bool_)
     doubtful[:15] = True
-    monkeypatch.setattr(Subject, "tells_doubt", True)
-    monkeypatch.setattr(Subject, "clean_with_doubt", lambda subject, x, fs: (x, doubtful))
-    found = invention.measures(none(), noise)
-    assert found[invention.FLAGGED] == 0.5
+    monkeypatch.setattr(Candidate, "tells_doubt", True)
+    monkeypatch.setattr(Candidate, "clean_with_doubt", lambda subject, x, fs: (x, doubtful))
+    found = beats.measure_noise_only(none(), noise)
+    assert found[beats.FLAGGED] == 0.5
     assert 0 < found["xqrs trusted"] < found["xqrs beats"]
 
 
 def test_all_methods_give_the_same_rows() -> None:
     ours, theirs = result(), result("iir")
-    np.testing.assert_array_equal(ours.item, theirs.item)
+    np.testing.assert_array_equal(ours["item"], theirs["item"])
     for label in ("measure", "condition"):
-        np.testing.assert_array_equal(ours.labels[label], theirs.labels[label])
+        np.testing.assert_array_equal(ours[label], theirs[label])
     assert (ours.done, ours.total, ours.diverged) == (6, 6, 0)
-    clean = (ours.labels["measure"] == waves.ST) & (ours.labels["condition"] == CLEAN)
-    np.testing.assert_allclose(ours.values["value"][clean], 0, atol=1e-9)
+    clean = (ours["measure"] == waves.ST) & (ours["condition"] == CLEAN)
+    np.testing.assert_allclose(ours["value"][clean], 0, atol=1e-9)
 
 
 def test_divergence_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rivals, "get", lambda name: Silent())
+    monkeypatch.setattr(candidates, "get", lambda name: Silent())
     silent = ClinicalBenchmark(DATASETS).run("fir", part=1)
     assert (silent.done, silent.diverged) == (3, 2)  # 118e24 is too short to hold a stretch
 
 
 def test_tables_average_within_records_first(tmp_path: Path) -> None:
     rows = [
-        *(Row("T offset", "em 5", "a", value) for value in (0.0, 20.0, np.nan, np.nan)),
-        *(Row("T offset", "em 5", "b", value) for value in (30.0, 30.0)),
-        *(
-            Row(f"xqrs {name}", "6", "a", n)
-            for name, n in zip(peaks.COUNTS, (8, 2, 0), strict=True)
-        ),
-        *(
-            Row(f"xqrs {name}", "6", "b", n)
-            for name, n in zip(peaks.COUNTS, (4, 2, 8), strict=True)
-        ),
+        *(("T offset", "em 5", "a", value) for value in (0.0, 20.0, np.nan, np.nan)),
+        *(("T offset", "em 5", "b", value) for value in (30.0, 30.0)),
+        *((f"xqrs {name}", "6", "a", n) for name, n in zip(beats.COUNTS, (8, 2, 0), strict=True)),
+        *((f"xqrs {name}", "6", "b", n) for name, n in zip(beats.COUNTS, (4, 2, 8), strict=True)),
     ]
-    measure, condition, record, value = (np.array(x) for x in zip(*rows, strict=True))
-    made = benchmark.Result(
-        method="x", total=1, done=1, diverged=0, item=np.arange(len(rows)), record=record,
-        labels={"measure": measure, "condition": condition}, values={"value": value},
+    made = results.Result(
+        method="x", total=1, done=1, diverged=0,
+        table=pd.DataFrame(rows, columns=clinical.COLUMNS).assign(item=range(len(rows))),
     )  # fmt: skip
-    page = "\n".join(report.sections([made]))
+    page = clinical.section([made])
     assert "20 [10, 30] ± 5 (25 %)" in page
     assert "75.0 / 60.0" in page
-    report.write([made], tmp_path / "clinical.csv")
+    clinical.write_csv([made], tmp_path / "clinical.csv")
     with (tmp_path / "clinical.csv").open() as file:
         lines = {(line["measure"], line["record"]): line for line in csv.DictReader(file)}
     a = lines["T offset", "a"]

@@ -12,7 +12,7 @@ from scipy.signal import resample_poly
 
 from ipmdae.lab.data import nstdb, qtdb, splits
 from ipmdae.lab.data.download import DatasetNotFoundError
-from ipmdae.lab.evaluation import metrics, rivals
+from ipmdae.lab.evaluation import candidates, metrics
 from ipmdae.lab.protocols import deepfilter
 from ipmdae.lab.protocols.deepfilter import DeepFilter
 
@@ -182,7 +182,7 @@ def test_full_data_give_the_published_iir_row() -> None:
     rows = []
     for version in deepfilter.VERSIONS:
         test = full().noisy_beats("test", version)
-        cleaned = rivals.get("iir").denoise(test.noisy, full().fs)[..., np.newaxis]
+        cleaned = candidates.get("iir").denoise(test.noisy, full().fs)[..., np.newaxis]
         clean = test.clean[..., np.newaxis]
         rows.append(
             [

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf, isnan, nan
 
-import numpy as np
+import pandas as pd
 import pytest
 
-from ipmdae.lab.evaluation import given
-from ipmdae.lab.evaluation.benchmark import Result
-from ipmdae.lab.evaluation.given import Counts, Network, Training
-from ipmdae.lab.evaluation.tables import count
+from ipmdae.lab.evaluation.pages import count
+from ipmdae.lab.evaluation.results import Result
+from ipmdae.lab.evaluation.training_budget import Counts, Network, Training, budgets_section
 from ipmdae.lab.training.summary import Summary, late_fall
 
 TRAINING = Summary(
@@ -50,10 +49,7 @@ def result(method: str, told: Network | None) -> Result:
         total=1,
         done=1,
         diverged=0,
-        item=np.zeros(1, np.int64),
-        record=np.array(["a"]),
-        labels={},
-        values={},
+        table=pd.DataFrame({"item": [0], "record": ["a"]}),
     )
 
 
@@ -101,7 +97,7 @@ def test_the_reason_is_the_budget_and_how_the_loss_still_fell() -> None:
 def test_table_has_what_all_models_have_once_and_published_counts_in_brackets() -> None:
     told = network(TRAINING, replace(TRAINING, seconds=300, converged=True))
     rows = [result("drnn", told), result("iir", None), result("mine", network())]
-    page = given.section(rows, "beat", {"drnn": Counts(30e3, 0.81e9)})
+    page = budgets_section(rows, "beat", {"drnn": Counts(30e3, 0.81e9)})
     line = (
         "| `drnn` | 25.5 k (30.0 k) | 12.7 M (810 M) | rival | 1 | 62,480 | once | 3 / 5 | cpu | "
         "own | 0.04013 | **no** / yes |"
@@ -109,7 +105,7 @@ def test_table_has_what_all_models_have_once_and_published_counts_in_brackets() 
     assert line in page
     assert "`iir`" not in page
     assert "| `mine` | 25.5 k | 12.7 M | - | - |" in page
-    assert given.section(rows[1:2], "beat") == ""
+    assert budgets_section(rows[1:2], "beat") == ""
 
 
 def test_section_tells_the_commands_one_for_each_budget() -> None:
@@ -118,7 +114,7 @@ def test_section_tells_the_commands_one_for_each_budget() -> None:
         result("unet", network(replace(TRAINING, method="unet"))),
         result("descod-10", network(replace(LONG, method="descod", fresh_noise=True))),
     ]
-    page = given.section(rows, "beat")
+    page = budgets_section(rows, "beat")
     options = "--batch-size 64 --seed 0"
     train = "ipmdae benchmark train --protocol deepfilter --recipe rival"
     assert f"{train} --epochs 1 {options} --no-fresh-noise --methods drnn,unet\n" in page

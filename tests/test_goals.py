@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from seeded import seeded
 
 from ipmdae.cards import NOT_MEASURED
 from ipmdae.engine import model_names
-from ipmdae.lab.evaluation import benchmark, subjects
-from ipmdae.lab.evaluation.clinic.scoring import COVERED, SPECTRA
-from ipmdae.lab.evaluation.clinical.waves import QT, ST
-from ipmdae.lab.evaluation.given import Network
-from ipmdae.lab.evaluation.goals import beats, leads, report, robust, safety
-from ipmdae.lab.evaluation.goals.goal import Goal, from_interval
-from ipmdae.lab.evaluation.intervals import NOWHERE, Interval
-from ipmdae.lab.evaluation.robustness.conditions import CONDITIONS as CHANGES
+from ipmdae.lab.evaluation import candidates, goals, results
+from ipmdae.lab.evaluation.clinic import COVERED, SPECTRA
+from ipmdae.lab.evaluation.goals import Goal, Stored, judged
+from ipmdae.lab.evaluation.robustness import CONDITIONS as CHANGES
+from ipmdae.lab.evaluation.training_budget import Network
+from ipmdae.lab.evaluation.waves import QT, ST
 from ipmdae.lab.protocols.clinic_test import CLEAN, CONDITIONS
-from tools import goals
+from tools import goals as tool
 
 MODEL = "ipmdae-small"
 RECORDS = ("a", "b", "c")
 
 
-def clinic(method: str, gain: float, where: str = "", there: float = 0.0) -> benchmark.Result:
+def clinic(method: str, gain: float, where: str = "", there: float = 0.0) -> results.Result:
     """A result with the same gain everywhere but under one kind of noise."""
     kinds, snrs = (np.array(column) for column in zip(*CONDITIONS, strict=True))
     each, rng = len(CONDITIONS), np.random.default_rng(0)
@@ -36,30 +36,38 @@ def clinic(method: str, gain: float, where: str = "", there: float = 0.0) -> ben
         COVERED: np.full(each * len(RECORDS), 0.96),
         **{name: np.full(each * len(RECORDS), 0.01 if "change" in name else 1) for name in SPECTRA},
     }
-    return benchmark.Result(
+    return results.Result(
         method=method,
-        version=subjects.find(method).version if method in model_names() else "",
+        version=candidates.find(method).version if method in model_names() else "",
         total=len(RECORDS),
         done=len(RECORDS),
         diverged=0,
-        item=np.arange(each * len(RECORDS)),
-        record=np.repeat(RECORDS, each),
-        labels={"kind": np.tile(kinds, len(RECORDS)), "snr_in": np.tile(snrs, len(RECORDS))},
-        values=values,
+        table=pd.DataFrame(
+            {
+                "item": np.arange(each * len(RECORDS)),
+                "record": np.repeat(RECORDS, each),
+                "kind": np.tile(kinds, len(RECORDS)),
+                "snr_in": np.tile(snrs, len(RECORDS)),
+                **values,
+            }
+        ),
     )
 
 
-def clinical(method: str, rows: list[tuple[str, str, float]]) -> benchmark.Result:
-    measure, condition, value = (np.array(column) for column in zip(*rows, strict=True))
-    return benchmark.Result(
-        method=method, total=1, done=1, diverged=0, item=np.arange(len(rows)),
-        record=np.full(len(rows), "a"), labels={"measure": measure, "condition": condition},
-        values={"value": value},
-    )  # fmt: skip
+def clinical(method: str, rows: list[tuple[str, str, float]]) -> results.Result:
+    table = pd.DataFrame(rows, columns=["measure", "condition", "value"])
+    return results.Result(
+        method=method,
+        version=candidates.find(method).version,
+        total=1,
+        done=1,
+        diverged=0,
+        table=table.assign(item=range(len(rows)), record="a"),
+    )
 
 
-def store(folder: Path, protocol: str, result: benchmark.Result) -> None:
-    benchmark.save(result, folder / protocol / f"{result.method}.npz")
+def store(folder: Path, protocol: str, result: results.Result) -> None:
+    results.save(result, folder / protocol / f"{result.method}.npz")
 
 
 @pytest.mark.parametrize(
@@ -67,9 +75,9 @@ def store(folder: Path, protocol: str, result: benchmark.Result) -> None:
     [
         (Goal(name="x", bound=3.4, value=3.4), "reached"),
         (Goal(name="x", bound=3.4, value=3.52), "**missed by 0.12**"),
-        (Goal(name="x", bound=20, value=18.5, at_most=False, digits=1), "**missed by 1.5**"),
+        (Goal(name="x", sign="≥", bound=20, value=18.5, digits=1), "**missed by 1.5**"),
         (Goal(name="x", bound=0.02, value=0.0203, digits=3), "**missed by 0.0003**"),
-        (Goal(name="x", bound=5, value=5, strict=True), "**missed by 0.00**"),
+        (Goal(name="x", sign="<", bound=5, value=5), "**missed by 0.00**"),
         (Goal(name="x", bound=5, value=np.nan), NOT_MEASURED),
     ],
 )
@@ -79,79 +87,92 @@ def test_a_goal_is_reached_or_missed_by_so_much(goal: Goal, verdict: str) -> Non
 
 
 def test_a_goal_tells_what_is_wanted_and_what_was_measured() -> None:
-    goal = from_interval("x", 30_000, Interval(1.0, 0.5, 1.5), at_most=False, strict=True)
+    goal = Goal(name="x", sign=">", bound=30_000, value=1.0, shown="1.00 [0.50, 1.50]")
     assert (goal.wanted, goal.measured) == ("> 30,000", "1.00 [0.50, 1.50]")
-    assert from_interval("x", 1, NOWHERE).measured == NOT_MEASURED
+    assert Goal(name="x", bound=1, value=np.nan, shown="-").measured == NOT_MEASURED
 
 
 def test_without_results_nothing_is_measured_but_sizes(tmp_path: Path) -> None:
-    page = report.markdown(tmp_path)
-    assert page.count("**missed") == sum(not goal.reached for goal in leads.sizes()
-                                         if not np.isnan(goal.value))  # fmt: skip
+    page = goals.markdown(tmp_path)
+    told = [line for line in page.splitlines() if line.startswith("|") and " | wanted" not in line]
+    measured = [line for line in told if "not measured" not in line and "---" not in line]
+    assert [line.split("|")[1].strip() for line in measured] == [
+        "`ipmdae-base`: MMAC for 5 s of two leads",
+        "`ipmdae-small`: MMAC for 5 s of two leads",
+        "`ipmdae-nano`: MMAC for 5 s of two leads",
+        "`ipmdae-nano`: parameters",
+    ]
     assert "| SSD (mV²), then | ≤ 3 | not measured | not measured |" in page
-    goals.main([f"--results={tmp_path}", f"--output={tmp_path}"])
+    tool.main([f"--results={tmp_path}", f"--output={tmp_path}"])
     assert (tmp_path / "goals.md").read_text(encoding="utf-8") == page
 
 
 def test_cells_in_which_a_rival_is_not_surely_worse_are_listed(tmp_path: Path) -> None:
     ours = clinic(MODEL, 8.0)
     theirs = [clinic("iir", 6.0, "bw", 9.0), clinic("none", 0.0)]
-    ahead = leads.rivals_ahead(ours, theirs)
+    ahead = goals.not_superior(ours, theirs)
     assert [(kind, snr, name) for kind, snr, name, _ in ahead] == [
         ("bw", snr, "iir") for snr in (-5, 0, 5, 10)
     ]
     assert ahead[0][3].mean == pytest.approx(-1, abs=0.01)
-    for result in (ours, *theirs, clinic(leads.REFERENCE, 7.0)):
+    for result in (ours, *theirs, clinic("Ultralight_IPM_DAE", 7.0)):
         store(tmp_path, "clinic", result)
-    told = "\n".join(leads.sections(tmp_path, ours))
+    told = goals.markdown(tmp_path)
     assert "| ≥ 16 | 12 | **missed by 4** |" in told
     assert f"`{MODEL}` compared with 3 other methods" in told
-    assert leads.small_against_reference(tmp_path).value == pytest.approx(1, abs=0.01)
+    (small,) = judged("small", Stored(tmp_path), MODEL)
+    assert small.value == pytest.approx(1, abs=0.01)
 
 
 def test_methods_that_diverged_are_named_and_left_out(tmp_path: Path) -> None:
     ours, broken = clinic(MODEL, 8.0), clinic("tv", 9.0)
     for result in (ours, clinic("none", 0.0)):
         store(tmp_path, "clinic", result)
-    store(tmp_path, "clinic", benchmark.Result(**{**vars(broken), "diverged": 1}))
-    told = "\n".join(leads.sections(tmp_path, ours))
+    store(tmp_path, "clinic", replace(broken, diverged=1))
+    told = goals.markdown(tmp_path)
     assert "Excluded, since they diverged or cover part of the test: tv." in told
     assert "| ≥ 16 | 16 | reached |" in told
 
 
-def test_harm_and_coverage_are_read_from_protocol_clinic() -> None:
+def test_harm_and_coverage_are_read_from_protocol_clinic(tmp_path: Path) -> None:
     result = clinic(MODEL, 8.0)
-    least, aim, changed = safety.harm(result)
+    store(tmp_path, "clinic", result)
+    least, aim, changed, *_, coverage = judged("safety", Stored(tmp_path), MODEL)
     assert (least.reached, aim.verdict) == (True, "**missed by 5.0**")
     assert changed.value == pytest.approx(1.0)
-    assert safety.coverage(result).measured == "1.0 (within: 96.0)"
-    old = {name: values for name, values in result.values.items() if name != COVERED}
-    assert safety.coverage(benchmark.Result(**{**vars(result), "values": old})).measured == (
-        NOT_MEASURED
-    )
+    assert coverage.measured == "1.0 (within: 96.0)"
+    old = replace(result, table=result.table.drop(columns=COVERED))
+    store(tmp_path, "clinic", old)
+    assert judged("safety", Stored(tmp_path), MODEL)[-1].measured == NOT_MEASURED
 
 
-def test_st_qt_and_invention_are_read_from_the_clinical_measures() -> None:
+def test_st_qt_and_invention_are_read_from_the_clinical_measures(tmp_path: Path) -> None:
     rows = [(ST, "em 5", -0.03), (ST, "em 5", 0.01), (ST, "em 5", 0.02), (QT, "em 5", -12.0),
             (QT, "em 5", np.nan), ("xqrs beats", "bw", 90.0), ("neurokit beats", "bw", 60.0),
             ("xqrs trusted", "bw", 3.0), ("neurokit trusted", "bw", 6.0)]  # fmt: skip
     ours = clinical(MODEL, rows)
     none = clinical("none", [(m, c, 5.0 if m == QT else v) for m, c, v in rows])
-    assert [goal.value for goal in safety.st(ours)][2] == pytest.approx(0.02)
-    assert [goal.value for goal in safety.qt(ours, none)][1] == pytest.approx(7)
-    wander = safety.invention(ours)[0]
+    for result in (ours, none):
+        store(tmp_path, "clinical", result)
+    found = {goal.name: goal for goal in judged("safety", Stored(tmp_path), MODEL)}
+    level = found["ST level error, electrode motion at 5 dB (mV)"]
+    assert level.value == pytest.approx(0.02)
+    interval = found["QT error after less before, electrode motion at 5 dB (ms)"]
+    assert interval.value == pytest.approx(7)
+    wander = found["false detections per minute in baseline wander only, not rejected"]
     assert (wander.measured, wander.verdict) == ("6.0 (all: 90.0)", "**missed by 1.0**")
 
 
 def test_beats_are_judged_by_means_and_cost(tmp_path: Path) -> None:
     values = {"ssd": 3.3, "mad": 0.32, "prd_deepfilter": 36.0, "cosine": 0.94}
-    result = benchmark.Result(
-        method=beats.METHOD, version="1", network=Network(parameters=1, multiply_accumulates=2**26),
-        total=2, done=2, diverged=0, item=np.arange(2), record=np.array(["a", "b"]), labels={},
-        values={name: np.array([value - 0.1, value + 0.1]) for name, value in values.items()},
+    result = results.Result(
+        method=goals.BEATS, version="1", network=Network(parameters=1, multiply_accumulates=2**26),
+        total=2, done=2, diverged=0,
+        table=pd.DataFrame({"item": [0, 1], "record": ["a", "b"], **{
+            name: [value - 0.1, value + 0.1] for name, value in values.items()}}),
     )  # fmt: skip
     store(tmp_path, "deepfilter", result)
-    told = "\n".join(beats.sections(tmp_path))
+    told = goals.markdown(tmp_path)
     assert "| SSD (mV²), better than the best published | ≤ 3.4 | 3.300 | reached |" in told
     assert (
         "| MAD (mV), better than the best published | ≤ 0.315 | 0.320 | **missed by 0.005**" in told
@@ -165,37 +186,37 @@ def test_beats_are_judged_by_the_mean_over_seeds(tmp_path: Path) -> None:
     for seed, shift in ((0, 0.0), (1, 0.1), (2, 0.2)):
         values = {"ssd": 2.9, "mad": 0.2, "prd_deepfilter": 30.0, "cosine": 0.7}
         shifted = {name: value + shift for name, value in values.items()}
-        store(tmp_path, "deepfilter", seeded(beats.METHOD, shifted, seed=seed))
-    told = "\n".join(beats.sections(tmp_path))
+        store(tmp_path, "deepfilter", seeded(goals.BEATS, shifted, seed=seed))
+    told = goals.markdown(tmp_path)
     assert "mean ±\nstandard deviation over 3 seeds" in told
     assert "| SSD (mV²), then | ≤ 3 | 3.000 ± 0.100 | reached |" in told
     assert "| CosSim, then | ≥ 0.945 | 0.800 ± 0.100 | **missed by 0.145** |" in told
     assert "| seeds | ≥ 3 | 3 | reached |" in told
-    store(tmp_path, "deepfilter", seeded(beats.METHOD, values, seed=2, epochs=9))
-    told = "\n".join(beats.sections(tmp_path))
+    store(tmp_path, "deepfilter", seeded(goals.BEATS, values, seed=2, epochs=9))
+    told = goals.markdown(tmp_path)
     assert "| SSD (mV²), then | ≤ 3 | 2.950 ± 0.071 | reached |" in told
     assert "| seeds | ≥ 3 | 2 | **missed by 1** |" in told
 
 
 def test_robustness_is_judged_against_the_best_classical_method(tmp_path: Path) -> None:
-    def made(method: str, gain: float) -> benchmark.Result:
+    def made(method: str, gain: float) -> results.Result:
         count = 3 * len(CHANGES)
-        return benchmark.Result(
-            method=method, version=subjects.find(method).version, total=3, done=3, diverged=0,
-            item=np.arange(count), record=np.repeat(RECORDS, len(CHANGES)),
-            labels={"condition": np.tile(list(CHANGES), 3)},
-            values={"snr_improvement": np.full(count, gain), "snr": np.full(count, gain + 5)},
+        return results.Result(
+            method=method, version=candidates.find(method).version, total=3, done=3, diverged=0,
+            table=pd.DataFrame({"item": range(count), "record": np.repeat(RECORDS, len(CHANGES)),
+                                "condition": np.tile(list(CHANGES), 3), "snr_improvement": gain,
+                                "snr": gain + 5}),
         )  # fmt: skip
 
     for method, gain in ((MODEL, 4.0), ("none", 0.0), ("iir", 5.0)):
         store(tmp_path, "robustness", made(method, gain))
-    told = "\n".join(robust.sections(MODEL, tmp_path))
+    told = goals.goal_table(judged("robustness", Stored(tmp_path), MODEL))
     assert "| steps: SNR improvement (dB) | ≥ 0 | 4.00 [4.00, 4.00]; loss 0.00 | reached |" in told
     assert "-1.00 [-1.00, -1.00] over `iir` | **missed by 1.00** |" in told
 
 
 def test_results_of_other_weights_are_refused(tmp_path: Path) -> None:
-    old = benchmark.Result(**{**vars(clinic(MODEL, 8.0)), "version": "0" * 64})
+    old = replace(clinic(MODEL, 8.0), version="0" * 64)
     store(tmp_path, "clinic", old)
     with pytest.raises(ValueError, match=f"of other weights .* --methods {MODEL}"):
-        report.markdown(tmp_path)
+        goals.markdown(tmp_path)

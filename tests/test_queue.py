@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from ipmdae.cli import app
-from ipmdae.lab.evaluation import rivals
+from ipmdae.lab.evaluation import candidates
 from ipmdae.lab.evaluation.trained_network import TrainedNetwork
 from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.base import LeadNetwork
@@ -152,7 +152,7 @@ def test_the_command_trains_what_is_asked_for(clinic: Path) -> None:
 
 
 def rival(results: Path) -> TrainedNetwork:
-    found = rivals.get("fcn-dae")
+    found = candidates.get("fcn-dae")
     assert isinstance(found, TrainedNetwork)
     return found.trained("clinic", results=results)
 
@@ -170,7 +170,7 @@ def test_a_trained_network_is_a_rival_that_cleans_windows_at_once(clinic: Path) 
 def test_a_recording_is_cut_into_the_windows_of_the_protocol(clinic: Path) -> None:
     lead = np.random.default_rng(0).standard_normal(6000).cumsum() / 50
     method = rival(clinic)
-    assert isinstance(method, rivals.Trained)
+    assert candidates.is_network(method)
     cleaned = method.denoise(lead, 250.0)
     assert cleaned.shape == lead.shape
     first = method.denoise_batch(lead[np.newaxis, :2500], 250.0)[0]
@@ -183,7 +183,7 @@ def test_what_a_rival_cannot_do_is_told(clinic: Path) -> None:
     with pytest.raises(ValueError, match="trained at 250 Hz, this has 360 Hz"):
         rival(clinic).denoise(np.zeros(100), 360.0)
     with pytest.raises(RuntimeError, match="fcn-dae has no weights"):
-        rivals.get("fcn-dae").denoise(np.zeros(100), 250.0)
+        candidates.get("fcn-dae").denoise(np.zeros(100), 250.0)
     with pytest.raises(FileNotFoundError, match="train --protocol clinic --methods drnn"):
         TrainedNetwork("drnn").trained("clinic", results=clinic)
 
@@ -238,14 +238,14 @@ def test_unknown_names_are_refused_with_those_that_exist(tmp_path: Path) -> None
     with pytest.raises(ValueError, match=r"unknown protocol 'p4'; .*deepfilter, clinic, reference"):
         jobs(tmp_path, "unet", protocol="p4")
     with pytest.raises(ValueError, match=r"lmmse-fresh, Ultralight_IPM_DAE.*descod-10"):
-        rivals.get("dae")
+        candidates.get("dae")
     told = CliRunner().invoke(app, ["benchmark", "train", "--methods", "dae"])
     assert told.exit_code == 1
 
 
 def test_the_names_of_networks_can_be_had_without_torch() -> None:
-    assert set(rivals.NETWORKS) == {*registry.names(), "descod-10"}
-    shots = rivals.get("descod-10")
+    assert set(candidates.NETWORKS) == {*registry.names(), "descod-10"}
+    shots = candidates.get("descod-10")
     assert isinstance(shots, TrainedNetwork)
     assert (shots.name, shots.shots) == ("descod", 10)
 

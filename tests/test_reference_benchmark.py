@@ -12,9 +12,8 @@ from excerpts import DATASETS
 from typer.testing import CliRunner
 
 from ipmdae import cli
-from ipmdae.lab.evaluation import benchmark
-from ipmdae.lab.evaluation.reference import report, scoring
-from ipmdae.lab.evaluation.reference.scoring import COMMON, ReferenceBenchmark
+from ipmdae.lab.evaluation import reference, results
+from ipmdae.lab.evaluation.reference import COMMON, ReferenceBenchmark
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 
@@ -25,7 +24,7 @@ def harness() -> ReferenceBenchmark:
 
 
 @cache
-def result(method: str) -> benchmark.Result:
+def result(method: str) -> results.Result:
     return harness().run(method)
 
 
@@ -39,24 +38,24 @@ def make_run(folder: Path, protocol: str, training: list[str]) -> str:
 def test_the_noisy_windows_have_the_published_ratio_with_either_noise() -> None:
     none = result("none")
     assert (len(none), none.done, none.total) == (24, 24, 24)
-    np.testing.assert_allclose(none.values["snr"], 0, atol=1e-3)
-    np.testing.assert_allclose(none.values["prd"], 100, atol=0.1)
-    assert set(none.record) == {"sele0122"}
+    np.testing.assert_allclose(none["snr"], 0, atol=1e-3)
+    np.testing.assert_allclose(none["prd"], 100, atol=0.1)
+    assert set(none["record"]) == {"sele0122"}
 
 
 def test_methods_are_scored_on_both_noises_with_and_without_the_mean() -> None:
     iir, none = result("iir"), result("none")
-    for name in scoring.MEASURES:
-        assert np.isfinite(iir.values[name]).all()
-    assert (iir.values["snr_centred"] > none.values["snr_centred"]).mean() > 0.9
-    common = iir.labels["noise"] == COMMON
-    assert not np.array_equal(iir.values["snr"][common], iir.values["snr"][~common])
+    for name in reference.MEASURES:
+        assert np.isfinite(iir[name]).all()
+    assert (iir["snr_centred"] > none["snr_centred"]).mean() > 0.9
+    common = iir["noise"] == COMMON
+    assert not np.array_equal(iir["snr"][common], iir["snr"][~common])
 
 
 def test_a_subtraction_of_leads_lives_on_common_noise_alone() -> None:
     """What the leak is: the difference of the leads knows nothing of the noise."""
     noisy, clean = (
-        [harness()._pairs[noise].draw(3)[i] for noise in scoring.NOISES] for i in (0, 1)
+        [harness()._pairs[noise].draw(3)[i] for noise in reference.NOISES] for i in (0, 1)
     )
     common, independent = (np.diff(a - b, axis=1).std() for a, b in zip(noisy, clean, strict=True))
     assert common < 1e-6 < 0.05 < independent
@@ -64,10 +63,10 @@ def test_a_subtraction_of_leads_lives_on_common_noise_alone() -> None:
 
 
 def test_page_tells_what_the_leak_is_worth() -> None:
-    page = report.markdown([result("none"), result("iir")], result("none"))
+    page = reference.markdown([result("none"), result("iir")], result("none"))
     assert "## Effect of common noise" in page
     assert "Differences to `none`:" in page
-    mean = result("iir").values["snr"][result("iir").labels["noise"] == COMMON].mean()
+    mean = result("iir")["snr"][result("iir")["noise"] == COMMON].mean()
     assert f"| `iir` | {mean:.3f} [" in page
 
 
@@ -79,7 +78,7 @@ def test_runs_that_saw_the_test_or_another_protocol_are_refused(
     seen = make_run(Path("results", "a", "version_1"), "reference", ["sel100", "sele0122"])
     fine = make_run(Path("results", "a", "version_2"), "reference", ["sel100"])
     assert harness().methods[-1] == fine
-    assert benchmark.label(fine) == "a-version_2"
+    assert results.name_of(fine) == "a-version_2"
     with pytest.raises(ValueError, match="was trained on protocol clinic"):
         harness().version(clinic)
     with pytest.raises(ValueError, match="was trained on 1 of the test records"):

@@ -11,10 +11,8 @@ from excerpts import DATASETS
 from typer.testing import CliRunner
 
 from ipmdae import cli
-from ipmdae.lab.evaluation import benchmark, rivals, subjects
-from ipmdae.lab.evaluation.robustness import conditions, report, scoring
-from ipmdae.lab.evaluation.robustness.conditions import AS_IT_IS, CONDITIONS, Case
-from ipmdae.lab.evaluation.robustness.scoring import RobustnessBenchmark
+from ipmdae.lab.evaluation import candidates, results, robustness
+from ipmdae.lab.evaluation.robustness import AS_IT_IS, CONDITIONS, Case, RobustnessBenchmark
 from ipmdae.lab.protocols.clinic_test import FS, Piece
 from ipmdae.methods import classical
 
@@ -34,12 +32,12 @@ def piece() -> Piece:
 
 
 @cache
-def result(method: str) -> benchmark.Result:
+def result(method: str) -> results.Result:
     return harness().run(method, part=1)
 
 
 def case(condition: str) -> Case:
-    return conditions.case(piece(), condition)
+    return robustness.case(piece(), condition)
 
 
 def snr(clean: np.ndarray, other: np.ndarray) -> float:
@@ -66,13 +64,13 @@ def test_a_case_is_reproducible_and_scored_in_its_middle(condition: str) -> None
     assert np.isfinite(one.noisy[one.scored]).all()
 
 
-@pytest.mark.parametrize("fs", conditions.RATES)
+@pytest.mark.parametrize("fs", robustness.RATES)
 def test_other_rates_hold_the_same_signals(fs: float) -> None:
     usual, other = case(AS_IT_IS), case(f"{fs:g} Hz")
     assert (other.fs, len(other.noisy)) == (fs, 30 * fs)
     if fs == 500:
         np.testing.assert_allclose(other.noisy[2000:-2000:2], usual.noisy[1000:-1000], atol=0.01)
-    assert snr(other.clean, other.noisy) == pytest.approx(conditions.SNR, abs=0.3)
+    assert snr(other.clean, other.noisy) == pytest.approx(robustness.SNR, abs=0.3)
 
 
 def test_scale_and_sign_change_the_lead_and_what_is_wanted_of_it() -> None:
@@ -107,14 +105,14 @@ def test_hum_is_a_sine_of_the_stated_amplitude(frequency: int) -> None:
     hum = case(f"mains {frequency} Hz").noisy - case(AS_IT_IS).noisy
     spectrum = np.abs(np.fft.rfft(hum)) / len(hum) * 2
     assert spectrum.argmax() == 30 * frequency
-    assert spectrum.max() == pytest.approx(conditions.HUM)
+    assert spectrum.max() == pytest.approx(robustness.HUM)
 
 
 @pytest.mark.parametrize("condition", ["steps", "bursts"])
 def test_synthetic_noise_has_the_stated_snr_and_kind(condition: str) -> None:
     part = case(condition)
     noise = part.noisy - part.clean
-    assert snr(part.clean, part.noisy) == pytest.approx(conditions.SNR, abs=0.01)
+    assert snr(part.clean, part.noisy) == pytest.approx(robustness.SNR, abs=0.01)
     power = np.abs(np.fft.rfft(noise - noise.mean())) ** 2
     hertz = np.fft.rfftfreq(len(noise), 1 / FS)
     in_band = power[(hertz > 0.7) & (hertz < 12)].sum() / power.sum()
@@ -124,32 +122,32 @@ def test_synthetic_noise_has_the_stated_snr_and_kind(condition: str) -> None:
 def test_scores_are_those_of_an_independent_formula() -> None:
     part = case("contact missing")
     cleaned = 0.5 * (part.clean + np.nan_to_num(part.noisy)) + 3
-    gain, after = scoring.measure(part, cleaned)
+    gain, after = robustness.measure(part, cleaned)
     m = part.scored
     assert after == pytest.approx(snr(part.clean[m], cleaned[m]))
     assert gain == pytest.approx(after - snr(part.clean[m], part.noisy[m]))
 
 
 def test_no_cleaning_changes_nothing_and_a_model_does_not_mind_the_scale() -> None:
-    np.testing.assert_allclose(result("none").values["snr_improvement"], 0, atol=1e-6)
+    np.testing.assert_allclose(result("none")["snr_improvement"], 0, atol=1e-6)
     model = result(MODEL)
-    gain = dict(zip(model.labels["condition"], model.values["snr_improvement"], strict=False))
+    gain = dict(zip(model["condition"], model["snr_improvement"], strict=False))
     assert len(model) == 2 * len(CONDITIONS) == len(result("none"))
     assert np.isfinite(list(gain.values())).all()
     # The guard takes some µV for no noise, whatever the height of the QRS complex.
     for condition, apart in (("gain 0.1", 0.5), ("gain 10", 0.01)):
         assert gain[condition] == pytest.approx(gain[AS_IT_IS], abs=apart)
-    assert report.loss(model, "gain 10").mean == pytest.approx(0, abs=0.01)
-    lead = result("none").values["snr"][1:] - model.values["snr"][1:]
-    mean = lead[model.labels["condition"][1:] == "steps"].mean()
-    assert report.difference(result("none"), model, "steps").mean == pytest.approx(mean)
+    assert robustness.loss(model, "gain 10").mean == pytest.approx(0, abs=0.01)
+    lead = result("none")["snr"][1:] - model["snr"][1:]
+    mean = lead[model["condition"][1:] == "steps"].mean()
+    assert robustness.difference(result("none"), model, "steps").mean == pytest.approx(mean)
 
 
 def test_a_rate_that_a_method_cannot_is_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rivals, "get", lambda name: OnlyAt250())
+    monkeypatch.setattr(candidates, "get", lambda name: OnlyAt250())
     refusing = harness().run("fir", part=1)
     assert refusing.diverged == 0
-    page = report.markdown([refusing], None)
+    page = robustness.markdown([refusing], None)
     assert "| 360 Hz | - |" in page
     assert "| gain 10 | 0.00 " in page
     assert "at the least 0.00" in harness().summary(refusing)
@@ -157,7 +155,7 @@ def test_a_rate_that_a_method_cannot_is_a_dash(monkeypatch: pytest.MonkeyPatch) 
 
 def test_missing_samples_are_bridged_for_classical_methods_as_for_a_user() -> None:
     part = case("contact missing")
-    cleaned = scoring.clean(subjects.find("iir"), part)
+    cleaned = robustness.clean(candidates.find("iir"), part)
     np.testing.assert_array_equal(np.isnan(cleaned), np.isnan(part.noisy))
 
 
@@ -176,8 +174,8 @@ def test_command_writes_a_page_and_goes_on_where_it_stopped(
 
 
 def test_old_results_of_a_model_that_ships_are_told(tmp_path: Path) -> None:
-    old = benchmark.Result(**{**vars(result(MODEL)), "version": "0" * 64})
-    benchmark.save(old, tmp_path / "robustness" / f"{MODEL}.npz")
+    old = results.Result(**{**vars(result(MODEL)), "version": "0" * 64})
+    results.save(old, tmp_path / "robustness" / f"{MODEL}.npz")
     with pytest.warns(UserWarning, match=f"stored results of {MODEL} are of other weights"):
-        report.write(tmp_path, tmp_path / "out")
-    assert report.write(tmp_path / "nothing", tmp_path / "out") == []
+        robustness.write(tmp_path, tmp_path / "out")
+    assert robustness.write(tmp_path / "nothing", tmp_path / "out") == []

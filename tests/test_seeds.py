@@ -13,26 +13,26 @@ from trainings import finish
 from typer.testing import CliRunner, Result
 
 from ipmdae import cli
-from ipmdae.lab.evaluation import benchmark, seeds, trained
-from ipmdae.lab.evaluation.deepfilter import report, scoring
-from ipmdae.lab.evaluation.deepfilter.scoring import DeepFilterBenchmark
+from ipmdae.lab.evaluation import candidates, deepfilter, results
+from ipmdae.lab.evaluation.deepfilter import DeepFilterBenchmark
 from ipmdae.lab.evaluation.trained_network import TrainedNetwork
+from ipmdae.lab.evaluation.training_budget import groups, parse_seed, pool
 from ipmdae.lab.training import queue
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 
 METHOD = "fcn-dae"
-LOW, HIGH = dict.fromkeys(scoring.MEASURES, 0.5), dict.fromkeys(scoring.MEASURES, 0.7)
+LOW, HIGH = dict.fromkeys(deepfilter.MEASURES, 0.5), dict.fromkeys(deepfilter.MEASURES, 0.7)
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of seeds 4, 1 and 4 again; of seed 0 only the first model is finished."""
-    results = tmp_path_factory.mktemp("results")
+    folder = tmp_path_factory.mktemp("results")
     for version, seed in enumerate((4, 1, 4, 0)):
-        folders = finish(results, "deepfilter", METHOD, seed=seed, version=version)
+        folders = finish(folder, "deepfilter", METHOD, seed=seed, version=version)
     (folders[1] / "training.json").unlink()
-    return results
+    return folder
 
 
 def run(*arguments: object) -> Result:
@@ -42,25 +42,25 @@ def run(*arguments: object) -> Result:
 def test_models_are_of_one_seed_the_lowest_of_which_all_are_finished(runs: Path) -> None:
     assert queue.seeds(runs, "deepfilter", METHOD) == [1, 4]
     for name, version in ((METHOD, 1), (f"{METHOD}@1", 1), (f"{METHOD}@4", 2)):
-        found = trained.find(name, "deepfilter", runs, ("noise-1", "noise-2"))
+        found = candidates.trained(name, "deepfilter", runs, ("noise-1", "noise-2"))
         assert [network.run_folder.name for network in found] == [f"version_{version}"] * 2
     with pytest.raises(FileNotFoundError, match=r"seed 1, 4, not with 0: .*--seed 0"):
         TrainedNetwork(METHOD).trained("deepfilter", "noise-1", runs, seed=0)
     with pytest.raises(FileNotFoundError, match="drnn is not trained on protocol deepfilter yet"):
-        trained.find("drnn@2", "deepfilter", runs, ("noise-1",))
+        candidates.trained("drnn@2", "deepfilter", runs, ("noise-1",))
 
 
 def test_each_network_is_named_once_for_each_seed(runs: Path) -> None:
     def named(*methods: str, wanted: str) -> list[str]:
-        return trained.with_seeds(methods, wanted, "deepfilter", runs)
+        return candidates.with_seeds(methods, wanted, "deepfilter", runs)
 
     assert named("iir", METHOD, wanted="all") == ["iir", METHOD, f"{METHOD}@4"]
     assert named(METHOD, wanted="4, 1,4") == [METHOD, f"{METHOD}@4"]
     assert named(METHOD, wanted="7") == [f"{METHOD}@7"]
     assert named("drnn", wanted="all") == ["drnn"]
-    assert seeds.parse(f"{METHOD}@4") == (METHOD, 4)
+    assert parse_seed(f"{METHOD}@4") == (METHOD, 4)
     for name in (METHOD, f"{METHOD}@x", "@4"):
-        assert seeds.parse(name) == (name, None)
+        assert parse_seed(name) == (name, None)
 
 
 def test_each_seed_is_run_once_and_stored_and_the_page_has_their_mean(
@@ -78,13 +78,13 @@ def test_each_seed_is_run_once_and_stored_and_the_page_has_their_mean(
     assert first.stat().st_mtime_ns == before
     assert f"{METHOD}@4: already stored" in run("run", *options, "--seeds", "1,4").output
 
-    ours, other = benchmark.load(first), benchmark.load(first.with_name(f"{METHOD}@4.npz"))
+    ours, other = results.load(first), results.load(first.with_name(f"{METHOD}@4.npz"))
     assert other.version == DeepFilterBenchmark(DATASETS, runs).version(f"{METHOD}@4")
     assert other.version != ours.version
     assert other.network is not None
     assert other.network.seeds == [4]
     page = Path("docs/results/deepfilter.md").read_text(encoding="utf-8")
-    means = [result.values["ssd"].mean() for result in (ours, other)]
+    means = [result["ssd"].mean() for result in (ours, other)]
     assert f"| `{METHOD}` | 4 | {means[1]:.4f} |" in page
     middle, apart = np.mean(means), np.std(means, ddof=1)
     assert f"| `{METHOD}` | mean of 2 | {middle:.4f} ± {apart:.4f} |" in page
@@ -104,23 +104,23 @@ def test_only_what_differs_in_nothing_but_the_seed_is_averaged() -> None:
         dataclasses.replace(first, method="iir", network=None),
     ]
     again = dataclasses.replace(first, method=f"{METHOD}@0")
-    found = seeds.groups([second, first, again, *others])
+    found = groups([second, first, again, *others])
     assert found == [[first, second], *([other] for other in others)]
-    assert all(seeds.pool(group) is group[0] for group in found[1:])
-    pooled = seeds.pool(found[0])
+    assert all(pool(group) is group[0] for group in found[1:])
+    pooled = pool(found[0])
     assert (pooled.method, pooled.done) == (METHOD, 2)
-    np.testing.assert_allclose(pooled.values["ssd"], [0.49, 0.51, 0.69, 0.71])
-    np.testing.assert_array_equal(pooled.record, ["a", "b", "a", "b"])
-    np.testing.assert_array_equal(pooled.labels["factor"], [0.3, 1.2, 0.3, 1.2])
+    np.testing.assert_allclose(pooled["ssd"], [0.49, 0.51, 0.69, 0.71])
+    np.testing.assert_array_equal(pooled["record"], ["a", "b", "a", "b"])
+    np.testing.assert_array_equal(pooled["factor"], [0.3, 1.2, 0.3, 1.2])
     assert pooled.network is not None
     assert pooled.network.seeds == [0, 10]
     assert len(pooled.network.trainings) == 4
 
 
 def test_a_page_compares_beat_by_beat_with_the_lowest_seed() -> None:
-    results = [seeded(METHOD, LOW, seed=0), seeded(METHOD, HIGH, seed=1)]
-    anchor = dataclasses.replace(results[0], method="iir", network=None)
-    page = report.markdown([anchor, *results], anchor)
+    found = [seeded(METHOD, LOW, seed=0), seeded(METHOD, HIGH, seed=1)]
+    anchor = dataclasses.replace(found[0], method="iir", network=None)
+    page = deepfilter.markdown([anchor, *found], anchor)
     assert f"| `{METHOD}` (mean over 2 seeds) | 0.600 ± 0.100 [" in page
     assert (
         f"| `{METHOD}` (mean over 2 seeds) | 0.590 / 0.590 | - / - | 0.610 / 0.610 | - / - |"
@@ -130,7 +130,7 @@ def test_a_page_compares_beat_by_beat_with_the_lowest_seed() -> None:
     assert paired.startswith("\nOf a network with several seeds, the lowest is compared.\n\n|")
     assert f"| `{METHOD}` | 0.000 [0.000, 0.000] |" in paired
     assert f"| `{METHOD}` | mean of 2 | 0.6000 ± 0.1414 |" in page
-    alone = report.markdown([anchor, results[1]], anchor)
+    alone = deepfilter.markdown([anchor, found[1]], anchor)
     assert "## Seeds" not in alone
     assert f"| `{METHOD}@1` | 0.700 ± 0.010 [" in alone
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,12 @@ from typer.testing import CliRunner, Result
 
 from ipmdae import cli
 from ipmdae.lab.commands.benchmark import processes
-from ipmdae.lab.evaluation import benchmark, rivals, subjects, trained
-from ipmdae.lab.evaluation.clinic.scoring import ClinicBenchmark
-from ipmdae.lab.evaluation.clinical.scoring import ClinicalBenchmark
-from ipmdae.lab.evaluation.deepfilter import report, scoring
-from ipmdae.lab.evaluation.deepfilter.scoring import DeepFilterBenchmark
-from ipmdae.lab.evaluation.reference.scoring import ReferenceBenchmark
+from ipmdae.lab.evaluation import candidates, deepfilter, results
+from ipmdae.lab.evaluation.clinic import ClinicBenchmark
+from ipmdae.lab.evaluation.clinical import ClinicalBenchmark
+from ipmdae.lab.evaluation.deepfilter import DeepFilterBenchmark
+from ipmdae.lab.evaluation.reference import ReferenceBenchmark
+from ipmdae.lab.evaluation.results import evenly_spaced
 from ipmdae.lab.evaluation.trained_network import TrainedNetwork
 from ipmdae.lab.training import run
 
@@ -46,7 +47,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def beats(runs: Path) -> benchmark.Result:
+def beats(runs: Path) -> results.Result:
     return DeepFilterBenchmark(DATASETS, runs).run(METHOD, part=10)
 
 
@@ -63,19 +64,19 @@ def test_all_that_is_trained_is_run_where_nothing_is_named(runs: Path, tmp_path:
     found = ReferenceBenchmark(DATASETS, runs).methods
     assert found[-2:] == [METHOD, str(runs / PAPER / "version_0")]
     finish(tmp_path, "clinic", "descod")
-    assert trained.names("clinic", tmp_path) == ["descod", "descod-10"]
+    assert candidates.trained_names("clinic", tmp_path) == ["descod", "descod-10"]
 
 
-def test_each_version_of_the_noise_has_its_model(runs: Path, beats: benchmark.Result) -> None:
+def test_each_version_of_the_noise_has_its_model(runs: Path, beats: results.Result) -> None:
     harness = DeepFilterBenchmark(DATASETS, runs)
     cleaned = []
     for version in (1, 2):
         test = harness.protocol.noisy_beats("test", version)
-        chosen = benchmark.spread(len(test), 10)
+        chosen = evenly_spaced(len(test), 10)
         rival = TrainedNetwork(METHOD).trained("deepfilter", f"noise-{version}", runs)
         cleaned.append(rival.denoise_batch(test.noisy[chosen], 360.0) - test.clean[chosen])
     expected = np.square(np.concatenate(cleaned)).sum(axis=1)
-    np.testing.assert_allclose(beats.values["ssd"], expected, rtol=1e-5)
+    np.testing.assert_allclose(beats["ssd"], expected, rtol=1e-5)
     assert beats.version == harness.version(METHOD)
     assert beats.network is not None
     assert beats.network.parameters == 80_223
@@ -84,7 +85,7 @@ def test_each_version_of_the_noise_has_its_model(runs: Path, beats: benchmark.Re
     assert beats.network.trainings[1].late_fall == pytest.approx(0.1)
 
 
-def test_processes_and_threads_change_no_digit(runs: Path, beats: benchmark.Result) -> None:
+def test_processes_and_threads_change_no_digit(runs: Path, beats: results.Result) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -94,25 +95,24 @@ def test_processes_and_threads_change_no_digit(runs: Path, beats: benchmark.Resu
         torch.set_num_threads(threads)
     with processes(2) as mapper:
         spread = DeepFilterBenchmark(DATASETS, runs).run(METHOD, part=10, mapper=mapper)
-    for name in scoring.MEASURES:
-        np.testing.assert_array_equal(other.values[name], beats.values[name])
-        np.testing.assert_array_equal(spread.values[name], beats.values[name])
+    for name in deepfilter.MEASURES:
+        np.testing.assert_array_equal(other[name], beats[name])
+        np.testing.assert_array_equal(spread[name], beats[name])
 
 
 def test_page_tells_what_it_was_given_and_why_it_deviates(
-    beats: benchmark.Result, monkeypatch: pytest.MonkeyPatch
+    beats: results.Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "_PUBLISHED_BEATS", 20)
-    page = report.markdown([beats], None)
+    monkeypatch.setattr(deepfilter, "PUBLISHED_BEATS", 20)
+    page = deepfilter.markdown([beats], None)
     assert f"| `{METHOD}` (not converged; 20 of 190 beats) |" in page
     assert f"| `{METHOD}` | 80.2 k | 7.89 M | rival | 2 | 20 | once | 2 | cpu | own |" in page
-    values = {**beats.values, "ssd": np.full(20, 21.0)}
-    worse = benchmark.Result(**{**vars(beats), "values": values})
+    worse = replace(beats, table=beats.table.assign(ssd=21.0))
     told = "Not converged: 20 windows in 2 epochs, noise once; the last tenth of them still lowered"
-    assert f"SSD {21 / 10.633 - 1:+.1%}" in report.markdown([worse], None)
-    assert told in report.markdown([worse], None)
-    better = benchmark.Result(**{**vars(beats), "values": {**values, "ssd": np.full(20, 1.0)}})
-    assert "but trained differently" in report.markdown([better], None)
+    assert f"SSD {21 / 10.633 - 1:+.1%}" in deepfilter.markdown([worse], None)
+    assert told in deepfilter.markdown([worse], None)
+    better = replace(beats, table=beats.table.assign(ssd=1.0))
+    assert "but trained differently" in deepfilter.markdown([better], None)
 
 
 def test_report_needs_no_runs_and_a_retrained_network_is_run_again(
@@ -151,7 +151,7 @@ def test_an_untrained_network_is_told_before_anything_is_run(
 def test_a_lead_is_cleaned_by_the_network_of_protocol_clinic(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subject = subjects.find(METHOD, runs)
+    subject = candidates.find(METHOD, runs)
     lead = np.random.default_rng(0).standard_normal(3000).cumsum() / 50 + 4
     rival = TrainedNetwork(METHOD).trained("clinic", results=runs)
     middle = float(np.median(lead))
@@ -176,12 +176,12 @@ def test_a_lead_is_cleaned_by_the_network_of_protocol_clinic(
 
 
 def test_a_model_that_ships_is_meant_by_its_name_wherever_it_was_trained(tmp_path: Path) -> None:
-    assert "ipmdae-base" in rivals.NETWORKS
-    found = subjects.find("ipmdae-base", tmp_path)
+    assert "ipmdae-base" in candidates.NETWORKS
+    found = candidates.find("ipmdae-base", tmp_path)
     assert found.file is not None
     assert found.network is not None
     assert found.network.trainings == ()
-    assert subjects.names().count("ipmdae-base") == 1
+    assert candidates.names().count("ipmdae-base") == 1
 
 
 def test_protocol_reference_has_networks_by_name_and_runs_by_folder(runs: Path) -> None:
@@ -191,7 +191,7 @@ def test_protocol_reference_has_networks_by_name_and_runs_by_folder(runs: Path) 
     noisy, clean = harness._pairs["common"].draw(0)
     cleaned = run.load_network(folder, "best").eval()(torch.from_numpy(noisy[np.newaxis]))
     error = cleaned.detach().numpy()[0] - clean
-    assert by_folder.values["rmse"][0] == pytest.approx(np.sqrt(np.square(error).mean()), rel=1e-4)
+    assert by_folder["rmse"][0] == pytest.approx(np.sqrt(np.square(error).mean()), rel=1e-4)
     assert (by_folder.method, by_name.method) == (f"{PAPER}-version_0", METHOD)
     assert by_folder.network is not None
     assert by_folder.network.trainings == ()

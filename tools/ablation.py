@@ -8,13 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from ipmdae.console import out, warnings_in_one_line
-from ipmdae.files import replacing
 from ipmdae.lab.data import qtdb
+from ipmdae.lab.evaluation import pages
 from ipmdae.lab.evaluation.ablation import Comparison, Score, Study, compare
-from ipmdae.lab.evaluation.tables import number, table
 from ipmdae.lab.networks.complexity import measure
 from ipmdae.lab.protocols.clinic import Clinic
 from ipmdae.lab.training import flags, run, variants
@@ -64,9 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
             f"no score of the base with these seeds and this budget in {args.results}: "
             "the variants cannot be compared"
         )
-    with replacing(args.output) as path:
-        path.write_text(page(study, lines, args.seeds, args.output), encoding="utf-8")
-    print(f"written to {args.output}")
+    written = pages.write(page(study, lines, args.seeds, args.output), args.output)
+    print(f"written to {written}")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -129,33 +125,14 @@ def page(study: Study, lines: Sequence[Line], seeds: Sequence[int], output: Path
         cells(study.model, line, comparison)
         for line, comparison in zip(lines, compared, strict=True)
     ]
-    return f"""# Ablation study
-
-`{study.model}` as it ships, trained on protocol clinic with recipe `release` and augmentation, is
-the base; each variant differs from it in one factor. All have the same small training budget:
-{plural(study.epochs, "epoch")} of at most {plural(study.steps, "step")} of {study.batch_size}
-windows, and {plural(len(seeds), "seed")}. Model selection and scores use the validation set (other
-patients, other noise); the test set is not used.
-
-{table(_COLUMNS, rows)}
-Mean ± standard deviation over seeds. Multiply-accumulates (millions) are those of {_SECONDS} s of
-one lead, the scan included. The validation loss is that of the base's recipe, also for variants
-trained with another loss. The SNR improvement is by AC power, the mean over all validation windows
-with noise; "SNR of clean leads after denoising" measures the distortion of windows without added
-noise. Differences are paired by seed. "Helped" or "hurt" means more than two standard errors from
-zero, with the variance of the differences pooled over all variants. Among many variants one or two
-exceed that by chance.
-
-The study is inconclusive: with two seeds and so few steps no component of the paper is shown to
-help or to hurt. A short training favours what learns fast; averaged weights, augmentation, fresh
-noise and size are worth more in the long training of a shipped model than this table shows.
-
-Made by
-
-```
-{command(study, lines, seeds, output)}
-```
-"""
+    return pages.render(
+        "ablation.md.j2",
+        study=study,
+        seeds=len(seeds),
+        table=pages.table(_COLUMNS, rows),
+        seconds=_SECONDS,
+        command=command(study, lines, seeds, output),
+    )
 
 
 def cells(model: str, line: Line, comparison: Comparison | None) -> list[str]:
@@ -168,25 +145,18 @@ def cells(model: str, line: Line, comparison: Comparison | None) -> list[str]:
         variant.change,
         f"{cost.parameters:,}",
         f"{cost.multiply_accumulates / 1e6:.2f}",
-        spread([score.loss for score in scores]),
-        spread([score.improvement for score in scores], 2),
-        "-" if comparison is None else spread(list(comparison.differences), 2, signed=True),
+        pages.mean_and_deviation([score.loss for score in scores]),
+        pages.mean_and_deviation([score.improvement for score in scores], 2),
+        "-" if comparison is None else signed(list(comparison.differences)),
         "-" if comparison is None else comparison.verdict,
-        spread([score.kept for score in scores], 1),
+        pages.mean_and_deviation([score.kept for score in scores], 1),
     ]
 
 
-def plural(count: int, what: str) -> str:
-    """``1 seed``, ``2 seeds``."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def spread(values: Sequence[float], digits: int = 3, *, signed: bool = False) -> str:
-    """Format ``mean ± sd``; a single value without sd."""
-    mean = number(float(np.mean(values)), digits)
-    if signed and not mean.startswith("-"):
-        mean = f"+{mean}"
-    return mean if len(values) == 1 else f"{mean} ± {number(float(np.std(values, ddof=1)), digits)}"
+def signed(differences: Sequence[float]) -> str:
+    """Format ``mean ± sd`` with its sign."""
+    text = pages.mean_and_deviation(differences, 2)
+    return text if text.startswith("-") else f"+{text}"
 
 
 def command(study: Study, lines: Sequence[Line], seeds: Sequence[int], output: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ipmdae.lab.evaluation.goals import report
+from ipmdae.lab.evaluation import goals
 from tools import show
 
 
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
     add("--results", type=Path, default=Path("results", "benchmark"), help="stored results")
     add("--output", type=Path, default=Path("docs", "results"), help="folder of the page")
     args = parser.parse_args(arguments)
-    print(f"written to {report.write(args.results, args.output)}")
+    print(f"written to {goals.write(args.results, args.output)}")
 
 
 if __name__ == "__main__":

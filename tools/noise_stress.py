@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ipmdae.files import replacing
 from ipmdae.lab.data import nstdb
+from ipmdae.lab.evaluation import pages
 from ipmdae.lab.evaluation.noise_stress import Improvement, improvement
 from ipmdae.methods.network import DEFAULT_MODEL, Network
 from ipmdae.safeguards import safeguards
@@ -47,8 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     if args.output:
         command = f"python -m tools.noise_stress --record {' '.join(args.record)}"
         command += f" --model {args.model} --output {args.output}"
-        with replacing(args.output) as path:
-            path.write_text(page(title, rows, command), encoding="utf-8")
+        pages.write(page(title, rows, command), args.output)
 
 
 def clean_record(record: str) -> str:
@@ -76,28 +75,8 @@ def cells(record: str, result: Improvement) -> list[list[str]]:
 
 def page(title: str, rows: list[list[str]], command: str) -> str:
     """Format the page: description, table, command."""
-    lines = [f"| {' | '.join(row)} |" for row in (_COLUMNS, ["---"] * len(_COLUMNS), *rows)]
-    table = "\n".join(lines)
-    return f"""# {title}
-
-Records 118 and 119 of the MIT-BIH Arrhythmia Database with the noise `em` added at the SNR in their
-names (MIT-BIH Noise Stress Test Database). The reference is the same record at 24 dB, which still
-contains noise: no method can reach much more than 24 dB. Only segments with noise from after the
-first 15 min of `em` are scored; since `em` is a loop ([nstdb.md](../nstdb.md)) these minutes repeat
-training noise of the model. Neither patient was in its training set. In unreadable segments the
-network's own output is scored (`unreadable="network"`). Means over windows of 10 s, lead by lead;
-SNR without DC; the gain with its standard deviation over windows. "SNR of clean leads after
-denoising" compares output and input where no noise was added: the difference is the recording's own
-baseline wander, which is removed rightly, and distortion.
-
-{table}
-
-Made by
-
-```
-{command}
-```
-"""
+    table = pages.table(_COLUMNS, rows)
+    return pages.render("noise_stress.md.j2", title=title, table=table, command=command)
 
 
 if __name__ == "__main__":

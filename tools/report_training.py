@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from ipmdae.files import replacing
+from ipmdae.lab.evaluation import pages
 from ipmdae.lab.training import flags, run
 from ipmdae.lab.training.callbacks import CURVES
 from tools import show
@@ -32,7 +32,6 @@ _COLUMNS = (
     "CosSim",
     "PRD (%)",
 )
-_HEADER = f"| {' | '.join(_COLUMNS)} |\n|{' --- |' * len(_COLUMNS)}"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -48,9 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     log_dir = Path(flags.model_entry(args.use_model)["log_dir"])
     runs = [summary(log_dir / f"version_{version}") for version in args.versions]
-    with replacing(args.output) as path:
-        path.write_text(document(args.use_model, args.versions, runs), encoding="utf-8")
-    print(f"written to {args.output}")
+    print(f"written to {pages.write(document(args.use_model, args.versions, runs), args.output)}")
 
 
 def summary(folder: Path) -> dict[str, Any]:
@@ -89,35 +86,24 @@ def document(model: str, versions: list[int], runs: list[dict[str, Any]]) -> str
     tests = "\n".join(
         f"python -m test --use_model='{model}' --version={version}" for version in versions
     )
-    return f"""# Training {model} on protocol "reference"
-
-Best validation mean squared error (windows scaled to [0, 1], mean over windows):
-**{mean(best):.5f}**{spread}, recipe `{recipe.name}`.
-The public implementation's logs have {PUBLISHED[0]:.5f} and {PUBLISHED[1]:.5f} after 600 epochs,
-each on its own unsorted split. As there, the best epoch is selected on the same records that it is
-scored on: this is part of the protocol, and one of the reasons why shipped models are selected by
-another one.
-
-{_HEADER}
-{chr(10).join(map(_row, runs))}
-
-Scores are means over the validation windows, with the standard deviation in brackets. Before
-cleaning the SNR is 0 dB, or {_score(runs[0], "SNR (dB)", "before", "centred")} dB without DC on the
-first split. The minutes are those of one core of two, with other work on the machine.
-
-Made by
-
-```
-{commands}
-{tests}
-python -m tools.report_training --use_model '{model}' --versions {numbers}
-```
-"""
+    return pages.render(
+        "training.md.j2",
+        model=model,
+        best=f"{mean(best):.5f}",
+        spread=spread,
+        recipe=recipe.name,
+        published=[f"{loss:.5f}" for loss in PUBLISHED],
+        table=pages.table(_COLUMNS, map(_row, runs)),
+        before=_score(runs[0], "SNR (dB)", "before", "centred"),
+        commands=commands,
+        tests=tests,
+        numbers=numbers,
+    )
 
 
-def _row(run_summary: dict[str, Any]) -> str:
+def _row(run_summary: dict[str, Any]) -> list[str]:
     r = run_summary
-    cells = [
+    return [
         r["settings"].protocol_settings["split"],
         str(r["epochs"]),
         str(r["best_epoch"]),
@@ -129,7 +115,6 @@ def _row(run_summary: dict[str, Any]) -> str:
         _score(r, "CosSim"),
         _score(r, "PRD (%)"),
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def _score(

@@ -17,7 +17,7 @@ from ipmdae import termination
 from ipmdae.console import err, out, progress_bars, warnings_in_one_line
 
 if TYPE_CHECKING:
-    from ipmdae.lab.evaluation.benchmark import Mapper
+    from ipmdae.lab.evaluation.benchmarks import Mapper
 
 benchmark = typer.Typer(no_args_is_help=True)
 
@@ -85,8 +85,8 @@ def run(
     require_scipy()
     from rich.progress import MofNCompleteColumn, TextColumn
 
-    from ipmdae.lab.evaluation import benchmark as harness
-    from ipmdae.lab.evaluation import trained
+    from ipmdae.lab.evaluation import candidates
+    from ipmdae.lab.evaluation import results as stored_results
     from ipmdae.lab.evaluation.benchmarks import open_benchmark
 
     refuse_unknown(protocol)
@@ -95,7 +95,7 @@ def run(
     test = open_benchmark(protocol, datasets, runs)
     chosen = [name.strip() for name in methods.split(",") if name.strip()] or test.methods
     if seeds:
-        chosen = trained.with_seeds(chosen, seeds, protocol, runs)
+        chosen = candidates.with_seeds(chosen, seeds, protocol, runs)
     versions = {name: test.version(name) for name in chosen}
     refuse_namesakes(chosen)
     with warnings_in_one_line(), err.status("reading the databases"):
@@ -104,7 +104,7 @@ def run(
     columns = MofNCompleteColumn(), TextColumn(test.unit)
     with processes(jobs) as mapper, progress_bars(*columns) as bars:
         for name in chosen:
-            path = results / protocol / f"{harness.label(name)}.npz"
+            path = results / protocol / f"{stored_results.name_of(name)}.npz"
             if not force and is_stored(path, versions[name], size):
                 out.print(f"{path.stem}: already stored")
                 continue
@@ -114,7 +114,7 @@ def run(
             except (ValueError, RuntimeError, ArithmeticError, ModuleNotFoundError) as error:
                 failed.append(f"{name} ({error})")
                 continue
-            harness.save(result, path)
+            stored_results.save(result, path)
             scored = (
                 f"diverged on {result.diverged} of" if result.diverged else test.summary(result)
             )
@@ -163,18 +163,18 @@ def refuse_seeds(protocol: str) -> None:
 
 def refuse_namesakes(methods: list[str]) -> None:
     """Check that no two methods would be stored under one name."""
-    from ipmdae.lab.evaluation.benchmark import label
+    from ipmdae.lab.evaluation.results import name_of
 
     by_name: dict[str, str] = {}
     for method in methods:
-        other = by_name.setdefault(label(method), method)
+        other = by_name.setdefault(name_of(method), method)
         if other != method:
             raise ValueError(f"{other} and {method} have one name: give one file another name")
 
 
 def is_stored(path: Path, version: str, size: int) -> bool:
     """Check for a stored result of this version that covers at least ``size`` items."""
-    from ipmdae.lab.evaluation.benchmark import load
+    from ipmdae.lab.evaluation.results import load
 
     if not path.is_file():
         return False

@@ -13,13 +13,11 @@ from ipmdae import checksums
 from ipmdae.cards import CLINIC, GAIN, KEPT, NOT_MEASURED, Card
 from ipmdae.lab.data import nstdb, splits
 from ipmdae.lab.data.download import DATASETS, DatasetNotFoundError
-from ipmdae.lab.evaluation import headline
-from ipmdae.lab.evaluation.benchmark import Result
-from ipmdae.lab.evaluation.clinic.scoring import ClinicBenchmark
-from ipmdae.lab.evaluation.clinical.waves import DELINEATED, LEVELLED
+from ipmdae.lab.evaluation import clinic, clinical, robustness
+from ipmdae.lab.evaluation.clinic import ClinicBenchmark
 from ipmdae.lab.evaluation.intervals import Interval
-from ipmdae.lab.evaluation.robustness import report as robustness
-from ipmdae.lab.evaluation.robustness.conditions import CONDITIONS
+from ipmdae.lab.evaluation.results import Result, find
+from ipmdae.lab.evaluation.waves import DELINEATED, LEVELLED
 from ipmdae.lab.protocols.clinic_test import CLEAN, KINDS, SNRS
 
 GAINS = "SNR improvement by noise and input SNR (dB)"
@@ -64,9 +62,9 @@ def scores(name: str, sha256: str, results: Path) -> Card:
     for title, protocol, scores_of in (
         (CLINIC, "clinic", _clinic),
         ("clinical", "clinical", _clinical),
-        ("robustness", robustness.FOLDER, _robustness),
+        ("robustness", "robustness", _robustness),
     ):
-        result = headline.find(results, protocol, name, sha256)
+        result = find(results, protocol, name, sha256)
         found[title] = NOT_MEASURED if result is None else scores_of(result)
     return found
 
@@ -81,10 +79,9 @@ def check(model: Path, datasets: Path) -> Card:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*test records are not in", UserWarning)
         result = ClinicBenchmark(datasets).run(str(model), part=1)
-    noisy = result.labels["kind"] != CLEAN
     return {
-        GAIN: _rounded(result.values["snr_improvement"][noisy].mean()),
-        KEPT: _rounded(result.values["snr"][~noisy].mean()),
+        GAIN: _rounded(result["snr_improvement"][result["kind"] != CLEAN].mean()),
+        KEPT: _rounded(result["snr"][result["kind"] == CLEAN].mean()),
     }
 
 
@@ -140,30 +137,42 @@ def data(
 def _clinic(result: Result) -> Card:
     return {
         "segments": result.done,
-        GAIN: _estimate(headline.gain(result)),
+        GAIN: _estimate(clinic.mean(result, "snr_improvement")),
         GAINS: {
-            kind: {str(snr): _estimate(headline.gain(result, kind, snr)) for snr in SNRS}
+            kind: {
+                str(snr): _estimate(clinic.mean(result, "snr_improvement", kind, snr))
+                for snr in SNRS
+            }
             for kind in KINDS
         },
-        BY_RECORD: {name: _rounded(x) for name, x in headline.gain_by_record(result).items()},
-        KEPT: _estimate(headline.kept(result)),
-        CHANGED: _estimate(headline.changed(result)),
-        COVERED: _estimate(headline.covered(result)),
+        BY_RECORD: _by_record(result),
+        KEPT: _estimate(clinic.mean(result, "snr", CLEAN)),
+        CHANGED: _estimate(clinic.changed(result)),
+        COVERED: _estimate(clinic.coverage(result)),
+    }
+
+
+def _by_record(result: Result) -> Card:
+    """Mean SNR improvement of each record under all noise."""
+    noisy = result.table[result["kind"] != CLEAN]
+    return {
+        str(name): _rounded(rows["snr_improvement"].to_numpy().mean())
+        for name, rows in noisy.groupby("record")
     }
 
 
 def _clinical(result: Result) -> Card:
     invented, trusted = (
         {
-            kind: _rounded(headline.beats_in_noise(result, kind, trusted=flagged))
+            kind: _rounded(clinical.false_detections(result, kind, trusted=flagged))
             for kind in nstdb.KINDS
         }
         for flagged in (False, True)
     )
     return {
         "recordings": result.done,
-        ST: {name: _rounded(headline.st_error(result, name)) for name in LEVELLED},
-        QT: {name: _estimate(headline.qt_error(result, name)) for name in DELINEATED},
+        ST: {name: _rounded(clinical.st_error(result, name).mean) for name in LEVELLED},
+        QT: {name: _estimate(clinical.qt_error(result, name)) for name in DELINEATED},
         INVENTED: invented,
         TRUSTED: trusted,
     }
@@ -172,7 +181,9 @@ def _clinical(result: Result) -> Card:
 def _robustness(result: Result) -> Card:
     return {
         "segments": result.done,
-        GAIN: {name: _estimate(robustness.improvement(result, name)) for name in CONDITIONS},
+        GAIN: {
+            name: _estimate(robustness.improvement(result, name)) for name in robustness.CONDITIONS
+        },
     }
 
 

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
 from ipmdae.lab.data import cudb, mitdb
-from ipmdae.lab.evaluation.benchmark import Array
-from ipmdae.lab.evaluation.clinical.detectors import BEATS, Samples
+from ipmdae.lab.evaluation.beats import BEATS, Samples
 from ipmdae.lab.evaluation.hearts.leads import beats_of, heights
-from ipmdae.lab.evaluation.hearts.method import Cleaned, MethodUnderTest
-from ipmdae.lab.evaluation.hearts.rows import Row
+from ipmdae.lab.evaluation.hearts.method import REFERENCE, Cleaned, MethodUnderTest, Row
+from ipmdae.lab.evaluation.results import Array
 from ipmdae.recording import Recording
 
 FIBRILLATING = "cu01"
@@ -29,7 +28,7 @@ BEATS_OF, LOST, HEIGHT = "beats", "beats lost", "height kept"
 BETWEEN, FIBRILLATION = "power between beats", "VF height"
 RHYTHMS = {"(AFIB": "atrial fibrillation", "(AFL": "atrial flutter"}
 AS_RECORDED = "as recorded"
-REFERENCE = MethodUnderTest("butterworth-0.5-40")
+FILTER = MethodUnderTest(REFERENCE)
 
 LOST_BELOW = 0.7
 """Share of the height below which a beat counts as lost."""
@@ -45,7 +44,7 @@ def rows(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
     """Beats lost and waves between beats in both leads of a record."""
     recording = mitdb.read(datasets / mitdb.FOLDER, record)
     cleaned = method.clean(recording.signal, recording.fs)
-    reference = REFERENCE.clean(recording.signal, recording.fs)
+    reference = FILTER.clean(recording.signal, recording.fs)
     found: list[Row] = []
     for lead in range(recording.signal.shape[1]):
         ours, theirs = (part.lead(lead) for part in (cleaned, reference))
@@ -91,7 +90,7 @@ def fibrillation(method: MethodUnderTest, datasets: Path, record: str) -> list[R
     """Height of each segment of ventricular fibrillation, relative to the Butterworth's."""
     recording = cudb.read(datasets / cudb.FOLDER, record)
     cleaned = method.clean(recording.signal[:, 0], recording.fs)
-    reference = REFERENCE.clean(recording.signal[:, 0], recording.fs)
+    reference = FILTER.clean(recording.signal[:, 0], recording.fs)
     found = []
     for part in fibrillating(recording):
         ours, theirs = (_height(x.signal[part]) for x in (cleaned, reference))

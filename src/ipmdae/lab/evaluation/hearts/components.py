@@ -16,8 +16,8 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, sosfiltfilt
 
-from ipmdae.lab.evaluation.benchmark import Array
 from ipmdae.lab.evaluation.hearts.leads import Lead
+from ipmdae.lab.evaluation.results import Array
 
 RATES = (150, 180, 210, 240, 300)
 """Beats a minute of the fast rhythms."""

@@ -14,11 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.lab.evaluation.benchmark import Array
 from ipmdae.lab.evaluation.hearts import components, leads
 from ipmdae.lab.evaluation.hearts.leads import CONDITIONS, NONE, WANDER, Lead
-from ipmdae.lab.evaluation.hearts.method import Cleaned, MethodUnderTest
-from ipmdae.lab.evaluation.hearts.rows import Row
+from ipmdae.lab.evaluation.hearts.method import Cleaned, MethodUnderTest, Row
+from ipmdae.lab.evaluation.results import Array
 
 GAIN, STEP = "gain", "ST step"
 

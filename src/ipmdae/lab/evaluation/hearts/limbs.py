@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ipmdae.lab.evaluation.benchmark import Array
 from ipmdae.lab.evaluation.hearts import leads
 from ipmdae.lab.evaluation.hearts.leads import NONE
-from ipmdae.lab.evaluation.hearts.method import MethodUnderTest
-from ipmdae.lab.evaluation.hearts.rows import Row
+from ipmdae.lab.evaluation.hearts.method import MethodUnderTest, Row
+from ipmdae.lab.evaluation.results import Array
 
 BEFORE, AFTER = "limb leads before", "limb leads after"
 NAMES = ("I", "II", "III", "aVR", "aVL", "aVF")

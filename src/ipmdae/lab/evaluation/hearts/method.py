@@ -1,4 +1,4 @@
-"""A method under test: a method by name, with options, called as by a user."""
+"""A method under test, by name with options, called as by a user; and a row of its results."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ipmdae import checksums, denoiser
-from ipmdae.engine import model_names, model_path
-from ipmdae.lab.evaluation.benchmark import Array
+from ipmdae.engine import find_model, model_names, model_path
+from ipmdae.lab.evaluation.candidates import describe_model
+from ipmdae.lab.evaluation.results import Array, name_of
+from ipmdae.lab.evaluation.training_budget import Network
 from ipmdae.methods import method_names, open_method
 from ipmdae.methods.network import DEFAULT_MODEL
 from ipmdae.quality import Grade
@@ -27,6 +30,43 @@ _NOT_OPTIONS = ("x", "fs", "method", "leads", "return_details")
 
 RAW, CLASSICAL = "none", ("iir", "butterworth-0.5-40", "neurokit")
 """Identity baseline, and the filters that networks are compared with."""
+
+REFERENCE = CLASSICAL[1]
+"""The filter that waves between beats and lost beats are compared with."""
+
+
+class Row(NamedTuple):
+    """One measurement; every method returns the same rows in the same order.
+
+    Attributes:
+        measure: name of the measure, e.g. ``"gain"``.
+        case: what was measured, e.g. ``"f waves"``.
+        condition: noise and SNR, e.g. ``"bw 5"`` (dB).
+        record: record and lead, e.g. ``"sel123 0"``.
+        value: over all samples; NaN without any.
+        trusted: over readable samples; NaN if they are too few.
+        readable: readable share of the samples (or of the case's energy).
+        good: over samples graded good; NaN if they are too few.
+        graded_good: share of the samples (or of the case's energy) that is graded good.
+    """
+
+    measure: str
+    case: str
+    condition: str
+    record: str
+    value: float
+    trusted: float = np.nan
+    readable: float = np.nan
+    good: float = np.nan
+    graded_good: float = np.nan
+
+
+def to_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Rows as a table; without any, too, its values are numbers."""
+    table = pd.DataFrame(rows, columns=list(Row._fields))
+    return table.astype(
+        dict.fromkeys(("value", "trusted", "readable", "good", "graded_good"), float)
+    )
 
 
 class Cleaned(NamedTuple):
@@ -53,6 +93,16 @@ class MethodUnderTest:
     """
 
     spec: str
+
+    @property
+    def name(self) -> str:
+        """Name in results."""
+        return name_of(self.spec)
+
+    @property
+    def network(self) -> Network | None:
+        """Cost of a network for 5 s of a lead."""
+        return describe_model(find_model(self.method)) if self.version else None
 
     @property
     def method(self) -> str:
@@ -101,9 +151,7 @@ class MethodUnderTest:
         """
         given: Any = x
         if leads:
-            import pandas
-
-            given = pandas.DataFrame(x, columns=list(leads))
+            given = pd.DataFrame(x, columns=list(leads))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             details = denoiser.denoise(

@@ -20,10 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from ipmdae.lab.data import ecgnext, splits
-from ipmdae.lab.evaluation.benchmark import Array
-from ipmdae.lab.evaluation.clinical.detectors import Samples, neurokit
-from ipmdae.lab.evaluation.hearts.method import MethodUnderTest
-from ipmdae.lab.evaluation.hearts.rows import Row
+from ipmdae.lab.evaluation.beats import Samples, neurokit
+from ipmdae.lab.evaluation.hearts.method import MethodUnderTest, Row
+from ipmdae.lab.evaluation.results import Array
 from ipmdae.methods.filters import Butterworth
 from ipmdae.pipeline.resample import resample
 

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ipmdae.lab.evaluation.benchmark import Array
 from ipmdae.lab.evaluation.hearts import leads
 from ipmdae.lab.evaluation.hearts.gains import gain
 from ipmdae.lab.evaluation.hearts.leads import NONE, SINES
-from ipmdae.lab.evaluation.hearts.method import MethodUnderTest
-from ipmdae.lab.evaluation.hearts.rows import Row
+from ipmdae.lab.evaluation.hearts.method import MethodUnderTest, Row
+from ipmdae.lab.evaluation.results import Array
 
 SIGNAL = "test signal"
 TRIANGLE = "triangle of 1.5 mV and 20 ms: peak kept"

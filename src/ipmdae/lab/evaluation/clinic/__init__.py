@@ -1,1 +1,0 @@
-"""Protocol clinic as a benchmark: segments denoised and scored, the page, its figures."""

@@ -1,0 +1,378 @@
+"""Protocol deepfilter: single beats denoised and scored one by one; its page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ipmdae.lab.data import nstdb, qtdb
+from ipmdae.lab.evaluation import candidates, figures, metrics, pages
+from ipmdae.lab.evaluation.benchmarks import Mapper, in_chunks
+from ipmdae.lab.evaluation.intervals import bootstrap
+from ipmdae.lab.evaluation.pages import estimate, grid
+from ipmdae.lab.evaluation.published import (
+    COUNTS,
+    FACTOR_EDGES,
+    MECGE,
+    MECGE_BY_FACTOR,
+    ROWS,
+)
+from ipmdae.lab.evaluation.results import Array, Result, anchor_of, evenly_spaced, load_all
+from ipmdae.lab.evaluation.training_budget import budgets_section, groups, pool, seeds_section
+from ipmdae.lab.protocols.deepfilter import FS, VERSIONS, WINDOW, DeepFilter, NoisyBeats, Version
+from ipmdae.methods import classical
+
+if TYPE_CHECKING:
+    from ipmdae.lab.evaluation.trained_network import TrainedNetwork
+
+UNIT = "beats"
+PUBLISHED_BEATS = 26_632
+
+_TOLERANCE = 0.05
+
+_SHARED_PATIENT = "sele0121"
+
+_NAMES = {
+    "ssd": "SSD (mV²)",
+    "mad": "MAD (mV)",
+    "prd_deepfilter": "PRD (%)",
+    "cosine": "CosSim",
+    "prd": "PRD, standard (%)",
+    "snr_improvement": "SNR improvement (dB)",
+    "cosine_centred": "CosSim, centred",
+    "rmse": "RMSE (mV)",
+}
+
+_PUBLISHED_MEASURES = ("ssd", "mad", "prd_deepfilter", "cosine")
+
+_OUR_MEASURES = ("prd", "snr_improvement", "cosine_centred", "rmse")
+
+#: Measures, in the order of the published table, then further ones.
+MEASURES = (
+    "ssd",
+    "mad",
+    "prd_deepfilter",
+    "cosine",
+    "prd",
+    "snr_improvement",
+    "cosine_centred",
+    "rmse",
+)
+
+_NAME = "deepfilter"
+
+_MODELS = tuple(f"noise-{version}" for version in VERSIONS)
+
+_CHUNK = 128
+
+_EXAMPLE_FACTORS = (0.3, 0.8, 1.25, 1.75)
+
+
+@dataclass(frozen=True)
+class DeepFilterBenchmark:
+    """Classical methods and trained networks on the test beats of both versions.
+
+    See :class:`ipmdae.lab.evaluation.benchmarks.Benchmark`.
+
+    Attributes:
+        datasets: folder that holds both databases.
+        runs: folder of the training runs of networks.
+    """
+
+    datasets: Path
+    runs: Path = candidates.RUNS
+
+    unit = UNIT
+
+    @property
+    def methods(self) -> list[str]:
+        """All fast classical methods, and the networks that are trained for both versions."""
+        return [*classical.quick(), *candidates.trained_names(_NAME, self.runs)]
+
+    @cached_property
+    def protocol(self) -> DeepFilter:
+        """Source of the beats."""
+        return DeepFilter(
+            qtdb_folder=self.datasets / qtdb.FOLDER, nstdb_folder=self.datasets / nstdb.FOLDER
+        )
+
+    def version(self, method: str) -> str:
+        """SHA-256 of a network's two models, which have the same seed.
+
+        Raises:
+            ValueError: there is no such method.
+            FileNotFoundError: a network is not trained; the message names the command.
+        """
+        networks = self._networks(method)
+        return candidates.joint_version(networks) if networks else ""
+
+    def size(self, part: int | None) -> int:
+        """Beats of both versions."""
+        available = len(self.protocol.noisy_beats("test", 1))
+        return len(VERSIONS) * min(part or available, available)
+
+    def run(
+        self,
+        method: str,
+        *,
+        part: int | None = None,
+        mapper: Mapper = map,
+        done: Callable[[int], None] = lambda beats: None,
+    ) -> Result:
+        """Denoise the test beats of both versions and score them.
+
+        A method that is fitted is fitted for each version on its training beats; a network has one
+        model for each. Beats are denoised in chunks that do not depend on the processes of
+        ``mapper``.
+
+        Args:
+            method: name of a method; of a network also ``name@seed``.
+            part: number of beats of each version.
+            mapper: ``map`` over chunks of beats.
+            done: called with the number of beats finished since.
+        """
+        networks, fs = self._networks(method), self.protocol.fs
+        items, records, factors, scores, total = [], [], [], [], 0
+        examples: dict[str, Array] = {}
+        for at, version in enumerate(VERSIONS):
+            lead_method = (
+                networks[at] if networks else self._fitted(candidates.get(method), version)
+            )
+            test = self.protocol.noisy_beats("test", version)
+            chosen = evenly_spaced(len(test), part)
+            clean = partial(_clean, lead_method, fs)
+            cleaned = in_chunks(clean, test.noisy[chosen], _CHUNK, mapper, done)
+            examples = examples or _examples(lead_method, test, fs)
+            scores.append(_score(test, chosen, cleaned))
+            items.append(total + chosen)
+            records.append(test.record[chosen])
+            factors.append(test.factor[chosen])
+            total += len(test)
+        values = {name: np.concatenate([score[name] for score in scores]) for name in MEASURES}
+        return Result(
+            method=method,
+            version=candidates.joint_version(networks) if networks else "",
+            network=candidates.describe_networks(networks, WINDOW) if networks else None,
+            total=total,
+            done=len(values["ssd"]),
+            diverged=int(np.isnan(values["ssd"]).sum()),
+            table=pd.DataFrame(
+                {
+                    "item": np.concatenate(items),
+                    "record": np.concatenate(records),
+                    "factor": np.concatenate(factors),
+                    **values,
+                }
+            ),
+            examples=examples,
+        )
+
+    def _networks(self, method: str) -> list[TrainedNetwork]:
+        """Models of a network, one per version; empty for a classical method."""
+        if method in classical.names():
+            return []
+        return candidates.trained(method, _NAME, self.runs, _MODELS)
+
+    def _fitted(self, lead_method: classical.LeadMethod, version: Version) -> classical.LeadMethod:
+        if isinstance(lead_method, classical.Learner):
+            training = self.protocol.noisy_beats("train", version, fresh=lead_method.fresh_noise)
+            lead_method.fit(training.noisy, training.clean, self.protocol.fs)
+        return lead_method
+
+    def summary(self, result: Result) -> str:
+        """Means of two published measures."""
+        ssd, cosine = (float(result[name].mean()) for name in ("ssd", "cosine"))
+        return f"SSD {ssd:.3f}, CosSim {cosine:.3f}"
+
+
+def _clean(lead_method: classical.LeadMethod, fs: float, noisy: Array) -> Array:
+    """Denoise beats (beats, 512), batched by a network, else one by one; non-finite results
+    become NaN.
+    """
+    with np.errstate(all="ignore"):
+        if candidates.is_network(lead_method):
+            cleaned = lead_method.denoise_batch(noisy, fs)
+        else:
+            cleaned = np.stack([lead_method.denoise(beat, fs) for beat in noisy])
+    cleaned[~np.isfinite(cleaned).all(axis=1)] = np.nan
+    return cleaned
+
+
+def _score(test: NoisyBeats, chosen: NDArray[np.int64], cleaned: Array) -> dict[str, Array]:
+    x, noisy, y = (
+        beats[..., np.newaxis] for beats in (test.clean[chosen], test.noisy[chosen], cleaned)
+    )
+    return {
+        "ssd": metrics.ssd(x, y),
+        "mad": metrics.mad(x, y),
+        "prd_deepfilter": metrics.prd_deepfilter(x, y, float(test.clean.mean())),
+        "cosine": metrics.cosine_similarity(x, y),
+        "prd": metrics.prd(x, y),
+        "snr_improvement": metrics.snr_improvement(x, noisy, y),
+        "cosine_centred": metrics.cosine_similarity(x, y, centred=True),
+        "rmse": metrics.rmse(x, y),
+    }
+
+
+def _examples(lead_method: classical.LeadMethod, test: NoisyBeats, fs: float) -> dict[str, Array]:
+    """Beats of the first record: for each factor of the figure the first with the nearest one.
+
+    Returns:
+        ``factor`` (examples,); ``clean``, ``noisy``, ``cleaned`` (examples, 512) in mV.
+    """
+    factors = test.factor[test.record == test.record[0]]
+    shown = [int(np.abs(factors - wanted).argmin()) for wanted in _EXAMPLE_FACTORS]
+    return {
+        "factor": test.factor[shown],
+        "clean": test.clean[shown],
+        "noisy": test.noisy[shown],
+        "cleaned": _clean(lead_method, fs, test.noisy[shown]),
+    }
+
+
+def write(results: Path, output: Path, *, against: str | None = None) -> list[Path]:
+    """Write ``deepfilter.md`` and its figures; see
+    :class:`ipmdae.lab.evaluation.benchmarks.Reporter`.
+
+    Raises:
+        ValueError: nothing is stored of the method ``against``.
+    """
+    stored = load_all(results / "deepfilter", [*classical.names(), *candidates.NETWORKS])
+    if not stored:
+        return []
+    pooled = [pool(group) for group in groups(stored)]
+    similarity = {result.method: float(result["cosine"].mean()) for result in pooled}
+    shown = [f"r = {factor:g}" for factor in pooled[0].examples["factor"]]
+    drawn = {
+        "deepfilter_examples.png": figures.examples(
+            pooled, similarity, shown, FS, height=1.5, centred=True
+        ),
+        "deepfilter_by_factor.png": figures.error_by_factor(pooled),
+        "deepfilter_cost.png": figures.error_by_cost(pooled),
+    }
+    page = markdown(stored, anchor_of(stored, against, "iir"))
+    return [pages.write(page, output / "deepfilter.md"), *figures.save_all(drawn, output, dpi=85)]
+
+
+def markdown(results: Sequence[Result], anchor: Result | None) -> str:
+    """Format all tables as Markdown, with differences to ``anchor`` if given."""
+    seeded = groups(results)
+    pooled = [pool(group) for group in seeded]
+    total = max(result.total for result in results)
+    published, ours = (
+        {_NAMES[name]: name for name in names} for names in (_PUBLISHED_MEASURES, _OUR_MEASURES)
+    )
+    by_title = {result.title(UNIT): result for result in pooled}
+    first = {g[0].title(UNIT): g[0] for g in seeded if g[0] is not anchor}
+    paired = {"SSD difference (mV²)": "ssd", "CosSim difference": "cosine"}
+    strangers = {title: result for title, result in by_title.items() if _is_trained(result)}
+    return pages.render(
+        "deepfilter.md.j2",
+        total=None if total == PUBLISHED_BEATS else f"{total:,}",
+        published_beats=f"{PUBLISHED_BEATS:,}",
+        partial=any(result.done != result.total for result in results),
+        all_beats=grid("method", by_title, published, _measured) + _lines(_published()),
+        deviations=_deviations(pooled),
+        seeds=seeds_section(seeded, {name: _NAMES[name] for name in _PUBLISHED_MEASURES}),
+        budgets=budgets_section(pooled, "beat", COUNTS),
+        further=grid("method", by_title, ours, _measured),
+        by_factor=grid("method", by_title, _bins(), _in_bin) + _lines([_published_by_factor()]),
+        shared=_SHARED_PATIENT,
+        strangers=strangers and grid("method", strangers, published, _of_strangers),
+        anchor=anchor and anchor.method,
+        seeded=any(len(group) > 1 for group in seeded),
+        paired=anchor and grid("method", first, paired, partial(_less, anchor)),
+    )
+
+
+def _measured(result: Result, measure: str) -> str:
+    """Mean, standard deviation over beats, and interval."""
+    if result.diverged:
+        return "-"
+    values = result[measure]
+    interval = pages.limits(bootstrap(values, result["record"]))
+    return f"{pages.mean(values)} ± {pages.number(float(values.std()))} {interval}"
+
+
+def _in_bin(result: Result, edges: tuple[float, float]) -> str:
+    """SSD / cosine similarity within a bin of the noise factor."""
+    inside = (result["factor"] >= edges[0]) & (result["factor"] < edges[1])
+    return " / ".join(pages.mean(result[name][inside]) for name in ("ssd", "cosine"))
+
+
+def _of_strangers(result: Result, measure: str) -> str:
+    """Mean over the patients that are not in the training set."""
+    return pages.mean(result[measure][result["record"] != _SHARED_PATIENT])
+
+
+def _is_trained(result: Result) -> bool:
+    """True for a trained method with scores of patients that are not in the training set."""
+    if result.diverged or not (result["record"] != _SHARED_PATIENT).any():
+        return False
+    return result.network is not None or result.method in classical.LEARNERS
+
+
+def _less(anchor: Result, result: Result, measure: str) -> str:
+    """Paired difference to the anchor per beat."""
+    apart, records = result.less(anchor, measure)
+    if result.diverged or len(apart) == 0:
+        return "-"
+    return estimate(bootstrap(apart, records))
+
+
+def _bins() -> dict[str, tuple[float, float]]:
+    return {f"{low:g}-{high:g}": (low, high) for low, high in pairwise(FACTOR_EDGES)}
+
+
+def _published() -> list[list[str]]:
+    return [
+        [f"{row.title} {row.source}", *(f"{value:.3f}" for value in row.values)] for row in ROWS
+    ]
+
+
+def _published_by_factor() -> list[str]:
+    cells = [f"{ssd:.3f} / {cosine:.3f}" for ssd, cosine in MECGE_BY_FACTOR]
+    return [f"MECG-E {MECGE}", *cells]
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> str:
+    """Further lines of a table."""
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _deviations(results: Sequence[Result]) -> list[str]:
+    """Deviations from published rows, marked where they exceed the tolerance."""
+    by_name = {result.method: result for result in results if not result.diverged}
+    lines = []
+    for row in ROWS:
+        if row.method not in by_name or by_name[row.method].done != PUBLISHED_BEATS:
+            continue
+        result = by_name[row.method]
+        shares = {
+            name: float(result[name].mean()) / value - 1
+            for name, value in zip(_PUBLISHED_MEASURES, row.values, strict=True)
+        }
+        listed = ", ".join(
+            f"{_NAMES[name].split(' (')[0]} {share:+.1%}" for name, share in shares.items()
+        )
+        verdict = _verdict(result, shares["ssd"])
+        lines.append(f"- `{row.method}` against the published {row.title}: {listed}.{verdict}")
+    return lines
+
+
+def _verdict(result: Result, share: float) -> str:
+    """Known reason for the deviation of a row's SSD, in words."""
+    if abs(share) <= _TOLERANCE:
+        return ""
+    if share < 0 and result.network is not None:
+        return " Better, but trained differently; the contributions were not measured separately."
+    reason = result.network.reason if result.network else ""
+    return f" {reason[0].upper()}{reason[1:]}." if reason else " **Unexplained.**"

@@ -1,1 +1,0 @@
-"""Protocol deepfilter as a benchmark: beats denoised and scored, the page, its figures."""

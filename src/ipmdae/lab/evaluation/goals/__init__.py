@@ -1,1 +1,0 @@
-"""Goals of the networks, judged by stored results."""

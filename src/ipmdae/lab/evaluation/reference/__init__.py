@@ -1,1 +1,0 @@
-"""Protocol reference as a benchmark: windows cleaned and scored, and the page."""

@@ -1,1 +1,0 @@
-"""Protocol robustness: segments modified, denoised and scored, and the page."""

@@ -1,0 +1,279 @@
+"""Size, compute and training of the networks in results: training budgets, seeds, their pooling."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import isnan
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from ipmdae.lab.evaluation import pages
+from ipmdae.lab.training.summary import Summary
+
+if TYPE_CHECKING:
+    from ipmdae.lab.evaluation.results import Result
+
+SEED_MARK = "@"
+"""Separator of network name and training seed."""
+
+_DIGITS = 4
+
+
+class Training(NamedTuple):
+    """Training of one model.
+
+    Attributes:
+        summary: training budget and outcome.
+        recipe: name of the recipe, see :mod:`ipmdae.lab.training.recipe`.
+        late_fall: see :func:`ipmdae.lab.training.summary.late_fall`.
+    """
+
+    summary: Summary
+    recipe: str
+    late_fall: float
+
+    @property
+    def budget(self) -> tuple[object, ...]:
+        """Everything but the seed: equal for trainings of one model with several seeds."""
+        given = self.summary
+        counts = given.epochs, given.windows_seen, given.batch_size
+        return given.method, given.protocol, self.recipe, *counts, given.fresh_noise, given.loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Size, compute and training of a network.
+
+    Attributes:
+        parameters: number of weights.
+        multiply_accumulates: per unit of the benchmark (a beat, 5 s of a lead, …), summed over all
+            draws of a diffusion model.
+        trainings: one per model; empty where a model card documents them.
+    """
+
+    parameters: int
+    multiply_accumulates: int
+    trainings: tuple[Training, ...] = ()
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the trainings, ascending."""
+        return sorted({training.summary.seed for training in self.trainings})
+
+    @property
+    def remark(self) -> str:
+        """``training diverged``, ``not converged``, or empty."""
+        if any(training.summary.diverged for training in self.trainings):
+            return "training diverged"
+        converged = all(training.summary.converged for training in self.trainings)
+        return "" if converged else "not converged"
+
+    @property
+    def reason(self) -> str:
+        """Known reason why the scores may be too low, in words; or empty."""
+        if not self.remark:
+            return ""
+        epochs, windows, noise = _budget(self.trainings)
+        stated = (
+            f"{self.remark}: {windows} windows in {pages.plural(epochs, 'epoch')}, noise {noise}"
+        )
+        falls = [fall for *_, fall in self.trainings if not isnan(fall)]
+        if not falls:
+            return f"{stated}; after a single epoch the trend of the loss is unknown"
+        fall = max(falls)
+        if fall <= 0:
+            return stated
+        return f"{stated}; the last tenth of them still lowered the validation loss by {fall:.1%}"
+
+    def to_json(self) -> str:
+        """Serialise as JSON, for :meth:`from_json`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Network:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: the text has another structure.
+        """
+        try:
+            content = json.loads(text)
+            trainings = tuple(
+                Training(Summary(**summary), recipe, fall)
+                for summary, recipe, fall in content.pop("trainings")
+            )
+            return cls(trainings=trainings, **content)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"not a description of a network ({error})") from error
+
+
+class Counts(NamedTuple):
+    """Published size and compute of a network."""
+
+    parameters: float
+    multiply_accumulates: float
+
+
+def budgets_section(
+    results: Sequence[Result], unit: str, published: Mapping[str, Counts] | None = None
+) -> str:
+    """Heading, text and table of all networks among the results; empty if there are none.
+
+    Args:
+        results: of any methods.
+        unit: unit of the multiply-accumulates, e.g. ``"beat"``.
+        published: counts by method, printed in brackets.
+    """
+    networks = {result.method: result.network for result in results if result.network is not None}
+    if not networks:
+        return ""
+    rows = [
+        [f"`{method}`", *_cost(network, (published or {}).get(method)), *_given(network.trainings)]
+        for method, network in networks.items()
+    ]
+    header = [
+        *("network", "parameters", f"MAC per {unit}", "recipe", "epochs", "windows seen"),
+        *("noise", "minutes", "on", "loss", "best validation loss", "converged"),
+    ]
+    trainings = [training for network in networks.values() for training in network.trainings]
+    return pages.render(
+        "training_budgets.md.j2", table=pages.table(header, rows), commands=_commands(trainings)
+    )
+
+
+def _commands(trainings: Sequence[Training]) -> list[str]:
+    """Commands that repeat the trainings, one per budget."""
+    budgets: dict[str, list[str]] = {}
+    for training, recipe, _ in trainings:
+        fresh = "--fresh-noise" if training.fresh_noise else "--no-fresh-noise"
+        budget = (
+            f"--recipe {recipe} --epochs {training.epochs} --batch-size {training.batch_size} "
+            f"--seed {training.seed} {fresh}"
+        )
+        methods = budgets.setdefault(f"--protocol {training.protocol} {budget}", [])
+        if training.method not in methods:
+            methods.append(training.method)
+    return [
+        f"ipmdae benchmark train {budget} --methods {','.join(methods)}"
+        for budget, methods in budgets.items()
+    ]
+
+
+def _cost(network: Network, published: Counts | None) -> list[str]:
+    cells = [pages.count(n) for n in (network.parameters, network.multiply_accumulates)]
+    if published is None:
+        return cells
+    return [f"{cell} ({pages.count(n)})" for cell, n in zip(cells, published, strict=True)]
+
+
+def _given(trainings: Sequence[Training]) -> list[str]:
+    if not trainings:
+        return ["-"] * 9
+    summaries = [training.summary for training in trainings]
+    best = [summary.best_valid_loss for summary in summaries]
+    verdicts = {True: "diverged", False: "**no**"}
+    return [
+        _each(training.recipe for training in trainings),
+        *_budget(trainings),
+        _each(f"{summary.seconds / 60:.0f}" for summary in summaries),
+        _each(summary.accelerator for summary in summaries),
+        _each(summary.loss for summary in summaries),
+        _each("-" if loss is None else f"{loss:.4g}" for loss in best),
+        _each("yes" if s.converged else verdicts[s.diverged] for s in summaries),
+    ]
+
+
+def _budget(trainings: Sequence[Training]) -> tuple[str, str, str]:
+    """Epochs, windows, and how noise is drawn."""
+    summaries = [training.summary for training in trainings]
+    return (
+        _each(str(summary.epochs) for summary in summaries),
+        _each(f"{summary.windows_seen:,}" for summary in summaries),
+        _each("fresh" if summary.fresh_noise else "once" for summary in summaries),
+    )
+
+
+def _each(values: Iterable[str]) -> str:
+    """The common value of all models, or all values separated by slashes."""
+    stated = list(values)
+    return stated[0] if len(set(stated)) == 1 else " / ".join(stated)
+
+
+def with_seed(method: str, seed: int) -> str:
+    """Name of a network that was trained with a given seed."""
+    return f"{method}{SEED_MARK}{seed}"
+
+
+def parse_seed(name: str) -> tuple[str, int | None]:
+    """Method and seed of a label; the seed is None for any other name."""
+    method, _, seed = name.rpartition(SEED_MARK)
+    return (method, int(seed)) if method and seed.isdecimal() else (name, None)
+
+
+def groups(results: Sequence[Result]) -> list[list[Result]]:
+    """Group results that differ in the seed only, by ascending seed.
+
+    A result that was trained differently, covers another part of the test, diverged, or is not of a
+    network forms a group of its own. Of a seed that occurs twice the first result counts.
+    """
+    found: dict[Hashable, dict[int, Result]] = {}
+    for result in results:
+        kind, seed = _kind(result)
+        found.setdefault(kind, {}).setdefault(seed, result)
+    return [[by_seed[seed] for seed in sorted(by_seed)] for by_seed in found.values()]
+
+
+def pool(group: Sequence[Result]) -> Result:
+    """Concatenate the results of all seeds, so that every mean is a mean over seeds.
+
+    Args:
+        group: one of :func:`groups`; a single result is returned unchanged.
+    """
+    first = group[0]
+    if len(group) == 1 or first.network is None:
+        return first
+    networks = [result.network for result in group if result.network is not None]
+    trainings = tuple(training for network in networks for training in network.trainings)
+    return replace(
+        first,
+        method=parse_seed(first.method)[0],
+        network=replace(first.network, trainings=trainings),
+        table=pd.concat([result.table for result in group], ignore_index=True),
+    )
+
+
+def seeds_section(groups: Sequence[Sequence[Result]], measures: Mapping[str, str]) -> str:
+    """Heading, text and table of all networks with several seeds; empty if there are none.
+
+    Args:
+        groups: see :func:`groups`.
+        measures: headings by name of the measure.
+    """
+    rows = []
+    for group in groups:
+        if len(group) == 1:
+            continue
+        method = f"`{parse_seed(group[0].method)[0]}`"
+        means = {name: [float(result[name].mean()) for result in group] for name in measures}
+        for i, result in enumerate(group):
+            cells = [pages.number(means[name][i], _DIGITS) for name in measures]
+            rows.append([method, str(_kind(result)[1]), *cells])
+        over = [pages.mean_and_deviation(means[name], _DIGITS) for name in measures]
+        rows.append([method, f"mean of {len(group)}", *over])
+    if not rows:
+        return ""
+    table = pages.table(["network", "seed", *measures.values()], rows)
+    return pages.render("seeds.md.j2", table=table)
+
+
+def _kind(result: Result) -> tuple[Hashable, int]:
+    """Key shared by the results of all seeds, and the seed of this result."""
+    network = result.network
+    if network is None or result.diverged or len(network.seeds) != 1:
+        return result.method, 0
+    budgets = tuple(training.budget for training in network.trainings)
+    name = parse_seed(result.method)[0]
+    return (name, network.parameters, budgets, result.done, result.total), network.seeds[0]
