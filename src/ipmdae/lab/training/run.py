@@ -299,6 +299,17 @@ def read_settings(folder: Path) -> Settings:
         raise ValueError(f"{path} holds no settings of a training run: {error!r}") from error
 
 
+def same(one: Settings, other: Settings) -> bool:
+    """True if two runs have the same result, wherever the databases are."""
+
+    def content(settings: Settings) -> dict[str, Any]:
+        given = settings.protocol_settings.items()
+        own = {key: value for key, value in given if not key.endswith("_folder")}
+        return asdict(settings) | {"protocol_settings": own}
+
+    return content(one) == content(other)
+
+
 def checkpoint_path(folder: Path, which: str) -> Path:
     """Path of the ``last`` or ``best`` (by validation loss) checkpoint of the run in ``folder``.
 
