@@ -12,6 +12,7 @@ from benchmarks import (
     size,
     soak,
     start,
+    training,
 )
 from benchmarks.part import Part
 
@@ -25,6 +26,7 @@ PARTS: dict[str, Part] = {
         memory,
         soak,
         start,
+        training,
         size,
         installation,
     )

@@ -23,7 +23,9 @@ from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.base import LeadNetwork
 from ipmdae.lab.training import queue, run, summary
 from ipmdae.lab.training.callbacks import LAST_CHECKPOINT, OutOfTimeError, callbacks
+from ipmdae.lab.training.module import DenoisingModule
 from ipmdae.lab.training.queue import Budget, Job
+from ipmdae.lab.training.recipe import Recipe
 from ipmdae.pipeline.window import robust_scale
 
 pytestmark = [
@@ -68,6 +70,13 @@ class Killer(Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
         if trainer.current_epoch == 1 and args[-1] == 3:
             raise RuntimeError("killed")
+
+
+def out_of_time(
+    recipe: Recipe, folder: Path, seed: int, *_: object, **__: object
+) -> list[Callback]:
+    """Callbacks that end the run after a step."""
+    return callbacks(recipe, folder, seed, -1.0)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -122,15 +131,16 @@ def test_a_run_out_of_time_goes_on_elsewhere_by_whole_steps_of_its_own(
     """The step of a GPU, operation by operation; half of it after the folder was moved."""
     monkeypatch.setattr(registry, "build", lambda name, leads: Tiny())
     expected, _ = queue.work(jobs(tmp_path / "whole", "unet")[0], CPU)
-    module = run.DenoisingModule
-    monkeypatch.setattr(run, "DenoisingModule", lambda *args, **_: module(*args, captured=True))
+    monkeypatch.setattr(
+        run, "DenoisingModule", lambda *args, **_: DenoisingModule(*args, captured=True)
+    )
     stopped = jobs(tmp_path / "stopped", "unet")[0]
     assert "not begun" in queue.progress(stopped)
     with pytest.raises(OutOfTimeError, match="no time left"):
         queue.work(stopped, CPU, deadline=0)
     with monkeypatch.context() as patched:
         patched.setattr("time.time", lambda: 0.0)
-        patched.setattr(run, "callbacks", lambda *args, **kw: callbacks(*args[:3], -1.0, **kw))
+        patched.setattr(run, "callbacks", out_of_time)
         with pytest.raises(OutOfTimeError, match="after 1 steps"):
             queue.work(stopped, CPU, deadline=1)
     assert "0 of 2 epochs" in queue.progress(stopped)
