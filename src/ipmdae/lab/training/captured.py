@@ -65,7 +65,7 @@ class CapturedStep:
         return loss.detach()
 
     def _warm_up(self, noisy: Tensor, clean: Tensor) -> Tensor:
-        """A step on a stream of its own; the last one tells whether a recording can succeed."""
+        """A step on a stream of its own; the last one shows whether a recording can succeed."""
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         before = torch.cuda.get_sync_debug_mode()

@@ -154,7 +154,7 @@ def work(job: Job, machine: Machine, deadline: float | None = None) -> tuple[Sum
 
 
 def progress(job: Job) -> str:
-    """How far a run has come, in a few words."""
+    """Progress of a run, in a few words."""
     folder = next(_of_job(job), None)
     if folder is None or not (folder / LAST_CHECKPOINT).is_file():
         return f"{job.name} (not begun)"
