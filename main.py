@@ -30,7 +30,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--gpu", type=int, default=0, help="number of the GPU")
     add("--max_epochs", type=flags.positive, help="epochs (the recipe's own: paper 600)")
     add("--batch_size", type=flags.positive, help="windows a step (the recipe's own: paper 64)")
-    add("--num_workers", type=int, default=4, help="processes that prepare batches")
+    add("--num_workers", type=int, help="processes that prepare batches (one a processor)")
     add("--snr", type=float, default=0.0, help="SNR of the noisy windows in dB")
     ours = parser.add_argument_group("not in the public implementation")
     add = ours.add_argument
@@ -68,6 +68,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         default=1,
         help="how many machines; on each, MASTER_ADDR, MASTER_PORT and NODE_RANK are set",
     )
+    add("--tf32", action="store_true", help="on a GPU, multiply matrices in TF32: faster, rounded")
     add("--precision", default="32-true", help="of the arithmetic, by Lightning's names")
     return parser.parse_args(arguments)
 
@@ -82,6 +83,7 @@ def main(arguments: list[str] | None = None) -> Path:
         devices=args.devices,
         workers=args.num_workers,
         nodes=args.num_nodes,
+        tf32=args.tf32,
     )
     if args.resume is not None:
         version = run.latest_version(log_dir) if args.resume < 0 else args.resume

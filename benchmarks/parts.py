@@ -13,6 +13,7 @@ from benchmarks import (
     size,
     soak,
     start,
+    training,
 )
 from benchmarks.part import Part
 
@@ -27,6 +28,7 @@ PARTS: dict[str, Part] = {
         memory,
         soak,
         start,
+        training,
         size,
         installation,
     )

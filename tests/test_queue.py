@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -21,8 +22,10 @@ from ipmdae.lab.evaluation.trained_network import TrainedNetwork
 from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.base import LeadNetwork
 from ipmdae.lab.training import queue, run, summary
-from ipmdae.lab.training.callbacks import LAST_CHECKPOINT, callbacks
+from ipmdae.lab.training.callbacks import LAST_CHECKPOINT, OutOfTimeError, callbacks
+from ipmdae.lab.training.module import DenoisingModule
 from ipmdae.lab.training.queue import Budget, Job
+from ipmdae.lab.training.recipe import Recipe
 from ipmdae.pipeline.window import robust_scale
 
 pytestmark = [
@@ -62,11 +65,18 @@ class Broken(Tiny):
 
 
 class Killer(Callback):
-    """Ends the second epoch of a run as a crash does."""
+    """Ends the second epoch of a run as a crash does, at its fourth batch."""
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
-        if trainer.current_epoch == 1:
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        if trainer.current_epoch == 1 and args[-1] == 3:
             raise RuntimeError("killed")
+
+
+def out_of_time(
+    recipe: Recipe, folder: Path, seed: int, *_: object, **__: object
+) -> list[Callback]:
+    """Callbacks that end the run after a step."""
+    return callbacks(recipe, folder, seed, -1.0)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -75,9 +85,11 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return state
 
 
+@pytest.mark.parametrize("save_every", [120.0, 0.0])  # in s: at the end of an epoch, each batch
 def test_a_killed_run_goes_on_as_if_it_had_not_been_and_a_finished_one_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save_every: float
 ) -> None:
+    monkeypatch.setattr("ipmdae.lab.training.callbacks.SAVE_EVERY", save_every)
     monkeypatch.setattr(registry, "build", lambda name, leads: Tiny())
     whole = jobs(tmp_path / "whole", "deepfilter")[0]
     killed = jobs(tmp_path / "killed", "deepfilter")[0]
@@ -95,6 +107,8 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been_and_a_finished_one_is_left_a
     folders = [job.log_dir / "version_0" for job in (whole, killed)]
     ours, theirs = (weights(folder) for folder in folders)
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+    curves = [[row | {"seconds": 0} for row in queue.read_curves(folder)] for folder in folders]
+    assert curves[0] == curves[1]
 
     last = folders[1] / LAST_CHECKPOINT
     before = last.stat().st_mtime_ns
@@ -109,6 +123,33 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been_and_a_finished_one_is_left_a
     assert resumed.windows_seen == 2 * windows
     assert resumed.best_valid_loss is not None
     assert not resumed.diverged
+
+
+def test_a_run_out_of_time_goes_on_elsewhere_by_whole_steps_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step of a GPU, operation by operation; half of it after the folder was moved."""
+    monkeypatch.setattr(registry, "build", lambda name, leads: Tiny())
+    expected, _ = queue.work(jobs(tmp_path / "whole", "unet")[0], CPU)
+    monkeypatch.setattr(
+        run, "DenoisingModule", lambda *args, **_: DenoisingModule(*args, captured=True)
+    )
+    stopped = jobs(tmp_path / "stopped", "unet")[0]
+    assert "not begun" in queue.progress(stopped)
+    with pytest.raises(OutOfTimeError, match="no time left"):
+        queue.work(stopped, CPU, deadline=0)
+    with monkeypatch.context() as patched:
+        patched.setattr("time.time", lambda: 0.0)
+        patched.setattr(run, "callbacks", out_of_time)
+        with pytest.raises(OutOfTimeError, match="after 1 steps"):
+            queue.work(stopped, CPU, deadline=1)
+    assert "0 of 2 epochs" in queue.progress(stopped)
+    (tmp_path / "stopped").rename(tmp_path / "moved")
+    moved, _ = queue.work(jobs(tmp_path / "moved", "unet")[0], CPU)
+    assert replace(moved, seconds=0) == replace(expected, seconds=0)
+    found = [tmp_path / name / "deepfilter/unet/noise-1/version_0" for name in ("whole", "moved")]
+    ours, theirs = (weights(folder) for folder in found)
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
 
 
 def test_a_run_that_diverges_ends_and_is_marked(
@@ -227,9 +268,9 @@ def test_another_budget_is_another_run_but_not_another_place_of_the_databases(
     job = jobs(tmp_path, "unet")[0]
     moved = {"qtdb_folder": "elsewhere"}
     settings = replace(job.settings, protocol_settings=job.settings.protocol_settings | moved)
-    assert queue._same(settings, job.settings)
-    assert not queue._same(jobs(tmp_path, "unet", epochs=3)[0].settings, job.settings)
-    assert not queue._same(replace(job.settings, seed=1), job.settings)
+    assert run.same(settings, job.settings)
+    assert not run.same(jobs(tmp_path, "unet", epochs=3)[0].settings, job.settings)
+    assert not run.same(replace(job.settings, seed=1), job.settings)
 
 
 def test_unknown_names_are_refused_with_those_that_exist(tmp_path: Path) -> None:

@@ -21,12 +21,11 @@ import json, os, sys
 import main
 from ipmdae.lab.training import loaders
 drawn = []
-real = loaders.PairDataset.__getitem__
-def draw(self, item):
-    noisy, clean = real(self, item)
-    drawn.append([*item, len(self.pairs), float(noisy.sum())])
-    return noisy, clean
-loaders.PairDataset.__getitem__ = draw
+real = loaders.PairDataset.__getitems__
+def draw(self, items):
+    drawn.extend([*item, len(self.pairs)] for item in items)
+    return real(self, items)
+loaders.PairDataset.__getitems__ = draw
 main.main(sys.argv[1:])
 print(json.dumps(drawn), file=open(os.environ["NODE_RANK"] + ".json", "w"))
 """

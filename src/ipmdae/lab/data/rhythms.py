@@ -285,16 +285,14 @@ def _beats_at(
     offset, ratio_t = t / fs - times[beat], ratio[beat]
     near = 0.05 * np.minimum(ratio_t, 1)
     distance = np.abs(offset)
-    old = np.where(
-        distance < near, offset, np.sign(offset) * (near + (distance - near) / ratio_t)
-    )
+    old = np.where(distance < near, offset, np.sign(offset) * (near + (distance - near) / ratio_t))
     samples = np.arange(len(x))
     values = np.interp(source[beat] + old * fs, samples, x)
     left, right = (np.interp(source + edge * fs, samples, x) for edge in (start, stop))
     position = np.clip((old - start) / (stop - start), 0, 1)
     values -= left[beat] + (right - left)[beat] * position
     values *= _plateau(old, start + 0.02, stop - 0.04, 0.02)
-    return np.bincount(t, values, len(x))
+    return _summed(t, values, len(x))
 
 
 def _spans(
@@ -338,7 +336,13 @@ def _placed(
     first, last = (((centres + side * reach) * fs).astype(np.intp) for side in (-1, 1))
     t, k = _spans(first, last + 1, length)
     values = shape(t / fs - centres[k])
-    return np.bincount(t, values if heights is None else heights[k] * values, length)
+    return _summed(t, values if heights is None else heights[k] * values, length)
+
+
+def _summed(t: NDArray[np.intp], values: Signal, length: int) -> Signal:
+    """A signal that is the sum of all values at each sample."""
+    y: Signal = np.bincount(t, values, length).astype(np.float64, copy=False)
+    return y
 
 
 def _train_of(seconds: float, interval: float, jitter: float, rng: Generator) -> Signal:

@@ -26,6 +26,7 @@ class CapturedStep:
         loss: computes the loss of a batch (noisy, clean).
         optimizer: on a GPU with ``capturable=True``. Its learning rates are read in each step.
         clip_norm: largest norm of the gradient.
+        captured: False to compute all steps by operation.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class CapturedStep:
         loss: Callable[[Tensor, Tensor], Tensor],
         optimizer: torch.optim.Optimizer,
         clip_norm: float | None,
+        *,
+        captured: bool = True,
     ) -> None:
         self._loss, self._optimizer, self._clip_norm = loss, optimizer, clip_norm
         optimizer._warned_capturable_if_run_uncaptured = True
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self._before = _WARM_UP
+        self._before = _WARM_UP if captured else -1
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, noisy: Tensor, clean: Tensor) -> Tensor:
@@ -62,7 +65,7 @@ class CapturedStep:
         return loss.detach()
 
     def _warm_up(self, noisy: Tensor, clean: Tensor) -> Tensor:
-        """A step on a stream of its own; the last one tells whether a recording can succeed."""
+        """A step on a stream of its own; the last one shows whether a recording can succeed."""
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         before = torch.cuda.get_sync_debug_mode()

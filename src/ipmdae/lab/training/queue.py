@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from ipmdae.lab.data import nstdb, qtdb
 from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.base import LeadNetwork
 from ipmdae.lab.training import run
-from ipmdae.lab.training.callbacks import CURVES, LAST_CHECKPOINT
+from ipmdae.lab.training.callbacks import CURVES, LAST_CHECKPOINT, OutOfTimeError
 from ipmdae.lab.training.recipe import RIVAL, Recipe
 from ipmdae.lab.training.run import Machine, Settings
 from ipmdae.lab.training.summary import (
@@ -130,19 +131,40 @@ def log_dir(results: Path, protocol: str, method: str, model: str = "") -> Path:
     return results / protocol / method / model
 
 
-def work(job: Job, machine: Machine) -> tuple[Summary, bool]:
+def work(job: Job, machine: Machine, deadline: float | None = None) -> tuple[Summary, bool]:
     """Finish a run: do nothing, continue, or begin.
 
     Returns:
         The summary, and True if it was not already finished.
+
+    Raises:
+        OutOfTimeError: the deadline (time since the epoch in s) has come; the run can be continued.
     """
     version, finished = _version_of(job)
     if finished is not None:
         return finished, False
-    folder = run.train(job.settings, job.log_dir, machine, resume=version, build=job.build)
+    if deadline is not None and time.time() >= deadline:
+        raise OutOfTimeError(f"no time left for {job.name}")
+    folder = run.train(
+        job.settings, job.log_dir, machine, resume=version, build=job.build, deadline=deadline
+    )
     summary = _summarise(job, folder, machine)
     write_summary(folder, summary)
     return summary, True
+
+
+def progress(job: Job) -> str:
+    """Progress of a run, in a few words."""
+    folder = next(_of_job(job), None)
+    if folder is None or not (folder / LAST_CHECKPOINT).is_file():
+        return f"{job.name} (not begun)"
+    done = len(read_curves(folder)) if (folder / "results" / f"{CURVES}.csv").is_file() else 0
+    return f"{job.name} ({done} of {job.settings.recipe.epochs} epochs)"
+
+
+def folders(jobs: Sequence[Job]) -> list[Path]:
+    """Newest folder of each run that has begun."""
+    return [folder for job in jobs for folder in [next(_of_job(job), None)] if folder is not None]
 
 
 def finished_folder(job: Job) -> Path:
@@ -171,19 +193,8 @@ def _of_job(job: Job) -> Iterator[Path]:
     """Folders of this job's runs, newest first."""
     for folder in _versions(job.log_dir):
         settings = folder / run.SETTINGS_FILE
-        if settings.is_file() and _same(run.read_settings(folder), job.settings):
+        if settings.is_file() and run.same(run.read_settings(folder), job.settings):
             yield folder
-
-
-def _same(one: Settings, other: Settings) -> bool:
-    """True if two runs have the same result, wherever the databases are."""
-
-    def content(settings: Settings) -> dict[str, Any]:
-        given = settings.protocol_settings.items()
-        own = {key: value for key, value in given if not key.endswith("_folder")}
-        return asdict(settings) | {"protocol_settings": own}
-
-    return content(one) == content(other)
 
 
 def _versions(log_dir: Path) -> Iterator[Path]:

@@ -174,7 +174,7 @@ def train(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         enable_model_summary=False,
-        log_every_n_steps=100,
+        log_every_n_steps=10,
         enable_progress_bar=not machine.quiet,
         benchmark=on_gpu,  # windows are of one length: the fastest convolutions are searched once
     )
@@ -197,7 +197,7 @@ def train(
     if epoch or done:
         training.sampler.epoch = epoch
         training.sampler.skip = size * done if done < len(training) else 0
-    # A GPU has room for larger batches where no gradient is kept.
+    # Without gradients, larger batches fit into the memory of a GPU.
     validation = loader(
         protocol.validation(),
         batch_size=size * (8 if on_gpu else 1),
@@ -297,6 +297,17 @@ def read_settings(folder: Path) -> Settings:
         )
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} holds no settings of a training run: {error!r}") from error
+
+
+def same(one: Settings, other: Settings) -> bool:
+    """True if two runs have the same result, wherever the databases are."""
+
+    def content(settings: Settings) -> dict[str, Any]:
+        given = settings.protocol_settings.items()
+        own = {key: value for key, value in given if not key.endswith("_folder")}
+        return asdict(settings) | {"protocol_settings": own}
+
+    return content(one) == content(other)
 
 
 def checkpoint_path(folder: Path, which: str) -> Path:
