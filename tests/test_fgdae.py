@@ -67,9 +67,9 @@ def test_every_window_of_training_is_of_another_record_and_the_first_half() -> N
     train = protocol().windows("train", 1)
     assert set(train.record) == {"sel100", "sel36", "sel52", "sele0122"}
     assert train.clean.shape == train.noisy.shape == (len(train.record), 512)
-    noisy = [protocol().windows("train", version).noisy for version in VERSIONS]
-    assert not np.array_equal(*noisy)
-    np.testing.assert_array_equal(protocol().windows("train", 1).noisy, noisy[0])
+    first, second = (protocol().windows("train", version).noisy for version in VERSIONS)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(train.noisy, first)
 
 
 def test_its_metrics_are_there() -> None:

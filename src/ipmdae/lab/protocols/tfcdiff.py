@@ -3,8 +3,8 @@
 Li et al., "TFCDiff: Robust ECG Denoising via Time-Frequency Complementary Diffusion", arXiv
 2511.16627v2, and the scripts in its public repository (Miroircivil/TFCDiff). Targets, both leads:
 band-pass 0.5-40 Hz (Butterworth of order 5, forwards and backwards), moving average of 9 samples,
-a straight line subtracted from each stretch between midpoints of neighbouring beats (``N`` of
-annotator pu0 for lead 0, pu1 for lead 1), stretches joined by a cubic, resampled to 360 Hz, first
+a straight line subtracted from each segment between midpoints of neighbouring beats (``N`` of
+annotator pu0 for lead 0, pu1 for lead 1), segments joined by a cubic, resampled to 360 Hz, first
 and last sample dropped; in mV. Of each lead, all consecutive windows of 3600 samples and 90 from
 random places. Noise is a1 bw + (100 - a1) (a2 em + (100 - a2) ma) from random places, a1 and a2
 from 0 to 100, in units as stored: bw weighs at most a hundredth of the others' scale, unless
@@ -19,7 +19,7 @@ Differences from the scripts: records are in alphabetical order instead of that 
 listing, so that random places and factors are not bit for bit theirs. Assumed: of the script that
 prepares targets only a copy kept with an ablation is stored, and it is taken for the main one; the
 random numbers follow seed 1234 from its first crop on, as in a run without stored intermediates;
-a join keeps within its stretch where one is shorter than 12 samples.
+a join keeps within its segment where one is shorter than 12 samples.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class TFCDiff:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Where the noise of a window begins in bw, em and ma, and its two weights in percent."""
+    """Starts of a window's noise in bw, em and ma, and its two weights in percent."""
 
     starts: tuple[int, int, int]
     a1: int
@@ -192,7 +192,7 @@ def target_lead(lead: Array, beats: NDArray[np.int64]) -> Array:
 
 
 def _level(lead: Array, bounds: NDArray[np.int64]) -> Array:
-    """A lead whose stretches between bounds lost their linear trends and are joined, (time,)."""
+    """A lead whose segments between bounds lost their linear trends and are joined, (time,)."""
     parts = [detrend(part) for part in np.split(lead, bounds) if len(part)]
     for left, right in pairwise(parts):
         _join(left, right)
@@ -200,7 +200,7 @@ def _level(lead: Array, bounds: NDArray[np.int64]) -> Array:
 
 
 def _join(left: Array, right: Array) -> None:
-    """Replace the end of one stretch or the beginning of the next by a cubic, in place.
+    """Replace the end of one segment or the beginning of the next by a cubic, in place.
 
     It spans the shorter of the ways back to where the left one had the right one's first value, and
     on to where the right one gets the left one's last value; without either, a fifth of each.
