@@ -45,6 +45,12 @@ What was tried and left out. Products in bfloat16 do twice the multiply-accumula
 this processor, at a loss of SNR that would be allowed, but the rest stays in float32: the whole
 network became less than the 1.5 times faster that were asked for. Eight-bit integers lost more SNR
 than was allowed. A polynomial of degree 6 for the exponential halves its error and costs speed.
+
+On a GPU of NVIDIA the scan is cut into chunks that are worked on at once. That form was tested in
+Triton's interpreter and compiled, but not yet run on a GPU. The form before it took 0.242 ms
+forward and 1.109 ms forward and backward on an H100 (batch 64, length 625), bound by its 625
+dependent steps; `python -m benchmarks scan-cuda` measures the present one, whose goals are 0.05 and
+0.25 ms.
 """
 
 

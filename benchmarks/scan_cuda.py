@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks import scan
 from benchmarks.part import Goal, Results, Settings, UnavailableError
 from benchmarks.tables import skipped, timings
-from benchmarks.timing import interleaved
+from benchmarks.timing import interleaved, summary
 
 if TYPE_CHECKING:
     from benchmarks.scan_peers import Scan
@@ -19,6 +19,7 @@ TITLE = "The selective scan, CUDA"
 
 _OURS = "ipmdae, triton"
 _ROUNDS = 9
+_LARGE = 64
 
 
 def measure(settings: Settings) -> Results:
@@ -28,7 +29,7 @@ def measure(settings: Settings) -> Results:
         raise UnavailableError("torch finds no CUDA device")
     candidates, reasons = _candidates()
     cases = []
-    for batch in (1, 4 if settings.quick else 64):
+    for batch in (1, 4 if settings.quick else _LARGE):
         length = 50 if settings.quick else scan.LENGTH
         tensors = scan.inputs(batch, length, "cuda")
         scan.check(candidates, tensors)
@@ -88,4 +89,15 @@ def section(results: Results) -> str:
 
 
 def goals(results: Results) -> list[Goal]:
-    return []
+    found = []
+    for case in results["cases"]:
+        if (case["batch"], case["length"]) == (_LARGE, scan.LENGTH):
+            direction = "forward + backward" if case["backward"] else "forward"
+            found.append(
+                Goal(
+                    figure=f"scan {direction} on a GPU, batch {_LARGE}, ms",
+                    bound=0.25 if case["backward"] else 0.05,
+                    value=1000 * summary(case["samples"][_OURS]).median,
+                )
+            )
+    return found

@@ -170,12 +170,14 @@ class DeepFilter:
         return channel[:half] if part == "train" else channel[half:]
 
 
-def beat_bounds(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> NDArray[np.int64]:
+def beat_bounds(
+    sample: NDArray[np.int64], symbol: NDArray[np.str_], *, longest: float = WINDOW - PADDING
+) -> NDArray[np.int64]:
     """Start and end of beats, (beats, 2), in samples at 250 Hz.
 
     A beat goes from 10 samples before a P onset, the last ``(`` before a ``p``, to the next such
     point. Those with two or more ``N`` inside are left out, and those that would be longer than
-    496 samples at 360 Hz.
+    ``longest`` samples at 360 Hz.
     """
     onsets, waves, normal = (sample[symbol == kind] for kind in "(pN")
     at = np.searchsorted(onsets, waves) - 1
@@ -183,7 +185,7 @@ def beat_bounds(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> NDArray[
     bounds = np.stack([starts[:-1], starts[1:]], axis=1)
     inside = np.searchsorted(normal, bounds[:, 1]) - np.searchsorted(normal, bounds[:, 0], "right")
     length = np.ceil(np.diff(bounds)[:, 0] * _UP / _DOWN)
-    return bounds[(inside < 2) & (length <= WINDOW - PADDING) & (bounds[:, 0] >= 0)]
+    return bounds[(inside < 2) & (length <= longest) & (bounds[:, 0] >= 0)]
 
 
 def resample_beat(beat: Array) -> Array:
