@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import checksums, classical
+from ipmdae import checksums
 from ipmdae.engine import complexity, find_model, model_names, read_model
 from ipmdae.lab import networks as published
 from ipmdae.lab.data import nstdb, qtdb
@@ -32,6 +32,7 @@ from ipmdae.lab.evaluation.training_budget import Network, Training, parse_seed,
 from ipmdae.lab.protocols import stack
 from ipmdae.lab.protocols.clinic import Clinic
 from ipmdae.lab.training.summary import SUMMARY_FILE
+from ipmdae.methods import classical
 from ipmdae.methods import network as networks
 from ipmdae.methods.classical import LeadMethod
 from ipmdae.pipeline.resample import resample
