@@ -110,8 +110,8 @@ def test_who_watches_sees_all_blocks(
     for first, block in seen:
         part = noisy[first : first + len(block.cleaned)]
         assert_array_equal(block.noisy, part)
-        assert block.spread is not None
-        assert block.spread.shape == part.shape
+        assert block.sd is not None
+        assert block.sd.shape == part.shape
     assert sum(len(block.cleaned) for _, block in seen) == len(noisy)
     cleaned = np.concatenate([block.cleaned for _, block in seen])
     assert_allclose(formats.read(tmp_path / "out").signal, cleaned, atol=0.0026)

@@ -191,7 +191,7 @@ def _clean_anew(
 
         def watch(_: int, block: Block) -> None:
             if inspector:
-                inspector.add(block.noisy, block.cleaned, block.spread, block.trust)
+                inspector.add(block.noisy, block.cleaned, block.sd, block.trust)
             if noisy:
                 noisy.write(block.noisy)
 

@@ -101,7 +101,7 @@ def open_engine(model: ModelFile, backend: str = "auto") -> Engine:
 
 def model_names() -> list[str]:
     """Names of the shipped models."""
-    return sorted(path.stem for path in _folder().glob("*.safetensors"))
+    return sorted((path.stem for path in _folder().glob("*.safetensors")), key=str.lower)
 
 
 def model_path(name: str) -> Path:

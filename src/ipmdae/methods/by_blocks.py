@@ -38,7 +38,7 @@ class BlockMethod(Protocol):
         ...
 
     @property
-    def tells_spread(self) -> bool:
+    def states_sd(self) -> bool:
         """True if it states the standard deviation of its error."""
         ...
 
@@ -60,15 +60,16 @@ def clean(method: BlockMethod, recording: Recording, strength: float) -> Result[
     check_strength(strength)
     why, cleaned = begin(method, WholeReader(recording), strength)
     signal = np.empty_like(recording.signal)
-    sd = np.full(signal.shape, np.nan, np.float32) if method.tells_spread else None
-    trust = np.zeros(signal.shape, np.uint8) if method.tells_spread else None
+    sd = np.full(signal.shape, np.nan, np.float32) if method.states_sd else None
+    trust: NDArray[np.uint8] | None = None
     done = 0
     for block in cleaned:
         new = slice(done, done + len(block.cleaned))
         signal[new] = block.cleaned
-        if sd is not None and block.spread is not None:
-            sd[new] = block.spread
-        if trust is not None and block.trust is not None:
+        if sd is not None and block.sd is not None:
+            sd[new] = block.sd
+        if block.trust is not None:
+            trust = np.zeros(signal.shape, np.uint8) if trust is None else trust
             trust[new] = block.trust
         done = new.stop
     comments = report(recording.header, why, method.name, strength)

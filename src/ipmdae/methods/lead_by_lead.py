@@ -49,7 +49,7 @@ class Classical:
         max_latency: of the live signals that it cleans, in seconds.
     """
 
-    tells_spread = False
+    states_sd = False
 
     def __init__(
         self,
@@ -183,7 +183,7 @@ class Classical:
 class _Live:
     """Cleans a recording as if it were live."""
 
-    tells_spread = False
+    states_sd = False
 
     def __init__(self, method: Classical) -> None:
         self.name, self.survey, self.begin = method.name, method.survey, method.begin_live

@@ -137,7 +137,7 @@ class Network:
         return cleaned.reshape(x.shape).astype(x.dtype if x.dtype == np.float32 else np.float64)
 
     @property
-    def tells_spread(self) -> bool:
+    def states_sd(self) -> bool:
         """True if the network states the standard deviation of its error."""
         return self.model.architecture.uncertainty
 

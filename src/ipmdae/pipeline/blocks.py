@@ -39,13 +39,13 @@ class Block(NamedTuple):
     Attributes:
         noisy: (time, leads) input.
         cleaned: (time, leads) output, in mV.
-        spread: (time, leads), predicted standard deviation of the error in mV, if available.
-        trust: (time, leads) uint8, a :class:`Trust` each, if available.
+        sd: (time, leads), predicted standard deviation of the error in mV, if available.
+        trust: (time, leads) uint8, a :class:`Trust` each; None of a classical method.
     """
 
     noisy: NDArray[np.float64]
     cleaned: NDArray[np.float64]
-    spread: NDArray[np.float32] | None = None
+    sd: NDArray[np.float32] | None = None
     trust: NDArray[np.uint8] | None = None
 
 
@@ -279,26 +279,26 @@ class Cleaning:
         without_mains = self._without_mains.rows(first, first + len(values))
         self._without_mains.drop(first + len(values))
         cleaned = noisy.copy()
-        tells = values.shape[1] > 2 * count
-        spread = np.full(noisy.shape, np.nan, np.float32) if tells else None
-        trust = np.zeros(noisy.shape, np.uint8) if tells else None
+        states_sd = values.shape[1] > 4 * count
+        sd = np.full(noisy.shape, np.nan, np.float32) if states_sd else None
+        trust = np.zeros(noisy.shape, np.uint8)
         for i, lead in self._cleaned:
             there = ~np.isnan(noisy[:, lead])
             known = slice(None) if there.all() else there
             full = values[known, i] + self.offset[lead] + spikes[known, i]
-            if spread is not None and trust is not None:
-                spread[known, lead] = np.maximum(values[known, 2 * count + i], 0)
-                trust[:, lead] = _trust(values[:, 3 * count + i], values[:, 4 * count + i])
-                untrusted = trust[known, lead] == Trust.UNTRUSTED
-                if self._unreadable == "raw":
-                    full = np.where(untrusted, without_mains[known, lead], full)
-                elif self._unreadable == "blank":
-                    full = np.where(untrusted, np.nan, full)
+            if sd is not None:
+                sd[known, lead] = np.maximum(values[known, 4 * count + i], 0)
+            trust[:, lead] = _trust(values[:, 2 * count + i], values[:, 3 * count + i])
+            untrusted = trust[known, lead] == Trust.UNTRUSTED
+            if self._unreadable == "raw":
+                full = np.where(untrusted, without_mains[known, lead], full)
+            elif self._unreadable == "blank":
+                full = np.where(untrusted, np.nan, full)
             cleaned[known, lead] = mix(noisy[known, lead], full, self._strength)
         if self._limbs is not None:
             columns = list(self._limbs.columns)
             cleaned[:, columns] = self._limbs.project(cleaned[:, columns])
-        return Block(noisy, cleaned, spread, trust)
+        return Block(noisy, cleaned, sd, trust)
 
 
 def projects(leads: Leads) -> bool:

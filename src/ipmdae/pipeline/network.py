@@ -31,9 +31,9 @@ class WindowedNetwork:
 
     Attributes:
         columns: output channels, for each lead in turn: the denoised lead; the share of the noise
-            removed above 15 Hz that the guard restored; and, for a network with uncertainty,
-            the predicted standard deviation of the error, its normalised value, and altered rhythm
-            (:class:`ipmdae.pipeline.guard.Guarded`).
+            removed above 15 Hz that the guard restored; doubt and altered rhythm
+            (:class:`ipmdae.pipeline.guard.Guarded`); and, for a network with uncertainty, the
+            predicted standard deviation of the error.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class WindowedNetwork:
         self._framing = framing
         self._fs, self._limits = fs, limits
         self._width = architecture.leads
-        self.columns = leads * (5 if architecture.uncertainty else 2)
+        self.columns = leads * (5 if architecture.uncertainty else 4)
         self._signal: Tail[np.float32] = Tail(leads, np.float32)
         self._absent: Tail[np.bool_] = Tail(leads, np.bool_)
         self._adder: OverlapAdd[np.float32] = OverlapAdd(framing, self.columns)
@@ -107,30 +107,29 @@ class WindowedNetwork:
         with np.errstate(over="ignore", invalid="ignore"):
             signal, *others = self._run(scaled, ~flat)
             signal *= scale
-            for sd in others:
-                np.exp(sd, out=sd)
-                sd *= scale
+            for deviation in others:
+                np.exp(deviation, out=deviation)
+                deviation *= scale
         lost = ~np.isfinite(signal)
         if lost.any():
             warnings.warn(
                 "the network gives no finite number in places; there the signal stays as it is, "
-                "and counts as unreadable where the network states its uncertainty",
+                "and counts as unreadable",
                 stacklevel=2,
             )
         if flat.any() or lost.any():
             np.copyto(signal, windows, where=flat | lost)
-        if not others:
-            guarded = guard(windows, signal, None, self._fs, self._limits)
-            return _side_by_side([guarded.signal, guarded.gain])
-        lost |= ~np.isfinite(sd)
-        if flat.any() or lost.any():
-            np.copyto(sd, 0, where=flat | lost)
+        sd = others[0] if others else None
+        if sd is not None:
+            lost |= ~np.isfinite(sd)
+            if flat.any() or lost.any():
+                np.copyto(sd, 0, where=flat | lost)
         guarded = guard(windows, signal, sd, self._fs, self._limits)
         # Where the network returns non-finite values the input is kept, and is not trusted.
         if lost.any():
             np.copyto(guarded.doubt, _FAILED, where=lost)
             np.copyto(guarded.gain, 1, where=lost)
-        return _side_by_side([guarded.signal, guarded.gain, sd, guarded.doubt, guarded.altered])
+        return _side_by_side([*guarded, *others])
 
     def _run(self, scaled: Signal, active: NDArray[np.bool_]) -> Signal:
         """Outputs of the network for windows (batch, time, leads): (kinds, batch, time, leads).

@@ -25,7 +25,7 @@ const UNGRADED = 255;
 
 const FAILED =
   "the network gives no finite number in places; there the signal stays as it is, and counts as " +
-  "unreadable where the network states its uncertainty";
+  "unreadable";
 
 /**
  * Denoise a recording in mV, at 60 to 4000 Hz; NaN is a missing sample and stays one.

@@ -19,8 +19,8 @@ const BATCH = 4;
 export interface Denoised {
   /** In mV; gaps are filled. */
   signal: Float32Array;
-  /** A Trust for each sample; null if the network states no uncertainty. */
-  trust: Uint8Array | null;
+  /** A Trust for each sample. */
+  trust: Uint8Array;
 }
 
 /** Denoises leads at one sampling rate. */
@@ -109,7 +109,7 @@ export class Pipeline {
       );
       await tick((i + batch.length) / ends.length);
     }
-    return adders.map((adder) => adder.columns(this.#denoiser.network.architecture.uncertainty));
+    return adders.map((adder) => adder.columns());
   }
 
   /** Output channels of the network for each window and lead; those of flat windows are 0. */
@@ -154,13 +154,13 @@ export class Pipeline {
       if (flat || lost[t]) sd[t] = 0;
     }
     const guarded = guard.run(values, signal, sd);
-    if (lost.includes(1)) this.#distrust(guarded, lost, Boolean(sd));
+    if (lost.includes(1)) this.#distrust(guarded, lost);
     return guarded;
   }
 
-  #distrust({ doubt, gain }: Guarded, lost: Uint8Array, tellsSd: boolean): void {
+  #distrust({ doubt, gain }: Guarded, lost: Uint8Array): void {
     this.failed = true;
-    for (let t = 0; tellsSd && t < lost.length; t++) if (lost[t]) [doubt[t], gain[t]] = [FAILED, 1];
+    for (let t = 0; t < lost.length; t++) if (lost[t]) [doubt[t], gain[t]] = [FAILED, 1];
   }
 }
 
@@ -194,7 +194,7 @@ function inputOf(
 interface Columns {
   signal: OverlapAdd;
   gain: OverlapAdd;
-  trust: Uint8Array | null;
+  trust: Uint8Array;
 }
 
 class Adders {
@@ -217,13 +217,10 @@ class Adders {
     this.#altered.add(window.altered, end);
   }
 
-  columns(tellsSd: boolean): Columns {
-    const columns: Columns = { signal: this.#signal, gain: this.#gain, trust: null };
-    if (!tellsSd) return columns;
+  columns(): Columns {
     const [doubt, altered] = [this.#doubt.signal, this.#altered.signal];
-    columns.trust = new Uint8Array(doubt.length);
-    for (let t = 0; t < doubt.length; t++) columns.trust[t] = trustOf(doubt[t], altered[t]);
-    return columns;
+    const trust = Uint8Array.from(doubt, (value, t) => trustOf(value, altered[t]));
+    return { signal: this.#signal, gain: this.#gain, trust };
   }
 }
 

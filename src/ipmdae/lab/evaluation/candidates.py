@@ -108,7 +108,7 @@ class Candidate:
     @property
     def tells_doubt(self) -> bool:
         """True for a network that predicts its uncertainty."""
-        return self.file is not None and _denoiser(self.file).tells_spread
+        return self.file is not None and _denoiser(self.file).states_sd
 
     def clean(self, x: Array, fs: float) -> Array:
         """Clean a lead.

@@ -16,10 +16,10 @@ within a side; noise repeats between sides (docs/nstdb.md). Published, mean over
 TFCDiff-10 SSD 21.522, MAD 0.308, PRD 28.202, CosSim 0.957, SNR 14.10 dB.
 
 Differences from the scripts: records are in alphabetical order instead of that of a directory
-listing, so that random places and factors are not bit for bit theirs. Assumed: of the script that
-prepares targets only a copy kept with an ablation is stored, and it is assumed to be the main one; the
-random numbers follow seed 1234 from its first crop on, as in a run without stored intermediates;
-a join keeps within its segment where one is shorter than 12 samples.
+listing, so that random places and factors are not bit for bit theirs. Assumed: the script that
+prepares targets is the same as its copy for an ablation, which alone was available; the random
+numbers follow seed 1234 from its first crop on, as in a run without stored intermediates; a join
+keeps within its segment where one is shorter than 12 samples.
 """
 
 from __future__ import annotations
