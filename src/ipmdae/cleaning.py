@@ -127,20 +127,20 @@ def denoise_file(
     tell = progress or (lambda _: None)
     with (
         nullcontext(reader) if reader else formats.open_reader(source, fs=fs, options=options)
-    ) as reader:
-        header = reader.info
+    ) as recording:
+        header = recording.info
         check_rate(header.fs)
         unwanted = _unwanted(header, leads, source)
         why, cleaned = (
             begin(
                 opened,
-                reader,
+                recording,
                 strength,
                 unwanted=unwanted,
                 surveyed=lambda share: tell(_SURVEY_SHARE * share),
             )
             if isinstance(opened, BlockMethod)
-            else _whole(opened, reader, strength, unwanted)
+            else _whole(opened, recording, strength, unwanted)
         )
         comments = report(header, why, opened.name, strength)
         after = dataclasses.replace(header, comments=comments)

@@ -360,4 +360,4 @@ def _digital(
 
 
 def _text(steps: NDArray[np.float64]) -> str:
-    return " ".join("E" if step != step else str(int(step)) for step in steps.tolist())
+    return " ".join("E" if np.isnan(step) else str(int(step)) for step in steps.tolist())

@@ -180,7 +180,7 @@ class ParquetReader(SignalReader):
 
     def _kinds(self, schema: Any) -> tuple[list[Column], list[bool], list[NDArray[np.float64]]]:
         """The columns, whether they hold numbers, and the first values of each."""
-        import pyarrow.types as types
+        from pyarrow import types
 
         batch = next(self._file.iter_batches(batch_size=_HEAD), None)
         columns, numeric, heads = [], [], []
@@ -204,7 +204,7 @@ class ParquetReader(SignalReader):
     ) -> tuple[datetime | None, Timeline | None, NDArray[np.float64]]:
         """The start and the times of a time column; no times if it counts samples."""
         import pandas as pd
-        import pyarrow.types as types
+        from pyarrow import types
 
         cells = self._file.read(columns=[field.name]).column(0)
         values, start = cells.to_numpy(), column.start

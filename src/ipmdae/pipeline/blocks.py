@@ -167,8 +167,9 @@ class Pipeline:
 
 
 def _nearest(first: int, stop: int, up: int, down: int, known: int) -> NDArray[np.int64]:
-    """Samples nearest in time to ``first`` … ``stop`` of a signal, at up / down times its rate,
-    of which ``known`` are available.
+    """Samples nearest in time to ``first`` … ``stop`` of a signal at up / down times its rate.
+
+    ``known`` samples of it are available.
     """
     place = np.arange(first, stop)
     return np.minimum((2 * place * up + down) // (2 * down), known - 1)

@@ -119,9 +119,7 @@ class Reporter(Protocol):
 
 
 def open_benchmark(name: str, datasets: Path, runs: Path) -> Benchmark:
-    """Open the benchmark ``name`` on the databases below ``datasets``, for the training runs in
-    ``runs``.
-    """
+    """Open the benchmark ``name`` on the databases in ``datasets`` for the training ``runs``."""
     module, kind, _ = _BENCHMARKS[name]
     made: Callable[[Path, Path], Benchmark] = getattr(_import(module), kind)
     return made(datasets, runs)
@@ -167,8 +165,7 @@ class UnderTest(Protocol):
 
 @dataclass(frozen=True)
 class UnitBenchmark(ABC, Generic[Method, Unit]):
-    """A test of units (a segment of a lead, a recording) that are measured one by one, each by any
-    process.
+    """A test of units (segments, leads or recordings), each measured by any process.
 
     Attributes:
         datasets: folder that holds the databases.
@@ -192,8 +189,9 @@ class UnitBenchmark(ABC, Generic[Method, Unit]):
 
     @abstractmethod
     def scorer(self, method: Method) -> Callable[[Unit], pd.DataFrame]:
-        """Create a function that measures a unit: rows of :attr:`Result.table`; it is sent to other
-        processes.
+        """Create a function that measures a unit, for use in other processes.
+
+        It returns rows of :attr:`Result.table`.
         """
 
     @abstractmethod

@@ -97,8 +97,9 @@ _UNCHANGED = 100.0  # dB
 
 @dataclass(frozen=True)
 class ClinicBenchmark(PieceBenchmark):
-    """All methods on the segments of protocol clinic; see
-    :class:`ipmdae.lab.evaluation.benchmarks.Benchmark`.
+    """All methods on the segments of protocol clinic.
+
+    See :class:`ipmdae.lab.evaluation.benchmarks.Benchmark`.
     """
 
     def scorer(self, candidate: Candidate) -> Callable[[Piece], pd.DataFrame]:
@@ -286,8 +287,9 @@ def coverage(result: Result) -> Interval:
 
 
 def write(results: Path, output: Path, *, against: str | None = None) -> list[Path]:
-    """Write ``clinic.md``, its figures and CSV files; see
-    :class:`ipmdae.lab.evaluation.benchmarks.Reporter`.
+    """Write ``clinic.md``, its figures and CSV files.
+
+    See :class:`ipmdae.lab.evaluation.benchmarks.Reporter`.
 
     Raises:
         ValueError: nothing is stored of the method ``against``.

@@ -194,8 +194,9 @@ class DeepFilterBenchmark:
 
 
 def _clean(lead_method: classical.LeadMethod, fs: float, noisy: Array) -> Array:
-    """Denoise beats (beats, 512), batched by a network, else one by one; non-finite results
-    become NaN.
+    """Denoise beats (beats, 512), batched by a network, else one by one.
+
+    Non-finite results become NaN.
     """
     with np.errstate(all="ignore"):
         if candidates.is_network(lead_method):
@@ -239,8 +240,9 @@ def _examples(lead_method: classical.LeadMethod, test: NoisyBeats, fs: float) ->
 
 
 def write(results: Path, output: Path, *, against: str | None = None) -> list[Path]:
-    """Write ``deepfilter.md`` and its figures; see
-    :class:`ipmdae.lab.evaluation.benchmarks.Reporter`.
+    """Write ``deepfilter.md`` and its figures.
+
+    See :class:`ipmdae.lab.evaluation.benchmarks.Reporter`.
 
     Raises:
         ValueError: nothing is stored of the method ``against``.

@@ -90,8 +90,9 @@ class Result:
         ].to_numpy()
 
     def title(self, unit: str) -> str:
-        """Row label: method name with flags (mean over seeds, not converged, diverged, or
-        partial).
+        """Row label: the method's name with flags.
+
+        Flags: mean over seeds, not converged, diverged, or partial.
         """
         remarks = []
         if self.network and len(self.network.seeds) > 1:

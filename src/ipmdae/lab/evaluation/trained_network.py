@@ -77,8 +77,9 @@ class TrainedNetwork:
 
     @property
     def late_fall(self) -> float:
-        """Share by which the last epochs still lowered the validation loss; see
-        :func:`ipmdae.lab.training.summary.late_fall`.
+        """Share by which the last epochs still lowered the validation loss.
+
+        See :func:`ipmdae.lab.training.summary.late_fall`.
         """
         return late_fall([row["valid_loss"] for row in queue.read_curves(self.run_folder)])
 

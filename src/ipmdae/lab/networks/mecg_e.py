@@ -27,8 +27,10 @@ _FLOOR = 1e-9
 
 
 class MECGE(LeadNetwork):
-    """Trained by the absolute error in time, and the squared ones of the compressed spectrum
-    against the clean one's and against that of the signal which it gives (consistency).
+    """MECG-E, with its loss.
+
+    The loss is the absolute error in time, plus the squared errors of the compressed spectrum
+    against that of the clean signal and that of the network's own output (consistency).
     """
 
     multiple = _HOP

@@ -135,8 +135,10 @@ class StaticPairs:
 
 @dataclass(frozen=True)
 class FreshPairs:
-    """Pairs drawn anew in each epoch: the windows shift by up to half a window, and the noise
-    comes from random places, in a random direction and with a random sign.
+    """Pairs drawn anew in each epoch.
+
+    The windows shift by up to half a window, and the noise comes from random places, in a random
+    direction and with a random sign.
     """
 
     signals: list[Array]

@@ -27,8 +27,9 @@ _UNCERTAINTY = 0.05
 
 
 def mse(output: Tensor, clean: Tensor) -> Tensor:
-    """Mean squared error in the scale of the noisy windows; and the uncertainty's likelihood, as
-    in :func:`relative`.
+    """Mean squared error in the scale of the noisy windows.
+
+    The uncertainty's likelihood is added as in :func:`relative`.
     """
     return F.mse_loss(output[..., : clean.shape[2]], clean) + _unlikelihood(output, clean)
 

@@ -256,8 +256,9 @@ def announce(folder: Path) -> None:
 
 
 def write_settings(folder: Path, settings: Settings, *, windows: int) -> None:
-    """Store the settings, the split by name, the number of training windows and the versions in
-    ``folder``/run.json.
+    """Store the settings of a run in ``folder``/run.json.
+
+    With them: the split by name, the number of training windows, and versions.
     """
     training, validation = settings.open_protocol().records
     content = {

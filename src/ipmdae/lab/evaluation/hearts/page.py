@@ -45,8 +45,9 @@ Cell = Callable[[Result], str]
 
 
 def write(results: Path, output: Path, *, against: str | None = None) -> list[Path]:
-    """Write ``hearts.md``, ``hearts.csv`` and figures; see
-    :class:`ipmdae.lab.evaluation.benchmarks.Reporter`.
+    """Write ``hearts.md``, ``hearts.csv`` and figures.
+
+    See :class:`ipmdae.lab.evaluation.benchmarks.Reporter`.
 
     Raises:
         ValueError: nothing is stored of the method ``against``.
