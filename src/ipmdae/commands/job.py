@@ -27,7 +27,7 @@ from ipmdae.inspection.verdict import (
     unmeasured,
     verdicts,
 )
-from ipmdae.methods import Method, classical
+from ipmdae.methods import Method, Network, classical
 from ipmdae.pipeline.blocks import Block
 from ipmdae.recording import Header
 from ipmdae.safeguards import DEFAULT_MODE, strength_of
@@ -217,6 +217,11 @@ def _clean_anew(
             outcome.warnings += found.warnings(hum=settings.mains is None)
             outcome.warnings += disagreements(outcome.verdicts)
             outcome.warnings += cleaned_before(reader.info.comments)
+            if isinstance(method, Network) and not method.states_sd:
+                outcome.warnings.append(
+                    f"{method.name} predicts no uncertainty: no second is graded unusable because "
+                    "of its error"
+                )
             if job.peaks:
                 outcome.peaks = write_peaks(job.peaks, job.target, outcome.verdicts)
             if noisy:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from ipmdae.console import out, warnings_in_one_line
 
@@ -31,7 +31,8 @@ def models(
         print_card(about)
         return
     table = Table(
-        *("model", "leads", "Hz", "window\n(s)", "parameters", "MB", "MMAC"),
+        Column("model", no_wrap=True),
+        *("leads", "Hz", "window\n(s)", Column("para-\nmeters", no_wrap=True), "MB", "MMAC"),
         *("SNR gain\n(dB)", "clean\nkept (dB)"),
         box=None,
         pad_edge=False,
@@ -138,12 +139,13 @@ def export(
 
 def _to_onnx(source: Path, model: ModelFile, output: Path, overwrite: bool) -> None:
     from ipmdae.commands.outputs import check_free
-    from ipmdae.engine.onnx_export import write_onnx
 
     if output.is_dir():
         raise IsADirectoryError(f"{output} is a folder: name a file in it")
     check_free([output], overwrite, source)
     _check_in_onnx(model)
+    from ipmdae.engine.onnx_export import write_onnx
+
     write_onnx(output, model)
 
 

@@ -13,7 +13,6 @@ import typer
 
 from ipmdae.console import err, out, warnings_in_one_line
 from ipmdae.lab.commands.benchmark import processes
-from ipmdae.native import processors
 
 if TYPE_CHECKING:
     from ipmdae.lab.training.queue import Job
@@ -76,6 +75,7 @@ def train(
     from ipmdae.lab.networks import registry
     from ipmdae.lab.training import archive, queue, run
     from ipmdae.lab.training import recipe as recipes
+    from ipmdae.native import processors
 
     chosen = [name.strip() for name in methods.split(",") if name.strip()] or registry.names()
     budget = queue.Budget(
@@ -140,6 +140,8 @@ def _train_one(
 
     if jobs > 1:  # in a process of its own
         import torch
+
+        from ipmdae.native import processors
 
         _quieten()
         torch.set_num_threads(max(processors() // jobs, 1))

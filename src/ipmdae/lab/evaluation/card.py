@@ -127,8 +127,6 @@ def data(
                 kind: {part: [list(span) for span in spans] for part, spans in parts.items()}
                 for kind, parts in nstdb.INTERVALS.items()
             },
-            "earlier training": "weights that this training began from had seen the first 12.5 min "
-            "of each record, which for bw and em hold the test's minutes too (docs/nstdb.md)",
         },
         **({"rhythms and motion": _RHYTHM_DATA} if rhythms else {}),
     }
