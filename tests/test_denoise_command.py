@@ -478,3 +478,11 @@ def test_a_source_is_opened_once_and_read_twice(
     assert result.exit_code == 0, result.stderr
     assert len(opened) == 1
     assert read == 2 * noisy.samples
+
+
+def test_a_network_without_uncertainty_is_said_to_have_none(tree: Path) -> None:
+    note = "no uncertainty is predicted"
+    assert note in run("data/a", "-o", "out").stdout
+    by_base = CliRunner().invoke(cli.app, ["denoise", "data/a", "-o", "base"])
+    assert by_base.exit_code == 0
+    assert note not in by_base.stdout

@@ -123,6 +123,7 @@ class Outcome:
         cleaned: denoised leads.
         unchanged: reasons by name of the other leads.
         method: name of the method.
+        uncertain: True if it is a network that predicts no uncertainty.
         verdicts: verdict on each lead.
         peaks: lead in which R peaks were found, and their number; ``None`` if not requested.
         seconds: processing time.
@@ -138,6 +139,7 @@ class Outcome:
     cleaned: tuple[str, ...] = ()
     unchanged: dict[str, str] = field(default_factory=dict)
     method: str = ""
+    uncertain: bool = False
     verdicts: list[Verdict] = field(default_factory=list)
     peaks: tuple[str, int] | None = None
     seconds: float = 0.0
@@ -206,6 +208,8 @@ def _clean_anew(
         )
         outcome.seconds = time.perf_counter() - started
         outcome.method = summary.method
+        network = method.method if isinstance(method, Denoiser) else method
+        outcome.uncertain = isinstance(network, Network) and not network.states_sd
         outcome.cleaned, outcome.unchanged = summary.cleaned, summary.unchanged
         found = inspector.result() if inspector else None
         header = summary.header
@@ -217,11 +221,6 @@ def _clean_anew(
             outcome.warnings += found.warnings(hum=settings.mains is None)
             outcome.warnings += disagreements(outcome.verdicts)
             outcome.warnings += cleaned_before(reader.info.comments)
-            if isinstance(method, Network) and not method.states_sd:
-                outcome.warnings.append(
-                    f"{method.name} predicts no uncertainty: no second is graded unusable because "
-                    "of its error"
-                )
             if job.peaks:
                 outcome.peaks = write_peaks(job.peaks, job.target, outcome.verdicts)
             if noisy:

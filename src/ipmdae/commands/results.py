@@ -171,6 +171,8 @@ def print_outcome(outcome: Outcome) -> None:
             f"written to {visible(stores.name_of(job.target))}",
             markup=False,
         )
+        if outcome.uncertain:
+            out.print("  no uncertainty is predicted: no second is graded unusable for its error")
         for line in lead_lines(outcome.verdicts):
             out.print(f"  {line}", markup=False)
         if outcome.peaks and job.peaks:
