@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.pipeline.survey import median
+
 _HELD = 0.04
 """Time in s at one value after which a signal counts as held: no wave of an ECG is flat for so
 long."""
@@ -122,7 +124,8 @@ def _lengths(samples: int, fs: float, first: int) -> NDArray[np.int64]:
     count = max(round((first + samples) / fs) - begin, 1)
     edges = np.rint((begin + np.arange(count + 1)) * fs).astype(np.int64) - first
     edges[-1] = samples
-    return np.diff(edges)
+    lengths: NDArray[np.int64] = np.diff(edges)
+    return lengths
 
 
 def _apart(
@@ -154,22 +157,13 @@ def _mean(values: NDArray[Any]) -> NDArray[np.float64]:
     return mean
 
 
-def median(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median along the last axis of what is known; NaN if nothing is."""
-    ordered = np.sort(values, axis=-1)  # missing samples last
-    count = np.count_nonzero(~np.isnan(values), axis=-1)
-    places = np.stack([(count - 1) // 2, count // 2], axis=-1)
-    middle: NDArray[np.float64] = np.take_along_axis(ordered, places, axis=-1).mean(axis=-1)
-    return middle
-
-
 def _held(
     values: NDArray[np.float64], extreme: NDArray[np.float64], fs: float
 ) -> NDArray[np.bool_]:
     """Mask of seconds where (leads, seconds, time) stays at its extreme value for ``_HELD``."""
     run = max(int(np.ceil(_HELD * fs)), 2)
     # So many samples without a break have one among every so many: few seconds do.
-    held = (values[..., run - 1 :: run] == extreme[..., None]).any(axis=-1)
+    held: NDArray[np.bool_] = (values[..., run - 1 :: run] == extreme[..., None]).any(axis=-1)
     total = np.cumsum(values[held] == extreme[held][:, None], axis=-1, dtype=np.int32)
     total = np.concatenate([np.zeros_like(total[:, :1]), total], axis=-1)
     held[held] = (total[:, run:] - total[:, :-run] == run).any(axis=-1)

@@ -94,7 +94,8 @@ class SpectrumGatherer:
         if len(signal) < self._length:
             return
         for lead, values in enumerate((signal - self._offset).T):
-            segments = sliding_window_view(np.ascontiguousarray(values), self._length)[:: self._step]
+            segments = sliding_window_view(np.ascontiguousarray(values), self._length)
+            segments = segments[:: self._step]
             whole = np.isfinite(segments).all(axis=1)
             transformed = np.fft.rfft(segments[whole] * self._window)
             self._total[lead] += (np.square(transformed.real) + np.square(transformed.imag)).sum(0)
@@ -103,4 +104,5 @@ class SpectrumGatherer:
     def spectrum(self) -> Spectrum:
         """Average over all segments."""
         counted = np.where(self._count, self._count, np.nan)
-        return Spectrum(frequencies=self._frequencies, density=(self._total * self._scale).T / counted)
+        density = (self._total * self._scale).T / counted
+        return Spectrum(frequencies=self._frequencies, density=density)
