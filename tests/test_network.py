@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -99,3 +101,42 @@ def test_the_first_windows_of_a_live_signal_grow(fake: Fakes) -> None:
     assert seen[:4] == [750, 750, 1000, 1250]
     assert seen[-1] == 2500
     assert sorted(seen) == seen
+
+
+def assert_threads_end(before: int) -> None:
+    """Wait until no more threads are alive than before."""
+    until = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+def test_an_error_of_the_network_arrives_though_it_runs_ahead(fake: Fakes) -> None:
+    before, seen = threading.active_count(), set[threading.Thread]()
+
+    def fails(windows: np.ndarray) -> np.ndarray:
+        seen.add(threading.current_thread())
+        raise MemoryError("too long")
+
+    with pytest.raises(MemoryError, match="too long"):
+        fake(fails).denoise_array(ecg(250, 100_000), 250)
+    assert threading.current_thread() not in seen
+    assert_threads_end(before)
+
+
+def test_a_signal_that_is_given_up_stops_the_network(fake: Fakes) -> None:
+    before, calls = threading.active_count(), list[int]()
+
+    def slow(windows: np.ndarray) -> np.ndarray:
+        calls.append(len(windows))
+        time.sleep(0.05)
+        return windows
+
+    denoiser, signal = fake(slow), recording(ecg(250, 200_000))
+    survey = denoiser.survey(signal.header)
+    survey.add(signal.signal)
+    cleaned = denoiser.begin(250, survey.leads()).run([signal.signal])
+    assert len(next(cleaned).cleaned) == 0  # the network is at work on it
+    cleaned.close()
+    assert_threads_end(before)
+    assert len(calls) <= 2

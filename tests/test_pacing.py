@@ -30,7 +30,7 @@ def paced(fs: float, seconds: float = 30, height: float = 1.5) -> tuple[np.ndarr
 def test_spikes_of_a_pacemaker_are_found(fs: float) -> None:
     x, at = paced(fs)
     check = PacingCheck(2, fs)
-    check.add(np.column_stack([x, np.zeros_like(x)]))
+    check.add(np.stack([x, np.zeros_like(x)])[:, None])
     heights = check.heights()
     assert heights[0] == pytest.approx(1.5, rel=0.15)
     assert np.isnan(heights[1])
@@ -44,12 +44,12 @@ def test_beats_are_no_spikes(fs: float) -> None:
     recording = formats.read(examples.path("118e24_excerpt"))
     signal = resample(recording.signal, recording.fs, fs)
     check = PacingCheck(signal.shape[1], fs)
-    check.add(signal)
+    check.add(signal.T[:, None])
     assert np.isnan(check.heights()).all()
     t = np.arange(5000) / fs
     infant = np.exp(-0.5 * (((t % 0.3) - 0.15) / 0.008) ** 2)
     check = PacingCheck(1, fs)
-    check.add(infant[:, None])
+    check.add(infant[None, None])
     assert np.isnan(check.heights()).all()
 
 
@@ -58,11 +58,11 @@ def test_glitches_that_are_rare_or_of_any_height_are_no_pacing() -> None:
     x, _ = paced(250, height=0)
     x[[1000, 5000]] += 3
     few = PacingCheck(1, 250)
-    few.add(x[:, None])
+    few.add(x[None, None])
     assert np.isnan(few.heights()).all()
     x[rng.choice(len(x), 40, replace=False)] += 3 * rng.random(40) ** 3
     many = PacingCheck(1, 250)
-    many.add(x[:, None])
+    many.add(x[None, None])
     assert np.isnan(many.heights()).all()
 
 

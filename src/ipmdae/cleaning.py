@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,7 +146,11 @@ def denoise_file(
         after = dataclasses.replace(header, comments=comments)
         stem = source.with_suffix("") if source.suffix in (".hea", ".dat") else source
         parts = (stem.with_name(f"{stem.name}{suffix}") for suffix in ("", ".hea", ".dat"))
-        with no_more_readable_than(parts), formats.open_writer(after, target) as writer:
+        with (
+            closing(cleaned),
+            no_more_readable_than(parts),
+            formats.open_writer(after, target) as writer,
+        ):
             done = 0
             for part in cleaned:
                 writer.write(part.cleaned)
@@ -178,12 +182,12 @@ def _unwanted(header: Header, leads: Sequence[str] | None, source: Path) -> set[
 
 def _whole(
     method: Method, reader: SignalReader, strength: float, unwanted: set[int]
-) -> tuple[list[str], Iterator[Block]]:
+) -> tuple[list[str], Generator[Block, None, None]]:
     """As :func:`ipmdae.methods.by_blocks.begin`, for a method that cleans whole recordings."""
     noisy = Recording.from_header(reader.info, reader.read(0, reader.info.samples))
     why = [UNWANTED if i in unwanted else idle(noisy, i) for i in range(len(noisy.leads))]
 
-    def cleaned() -> Iterator[Block]:
+    def cleaned() -> Generator[Block, None, None]:
         active = [i for i, reason in enumerate(why) if not reason]
         result: Result[Recording] = Result(noisy=noisy, recording=noisy)
         if active:

@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.pipeline.survey import median
+
 _HELD = 0.04
 """Time in s at one value after which a signal counts as held: no wave of an ECG is flat for so
 long."""
 
 _QUARTER = 0.25
 """Share of a second in which a level of trust applies to the whole second."""
+
+_PADDING = 255  # no level of trust
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,69 +88,85 @@ def measure(
         sd: (time, leads) standard deviation of the error, mV.
         trust: (time, leads) :class:`ipmdae.pipeline.blocks.Trust` of the denoised signal.
     """
-    inside = _seconds(len(noisy), fs, first)
-    values = _apart(noisy, inside)
-    missing = 1 - np.isfinite(values).sum(1) / np.maximum(inside.sum(1), 1)[:, None]
+    lengths = _lengths(len(noisy), fs, first)
+    values = _apart(noisy, lengths)
     low, high = _extremes(values)
-    thinned = values[:, :: max(int(fs) // 64, 1)]
     unknown = np.full(low.shape, np.nan)
     cleaned_low, cleaned_high = (
-        (unknown, unknown) if cleaned is None else _extremes(_apart(cleaned, inside))
+        (unknown, unknown) if cleaned is None else _extremes(_apart(cleaned, lengths))
     )
     return Seconds(
-        missing=missing,
-        low=low,
-        middle=over_known(np.nanmedian, thinned),
-        high=high,
-        low_held=_held(values == low[:, None], fs),
-        high_held=_held(values == high[:, None], fs),
-        cleaned_low=cleaned_low,
-        cleaned_high=cleaned_high,
-        sd=unknown if sd is None else over_known(np.nanmean, _apart(sd, inside)),
-        trust=np.zeros(low.shape, np.uint8) if trust is None else _worst(_apart(trust, inside)),
+        missing=(1 - np.isfinite(values).sum(axis=-1) / np.maximum(lengths, 1)).T,
+        low=low.T,
+        middle=median(values[..., :: max(int(fs) // 64, 1)]).T,
+        high=high.T,
+        low_held=_held(values, low, fs).T,
+        high_held=_held(values, high, fs).T,
+        cleaned_low=cleaned_low.T,
+        cleaned_high=cleaned_high.T,
+        sd=(unknown if sd is None else _mean(_apart(sd, lengths))).T,
+        trust=np.zeros(low.T.shape, np.uint8) if trust is None else _worst(trust, lengths).T,
     )
 
 
-def _worst(trust: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Worst level of (seconds, time, leads) in a quarter of a second: (seconds, leads)."""
-    known = np.maximum(np.isfinite(trust).sum(axis=1), 1)
-    worst = np.zeros((trust.shape[0], trust.shape[2]), np.uint8)
+def _worst(trust: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Worst level of (time, leads) in a quarter of each second: (leads, seconds)."""
+    table = _apart(trust, lengths, _PADDING)
+    worst = np.zeros(table.shape[:2], np.uint8)
     for level in range(1, 4):
-        worst[(trust == level).sum(axis=1) >= _QUARTER * known] = level
+        worst[(table == level).sum(axis=-1) >= _QUARTER * np.maximum(lengths, 1)] = level
     return worst
 
 
-def _seconds(samples: int, fs: float, first: int) -> NDArray[np.bool_]:
-    """Mask of a table (seconds, samples of the longest): cells that hold a sample of the chunk."""
+def _lengths(samples: int, fs: float, first: int) -> NDArray[np.int64]:
+    """Samples in each second of a chunk."""
     begin = round(first / fs)
     count = max(round((first + samples) / fs) - begin, 1)
     edges = np.rint((begin + np.arange(count + 1)) * fs).astype(np.int64) - first
     edges[-1] = samples
-    lengths = np.diff(edges)
-    inside: NDArray[np.bool_] = np.arange(lengths.max()) < lengths[:, None]
-    return inside
+    lengths: NDArray[np.int64] = np.diff(edges)
+    return lengths
 
 
-def _apart(signal: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Split into seconds: (time, leads) → (seconds, time in a second, leads), padded with NaN."""
-    table = np.full((*inside.shape, signal.shape[1]), np.nan)
-    table[inside] = signal
+def _apart(
+    signal: NDArray[Any], lengths: NDArray[np.int64], padding: float = np.nan
+) -> NDArray[Any]:
+    """Split into seconds: (time, leads) → (leads, seconds, time in a second), padded.
+
+    In memory, the samples of each lead lie side by side.
+    """
+    shape = (signal.shape[1], len(lengths), lengths.max())
+    if (lengths == lengths[0]).all():
+        return np.ascontiguousarray(signal.T).reshape(shape)
+    table = np.full(shape, padding, signal.dtype)
+    table[:, np.arange(lengths.max()) < lengths[:, None]] = signal.T
     return table
 
 
 def _extremes(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lowest and highest sample of each second, NaN without samples."""
-    return np.fmin.reduce(values, axis=1), np.fmax.reduce(values, axis=1)
+    return np.fmin.reduce(values, axis=-1), np.fmax.reduce(values, axis=-1)
 
 
-def _held(equal: NDArray[np.bool_], fs: float) -> NDArray[np.bool_]:
-    """Mask of seconds where (seconds, time, leads) is true for ``_HELD`` without a break."""
+def _mean(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Mean along the last axis of what is known; NaN if nothing is."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=-1)
+    total = np.where(known, values, 0).sum(axis=-1, dtype=np.float64)
+    mean: NDArray[np.float64] = total / np.where(count, count, np.nan)
+    return mean
+
+
+def _held(
+    values: NDArray[np.float64], extreme: NDArray[np.float64], fs: float
+) -> NDArray[np.bool_]:
+    """Mask of seconds where (leads, seconds, time) stays at its extreme value for ``_HELD``."""
     run = max(int(np.ceil(_HELD * fs)), 2)
-    if equal.shape[1] < run:
-        return np.zeros((len(equal), equal.shape[2]), bool)
-    total = np.cumsum(equal, axis=1, dtype=np.int32)
-    total = np.concatenate([np.zeros_like(total[:, :1]), total], axis=1)
-    held: NDArray[np.bool_] = (total[:, run:] - total[:, :-run] == run).any(axis=1)
+    # So many samples without a break have one among every so many: few seconds do.
+    held: NDArray[np.bool_] = (values[..., run - 1 :: run] == extreme[..., None]).any(axis=-1)
+    total = np.cumsum(values[held] == extreme[held][:, None], axis=-1, dtype=np.int32)
+    total = np.concatenate([np.zeros_like(total[:, :1]), total], axis=-1)
+    held[held] = (total[:, run:] - total[:, :-run] == run).any(axis=-1)
     return held
 
 

@@ -122,7 +122,7 @@ class Inspector:
         given = {"recorded": noisy, "cleaned": cleaned, "sd": sd, "trust": trust}
         for name, signal in given.items():
             if signal is not None:
-                waiting = self._waiting.setdefault(name, Tail(len(self._columns), np.float64))
+                waiting = self._waiting.setdefault(name, Tail(len(self._columns), signal.dtype))
                 waiting.append(signal[:, self._columns])
         while self._pieces and self._waiting["recorded"].stop >= self._pieces[0][1]:
             self._measure(*self._pieces.pop(0))

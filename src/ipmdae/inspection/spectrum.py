@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ipmdae.seconds import over_known
@@ -78,27 +79,30 @@ class SpectrumGatherer:
         """
         self._length = max(min(round(_SEGMENT * fs), samples), 2)
         self._step = max(self._length if samples > _LONG * fs else self._length // 2, 1)
-        self._window = np.hanning(self._length + 1)[:-1, None]
+        self._window = np.hanning(self._length + 1)[:-1]
         self._frequencies = np.fft.rfftfreq(self._length, 1 / fs).astype(np.float64)
-        self._scale = fs * np.square(self._window).sum()
-        self._total = np.zeros((len(self._frequencies), leads))
+        self._total = np.zeros((leads, len(self._frequencies)))
         self._count = np.zeros(leads, int)
+        self._scale = np.full(len(self._frequencies), 1 / (fs * np.square(self._window).sum()))
+        self._scale[1 : (self._length + 1) // 2] *= 2  # negative frequencies have the same power
         self._offset: NDArray[np.float64] | None = None
 
     def add(self, signal: NDArray[np.floating[Any]]) -> None:
         """Add the next chunk: (time, leads) in mV, NaN where missing."""
         if self._offset is None:
             self._offset = np.nan_to_num(over_known(np.nanmedian, signal.astype(np.float64)))
-        for begin in range(0, len(signal) - self._length + 1, self._step):
-            segment = signal[begin : begin + self._length] - self._offset
-            whole = np.isfinite(segment).all(axis=0)
-            transformed = np.fft.rfft(segment[:, whole] * self._window, axis=0)
-            power = np.square(np.abs(transformed)) / self._scale
-            power[1 : (self._length + 1) // 2] *= 2  # negative frequencies have the same power
-            self._total[:, whole] += power
-            self._count += whole
+        if len(signal) < self._length:
+            return
+        for lead, values in enumerate((signal - self._offset).T):
+            segments = sliding_window_view(np.ascontiguousarray(values), self._length)
+            segments = segments[:: self._step]
+            whole = np.isfinite(segments).all(axis=1)
+            transformed = np.fft.rfft(segments[whole] * self._window)
+            self._total[lead] += (np.square(transformed.real) + np.square(transformed.imag)).sum(0)
+            self._count[lead] += whole.sum()
 
     def spectrum(self) -> Spectrum:
         """Average over all segments."""
         counted = np.where(self._count, self._count, np.nan)
-        return Spectrum(frequencies=self._frequencies, density=self._total / counted)
+        density = (self._total * self._scale).T / counted
+        return Spectrum(frequencies=self._frequencies, density=density)

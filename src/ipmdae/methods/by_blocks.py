@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -16,14 +16,14 @@ from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.recording import Header, Recording
 from ipmdae.result import Result
 
-_VALUES_AT_ONCE = 1 << 19
+_VALUES_AT_ONCE = 1 << 18
 """Samples of all leads together that are in work at once, so that long recordings fit memory."""
 
 
 class BlockCleaning(Protocol):
     """A signal on its way."""
 
-    def run(self, blocks: Iterable[NDArray[np.float64]]) -> Iterator[Block]:
+    def run(self, blocks: Iterable[NDArray[np.float64]]) -> Generator[Block, None, None]:
         """Clean a whole signal, given in blocks (time, leads)."""
         ...
 
@@ -84,7 +84,7 @@ def begin(
     *,
     unwanted: Collection[int] = (),
     surveyed: Callable[[float], None] = lambda share: None,
-) -> tuple[Sequence[str], Iterator[Block]]:
+) -> tuple[Sequence[str], Generator[Block, None, None]]:
     """Survey a recording, and begin to clean it.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,7 +209,7 @@ class LiveClassical:
         self._adder: OverlapAdd[np.float64] = OverlapAdd(self._framing, count, np.float64)
         self._end = 0
 
-    def run(self, blocks: Iterable[NDArray[np.float64]]) -> Iterator[Block]:
+    def run(self, blocks: Iterable[NDArray[np.float64]]) -> Generator[Block, None, None]:
         """Clean a whole signal, given in blocks (time, leads)."""
         for block in blocks:
             yield self.feed(block)

@@ -6,7 +6,7 @@ Each stage takes samples and returns those that are finished; at the end it retu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -94,7 +94,7 @@ class Pipeline:
         self._filler: GapFiller[np.float32] = GapFiller(leads, round(LONGEST_LINE * fs))
         self._there: Resampler[np.float32] = Resampler(fs, net_fs, leads, live=live)
         self._narrowed: Tail[np.float32] = Tail(leads, np.float32)
-        self._network = WindowedNetwork(engine, framing, net_fs, leads, limits)
+        self._network = WindowedNetwork(engine, framing, net_fs, leads, limits, live=live)
         self._back: Resampler[np.float32] = Resampler(net_fs, fs, leads, live=live)
         self._slow: Tail[np.float32] = Tail(self._network.columns - leads, np.float32)
         self._passed = 0
@@ -118,6 +118,10 @@ class Pipeline:
         cleaned = [self._clean(rest), self._clean(self._there.flush()), self._network.flush()]
         back = [self._returned(piece) for piece in cleaned]
         return np.concatenate([*back, self._along(self._back.flush(self._absent.stop))])
+
+    def close(self) -> None:
+        """Give up what has not been returned; nothing may follow."""
+        self._network.close()
 
     def _resampled(self, filled: Signal) -> Signal:
         """Resample the signal to the network's rate, and keep it for its full bandwidth."""
@@ -235,11 +239,15 @@ class Cleaning:
         self._spikes: Tail[np.float64] = Tail(len(self._group), np.float64)
         self._limbs = leads.limbs if limits.consistent_leads and projects(leads) else None
 
-    def run(self, blocks: Iterable[NDArray[np.float64]]) -> Iterator[Block]:
+    def run(self, blocks: Iterable[NDArray[np.float64]]) -> Generator[Block, None, None]:
         """Denoise a whole signal, given in blocks (time, leads)."""
-        for block in blocks:
-            yield self.feed(block)
-        yield self.flush()
+        try:
+            for block in blocks:
+                yield self.feed(block)
+            yield self.flush()
+        finally:
+            if self._pipeline:
+                self._pipeline.close()
 
     def feed(self, x: NDArray[np.float64]) -> Block:
         """Take samples (time, leads) in mV and return those that are finished."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,9 @@ from ipmdae.pipeline.tail import Tail
 from ipmdae.pipeline.window import MIN_SPREAD, Framing, OverlapAdd, cut, robust_scale
 from ipmdae.safeguards import Safeguards
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
 _BATCH = 32
 """Windows in a batch: more are not faster, and need more memory."""
 
@@ -21,6 +26,22 @@ _FAILED = 10.0
 """Normalised uncertainty where the network returns a non-finite value."""
 
 Signal = NDArray[np.float32]
+
+
+class _Batch(NamedTuple):
+    """Windows on their way through the network.
+
+    Attributes:
+        ends: (batch,) samples where they end.
+        windows: (batch, time, leads) in mV.
+        flat: (batch, 1, leads), mask of the leads that are copied.
+        outputs: waits for the network's outputs, (kinds, batch, time, leads) in mV.
+    """
+
+    ends: NDArray[np.intp]
+    windows: Signal
+    flat: NDArray[np.bool_]
+    outputs: Callable[[], Signal]
 
 
 class WindowedNetwork:
@@ -37,7 +58,14 @@ class WindowedNetwork:
     """
 
     def __init__(
-        self, engine: Engine, framing: Framing, fs: float, leads: int, limits: Safeguards
+        self,
+        engine: Engine,
+        framing: Framing,
+        fs: float,
+        leads: int,
+        limits: Safeguards,
+        *,
+        live: bool = False,
     ) -> None:
         """Begin a signal of ``leads`` leads, which are processed in groups of the network's number.
 
@@ -47,6 +75,8 @@ class WindowedNetwork:
             fs: sampling rate of the network in Hz.
             leads: number of leads of the signal.
             limits: limits on the network's changes.
+            live: True to return samples as soon as possible; otherwise a thread may run the network
+                on the samples of one call until the next, and :meth:`close` ends it.
         """
         architecture = engine.architecture
         self._engine = engine
@@ -58,6 +88,9 @@ class WindowedNetwork:
         self._absent: Tail[np.bool_] = Tail(leads, np.bool_)
         self._adder: OverlapAdd[np.float32] = OverlapAdd(framing, self.columns)
         self._end = 0
+        self._live = live
+        self._pool: ThreadPoolExecutor | None = None
+        self._running: list[_Batch] = []
 
     def feed(self, x: Signal, absent: NDArray[np.bool_]) -> Signal:
         """Take samples and return those that are finished.
@@ -72,21 +105,36 @@ class WindowedNetwork:
         self._signal.append(x)
         self._absent.append(absent)
         ends = self._framing.ends(self._end, self._signal.stop)
-        done = []
-        for batch in self._batches(ends, x.shape[1]):
-            for values, end in zip(self._clean(batch), batch.tolist(), strict=True):
-                done.append(self._adder.add(values, end))
-            self._end = int(batch[-1])
+        groups = list(self._batches(ends, x.shape[1]))
+        if len(groups) > 1 and not (self._live or self._pool):
+            from concurrent.futures import ThreadPoolExecutor  # slow to import
+
+            self._pool = ThreadPoolExecutor(1)
+        batches = [self._begin(group) for group in groups]
+        if groups:
+            self._end = int(groups[-1][-1])
         for tail in (self._signal, self._absent):
             tail.drop(self._end - self._framing.window)
-        return np.concatenate(done) if done else np.empty((0, self.columns), np.float32)
+        if self._pool:
+            batches, self._running = self._running, batches
+        return self._joined(batches)
 
     def flush(self) -> Signal:
         """Return the remaining samples: the signal has ended."""
+        done = self._joined(self._running)
+        self.close()
         end = self._signal.stop
         if end == self._end:
-            return self._adder.flush()
-        return self._adder.add(self._clean(np.array([end]))[0], end, last=True)
+            return np.concatenate([done, self._adder.flush()])
+        values = self._clean(self._begin(np.array([end])))[0]
+        return np.concatenate([done, self._adder.add(values, end, last=True)])
+
+    def close(self) -> None:
+        """Give up what has not been returned; nothing may follow."""
+        self._running = []
+        if self._pool:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
 
     def _batches(self, ends: NDArray[np.intp], leads: int) -> Iterator[NDArray[np.intp]]:
         """Ends of windows of equal length that form a batch."""
@@ -96,20 +144,44 @@ class WindowedNetwork:
         for i in range(short, len(ends), count):
             yield ends[i : i + count]
 
-    def _clean(self, ends: NDArray[np.intp]) -> Signal:
-        """Denoised windows (batch, time, columns) that end at given samples."""
+    def _begin(self, ends: NDArray[np.intp]) -> _Batch:
+        """Windows that end at given samples; the network runs now, or when they are waited for."""
         length = self._framing.length(int(ends[0]))
         first = ends - length - self._signal.first
         windows = cut(self._signal.rows(self._signal.first, self._signal.stop), first, length)
         absent = self._absent.rows(self._absent.first, self._absent.stop)
-        scaled, scale = _scaled(windows, cut(absent, first, length) if absent.any() else None)
+        gaps = cut(absent, first, length) if absent.any() else None
         flat = np.ptp(windows.swapaxes(1, 2), axis=2)[:, None] <= MIN_SPREAD
+        outputs: Callable[[], Signal] = partial(self._outputs, windows, gaps, flat)
+        if self._pool:
+            outputs = self._pool.submit(outputs).result
+        return _Batch(ends, windows, flat, outputs)
+
+    def _outputs(
+        self, windows: Signal, absent: NDArray[np.bool_] | None, flat: NDArray[np.bool_]
+    ) -> Signal:
+        """Outputs of the network for windows (batch, time, leads): (kinds, batch, time, leads)."""
+        scaled, scale = _scaled(windows, absent)
         with np.errstate(over="ignore", invalid="ignore"):
-            signal, *others = self._run(scaled, ~flat)
-            signal *= scale
-            for deviation in others:
+            outputs = self._run(scaled, ~flat)
+            outputs[0] *= scale
+            for deviation in outputs[1:]:
                 np.exp(deviation, out=deviation)
                 deviation *= scale
+        return outputs
+
+    def _joined(self, batches: list[_Batch]) -> Signal:
+        """Samples that are finished with these batches, (time, columns)."""
+        done = [np.empty((0, self.columns), np.float32)]
+        for batch in batches:
+            for values, end in zip(self._clean(batch), batch.ends.tolist(), strict=True):
+                done.append(self._adder.add(values, end))
+        return np.concatenate(done)
+
+    def _clean(self, batch: _Batch) -> Signal:
+        """Denoised windows (batch, time, columns)."""
+        _, windows, flat, outputs = batch
+        signal, *others = outputs()
         lost = ~np.isfinite(signal)
         if lost.any():
             warnings.warn(

@@ -46,24 +46,42 @@ def spikes(x: Array, fs: float, least: float | None = None) -> NDArray[np.intp]:
         fs: its sampling rate in Hz.
         least: least height in mV; by default what stands out from the rest of ``x``.
     """
-    k = reach(fs)
-    if len(x) < 6 * k + 1:
-        return np.empty(0, np.intp)
-    near = x[k : len(x) - 3 * k], x[3 * k : len(x) - k]
+    return _spikes(x[None], fs, least)[1]
+
+
+def _spikes(
+    chunks: Array, fs: float, least: float | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """:func:`spikes` of chunks (chunks, time): the chunk of each, and its place there."""
+    k, length = reach(fs), chunks.shape[1]
+    if length < 6 * k + 1:
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    near = chunks[:, k : length - 3 * k], chunks[:, 3 * k : length - k]
     base = (near[0] + near[1]) / 2
-    size = np.abs(x[2 * k : len(x) - 2 * k] - base)
+    size = np.abs(chunks[:, 2 * k : length - 2 * k] - base)
     # Few samples pass the first conditions: the others are asked of these alone.
-    at = np.flatnonzero((size > (_LEAST if least is None else least)) & (size < np.inf))
-    at = at[np.abs(near[0][at] - near[1][at]) < _FLAT * size[at]]
-    for far in (x[: len(x) - 4 * k], x[4 * k :]):
-        at = at[np.abs(far[at] - base[at]) < 1.5 * _FLAT * size[at]]
-    if len(at) and least is None:
-        at = at[size[at] > _ABOVE * np.median(size[np.isfinite(size)])]
-    found = np.zeros(len(size) + 2 * k)
-    found[at + k] = size[at]
-    around = np.lib.stride_tricks.sliding_window_view(found, 2 * k + 1)
-    highest: NDArray[np.intp] = at[around[at].argmax(axis=1) == k]
-    return highest + 2 * k
+    large = (size > (_LEAST if least is None else least)) & (size < np.inf)
+    at = np.unravel_index(np.flatnonzero(large), size.shape)
+    at = _which(at, np.abs(near[0][at] - near[1][at]) < _FLAT * size[at])
+    for far in (chunks[:, : length - 4 * k], chunks[:, 4 * k :]):
+        at = _which(at, np.abs(far[at] - base[at]) < 1.5 * _FLAT * size[at])
+    if least is None:
+        around = np.zeros(len(size))
+        for chunk in np.unique(at[0]):
+            around[chunk] = np.median(size[chunk][np.isfinite(size[chunk])])
+        at = _which(at, size[at] > _ABOVE * around[at[0]])
+    found = np.zeros((len(size), size.shape[1] + 2 * k))
+    found[at[0], at[1] + k] = size[at]
+    windows = np.lib.stride_tricks.sliding_window_view(found, 2 * k + 1, axis=1)
+    chunk, middle = _which(at, windows[at].argmax(axis=1) == k)
+    return chunk, middle + 2 * k
+
+
+def _which(
+    at: tuple[NDArray[np.intp], ...], condition: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], ...]:
+    """The places that fulfil a condition."""
+    return tuple(axis[condition] for axis in at)
 
 
 def reach(fs: float) -> int:
@@ -80,13 +98,14 @@ class PacingCheck:
         self._heights: list[list[float]] = [[] for _ in range(leads)]
         self._samples = 0
 
-    def add(self, piece: Array) -> None:
-        """Look at the next samples (time, leads) in mV; a spike at their ends may be missed."""
-        self._samples += len(piece)
+    def add(self, chunks: Array) -> None:
+        """Look at the next chunks (leads, chunks, time) in mV; spikes at the ends may be missed."""
+        self._samples += chunks.shape[1] * chunks.shape[2]
         k = reach(self._fs)
-        for heights, x in zip(self._heights, piece.T, strict=True):
-            at = spikes(x, self._fs)
-            heights += np.abs(x[at] - (x[at - k] + x[at + k]) / 2).tolist()
+        for heights, x in zip(self._heights, chunks, strict=True):
+            chunk, at = _spikes(x, self._fs)
+            beside = (x[chunk, at - k] + x[chunk, at + k]) / 2
+            heights += np.abs(x[chunk, at] - beside).tolist()
 
     def heights(self) -> Array:
         """Median height of each lead's spikes, (leads,) in mV; NaN where a lead is not paced."""

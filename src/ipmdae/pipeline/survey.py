@@ -79,13 +79,17 @@ class Survey:
 
     def _look(self, block: NDArray[np.float64]) -> None:
         self._rest.append(block)
-        while self._rest.stop - self._rest.first >= self._piece:
-            self._take(self._rest.first + self._piece)
+        known = self._rest.stop - self._rest.first
+        whole = known - known % self._piece
+        if whole:
+            self._take(self._rest.first + whole, self._piece)
 
     def leads(self) -> Leads:
         """Properties of the leads from the samples so far."""
         self._look(self._mains.flush())
-        self._take(self._rest.stop)
+        rest = self._rest.stop - self._rest.first
+        if rest:
+            self._take(self._rest.stop, rest)
         return Leads(
             names=self._names,
             units=self._units,
@@ -110,22 +114,25 @@ class Survey:
                 offset[lead] = medians[order][np.searchsorted(share, share[-1] / 2)]
         return offset
 
-    def _take(self, stop: int) -> None:
-        """Measure the samples up to ``stop``, which then are forgotten."""
-        piece = self._rest.rows(self._rest.first, stop)
-        if not len(piece):
-            return
-        self._pacing.add(piece)
-        self._limbs.add(piece)
-        ordered = np.sort(piece.T)  # missing samples last
-        count = np.count_nonzero(~np.isnan(piece), axis=0)
-        known, lead = count > 0, np.arange(len(count))
-        low, high = ordered[:, 0], ordered[lead, count - 1]
-        middle = (
-            ordered[lead, (count - 1) // 2] + ordered[lead, np.minimum(count // 2, len(piece) - 1)]
-        ) / 2
-        self._low = np.where(known, np.minimum(self._low, low), self._low)
-        self._high = np.where(known, np.maximum(self._high, high), self._high)
-        self._medians.extend(np.where(known, middle, 0))
-        self._weights.extend(count)
+    def _take(self, stop: int, length: int) -> None:
+        """Measure the chunks of ``length`` samples up to ``stop``, which then are forgotten."""
+        samples = self._rest.rows(self._rest.first, stop)
+        leads = len(self._units)
+        chunks = np.ascontiguousarray(samples.T).reshape(leads, -1, length)
+        self._pacing.add(chunks)
+        self._limbs.add(samples)
+        count = length - np.isnan(chunks).sum(axis=-1)
+        self._low = np.fmin(self._low, np.fmin.reduce(chunks, axis=(1, 2)))
+        self._high = np.fmax(self._high, np.fmax.reduce(chunks, axis=(1, 2)))
+        self._medians.extend(np.nan_to_num(median(chunks)).T.ravel())
+        self._weights.extend(count.T.ravel())
         self._rest.drop(stop)
+
+
+def median(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median along the last axis of what is known; NaN if nothing is."""
+    ordered = np.sort(values, axis=-1)  # missing samples last
+    count = values.shape[-1] - np.isnan(values).sum(axis=-1)
+    places = np.stack([(count - 1) // 2, count // 2], axis=-1)
+    middle: NDArray[np.float64] = np.take_along_axis(ordered, places, axis=-1).mean(axis=-1)
+    return middle
