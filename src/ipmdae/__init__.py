@@ -12,10 +12,10 @@ ipmdae.denoise_file("100.hea", "100-cleaned.edf")     # from file to file, of an
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from ipmdae.cleaning import denoise_file
     from ipmdae.denoiser import Denoiser, denoise
     from ipmdae.formats import ReadOptions, read, write
@@ -40,11 +40,6 @@ __all__ = [
     "write",
 ]
 
-try:
-    __version__ = version("ultralight-ipm-dae")
-except PackageNotFoundError:  # run from its sources, without being installed
-    __version__ = "0+unknown"
-
 _MODULES = {
     "Denoiser": "denoiser",
     "Method": "methods",
@@ -61,8 +56,19 @@ _MODULES = {
 }
 
 
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # slow to import
+
+    try:
+        return version("ultralight-ipm-dae")
+    except PackageNotFoundError:  # run from its sources, without being installed
+        return "0+unknown"
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: ``import ipmdae`` itself costs nothing."""
+    if name == "__version__":
+        return globals().setdefault(name, _version())
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
