@@ -125,6 +125,7 @@ def flags(folder: Path, *more: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_where_it_stopped_and_writes_one_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pytest
 from ecg_arrays import CLASSICAL, FS, ecg
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -36,6 +37,7 @@ def signals(draw: st.DrawFn, fs: float) -> NDArray[Any]:
     return signal
 
 
+@pytest.mark.slow
 @quickly
 @given(data=st.data(), method=methods, fs=st.floats(60, 4000))
 def test_shape_dtype_and_gaps_are_kept_and_all_else_is_finite(

@@ -26,6 +26,7 @@ def noisy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("cleaned.edf").write_bytes(b"of before")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["cleaned.edf", "cleaned.csv", "cleaned.npz", "wfdb/cleaned"])
 def test_a_full_disk_is_told_and_leaves_what_was_there(target: str) -> None:
     """A limit on the size of files stands for a disk with 20 kB left."""

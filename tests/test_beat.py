@@ -43,6 +43,7 @@ def test_a_flat_beat_comes_back_finite(network: BeatIPMDAE) -> None:
     assert torch.isfinite(cleaned).all()
 
 
+@pytest.mark.slow
 def test_it_learns_to_take_off_wander_and_offset(network: BeatIPMDAE) -> None:
     noisy, clean = beats(16)
     optimizer = torch.optim.AdamW(network.train().parameters(), 4e-3)

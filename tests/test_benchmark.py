@@ -79,6 +79,7 @@ def test_learners_are_fitted_for_each_version() -> None:
     assert fitted["snr_improvement"].mean() > 5
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_does_not_change_a_digit() -> None:
     with processes(2) as mapper:
         for method in ("iir", "lmmse"):
@@ -141,6 +142,7 @@ def test_what_learns_is_also_scored_without_the_patient_on_both_sides() -> None:
     assert "iir" not in table.split("## ")[0]
 
 
+@pytest.mark.slow
 def test_command_writes_a_table_and_small_figures_and_report_makes_them_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,6 +107,7 @@ def test_a_function_in_a_process_of_its_own_has_the_threads_asked_for() -> None:
     assert isolated(native.default_threads, threads=3) == 3
 
 
+@pytest.mark.slow
 def test_quick_parts_run_and_the_page_is_made_again_from_what_they_stored(tmp_path: Path) -> None:
     parts = ["start", "memory", "soak"]
     output, results = tmp_path / "page.md", tmp_path / "results"
@@ -131,6 +132,7 @@ def test_quick_parts_run_and_the_page_is_made_again_from_what_they_stored(tmp_pa
     assert output.read_text(encoding="utf-8") == text
 
 
+@pytest.mark.slow
 def test_the_scan_and_its_rivals_run(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     if not native.available():

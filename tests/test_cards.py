@@ -75,6 +75,7 @@ def test_a_small_part_of_a_card_s_scores_comes_out_again(name: str) -> None:
         assert value == pytest.approx(card["check"][measure], abs=TOLERANCE), measure
 
 
+@pytest.mark.slow
 @needs_full
 @pytest.mark.parametrize("name", model_names())
 def test_the_score_of_a_whole_record_comes_out_again(name: str) -> None:
@@ -104,6 +105,7 @@ def test_scores_are_means_of_what_is_stored(tmp_path: Path, model: Path) -> None
     assert json.loads(json.dumps(scores)) == scores
 
 
+@pytest.mark.slow
 def test_scores_of_other_weights_or_of_a_part_are_refused(tmp_path: Path, model: Path) -> None:
     version = stored(tmp_path, model).version
     with pytest.raises(ValueError, match=r"of other weights .* --protocol clinic --methods tiny"):

@@ -104,6 +104,7 @@ def test_a_piece_is_cleaned_whole_and_scored_in_its_middle() -> None:
     assert result(MODEL)["rmse"][7] == pytest.approx(error.std())
 
 
+@pytest.mark.slow
 def test_wiener_is_fitted_on_training_windows_and_improves_at_any_rate() -> None:
     wiener = candidates.fitted(candidates.find("wiener"), DATASETS)
     piece = next(harness().test.pieces(np.array([0])))
@@ -114,6 +115,7 @@ def test_wiener_is_fitted_on_training_windows_and_improves_at_any_rate() -> None
     assert wiener.clean(x, 360.0).shape == x.shape
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_does_not_change_a_digit() -> None:
     with processes(2) as mapper:
         for method in ("iir", MODEL):
@@ -166,6 +168,7 @@ def test_scores_are_means_of_record_means_and_paired_differences() -> None:
     assert np.isnan(clinic.mean_less(none, none, *case).mean)
 
 
+@pytest.mark.slow
 def test_command_writes_page_numbers_and_figures_and_report_makes_them_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +196,7 @@ def test_command_writes_page_numbers_and_figures_and_report_makes_them_again(
     )
 
 
+@pytest.mark.slow
 def test_a_network_with_other_weights_is_run_again(
     tmp_path: Path, tiny_model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:

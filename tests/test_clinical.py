@@ -176,6 +176,7 @@ def test_flagged_seconds_hold_no_trusted_beats(monkeypatch: pytest.MonkeyPatch) 
     assert 0 < found["xqrs trusted"] < found["xqrs beats"]
 
 
+@pytest.mark.slow
 def test_all_methods_give_the_same_rows() -> None:
     ours, theirs = result(), result("iir")
     np.testing.assert_array_equal(ours["item"], theirs["item"])

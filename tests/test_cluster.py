@@ -23,6 +23,7 @@ from ipmdae.commands import cluster as clusters
 from ipmdae.recording import Recording
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="kills workers, counts processes by /proc"),
     pytest.mark.filterwarnings("ignore"),  # of Dask, botocore and moto
 ]

@@ -14,6 +14,8 @@ import torch
 from excerpts import DATASETS, NSTDB, QTDB, needs_full
 from networks import reference_tensors
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -74,6 +74,7 @@ def test_segments_share_no_noise_and_lie_seconds_apart(kind: str) -> None:
     assert sum(end - start for start, end in intervals) > 500
 
 
+@pytest.mark.slow
 @given(fs=st.sampled_from((10.0, 12.5)), seconds=st.floats(20, 1700))
 def test_segments_of_an_excerpt_keep_apart(fs: float, seconds: float) -> None:
     samples = np.arange(round(seconds * fs), dtype=np.float32)
@@ -104,6 +105,7 @@ def test_flat_noise_is_refused(tmp_path: Path) -> None:
         nstdb.load(tmp_path)
 
 
+@pytest.mark.slow
 @needs_full
 def test_full_qtdb_has_its_records_and_its_traps() -> None:
     assert FULL is not None

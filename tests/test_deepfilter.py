@@ -167,6 +167,7 @@ def test_lists_divide_all_records() -> None:
     assert sorted(train + test) == splits.load("reference", "sorted")
 
 
+@pytest.mark.slow
 @needs_full
 def test_full_data_give_the_published_number_of_beats() -> None:
     assert {part: len(factors) for part, factors in full().factors.items()} == {
@@ -176,6 +177,7 @@ def test_full_data_give_the_published_number_of_beats() -> None:
     assert len(full().noisy_beats("test", 1)) == 13_316
 
 
+@pytest.mark.slow
 @needs_full
 def test_full_data_give_the_published_iir_row() -> None:
     """Within 1 %, both versions pooled; a filter along the last axis cleans all beats at once."""

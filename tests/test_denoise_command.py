@@ -160,6 +160,7 @@ def test_r_peaks_lie_beside_the_result() -> None:
     assert "y.rpeaks.csv exists" in refused.stderr
 
 
+@pytest.mark.slow
 def test_the_source_is_read_no_more_than_twice_and_a_little(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -210,6 +211,7 @@ def test_resume_leaves_out_what_is_done_and_whole() -> None:
     assert Path("out/a.dat").stat().st_mtime_ns > before["a.dat"]
 
 
+@pytest.mark.slow
 def test_several_processes_give_what_one_gives() -> None:
     assert run("data", "-o", "one").exit_code == 1
     result = run("data", "-o", "two", "--jobs", 2)
@@ -221,6 +223,7 @@ def test_several_processes_give_what_one_gives() -> None:
         np.testing.assert_array_equal(one.signal, two.signal)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_takes_no_other_recording_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -241,6 +244,7 @@ def test_a_process_that_dies_takes_no_other_recording_with_it(
     assert results() == {"deep/b.edf"}
 
 
+@pytest.mark.slow
 def test_reports_of_several_have_an_index() -> None:
     assert run("data", "-o", "out", "--report", "all.html").exit_code == 1
     pages = {p.as_posix() for p in Path("all-pages").rglob("*.html")}
@@ -324,6 +328,7 @@ def test_microvolts_taken_for_millivolts_are_warned_of() -> None:
     assert "are its values microvolts?" in lines(result)[0]
 
 
+@pytest.mark.slow
 def test_csv_goes_through_stdin_and_stdout() -> None:
     formats.write(formats.read("data/a", annotations=False), "a.csv")
     piped = run("-", stdin=Path("a.csv").read_bytes())
@@ -358,6 +363,7 @@ def command(*words: str, path: str = "") -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
 @pytest.mark.parametrize(
     ("number", "code", "jobs"),
@@ -380,6 +386,7 @@ def test_a_signal_leaves_no_half_of_a_file_and_no_process(
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
 def test_workers_end_with_a_killed_parent_and_what_they_left_is_removed(folder: Path) -> None:
     process, children = at_work("2")
@@ -393,6 +400,7 @@ def test_workers_end_with_a_killed_parent_and_what_they_left_is_removed(folder: 
     assert not list(Path("out").glob(".*"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
 def test_a_worker_that_is_asked_to_end_costs_no_recording(folder: Path) -> None:
     process, children = at_work("2", seconds=600)

@@ -18,6 +18,8 @@ from nbclient import NotebookClient
 import ipmdae
 from ipmdae import examples
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "index.md", *sorted(ROOT.glob("docs/howto/*.md"))]
 NOTEBOOKS = sorted(ROOT.glob("docs/notebooks/*.ipynb"))

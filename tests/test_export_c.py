@@ -83,6 +83,7 @@ def with_gaps(samples: Array) -> Array:
     return x
 
 
+@pytest.mark.slow
 @needs_cc
 def test_equal_to_the_engine_in_blocks_of_any_size(
     exported: tuple[Path, ModelFile], sanitized: Path, noisy: Array
@@ -113,6 +114,7 @@ def test_input_of_any_kind(exported: tuple[Path, ModelFile], sanitized: Path, no
     assert np.isfinite(build.run_host(sanitized, x)).all()
 
 
+@pytest.mark.slow
 @needs_cc
 def test_loss_of_snr_is_small(exported: tuple[Path, ModelFile], sanitized: Path) -> None:
     header, _ = exported
@@ -145,6 +147,7 @@ VARIANTS = [
 ]
 
 
+@pytest.mark.slow
 @needs_cc
 @pytest.mark.parametrize("architecture", VARIANTS)
 def test_other_architectures(architecture: Architecture, tmp_path: Path, noisy: Array) -> None:
@@ -155,6 +158,7 @@ def test_other_architectures(architecture: Architecture, tmp_path: Path, noisy: 
     assert_equal(build.run_host(program, noisy[:4_000]), expected(model, noisy[:4_000], 0.7))
 
 
+@pytest.mark.slow
 @needs_boards
 @pytest.mark.parametrize("board", build.BOARDS)
 def test_goals_on_a_board(exported: tuple[Path, ModelFile], noisy: Array, board: str) -> None:

@@ -176,6 +176,7 @@ def test_version_7_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # Parquet
 
 
+@pytest.mark.slow
 def test_tables_of_others(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     import pandas as pd

@@ -159,6 +159,7 @@ def test_a_pulse_in_one_lead_alone_is_none(tmp_path: Path) -> None:
     assert formats.read(path).samples == len(digital)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=100))
 @settings(derandomize=True, max_examples=20, deadline=None)
 def test_expanded_length_is_that_of_the_decoder(data: bytes) -> None:

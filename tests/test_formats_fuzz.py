@@ -122,6 +122,7 @@ def read_in_blocks(path: Path) -> None:
         reader.read(max(stop - 5, 0), stop)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*WRITTEN, *FILES])
 @given(st.data())
 @settings(

@@ -103,6 +103,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / str(request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lead", HOSTILE)
 def test_a_hostile_name_beside_an_ordinary_one(path: Path, lead: str) -> None:
     before = recording(("MLII", lead))
@@ -111,6 +112,7 @@ def test_a_hostile_name_beside_an_ordinary_one(path: Path, lead: str) -> None:
         assert_same(before, again, path.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lead", ["II, filtered", 'ECG "A"', "front", "Δ V5", "a#b", "x" * 30])
 def test_names_that_every_format_holds(path: Path, lead: str) -> None:
     before = recording(("MLII", lead))
@@ -119,6 +121,7 @@ def test_names_that_every_format_holds(path: Path, lead: str) -> None:
     assert again.leads == ("MLII", lead)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["", ".edf", ".bdf", ".npz", ".parquet"])
 def test_no_name_is_refused_where_texts_have_room(tmp_path: Path, suffix: str) -> None:
     pytest.importorskip(LIBRARIES.get(suffix, "numpy"))
@@ -128,6 +131,7 @@ def test_no_name_is_refused_where_texts_have_room(tmp_path: Path, suffix: str) -
     assert_same(before, again, suffix)
 
 
+@pytest.mark.slow
 @given(
     leads=st.lists(any_text, min_size=1, max_size=3),
     units=st.lists(st.sampled_from(UNITS), min_size=3, max_size=3),

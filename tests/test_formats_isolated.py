@@ -42,6 +42,7 @@ def open_here(path: Path, options: ReadOptions) -> SignalReader:
     raise {"key": KeyError("x"), "missing": FileNotFoundError("y.dat: there is no such file")}[how]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "error", "message"),
     [
@@ -103,6 +104,7 @@ class isolated_off:  # noqa: N801
         isolated.enabled = True
 
 
+@pytest.mark.slow
 def test_named_arrays_groups_and_attributes(tmp_path: Path) -> None:
     path = tmp_path / "x.h5"
     save(path, **{"run/ecg": ECG * 1000, "run/noise": ECG[:, 0], "_sampling_rate": 250})

@@ -151,6 +151,7 @@ def test_deep_nesting_ends_early(tmp_path: Path) -> None:
         formats.read(path, fs=250)
 
 
+@pytest.mark.slow
 def test_more_bytes_than_the_file_is_worth(tmp_path: Path) -> None:
     path = tmp_path / "x.mat"
     zeros = {f"a{i}": np.zeros(1 << 21) for i in range(12)}

@@ -11,6 +11,8 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from round_trips import LIBRARIES, MARKS, PATIENT, START, recording, write
 
+pytestmark = pytest.mark.slow
+
 
 def as_read_by_edfio(path: Path) -> NDArray[Any]:
     import edfio

@@ -128,6 +128,7 @@ def test_xdf_stream_with_labels_and_marks(tmp_path: Path, suffix: str) -> None:
     assert r.annotations["Events"].note == ("go",)
 
 
+@pytest.mark.slow
 def test_xdf_of_several_streams(tmp_path: Path) -> None:
     pytest.importorskip("pyxdf")
     times = np.arange(100) / 100

@@ -175,6 +175,7 @@ def test_a_recording_is_written_to_a_store_and_nowhere_else(
     assert [file.name for file in tmp_path.iterdir()] == ["x.csv"]
 
 
+@pytest.mark.slow
 def test_commands_take_urls(server: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["info", f"{server}/x.csv?key=secret"])
     assert done.exit_code == 0, done.output

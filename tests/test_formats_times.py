@@ -43,6 +43,7 @@ def test_whole_stamps_in_parts_of_a_second(
     assert r.start == (START if zero else None)
 
 
+@pytest.mark.slow
 @given(
     fs=st.floats(60, 1000),
     decimals=st.integers(2, 6),
@@ -172,6 +173,7 @@ def test_uneven_stamps_are_refused_with_what_to_do(tmp_path: Path) -> None:
     assert (r.fs, r.samples) == (130, 2000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_uneven_rows_are_put_on_an_even_grid(tmp_path: Path, suffix: str) -> None:
     pd = pytest.importorskip("pandas")
@@ -226,6 +228,7 @@ def test_gaps_of_hours_are_kept(tmp_path: Path) -> None:
     assert np.isfinite(r.signal).sum() == 1000
 
 
+@pytest.mark.slow
 def test_thousands_of_columns_of_one_name(tmp_path: Path) -> None:
     names = ["time", *["a"] * 3000]
     rows = ["".join(f",{i}.5" for i in range(3000))] * 3
@@ -248,6 +251,7 @@ def test_the_head_is_believed_where_times_are_uneven_or_disagree(tmp_path: Path)
         assert formats.read(tmp_path / "x.csv", fs=125).fs == 125
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
 @pytest.mark.parametrize("name", [None, "when"])
 def test_an_index_of_dates_is_kept_by_parquet(
@@ -281,6 +285,7 @@ def test_dates_are_as_fine_as_they_are_rounded(tmp_path: Path, unit: str) -> Non
     assert (r.fs, r.start, r.samples) == (130, START, 2600)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fs", [130, 1000])
 @pytest.mark.parametrize("power", [3, 6, 9])
 def test_parquet_counts_from_1970(tmp_path: Path, power: int, fs: int) -> None:

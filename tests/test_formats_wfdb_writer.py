@@ -35,6 +35,7 @@ def test_what_was_read_is_written_again_digitally_equal(tmp_path: Path, name: st
     assert atr.symbol == source_atr.symbol
 
 
+@pytest.mark.slow
 @given(st.data(), st.sampled_from([8, 12, 16, 24, 32]), st.integers(1, 20), st.integers(1, 13))
 @settings(
     deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -95,6 +95,7 @@ def test_a_flattened_beat_under_doubt_is_replaced_by_a_filtered_one() -> None:
     np.testing.assert_array_equal(kept.signal, cleaned)
 
 
+@pytest.mark.slow
 @given(
     st.integers(100, 3000),
     st.integers(1, 3),

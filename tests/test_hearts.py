@@ -340,6 +340,7 @@ def test_a_high_pass_leaves_an_offset_behind_the_pulse_that_decays() -> None:
     assert signals.peak_kept(half) < 0.9
 
 
+@pytest.mark.slow
 def test_nothing_is_found_in_a_pause_unless_it_is_put_there(datasets: Path) -> None:
     quiet = [
         row
@@ -449,6 +450,7 @@ def small_run(folder: Path, method: str) -> results.Result:
     return HeartsBenchmark(folder).run(method, part=1)
 
 
+@pytest.mark.slow
 def test_the_input_itself_hides_and_invents_nothing(everything: Path) -> None:
     result = small_run(everything, "none")
     assert result.diverged == 0
@@ -462,6 +464,7 @@ def test_the_input_itself_hides_and_invents_nothing(everything: Path) -> None:
         np.testing.assert_allclose(strip.before, strip.after, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_page_is_written_again_from_what_is_stored(everything: Path, tmp_path: Path) -> None:
     for name in ("none", "butterworth-0.5-40"):
         results.save(small_run(everything, name), tmp_path / "hearts" / f"{name}.npz")
@@ -475,6 +478,7 @@ def test_page_is_written_again_from_what_is_stored(everything: Path, tmp_path: P
     assert page.write(tmp_path / "nothing", tmp_path / "out") == []
 
 
+@pytest.mark.slow
 def test_command_measures_a_method_with_options(
     datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,8 @@ import ipmdae
 from ipmdae import cards, cli, hub
 from ipmdae.engine import model_path, read_model, write_model
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("onnxruntime")
 huggingface_hub = pytest.importorskip("huggingface_hub")
 

@@ -40,6 +40,7 @@ def refused(*arguments: object) -> str:
     return line
 
 
+@pytest.mark.slow
 def test_info_tells_what_a_recording_holds() -> None:
     told = done("info", CLEAN)
     assert "118e24_excerpt: WFDB, 60.0 s at 360 Hz, 2 leads" in told
@@ -52,6 +53,7 @@ def test_info_tells_what_a_recording_holds() -> None:
     assert "denoise would clean MLII, V1 and remove" in told
 
 
+@pytest.mark.slow
 def test_info_as_json_names_gaps_flat_parts_hum_and_odd_units() -> None:
     recording = formats.read(NOISY, annotations=False)
     signal = recording.signal[:, [0, 0, 1]]
@@ -74,6 +76,7 @@ def test_info_as_json_names_gaps_flat_parts_hum_and_odd_units() -> None:
     assert "50 Hz powerline interference in hum" in told["warnings"][1]
 
 
+@pytest.mark.slow
 def test_info_says_what_denoise_would_do_and_why_not() -> None:
     signal = formats.read(CLEAN).signal[: 360 * 20]
     columns = np.column_stack([signal, np.full((7200, 1), 71.0)])
@@ -111,6 +114,7 @@ def test_info_has_a_sentence_for_odd_recordings(
     assert sentence in result.output
 
 
+@pytest.mark.slow
 def test_info_of_a_hundred_leads() -> None:
     mix = np.random.default_rng(0).normal(size=(2, 100))
     signal = formats.read(CLEAN).signal[: 360 * 4] @ mix
@@ -130,6 +134,7 @@ def test_info_gives_long_names_no_room_of_figures() -> None:
     assert {"good", "powerline", "amplitude", "saturated"} <= set(told.split())
 
 
+@pytest.mark.slow
 def test_info_says_how_rate_and_unit_were_found() -> None:
     np.save("bare.npy", formats.read(CLEAN).signal[:3600] * 1000)
     told = done("info", "bare.npy", "--fs", 360, "--unit", "uV")
@@ -141,6 +146,7 @@ def test_info_says_how_rate_and_unit_were_found() -> None:
     assert "rate from the head of the file; unit" in done("info", "head.csv")
 
 
+@pytest.mark.slow
 def test_info_of_several_goes_on_after_a_bad_one() -> None:
     Path("bad.hea").write_text("bad")
     result = run("info", NOISY, "bad", CLEAN)
@@ -155,6 +161,7 @@ def test_info_shows_names_as_they_are() -> None:
     assert "[bold]x[/bold]" in done("info", "names.npz")
 
 
+@pytest.mark.slow
 def test_info_needs_the_rate_where_a_file_does_not_say_it() -> None:
     np.save("bare.npy", formats.read(NOISY).signal)
     assert "--fs" in refused("info", "bare.npy")
@@ -171,6 +178,7 @@ def test_plot(suffix: str, start: bytes) -> None:
     assert Path(f"strip.{suffix}").read_bytes().startswith(start)
 
 
+@pytest.mark.slow
 def test_plot_names_its_picture_and_replaces_none() -> None:
     done("plot", NOISY, "--seconds", 1, "--leads", "V1")
     assert Path("118e06_excerpt.png").exists()
@@ -199,6 +207,7 @@ def test_compare_measures_what_was_removed() -> None:
     assert "SNR" not in told
 
 
+@pytest.mark.slow
 def test_compare_with_the_truth_tells_the_snr() -> None:
     clean = formats.read(CLEAN, annotations=False)
     noise = formats.read(NOISY).signal - clean.signal
@@ -214,6 +223,7 @@ def test_compare_with_the_truth_tells_the_snr() -> None:
     assert f"{one['snr after']:.2f}" in done("compare", NOISY, "less.npz", "clean.npz")
 
 
+@pytest.mark.slow
 def test_compare_draws() -> None:
     words = ("compare", NOISY, CLEAN, "--figure", "both.png", "--seconds", 2)
     done(*words)

@@ -76,6 +76,7 @@ def test_microvolts_and_hum_are_named(noisy: Recording) -> None:
     assert "microvolts" in one
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 2000), max_size=8))
 @settings(max_examples=10, deadline=None)
 def test_blocks_of_any_size_give_what_a_reader_gives(cuts: list[int]) -> None:

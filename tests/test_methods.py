@@ -57,6 +57,7 @@ def test_names_are_networks_and_classical_methods_that_need_no_fitting() -> None
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 @pytest.mark.parametrize("fs", [128, 250, 360, 1000])
 def test_every_classical_method_gives_the_guarantees(name: str, fs: float) -> None:

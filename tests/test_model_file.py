@@ -260,6 +260,7 @@ def test_a_hostile_tensor_entry_is_refused(path: Path, entry: dict[str, Any]) ->
     refused(path, "not a readable safetensors file")
 
 
+@pytest.mark.slow
 @settings(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -79,6 +79,7 @@ def test_backward_oracle_agrees_with_finite_differences() -> None:
             assert gradient[index] == pytest.approx((above - below) / (2 * step), abs=1e-7)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @example(batch=2, length=625, d=64, n=16)
 @example(batch=1, length=1250, d=33, n=31)
@@ -267,6 +268,7 @@ def test_absent_library_warns_once() -> None:
     assert done.stdout.split() == ["False", "False", "1"], done.stderr
 
 
+@pytest.mark.slow
 def test_environment_chooses_the_instruction_set(instruction_set: str) -> None:
     code = "from ipmdae import native; print(native.instruction_set())"
     assert run_python(code, IPMDAE_ISA=instruction_set).stdout.strip() == instruction_set

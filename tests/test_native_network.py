@@ -128,6 +128,7 @@ def test_any_network_of_any_length_and_leads(
     assert_near_oracle(replace(variant, leads=leads), 4, length, bound=5e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("instruction_set", ["generic", "sse42", "avx2", "avx512"])
 def test_all_of_these_with_every_instruction_set(instruction_set: str) -> None:
     environment = {**os.environ, "IPMDAE_ISA": instruction_set}
@@ -240,6 +241,7 @@ def test_a_wrong_description_is_refused(description: list[int]) -> None:
         native.network_open(description, [])
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.integers(-1, 9) | st.sampled_from([2**20, 2**31 - 1, -(2**31)]), max_size=20),

@@ -60,6 +60,7 @@ def test_equal_to_the_reference(reference: OnnxNetwork, case: str) -> None:
     assert np.abs(y - expected).max() <= PARITY * expected.std()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 3])
 def test_any_length(wide: OnnxNetwork, batch: int) -> None:
     oracle = exact(model_of(WIDE))
@@ -93,6 +94,7 @@ def architectures(draw: st.DrawFn) -> Architecture:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(architectures(), st.integers(1, 100), st.integers(1, 3), st.integers(0, 1000))
 def test_any_architecture(architecture: Architecture, length: int, batch: int, seed: int) -> None:
@@ -167,6 +169,7 @@ def test_the_file_alone_runs_and_describes_the_model(tmp_path: Path) -> None:
     assert json.loads(told["card"]) == model.card
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 2, 3, 30])
 def test_another_runtime_agrees(length: int) -> None:
     pytest.importorskip("onnx", "1.22", reason="it saw nothing from within a Scan before")
@@ -226,6 +229,7 @@ def test_the_difference_is_in_standard_deviations_of_the_output() -> None:
     assert difference(model) == 0
 
 
+@pytest.mark.slow
 def test_the_other_engines_do_not_import_it() -> None:
     code = "import sys, ipmdae.denoiser; sys.exit(any(m.startswith('onnx') for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

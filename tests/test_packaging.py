@@ -76,6 +76,7 @@ def test_the_citation_is_of_this_version(project: dict[str, Any]) -> None:
     assert (citation["version"], citation["license"]) == (project["version"], project["license"])
 
 
+@pytest.mark.slow
 def test_the_source_distribution_holds_the_repository(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

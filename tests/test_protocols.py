@@ -158,6 +158,7 @@ def test_a_clean_window_is_its_own_target() -> None:
         np.testing.assert_allclose(noisy, clean, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_augmented_pairs_are_finite_selected_and_reproducible() -> None:
     pairs = clinic(augment=True, snr_range=(-10, 25)).training(fresh=True)
     assert 0 < len(pairs) <= len(clinic().training(fresh=True))
@@ -204,6 +205,7 @@ def test_clinic_keeps_the_noise_of_training_validation_and_test_apart() -> None:
         assert weight == 1
 
 
+@pytest.mark.slow
 def test_clinic_with_rhythms_changes_targets_and_not_their_noise() -> None:
     plain, hearts = (clinic(rhythms=share, clean_share=1.0) for share in (0.0, 1.0))
     changed = [

@@ -85,6 +85,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save_every", [120.0, 0.0])  # in s: at the end of an epoch, each batch
 def test_a_killed_run_goes_on_as_if_it_had_not_been_and_a_finished_one_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save_every: float
@@ -152,6 +153,7 @@ def test_a_run_out_of_time_goes_on_elsewhere_by_whole_steps_of_its_own(
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_ends_and_is_marked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +185,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return results
 
 
+@pytest.mark.slow
 def test_the_command_trains_what_is_asked_for(clinic: Path) -> None:
     folder = queue.finished_run(clinic, "clinic", "fcn-dae")
     assert folder == clinic / "clinic" / "fcn-dae" / "version_0"
@@ -198,6 +201,7 @@ def rival(results: Path) -> TrainedNetwork:
     return found.trained("clinic", results=results)
 
 
+@pytest.mark.slow
 def test_a_trained_network_is_a_rival_that_cleans_windows_at_once(clinic: Path) -> None:
     windows = np.random.default_rng(0).standard_normal((70, 2500)) * 3 + 5
     cleaned = rival(clinic).denoise_batch(windows, 250.0)
@@ -291,6 +295,7 @@ def test_the_names_of_networks_can_be_had_without_torch() -> None:
     assert (shots.name, shots.shots) == ("descod", 10)
 
 
+@pytest.mark.slow
 def test_complexity_counts_all_shots_and_needs_no_weights() -> None:
     one, ten = (TrainedNetwork("descod", shots=shots).complexity(16) for shots in (1, 10))
     assert ten.multiply_accumulates == 10 * one.multiply_accumulates

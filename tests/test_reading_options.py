@@ -109,6 +109,7 @@ def test_units_may_be_multiples(unit: str, scale: float) -> None:
     assert ReadOptions(unit=unit).scale == pytest.approx(scale)
 
 
+@pytest.mark.slow
 def test_the_commands_take_the_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.savez("r.npz", ecg=np.tile(SIGNAL, (4, 1)), raw=SIGNAL)

@@ -40,6 +40,7 @@ def trained(*flags: str) -> Path:
                        *flags])  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_clinic_run_becomes_a_model_that_cleans(workplace: Path) -> None:
     trained("--protocol=clinic", "--time_win=2")
     release_model.main(["--use_model=ipmdae-small", "--version=0", "--to=weights", "--overlap=0.5"])
@@ -54,6 +55,7 @@ def test_a_clinic_run_becomes_a_model_that_cleans(workplace: Path) -> None:
     assert not np.array_equal(cleaned.signal, noisy.signal)
 
 
+@pytest.mark.slow
 def test_a_reference_run_is_not_released(workplace: Path) -> None:
     trained("--split_idx=3", "--time_win=1")
     with pytest.raises(ValueError, match="train with --protocol clinic"):
@@ -104,6 +106,7 @@ def test_noise_stress_needs_whole_records(tiny_model: ModelFile, tmp_path: Path)
         improvement(tmp_path, Network(tiny_model))
 
 
+@pytest.mark.slow
 @needs_full
 @pytest.mark.parametrize("name", model_names())
 def test_a_shipped_model_improves_a_real_record(
@@ -136,6 +139,7 @@ def test_a_shipped_model_improves_the_shipped_example(name: str) -> None:
     assert error(usual) < error(noisy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", model_names())
 @pytest.mark.parametrize(("record", "bound"), [("118e06_excerpt", 0.55), ("118e24_excerpt", 0.11)])
 def test_how_much_it_matters_where_windows_are_cut(name: str, record: str, bound: float) -> None:

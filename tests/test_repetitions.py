@@ -67,6 +67,7 @@ def test_flat_stretches_and_flat_signals_repeat_nothing() -> None:
     assert repetitions.find(signal, FS) == []
 
 
+@pytest.mark.slow
 def test_the_command_tells_loops_from_what_is_different(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

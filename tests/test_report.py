@@ -21,6 +21,8 @@ from ipmdae.pipeline.blocks import Trust
 from ipmdae.recording import Recording
 from ipmdae.report import Entry, ReportInput, write_figure, write_index, write_page
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "img", "link", "br"}
 
 

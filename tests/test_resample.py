@@ -36,6 +36,7 @@ def test_offset_and_slope_do_not_ring_at_the_ends(fs: float, new_fs: float) -> N
     assert_allclose(new, 5 + 3 * np.arange(len(new)) / new_fs, atol=1e-9)
 
 
+@pytest.mark.slow
 @given(
     samples=st.integers(1, 3000),
     fs=st.floats(60, 4000),
@@ -89,6 +90,7 @@ def test_a_lead_of_gaps_only_stays_one() -> None:
     assert np.isnan(resample(np.full((30, 1), np.nan), 360, 250)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fs", "new_fs"), [*RATES, (60, 250), (250, 60), (250, 250)])
 @pytest.mark.parametrize("sizes", [[100], [1, 0, 7, 1500], [5000, 3]])
 @pytest.mark.parametrize("live", [False, True])

@@ -48,6 +48,7 @@ def beats(count: int = 2, time: int = 128) -> tuple[Tensor, Tensor]:
     return (clean + wander).unsqueeze(2), clean.unsqueeze(2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 77, 1), (2, 130, 2)])
 def test_any_length_and_number_of_leads_comes_back_in_its_shape(
@@ -60,6 +61,7 @@ def test_any_length_and_number_of_leads_comes_back_in_its_shape(
     assert cleaned.isfinite().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_leads_and_windows_do_not_see_each_other(name: str) -> None:
     noisy, _ = beats()
@@ -90,6 +92,7 @@ COUNTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COUNTS)
 def test_size_and_cost(name: str) -> None:
     found = measure(networks.build(name), 512)
@@ -97,6 +100,7 @@ def test_size_and_cost(name: str) -> None:
     assert found.multiply_accumulates / 1e6 == pytest.approx(COUNTS[name][1], abs=0.05)
 
 
+@pytest.mark.slow
 def test_a_shot_of_the_diffusion_model_costs_what_is_published() -> None:
     found = measure(networks.build("descod"), 32)
     assert 16 * found.multiply_accumulates / 1e9 == pytest.approx(39, abs=0.2)
@@ -147,6 +151,7 @@ LEARNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_one_batch_is_learnt_by_heart(name: str) -> None:
     noisy, clean = beats(time=64)
@@ -165,6 +170,7 @@ def test_one_batch_is_learnt_by_heart(name: str) -> None:
     assert all(parameter.grad is not None for parameter in learner.parameters())
 
 
+@pytest.mark.slow
 def test_diffusion_draws_alike_each_time_and_validates_without_chance() -> None:
     noisy, clean = beats()
     model = network("descod").eval()
@@ -174,6 +180,7 @@ def test_diffusion_draws_alike_each_time_and_validates_without_chance() -> None:
         assert model.train().loss(noisy, clean) != model.loss(noisy, clean)
 
 
+@pytest.mark.slow
 def test_more_shots_are_the_mean_of_different_draws() -> None:
     noisy, _ = beats(count=1, time=32)
     model = network("descod").eval()

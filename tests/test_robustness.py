@@ -128,6 +128,7 @@ def test_scores_are_those_of_an_independent_formula() -> None:
     assert gain == pytest.approx(after - snr(part.clean[m], part.noisy[m]))
 
 
+@pytest.mark.slow
 def test_no_cleaning_changes_nothing_and_a_model_does_not_mind_the_scale() -> None:
     np.testing.assert_allclose(result("none")["snr_improvement"], 0, atol=1e-6)
     model = result(MODEL)
@@ -143,6 +144,7 @@ def test_no_cleaning_changes_nothing_and_a_model_does_not_mind_the_scale() -> No
     assert robustness.difference(result("none"), model, "steps").mean == pytest.approx(mean)
 
 
+@pytest.mark.slow
 def test_a_rate_that_a_method_cannot_is_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "get", lambda name: OnlyAt250())
     refusing = harness().run("fir", part=1)
@@ -159,6 +161,7 @@ def test_missing_samples_are_bridged_for_classical_methods_as_for_a_user() -> No
     np.testing.assert_array_equal(np.isnan(cleaned), np.isnan(part.noisy))
 
 
+@pytest.mark.slow
 def test_command_writes_a_page_and_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

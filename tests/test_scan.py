@@ -42,11 +42,13 @@ def test_torch_backend_is_the_closed_form() -> None:
     )
 
 
+@pytest.mark.slow
 def test_torch_backend_passes_gradcheck() -> None:
     arguments = [tensor.requires_grad_() for tensor in inputs(2, 6, 3, 2, torch.float64)]
     assert torch.autograd.gradcheck(lambda *a: selective_scan(*a, backend="torch"), arguments)
 
 
+@pytest.mark.slow
 @needs_native
 @settings(deadline=None, max_examples=25)
 @given(
@@ -62,12 +64,14 @@ def test_native_backend_and_its_gradients_agree_with_float64(
     assert_agrees_with_float64(scan, (batch, length, d, n))
 
 
+@pytest.mark.slow
 @needs_native
 def test_native_operator_is_registered_correctly() -> None:
     arguments = tuple(t.requires_grad_() for t in inputs(2, 7, 5, 3, torch.float32))
     torch.library.opcheck(torch.ops.ipmdae.selective_scan.default, arguments)
 
 
+@pytest.mark.slow
 @needs_native
 def test_the_native_scan_does_not_break_the_graph_of_torch_compile() -> None:
     tensors = inputs(2, 9, 5, 3, torch.float32)

@@ -63,6 +63,7 @@ def test_each_network_is_named_once_for_each_seed(runs: Path) -> None:
         assert parse_seed(name) == (name, None)
 
 
+@pytest.mark.slow
 def test_each_seed_is_run_once_and_stored_and_the_page_has_their_mean(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def stream(streamer: Streamer, signal: np.ndarray, chunks: list[int]) -> np.ndar
 # The same as a file
 
 
+@pytest.mark.slow
 @given(chunks=st.lists(st.integers(0, 3000), max_size=6), fs=st.sampled_from([250, 360, 257.3]))
 @settings(
     deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -69,6 +70,7 @@ def test_any_chunks_give_what_a_file_gives(
     assert_allclose(live, whole, rtol=0, atol=1e-5 * np.nanstd(whole))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fs", [60, 128, 250, 360, 500, 1000, 2000, 4000])
 @given(data=st.data())
 @settings(
@@ -96,6 +98,7 @@ def test_chunks_do_not_matter_to_the_last_bit(
         assert_array_equal(result, results[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [90, 1000, 4320])
 def test_first_windows_and_offsets_do_not_depend_on_chunks(noisy: np.ndarray, chunk: int) -> None:
     pieces = [stream(Streamer(360, 2, max_latency=2.0), noisy, [size]) for size in (300, chunk)]
@@ -146,6 +149,7 @@ def test_a_network_of_several_leads(fake: Fakes) -> None:
 # Latency
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fs", [250, 60, 128, 360, 257.3, 1000])
 @pytest.mark.parametrize("max_latency", [None, 6.0, 0.9])
 def test_what_is_declared_is_true(fake: Fakes, fs: float, max_latency: float | None) -> None:
@@ -185,6 +189,7 @@ def test_a_gap_holds_up_for_two_seconds_at_most(fake: Fakes) -> None:
 # What may happen
 
 
+@pytest.mark.slow
 def test_gaps_and_lost_leads_are_told(fake: Fakes) -> None:
     signal = ecg(250, 5000, leads=2)
     signal[100:200, 0] = signal[1000:2500, 1] = signal[4000:, 0] = np.nan
@@ -278,6 +283,7 @@ def test_no_samples_are_samples_too(tiny_model: ModelFile) -> None:
     assert streamer.flush().shape == (0, 2)
 
 
+@pytest.mark.slow
 def test_changes_of_the_grade_are_told_as_the_signal_goes_out() -> None:
     recording = formats.read(examples.path("118e24_excerpt")).excerpt(0, 60)
     signal = recording.signal[:, :1].copy()
@@ -297,6 +303,7 @@ def test_changes_of_the_grade_are_told_as_the_signal_goes_out() -> None:
     assert all(a != b for a, b in pairwise(kinds))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fs", [250.0, 360.0])
 def test_memory_does_not_grow_with_the_signal(fs: float) -> None:
     streamer = Streamer(fs, 1, method="ipmdae-nano")

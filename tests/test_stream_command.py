@@ -65,6 +65,7 @@ def expected(signal: NDArray[np.float64], chunk: int = 3600) -> NDArray[np.float
     return np.concatenate([*map(streamer.feed, chunks), streamer.flush()])
 
 
+@pytest.mark.slow
 def test_lines_come_out_cleaned(noisy: NDArray[np.float64]) -> None:
     result = run(table(noisy), "--fs", 360)
     assert result.exit_code == 0, result.output
@@ -76,6 +77,7 @@ def test_lines_come_out_cleaned(noisy: NDArray[np.float64]) -> None:
     assert re.match(r"10\.0 s cleaned \(.*\), real-time factor on one core 0\.", last)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "settings", "latency"),
     [
@@ -294,6 +296,7 @@ def test_lines_may_come_in_parts() -> None:
     assert len(chunks) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_live_one_without_loss(
@@ -399,6 +402,7 @@ def source(noisy: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch) -> Simpl
     return found
 
 
+@pytest.mark.slow
 def test_a_lab_streaming_layer_source_is_cleaned(
     source: SimpleNamespace, noisy: NDArray[np.float64]
 ) -> None:
@@ -413,6 +417,7 @@ def test_a_lab_streaming_layer_source_is_cleaned(
     assert source.closed
 
 
+@pytest.mark.slow
 def test_a_real_source_and_outlet_over_loopback(noisy: NDArray[np.float64]) -> None:
     pylsl = pytest.importorskip("pylsl")
     source, cleaned = (f"ipmdae-test-{os.getpid()}-{end}" for end in ("in", "out"))
@@ -450,6 +455,7 @@ def test_a_real_source_and_outlet_over_loopback(noisy: NDArray[np.float64]) -> N
     np.testing.assert_allclose(out[:2400], expected(noisy, 90)[:2400], atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
 def test_a_board_of_brainflow_is_cleaned() -> None:
     pytest.importorskip("brainflow")

@@ -14,6 +14,8 @@ pytest.importorskip("packaging")
 from tools import hashes, licences, sbom
 from tools.dependencies import CONSTRAINTS, NAME, ROOT, direct, needed, pins
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_closure_holds_what_is_asked_for_and_what_that_needs() -> None:
     packages = needed()

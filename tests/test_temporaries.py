@@ -43,6 +43,7 @@ def _nothing_swept() -> None:
     temporaries.sweep.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [False, True])
 def test_what_a_killed_process_left_is_removed_by_the_next_that_writes(
     tmp_path: Path, together: bool

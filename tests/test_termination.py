@@ -56,6 +56,7 @@ def test_other_threads_change_no_handlers() -> None:
     assert seen == [signal.SIG_DFL]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_second_signal_does_not_disturb_the_clearing_up(number: int) -> None:
     process = python(
@@ -107,6 +108,7 @@ def test_an_error_of_a_script_is_one_line() -> None:
         raise ValueError("no such record")
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_the_one_that_started_it() -> None:
     """Without the pipe of multiprocessing, as the processes that Lightning starts."""
     child = (

@@ -24,6 +24,7 @@ from ipmdae.lab.evaluation.trained_network import TrainedNetwork
 from ipmdae.lab.training import run
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning"),
     pytest.mark.filterwarnings("ignore:13 of the 14 test records:UserWarning"),
     pytest.mark.filterwarnings("ignore:10 of the 12 records 118e. and 119e.:UserWarning"),

@@ -75,6 +75,7 @@ def test_sampler_shuffles_by_seed_and_epoch_and_shares_between_replicas() -> Non
     assert {index for half in halves for _, index in half} == set(range(11))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 def test_batches_do_not_depend_on_the_number_of_workers() -> None:
     protocol = Reference(qtdb_folder=QTDB, nstdb_folder=NSTDB, split_idx=3, time_win=1)
@@ -122,6 +123,7 @@ def curve(version: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_a_killed_run_resumes_to_the_result_of_an_unkilled_one(tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -166,6 +168,7 @@ def at_work(folder: Path) -> subprocess.Popen[bytes]:
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM cannot be handled")
 def test_sigterm_ends_a_run_that_resumes_and_executes_nothing(tmp_path: Path) -> None:
     prepare(tmp_path)

@@ -37,6 +37,7 @@ FLAGS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_two_machines_share_the_windows_of_an_epoch(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text((ROOT / "config.yaml").read_text(encoding="utf-8"))

@@ -140,6 +140,7 @@ class Halved:
         return Result(noisy=recording, recording=recording.with_signal(recording.signal / 2))
 
 
+@pytest.mark.slow
 def test_a_preview_tries_parts_of_a_long_recording(
     noisy: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ Run = Callable[..., list[Answer]]
 ROOT = Path(__file__).parents[1]
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(
         shutil.which("node") is None
         or importlib.util.find_spec("ziglang") is None

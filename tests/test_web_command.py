@@ -135,6 +135,7 @@ def test_bad_addresses(monkeypatch: pytest.MonkeyPatch, page: Path) -> None:
             assert f"cannot listen on {host}, port {port}" in said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
 def test_served_until_interrupted(page: Path) -> None:
     code = (

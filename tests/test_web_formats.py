@@ -289,6 +289,7 @@ def _differences(case: Case) -> Iterator[str]:
             yield f"{(~same).sum()} samples differ"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_files_are_read_as_the_package_reads_them(cases: list[Case], kind: str) -> None:
     chosen = [case for case in cases if case.kind == kind]
@@ -313,6 +314,7 @@ def test_broken_files_are_read_or_refused_in_one_line(cases: list[Case]) -> None
             assert list(_differences(case)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "edf"])
 def test_what_is_written_the_package_reads(cases: list[Case], suffix: str) -> None:
     written = [case for case in cases if case.written[suffix].exists() and case.expected]

@@ -41,6 +41,7 @@ def test_a_short_signal_is_mirrored_before_it_begins() -> None:
     assert_array_equal(cut(x[:1], starts(1, 8, 2), 8)[0, :, 0], np.ones(8))
 
 
+@pytest.mark.slow
 @given(
     length=st.integers(1, 2000), latency=st.integers(1, 300), window=st.integers(300, 600),
     stops=st.lists(st.integers(1, 2000), max_size=5),
