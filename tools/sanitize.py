@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ["tests/test_native.py", "tests/test_native_network.py"]
+TESTS = ["tests/engine/test_native.py", "tests/engine/test_native_network.py"]
 
 
 class Sanitizer(NamedTuple):

@@ -20,7 +20,7 @@ from benchmarks.process import isolated, run_in_turn
 from benchmarks.tables import number
 from ipmdae import formats, native
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:

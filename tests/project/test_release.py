@@ -19,7 +19,7 @@ from ipmdae.methods.network import Network
 from ipmdae.safeguards import safeguards
 from tools import noise_stress, release_model, report_training
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning"),

@@ -14,7 +14,7 @@ from excerpts import DATASETS
 
 import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
 import json, os, sys

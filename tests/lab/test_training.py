@@ -27,7 +27,7 @@ from ipmdae.lab.training import run
 from ipmdae.lab.training.loaders import EpochSampler, loader
 from ipmdae.lab.training.module import DenoisingModule, learning_rate_factor
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_paper_recipe_is_the_published_one() -> None:

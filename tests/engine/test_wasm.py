@@ -45,7 +45,7 @@ Job = dict[str, Any]
 Answer = dict[str, Any]
 Run = Callable[..., list[Answer]]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 pytestmark = [
     pytest.mark.slow,
@@ -85,7 +85,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         signals = [np.ravel(job.pop("signal", ())).astype(np.float64) for job in jobs]
         np.concatenate([np.zeros(0), *signals]).tofile(folder / "signals.f64")
         (folder / "jobs.json").write_text(json.dumps(jobs, default=str))
-        run_node("node", "--single-threaded", str(ROOT / "tests/run_wasm.mjs"), str(folder))
+        run_node("node", "--single-threaded", str(ROOT / "tests/helpers/run_wasm.mjs"), str(folder))
         answers: list[Answer] = json.loads((folder / "answers.json").read_text())
         cleaned = np.fromfile(folder / "cleaned.f64")
         for job, answer in zip(jobs, answers, strict=True):

@@ -99,7 +99,7 @@ def test_other_methods_are_refused(server: PageServer) -> None:
 
 
 def test_the_policy_is_that_of_the_page() -> None:
-    source = Path(__file__).parents[1] / "web" / "index.html"
+    source = Path(__file__).parents[2] / "web" / "index.html"
     found = re.search(r'content="(default-src[^"]*)"', source.read_text(encoding="utf-8"))
     assert found
     # Only a header may forbid frames.
@@ -107,7 +107,7 @@ def test_the_policy_is_that_of_the_page() -> None:
 
 
 def test_the_lock_file_holds_digests_and_no_addresses_of_packages() -> None:
-    lock = Path(__file__).parents[1] / "web" / "package-lock.json"
+    lock = Path(__file__).parents[2] / "web" / "package-lock.json"
     packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
     for name, package in packages.items():
         assert "resolved" not in package

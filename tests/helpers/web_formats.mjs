@@ -1,6 +1,6 @@
 // Reads files by the readers of the web page, and writes what it read again.
 //
-// node tests/web_formats.mjs WEB OUT: the folder web/, and a folder with jobs.json,
+// node tests/helpers/web_formats.mjs WEB OUT: the folder web/, and a folder with jobs.json,
 // [{"files": [path, ...], "name": "of the first", "member": "of an archive", "fs": 250, ...}, ...].
 // OUT gets N.json and N.f64 (lead after lead) for each, N.csv and N.edf of what is short. A unit
 // that is asked for is answered by the likely one.

@@ -15,7 +15,7 @@ from ipmdae.architecture import Architecture
 from ipmdae.engine import ModelFile, Preprocessing
 from ipmdae.engine.shapes import expected_shapes
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 TINY = Architecture(leads=1, channels=(4, 6, 8), branches=(1, 2), d_state=3, d_conv=2, pool_cap=2)
 

@@ -9,11 +9,11 @@ import pytest
 
 from ipmdae.lab.data import nstdb, qtdb
 
-DATASETS = Path(__file__).parent / "data" / "datasets"
+DATASETS = Path(__file__).parents[1] / "data" / "datasets"
 QTDB, NSTDB = DATASETS / qtdb.FOLDER, DATASETS / nstdb.FOLDER
 
 #: Where the full databases are looked for: a variable, or beside or above the repository.
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FULL = next(
     (
         folder

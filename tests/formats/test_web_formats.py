@@ -20,18 +20,18 @@ from typing import Any
 import edfio
 import numpy as np
 import pytest
-import test_formats_delimited as delimited
-import test_formats_dialects as dialects
+import test_delimited as delimited
+import test_dialects as dialects
 from conftest import DATA
 from table_variants import variant
-from test_formats_json import kardia
+from test_json import kardia
 
 from ipmdae import ReadOptions, formats
 from ipmdae.examples import __path__ as EXAMPLES
 from ipmdae.formats import FormatError
 from ipmdae.recording import Recording, Resolution
 
-WEB = Path(__file__).parent.parent / "web"
+WEB = Path(__file__).parents[2] / "web"
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed"),
@@ -89,7 +89,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
         {"files": [*map(str, case.files)], "member": case.member} | case.options for case in found
     ]
     (out / "jobs.json").write_text(json.dumps(jobs))
-    script = Path(__file__).with_name("web_formats.mjs")
+    script = Path(__file__).parents[1] / "helpers" / "web_formats.mjs"
     subprocess.run(["node", "--single-threaded", script, WEB, out], check=True, timeout=300)
     for i, case in enumerate(found):
         case.found = json.loads((out / f"{i}.json").read_text())

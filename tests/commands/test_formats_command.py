@@ -14,7 +14,7 @@ from ipmdae.cli import app
 from ipmdae.formats import inventory, optional
 from tools import write_formats
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def listed(*options: str) -> str:

@@ -174,7 +174,7 @@ def test_goals_on_a_board(exported: tuple[Path, ModelFile], noisy: Array, board:
 @needs_cc
 def test_the_main_loop_of_the_docs_compiles(tmp_path: Path) -> None:
     state = write_c(tmp_path, NANO).state
-    page = Path(__file__).parents[1] / "docs" / "howto" / "microcontroller.md"
+    page = Path(__file__).parents[2] / "docs" / "howto" / "microcontroller.md"
     (loop,) = re.findall(r"^```c\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     size = f"typedef char size[sizeof(ipmdae) == {state} ? 1 : -1];\n"
     (tmp_path / "loop.c").write_text(loop + size)

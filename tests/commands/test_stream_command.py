@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import test_formats_delimited
+import test_delimited
 from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
@@ -29,7 +29,7 @@ from ipmdae.commands.live import open_lines
 from ipmdae.engine import ModelFile, write_model
 from ipmdae.stream import Streamer
 
-TABLES: Any = test_formats_delimited.test_tables_of_many_makes
+TABLES: Any = test_delimited.test_tables_of_many_makes
 SOURCES = str(Path(cli.__file__).parents[1])
 
 
