@@ -26,7 +26,8 @@ from ipmdae.pipeline import window
 RESULTS = Path("results")
 
 _BATCH = 64
-_OVERLAP = 4  # windows of a recording share a quarter of their length
+_OVERLAP = 0.4
+"""Overlap of the windows of a recording, relative to their length: that of the shipped models."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class TrainedNetwork:
         if len(x) <= opened.window:
             cleaned: Signal = self.denoise_batch(x[np.newaxis], fs)[0]
             return cleaned
-        overlap = opened.window // _OVERLAP
+        overlap = round(_OVERLAP * opened.window)
         first = window.starts(len(x), opened.window, overlap)
         cut = window.cut(x[:, np.newaxis], first, opened.window)[..., 0]
         windows = self.denoise_batch(cut, fs)[..., np.newaxis]
