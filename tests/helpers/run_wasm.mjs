@@ -6,7 +6,7 @@
 // filled up to other lengths.
 import { readFile, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
-import { load } from "../web/test/core/load.mjs";
+import { load } from "../../web/test/core/load.mjs";
 
 const folder = (name) => new URL(name, pathToFileURL(`${process.argv[2]}/`));
 const { Denoiser, denoise, Network, readModel } = await load("src/core/index.ts");
