@@ -18,7 +18,7 @@ from ipmdae import examples, weights
 PAGE = Path(__file__).parents[1] / "_web"
 """Folder of the built page, without what the package has elsewhere."""
 
-ELSEWHERE = {"models": (weights, "*.safetensors"), "example": (examples, "*.[dh]*")}
+ELSEWHERE = {"models": (weights, "ipmdae-*.safetensors"), "example": (examples, "*.[dh]*")}
 """Folders of the page that are served from the package's own data."""
 
 HEADERS = {
