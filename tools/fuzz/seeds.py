@@ -47,7 +47,7 @@ def recording() -> Recording:
     )
 
 
-_TESTS = Path(__file__).resolve().parents[2] / "tests"
+_TESTS = Path(__file__).resolve().parents[2] / "tests" / "helpers"
 
 
 def written(*names: str) -> list[Files]:
