@@ -25,4 +25,4 @@ section = recording.comparison
 def goals(results: Results) -> list[Goal]:
     walls = {name: samples["seconds"] for name, samples in results["used"].items()}
     figure = "six hours from file to file, times a zero-phase Butterworth"
-    return [Goal(figure=figure, bound=3.0, value=ratio(walls, OURS, BUTTERWORTH))]
+    return [Goal(figure=figure, bound=1.2, value=ratio(walls, OURS, BUTTERWORTH))]

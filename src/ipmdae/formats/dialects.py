@@ -251,12 +251,12 @@ def _opensignals(sample: Sample) -> Head | None:
         columns = [Column(c.heading, c.name, "mV" if c.scale else "", c.kind) for c in columns]
     width = sample.values.shape[1]
     columns += [Column("", "", "", "empty")] * (width - len(columns))
-    told = [key for key in ("device", "firmware version") if key in first]
+    stated = [key for key in ("device", "firmware version") if key in first]
     return Head(
         device=f"OpenSignals ({first.get('device', '')})",
         fs=rate,
         start=local_time(re.sub(r"(?<=[ :-])(\d)(?!\d)", r"0\1", stamp)),
-        comments=tuple(f"{key}: {first[key]}" for key in told),
+        comments=tuple(f"{key}: {first[key]}" for key in stated),
         columns=tuple(columns[:width]),
     )
 

@@ -60,7 +60,7 @@ class Result:
         return values
 
     def where(self, **labels: object) -> pd.DataFrame:
-        """Rows of the table with these labels; a label that is None does not matter."""
+        """Rows of the table with these labels; labels that are None are ignored."""
         chosen = np.ones(len(self), np.bool_)
         for name, value in labels.items():
             if value is not None:

@@ -46,8 +46,8 @@ _CARRY_TILE, _CARRY_STAGES = 128, 4
 _LOG2_E = tl.constexpr(1.4426950408889634)
 
 
-# The compiler spreads a tile over threads by which of its values lie side by side in memory. It is
-# told of none where that would tear the channels of a warp, or all states of a channel, apart.
+# The compiler spreads a tile over threads by which of its values lie side by side in memory. No
+# such hint is given where it would distribute the channels of a warp, or the states of a channel.
 
 
 @triton.jit
