@@ -44,6 +44,12 @@ def train(
     tf32: Annotated[
         bool, typer.Option(help="On a GPU, multiply matrices in TF32: faster, rounded.")
     ] = True,
+    precision: Annotated[
+        Literal["32-true", "bf16-mixed"],
+        typer.Option(
+            help="bf16-mixed trains networks of convolutions twice as fast on a CPU with AMX."
+        ),
+    ] = "32-true",
     workers: Annotated[
         int | None,
         typer.Option(min=0, help="Processes that prepare batches; by default one a processor."),
@@ -84,6 +90,7 @@ def train(
         fresh_noise=fresh_noise,
         batch_size=batch_size,
         recipe=recipes.get(recipe),
+        precision=precision,
     )
     planned = queue.plan(protocol, list(dict.fromkeys(chosen)), budget, datasets, results)
     if unpack is not None:

@@ -18,6 +18,7 @@ _CLASSES = {
     "drnn": "drnn.DRNN",
     "deepfilter": "deep_filter.DeepFilterLANLD",
     "unet": "unet.UNet",
+    "lunet": "unet.LUNet",
     "acdae": "acdae.ACDAE",
     "tcdae": "tcdae.TCDAE",
     "descod": "descod.DeScoD",

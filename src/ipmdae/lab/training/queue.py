@@ -54,6 +54,7 @@ class Budget:
         fresh_noise: True to draw noise anew in each epoch; by default that of the protocol.
         batch_size: windows per step.
         recipe: all other settings of the training.
+        precision: ``32-true`` or ``bf16-mixed``, see :class:`ipmdae.lab.training.run.Settings`.
     """
 
     epochs: int = RIVAL.epochs
@@ -61,6 +62,7 @@ class Budget:
     fresh_noise: bool | None = None
     batch_size: int = RIVAL.batch_size
     recipe: Recipe = RIVAL
+    precision: str = "32-true"
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def _settings(
             budget.recipe, epochs=budget.epochs, batch_size=budget.batch_size, fresh_noise=fresh
         ),
         seed=budget.seed,
+        precision=budget.precision,
     )
 
 
