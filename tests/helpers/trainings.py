@@ -49,7 +49,7 @@ def finish(
         own = job.settings.protocol_settings | settings
         run.write_settings(folder, replace(job.settings, protocol_settings=own), windows=10)
         torch.manual_seed(10 * seed + model)
-        network = registry.build(method, job.settings.open_protocol().leads)
+        network = registry.build(job.settings.model, job.settings.open_protocol().leads)
         state = {f"model.{name}": tensor for name, tensor in network.state_dict().items()}
         torch.save({"state_dict": state}, folder / "checkpoints" / "valid_monitor-epoch=0.ckpt")
         rows = [f"{epoch},1,{loss},1,60" for epoch, loss in enumerate(losses, 1)]

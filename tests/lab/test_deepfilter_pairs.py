@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +11,13 @@ from excerpts import NSTDB, QTDB
 
 from ipmdae.lab import protocols
 from ipmdae.lab.data import qtdb, splits
-from ipmdae.lab.protocols.deepfilter import VERSIONS, WINDOW, DeepFilter, Version
+from ipmdae.lab.protocols.deepfilter import PADDING, VERSIONS, WINDOW, DeepFilter, Version
 from ipmdae.lab.protocols.deepfilter_pairs import DeepFilterTraining, FreshPairs
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 
 
-def opened(version: Version = 1, **settings: int) -> DeepFilterTraining:
+def opened(version: Version = 1, **settings: Any) -> DeepFilterTraining:
     folders = {"qtdb_folder": QTDB, "nstdb_folder": NSTDB}
     protocol = protocols.open_protocol("deepfilter", version=version, **folders, **settings)
     assert isinstance(protocol, DeepFilterTraining)
@@ -45,6 +46,27 @@ def test_validation_has_other_patients_and_the_other_channel_of_training_noise(
     noisy, _ = protocols.stack(opened(version).validation())
     np.testing.assert_array_equal(noisy[..., 0], other.noisy[mine].astype(np.float32))
     assert opened(version).records == (["sel100", "sel52", "sele0122"], ["sel36"])
+
+
+def test_augmented_pairs_are_the_published_ones_bent() -> None:
+    """Without tempo and wander a pair is a published one, perhaps upside down."""
+    published, bent = opened().training(fresh=False), opened(augmented=True).training(fresh=True)
+    assert len(bent) == len(published)
+    noisy, clean = published.draw(7)
+    upside_down = 0
+    for epoch in range(40):
+        drawn, beat = bent.draw(7, epoch)
+        np.testing.assert_array_equal(bent.draw(7, epoch)[0], drawn)
+        assert drawn.shape == beat.shape == (WINDOW, 1)
+        assert drawn.dtype == beat.dtype == np.float32
+        sign = 1 if abs(beat.max() - clean.max()) < abs(beat.max() + clean.min()) else -1
+        upside_down += sign < 0
+        assert np.ptp(beat) == pytest.approx(np.ptp(clean), rel=0.1)
+        middle = PADDING  # the only sample that no tempo moves
+        assert beat[middle] == pytest.approx(sign * clean[middle], abs=1e-5)
+        wander = (drawn - beat)[middle] - sign * (noisy - clean)[middle]
+        assert abs(float(wander[0])) <= np.ptp(beat) * (1 + 1e-5)
+    assert 8 < upside_down < 32
 
 
 def test_fresh_noise_changes_with_the_epoch_and_the_seed_alone() -> None:

@@ -266,6 +266,23 @@ def test_deepfilter_asks_for_a_model_for_each_version_of_the_noise(tmp_path: Pat
     assert not recipes.pop().fresh_noise
 
 
+def test_a_suffix_chooses_the_pairs_and_the_folder(tmp_path: Path) -> None:
+    published, augmented, fresh = (
+        jobs(tmp_path, method)[0] for method in ("unet", "unet+augmented", "unet+open")
+    )
+    assert [job.settings.model for job in (published, augmented, fresh)] == ["unet"] * 3
+    assert [job.settings.recipe.fresh_noise for job in (published, augmented, fresh)] == [
+        *(False, True, True)
+    ]
+    assert augmented.settings.protocol_settings["augmented"]
+    assert "augmented" not in fresh.settings.protocol_settings
+    assert fresh.log_dir == tmp_path / "deepfilter/unet+open/noise-1"
+    with pytest.raises(ValueError, match=r"unknown pairs 'new'; .*deepfilter has: augmented, open"):
+        jobs(tmp_path, "unet+new")
+    with pytest.raises(ValueError, match="unknown pairs 'open'; protocol clinic has: none"):
+        jobs(tmp_path, "unet+open", protocol="clinic")
+
+
 def test_another_budget_is_another_run_but_not_another_place_of_the_databases(
     tmp_path: Path,
 ) -> None:

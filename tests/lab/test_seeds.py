@@ -92,7 +92,7 @@ def test_each_seed_is_run_once_and_stored_and_the_page_has_their_mean(
     row = f"| `{METHOD}` (mean over 2 seeds; not converged; 10 of 190 beats) | {middle:.3f} ±"
     assert row in page
     for seed in (1, 4):
-        assert f"--seed {seed} --no-fresh-noise --methods {METHOD}\n" in page
+        assert f"--seed {seed} --methods {METHOD}\n" in page
 
 
 def test_only_what_differs_in_nothing_but_the_seed_is_averaged() -> None:

@@ -23,7 +23,14 @@ def train(
     protocol: Annotated[
         str, typer.Option(help="Protocol: deepfilter, clinic or reference.")
     ] = "deepfilter",
-    methods: Annotated[str, typer.Option(help="Networks, comma-separated; by default all.")] = "",
+    methods: Annotated[
+        str,
+        typer.Option(
+            help="Networks, comma-separated; by default all. With +open they are trained on pairs "
+            "drawn anew in each epoch, of protocol deepfilter with +augmented on transformed "
+            "published pairs."
+        ),
+    ] = "",
     epochs: Annotated[
         int, typer.Option(min=1, help="Training budget: passes over the training windows.")
     ] = 30,
@@ -32,10 +39,6 @@ def train(
         str, typer.Option(help="Training recipe: rival, modern, release or beats.")
     ] = "rival",
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and noise.")] = 0,
-    fresh_noise: Annotated[
-        bool | None,
-        typer.Option(help="Draw noise anew in each epoch, or once; by default as published."),
-    ] = None,
     datasets: Annotated[Path, typer.Option(help="Folder that holds the databases.")] = Path(
         "datasets"
     ),
@@ -87,7 +90,6 @@ def train(
     budget = queue.Budget(
         epochs=epochs,
         seed=seed,
-        fresh_noise=fresh_noise,
         batch_size=batch_size,
         recipe=recipes.get(recipe),
         precision=precision,

@@ -81,7 +81,8 @@ class Study:
             "nstdb_folder": str(self.datasets / nstdb.FOLDER),
         }
         return Job(
-            name=f"{variant.name}, seed {seed}",
+            method=variant.name,
+            model=f"seed {seed}",
             settings=Settings(
                 model=self.model,
                 protocol=_PROTOCOL,

@@ -5,8 +5,9 @@ A model that ships, or any model file, is used as a user uses it, by
 windows of the protocol first. Other networks have the weights of their run on a protocol; where a
 model of that name ships, it is that which is meant.
 
-Where a method is named, ``name@seed`` means the network as it was trained with that seed; its name
-alone means the lowest seed that is finished.
+Where a method is named, ``name+open`` means the network as it was trained on other pairs than the
+protocol's (:data:`ipmdae.lab.training.queue.PAIRS`), and ``name@seed`` as it was trained with that
+seed; without a seed it is the lowest one that is finished.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from ipmdae.lab.evaluation.results import Array, Result, evenly_spaced, name_of
 from ipmdae.lab.evaluation.training_budget import Network, Training, parse_seed, with_seed
 from ipmdae.lab.protocols import stack
 from ipmdae.lab.protocols.clinic import Clinic
-from ipmdae.lab.training.summary import SUMMARY_FILE
+from ipmdae.lab.training.summary import SUMMARY_FILE, network_and_pairs
 from ipmdae.methods import classical
 from ipmdae.methods import network as networks
 from ipmdae.methods.classical import LeadMethod
@@ -50,6 +51,12 @@ NETWORKS = (
     *(*published.NAMES, "descod-10"),
 )
 """Networks that need a training run; ``descod-10`` averages ten draws of ``descod``."""
+
+ORDER = (
+    *(*classical.names(), *NETWORKS),
+    *(f"{name}+{pairs}" for pairs in ("augmented", "open") for name in NETWORKS),
+)
+"""Order of all methods on a page."""
 
 RUNS = Path("results")
 """Default folder of the runs of ``ipmdae benchmark train``."""
@@ -234,7 +241,7 @@ def get(name: str) -> LeadMethod:
         ValueError: there is no such method.
         ModuleNotFoundError: a package that it needs is not installed.
     """
-    if name not in NETWORKS:
+    if not is_trainable(name):
         if name not in classical.names():
             known = ", ".join([*classical.names(), *NETWORKS])
             raise ValueError(f"unknown method {name!r}; there are: {known}")
@@ -245,7 +252,7 @@ def get(name: str) -> LeadMethod:
         raise ModuleNotFoundError(
             f"method {name} needs {error.name}: pip install 'ultralight-ipm-dae[train]'"
         ) from error
-    method: LeadMethod = module.METHODS[name]()
+    method: LeadMethod = module.of_method(name)
     return method
 
 
@@ -262,9 +269,14 @@ def trained_names(protocol: str, runs: Path) -> list[str]:
     if not (runs / protocol).is_dir():
         return []  # without the seconds that torch takes to be imported
     try:
-        return [name for name in NETWORKS if _seeds(name, protocol, runs)]
+        return [name for name in ORDER if is_trainable(name) and _seeds(name, protocol, runs)]
     except ModuleNotFoundError:
         return []
+
+
+def is_trainable(method: str) -> bool:
+    """True for the name of a network, perhaps with its pairs."""
+    return network_and_pairs(method)[0] in NETWORKS
 
 
 def with_seeds(methods: Sequence[str], wanted: str, protocol: str, runs: Path) -> list[str]:
@@ -284,7 +296,7 @@ def with_seeds(methods: Sequence[str], wanted: str, protocol: str, runs: Path) -
         raise ValueError(f"--seeds takes numbers with commas between them, or all, not {wanted!r}")
     chosen = []
     for method in methods:
-        if method not in NETWORKS:
+        if not is_trainable(method):
             chosen.append(method)
             continue
         there = _seeds(method, protocol, runs)

@@ -18,16 +18,17 @@ from ipmdae.lab.evaluation import candidates, figures, metrics, pages
 from ipmdae.lab.evaluation.benchmarks import Mapper, in_chunks
 from ipmdae.lab.evaluation.intervals import bootstrap
 from ipmdae.lab.evaluation.pages import estimate, grid
-from ipmdae.lab.evaluation.published import (
-    COUNTS,
-    FACTOR_EDGES,
-    MECGE,
-    MECGE_BY_FACTOR,
-    ROWS,
-)
+from ipmdae.lab.evaluation.published import BY_FACTOR, COUNTS, FACTOR_EDGES, ROWS
 from ipmdae.lab.evaluation.results import Array, Result, anchor_of, evenly_spaced, load_all
-from ipmdae.lab.evaluation.training_budget import budgets_section, groups, pool, seeds_section
+from ipmdae.lab.evaluation.training_budget import (
+    budgets_section,
+    groups,
+    parse_seed,
+    pool,
+    seeds_section,
+)
 from ipmdae.lab.protocols.deepfilter import FS, VERSIONS, WINDOW, DeepFilter, NoisyBeats, Version
+from ipmdae.lab.training.summary import network_and_pairs
 from ipmdae.methods import classical
 
 if TYPE_CHECKING:
@@ -66,6 +67,13 @@ MEASURES = (
     "cosine_centred",
     "rmse",
 )
+
+#: Titles of the groups of networks, by the suffix of their names.
+_PAIRS = {
+    "": "Networks trained on the published pairs",
+    "augmented": "Networks trained on the published pairs, transformed anew in each epoch",
+    "open": "Networks trained on beats and noise drawn anew in each epoch",
+}
 
 _NAME = "deepfilter"
 
@@ -247,7 +255,7 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
     Raises:
         ValueError: nothing is stored of the method ``against``.
     """
-    stored = load_all(results / "deepfilter", [*classical.names(), *candidates.NETWORKS])
+    stored = load_all(results / "deepfilter", candidates.ORDER)
     if not stored:
         return []
     pooled = [pool(group) for group in groups(stored)]
@@ -281,18 +289,34 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
         total=None if total == PUBLISHED_BEATS else f"{total:,}",
         published_beats=f"{PUBLISHED_BEATS:,}",
         partial=any(result.done != result.total for result in results),
-        all_beats=grid("method", by_title, published, _measured) + _lines(_published()),
+        all_beats={
+            title: grid("method", rows, published, _measured)
+            + (_lines(_published()) if title == _PAIRS[""] else "")
+            for title, rows in _by_pairs(pooled).items()
+        },
         deviations=_deviations(pooled),
         seeds=seeds_section(seeded, {name: _NAMES[name] for name in _PUBLISHED_MEASURES}),
         budgets=budgets_section(pooled, "beat", COUNTS),
         further=grid("method", by_title, ours, _measured),
-        by_factor=grid("method", by_title, _bins(), _in_bin) + _lines([_published_by_factor()]),
+        by_factor=grid("method", by_title, _bins(), _in_bin) + _lines(_published_by_factor()),
         shared=_SHARED_PATIENT,
         strangers=strangers and grid("method", strangers, published, _of_strangers),
         anchor=anchor and anchor.method,
         seeded=any(len(group) > 1 for group in seeded),
         paired=anchor and grid("method", first, paired, partial(_less, anchor)),
     )
+
+
+def _by_pairs(results: Sequence[Result]) -> dict[str, dict[str, Result]]:
+    """Results by row title, by what the methods were trained on; without empty groups."""
+    found: dict[str, dict[str, Result]] = {
+        title: {} for title in ("Classical methods", *_PAIRS.values())
+    }
+    for result in results:
+        pairs = network_and_pairs(parse_seed(result.method)[0])[1]
+        group = _PAIRS[pairs] if result.network else "Classical methods"
+        found[group][result.title(UNIT)] = result
+    return {title: rows for title, rows in found.items() if rows}
 
 
 def _measured(result: Result, measure: str) -> str:
@@ -340,9 +364,11 @@ def _published() -> list[list[str]]:
     ]
 
 
-def _published_by_factor() -> list[str]:
-    cells = [f"{ssd:.3f} / {cosine:.3f}" for ssd, cosine in MECGE_BY_FACTOR]
-    return [f"MECG-E {MECGE}", *cells]
+def _published_by_factor() -> list[list[str]]:
+    return [
+        [title, *(" / ".join(f"{value:.3f}" for value in values) for values in bins)]
+        for title, bins in BY_FACTOR.items()
+    ]
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from ipmdae import figures
-from ipmdae.lab.evaluation.published import COUNTS, FACTOR_EDGES, MECGE_BY_FACTOR, ROWS
+from ipmdae.lab.evaluation.published import BY_FACTOR, COUNTS, FACTOR_EDGES, ROWS
 from ipmdae.lab.evaluation.results import Result
 
 _INK, _FAINT, _OURS, _NOISE = "#16181d", "#7d8594", "#c8553d", "#c8553d"
@@ -161,7 +161,7 @@ def examples(
 
 
 def error_by_factor(results: Sequence[Result]) -> Figure:
-    """Mean SSD of each method against the noise factor, with the best published network."""
+    """Mean SSD of each method against the noise factor, with published results."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     colours = colormaps["tab20"].colors  # type: ignore[attr-defined]
@@ -173,11 +173,11 @@ def error_by_factor(results: Sequence[Result]) -> Figure:
         style = ("-", "--", ":")[at // 10 % 3]
         axes.plot(middles, means, style, color=colours[at % 20], linewidth=1.3, label=result.method)
     edges = np.array(FACTOR_EDGES)
-    published = [ssd for ssd, _ in MECGE_BY_FACTOR]
-    axes.plot(
-        (edges[:-1] + edges[1:]) / 2, published, "o", color=_INK, markersize=4,
-        label="MECG-E, published",
-    )  # fmt: skip
+    for (title, bins), mark in zip(BY_FACTOR.items(), "ox", strict=True):
+        published = [ssd for ssd, *_ in bins]
+        axes.plot(
+            (edges[:-1] + edges[1:]) / 2, published, mark, color=_INK, markersize=4, label=title
+        )
     axes.set_yscale("log")
     axes.set_xlabel("noise factor r")
     axes.set_ylabel("mean SSD / mV²")

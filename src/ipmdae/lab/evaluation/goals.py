@@ -545,7 +545,7 @@ def markdown(folder: Path) -> str:
         beats_method=BEATS,
         beats=tables("beats", BEATS),
         seeds=len(stored.by_seed("deepfilter", BEATS)),
-        published=published.ROWS[-1],
+        published=next(row for row in published.ROWS if row.method == "mecg-e"),
         best=best.method if best else names[0],
         others=len(theirs) if best else 0,
         leads=tables("leads", best.method if best else ""),

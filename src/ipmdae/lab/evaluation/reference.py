@@ -180,7 +180,7 @@ class ReferenceBenchmark:
         """The network of this name or run; none where it is a classical method."""
         if method in _classical():
             return None
-        if method in candidates.NETWORKS:
+        if candidates.is_trainable(method):
             (network,) = candidates.trained(method, Reference.name, self.runs)
         elif (Path(method) / "run.json").is_file():
             network = candidates.of_run(_settings(Path(method))["model"], Path(method))
@@ -250,7 +250,7 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
     Raises:
         ValueError: nothing is stored of the method ``against``.
     """
-    stored = load_all(results / "reference", [*classical.names(), *candidates.NETWORKS])
+    stored = load_all(results / "reference", candidates.ORDER)
     if not stored:
         return []
     anchor = anchor_of(stored, against, "none")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.complexity import Complexity
 from ipmdae.lab.networks.descod import DeScoD
 from ipmdae.lab.training import queue, run
-from ipmdae.lab.training.summary import Summary, late_fall, read_summary
+from ipmdae.lab.training.summary import Summary, late_fall, network_and_pairs, read_summary
 from ipmdae.methods.classical import Signal
 from ipmdae.pipeline import window
 
@@ -35,7 +35,7 @@ class TrainedNetwork:
     """A network and its selected weights; sent between processes by its folder.
 
     Attributes:
-        name: of the network in :mod:`ipmdae.lab.networks.registry`.
+        name: method in :mod:`ipmdae.lab.training.queue`: a network and its training pairs.
         shots: draws of a diffusion model that are averaged.
         folder: of the run whose best weights it has.
     """
@@ -86,7 +86,7 @@ class TrainedNetwork:
 
     def complexity(self, samples: int, leads: int = 1) -> Complexity:
         """Cost of denoising a window, all shots together; needs no weights."""
-        network = registry.build(self.name, leads)
+        network = registry.build(network_and_pairs(self.name)[0], leads)
         parameters = sum(parameter.numel() for parameter in network.parameters())
         return Complexity(parameters, self.shots * multiply_accumulates(network, samples, leads))
 
@@ -196,7 +196,8 @@ def _open(folder: Path, shots: int) -> _Opened:
     return _Opened(network.to(device), settings.protocol, protocol.fs, protocol.window, device)
 
 
-METHODS = {
-    **{name: partial(TrainedNetwork, name) for name in registry.names()},
-    "descod-10": partial(TrainedNetwork, "descod", shots=10),
-}
+def of_method(method: str) -> TrainedNetwork:
+    """A network of :data:`ipmdae.lab.evaluation.candidates.NETWORKS`, perhaps with its pairs."""
+    if network_and_pairs(method)[0] == "descod-10":
+        return TrainedNetwork(method.replace("-10", "", 1), shots=10)
+    return TrainedNetwork(method)

@@ -65,21 +65,21 @@ class Network:
 
     @property
     def remark(self) -> str:
-        """``training diverged``, ``not converged``, or empty."""
+        """``training diverged``, not converged in which budget, or empty."""
         if any(training.summary.diverged for training in self.trainings):
             return "training diverged"
-        converged = all(training.summary.converged for training in self.trainings)
-        return "" if converged else "not converged"
+        left = [summary for summary, *_ in self.trainings if not summary.converged]
+        if not left:
+            return ""
+        passes, device = max((summary.epochs, summary.accelerator.upper()) for summary in left)
+        return f"not converged in {pages.plural(passes, 'epoch')} on a {device}"
 
     @property
     def reason(self) -> str:
         """Known reason why the scores may be too low, in words; or empty."""
         if not self.remark:
             return ""
-        epochs, windows, noise = _budget(self.trainings)
-        stated = (
-            f"{self.remark}: {windows} windows in {pages.plural(epochs, 'epoch')}, noise {noise}"
-        )
+        stated = f"{self.remark} ({_budget(self.trainings)[1]} windows)"
         falls = [fall for *_, fall in self.trainings if not isnan(fall)]
         if not falls:
             return f"{stated}; after a single epoch the trend of the loss is unknown"
@@ -136,7 +136,7 @@ def budgets_section(
     ]
     header = [
         *("network", "parameters", f"MAC per {unit}", "recipe", "epochs", "windows seen"),
-        *("noise", "minutes", "on", "loss", "best validation loss", "converged"),
+        *("pairs drawn", "minutes", "on", "loss", "best validation loss", "converged"),
     ]
     trainings = [training for network in networks.values() for training in network.trainings]
     return pages.render(
@@ -148,10 +148,9 @@ def _commands(trainings: Sequence[Training]) -> list[str]:
     """Commands that repeat the trainings, one per budget."""
     budgets: dict[str, list[str]] = {}
     for training, recipe, _ in trainings:
-        fresh = "--fresh-noise" if training.fresh_noise else "--no-fresh-noise"
         budget = (
             f"--recipe {recipe} --epochs {training.epochs} --batch-size {training.batch_size} "
-            f"--seed {training.seed} {fresh}"
+            f"--seed {training.seed}"
         )
         methods = budgets.setdefault(f"--protocol {training.protocol} {budget}", [])
         if training.method not in methods:
@@ -187,12 +186,12 @@ def _given(trainings: Sequence[Training]) -> list[str]:
 
 
 def _budget(trainings: Sequence[Training]) -> tuple[str, str, str]:
-    """Epochs, windows, and how noise is drawn."""
+    """Epochs, windows, and how often pairs are drawn."""
     summaries = [training.summary for training in trainings]
     return (
         _each(str(summary.epochs) for summary in summaries),
         _each(f"{summary.windows_seen:,}" for summary in summaries),
-        _each("fresh" if summary.fresh_noise else "once" for summary in summaries),
+        _each("in each epoch" if summary.fresh_noise else "once" for summary in summaries),
     )
 
 

@@ -1,4 +1,4 @@
-"""Weights in and out: the public implementation's checkpoints, ours, and model files."""
+"""Weights in and out: the public implementation's checkpoints, ours, released runs, model files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ipmdae.engine.model_file import ModelFile
+from ipmdae.files import replacing
 from ipmdae.lab.nn.ipm_dae import UltralightIPMDAE
 from ipmdae.lab.nn.reference_names import from_reference, infer_architecture
 
@@ -48,7 +51,7 @@ def from_tensors_of_reference(tensors: Mapping[str, NDArray[Any]]) -> Ultralight
 
 
 def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Put the weights of one of our Lightning checkpoints into ``network``.
+    """Put the weights of a Lightning checkpoint, or of a released run, into ``network``.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -59,6 +62,16 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit the network: {error}") from error
+
+
+def release_weights(network: nn.Module, path: Path) -> None:
+    """Write the weights of ``network`` as safetensors, matrices in half precision."""
+    state = {
+        name: tensor.detach().to(torch.float16 if tensor.ndim > 1 else tensor.dtype).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
+    with replacing(path) as aside:
+        save_file(state, aside)
 
 
 def from_model_file(model: ModelFile) -> UltralightIPMDAE:
@@ -99,6 +112,11 @@ def read_checkpoint(path: Path) -> Any:
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path} is damaged or no file of safetensors: {error}") from error
     content = read_checkpoint(path)
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):

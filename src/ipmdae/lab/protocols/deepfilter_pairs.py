@@ -3,7 +3,8 @@
 The published protocol has no validation set; works that use it hold back random training beats,
 although neighbouring beats and the same segments of noise are trained on. Here whole patients of
 the training records validate, with noise that is in neither training nor test of this version:
-the first half of the other channel. Training uses the published noise, or fresh noise.
+the first half of the other channel. Training uses the published pairs, these pairs transformed
+anew in each epoch, or beats and noise that are drawn anew in each epoch.
 """
 
 from __future__ import annotations
@@ -42,13 +43,15 @@ class DeepFilterTraining:
         qtdb_folder: folder of the QT Database's records.
         nstdb_folder: folder of the noise database's records.
         version: of the noise, 1 or 2.
-        seed: of fresh noise.
+        seed: of all random draws.
+        augmented: draw transformed published pairs, not other beats and noise.
     """
 
     qtdb_folder: Path | str
     nstdb_folder: Path | str
     version: Version = 1
     seed: int = 0
+    augmented: bool = False
 
     name = "deepfilter"
     fs = FS
@@ -79,9 +82,12 @@ class DeepFilterTraining:
         return training, validation
 
     def training(self, *, fresh: bool) -> Pairs:
-        """Training pairs with the published noise and factors, or with others in each epoch."""
+        """The published training pairs, or others in each epoch."""
+        published = self._published_pairs(0, self.version)
         if not fresh:
-            return self._published_pairs(0, self.version)
+            return published
+        if self.augmented:
+            return AugmentedPairs(published, self.seed)
         return FreshPairs(
             clean=self._beats.clean,
             other_lead=self._published.beats("train", 1).clean,
@@ -138,6 +144,49 @@ class PublishedPairs:
         beat = self.number[index]
         start = beat % (len(self.noise) // WINDOW) * WINDOW
         return _pair(self.clean[beat], self.noise[start : start + WINDOW], self.factor[beat])
+
+
+@dataclass(frozen=True)
+class AugmentedPairs:
+    """Published pairs, (512, 1) each, in mV, transformed anew in each epoch.
+
+    Beat and noise together are turned upside down half of the time, and stretched in time by up to
+    a third; where the noise ends, it is reflected. Half of the noisy beats get a synthetic baseline
+    wander: three cosines of at most 1 Hz, together at most as large as the beat. The published
+    noise is all the noise there is, and no segment of it comes with another beat than its own.
+
+    Attributes:
+        published: the pairs.
+        seed: seed of all random draws.
+    """
+
+    published: PublishedPairs
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.published)
+
+    def draw(self, index: int, epoch: int = 0) -> Pair:
+        rng = np.random.default_rng((self.seed, epoch, index))
+        noisy, clean = (side[:, 0].astype(np.float64) for side in self.published.draw(index))
+        noise = noisy - clean
+        place = PADDING + (np.arange(WINDOW) - PADDING) * np.exp(rng.uniform(-0.3, 0.3))
+        samples, last = np.arange(WINDOW), WINDOW - 1
+        sign = rng.choice((1.0, -1.0))
+        clean = sign * np.interp(place, samples, clean, left=0, right=0)
+        noise = sign * np.interp(last - np.abs(last - np.abs(place)), samples, noise)
+        if rng.random() < 0.5:
+            noise += np.ptp(clean) * _synthetic_wander(rng)
+        pair = ((clean + noise)[:, np.newaxis], clean[:, np.newaxis])
+        return pair[0].astype(np.float32), pair[1].astype(np.float32)
+
+
+def _synthetic_wander(rng: np.random.Generator) -> Array:
+    """Three cosines of random frequency, phase and amplitude, together at most 1, (512,)."""
+    frequency, phase = rng.uniform(0, 1, (3, 1)), rng.uniform(0, 2 * np.pi, (3, 1))
+    angle = 2 * np.pi * frequency * np.arange(WINDOW) / FS + phase
+    wander: Array = (rng.uniform(0, 1 / 3, (3, 1)) * np.cos(angle)).sum(axis=0)
+    return wander
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ _FILES = (
     rf"{re.escape(SETTINGS_FILE)}|{re.escape(SUMMARY_FILE)}|results/{CURVES}\.(csv|png)"
     r"|checkpoints/(last|valid_monitor-[\w=.-]+)\.ckpt"
 )
-_MEMBER = re.compile(rf"((?:[A-Za-z0-9][\w.-]*/){{2,4}}version_\d+)/({_FILES})")
+_MEMBER = re.compile(rf"((?:[A-Za-z0-9][\w.+-]*/){{2,4}}version_\d+)/({_FILES})")
 """Names of files of a run, in its folder under that of the results; nothing else is unpacked."""
 
 

@@ -1,9 +1,12 @@
 """Queue of training runs: every method on a protocol, in one loop and with one budget.
 
-Finished runs are skipped and killed runs continue, so that the same command can be given until
-all is done. Runs are stored in ``results/<protocol>/<method>/version_<n>``; protocol deepfilter
-needs one model per version of its noise, in ``results/deepfilter/<method>/noise-<v>/version_<n>``.
-A finished run has ``training.json`` with its budget and outcome.
+A method is a network, or a network and the pairs it is trained on: ``unet+open``, see
+:data:`PAIRS`. Finished runs are skipped and killed runs continue, so that the same command can be
+given until all is done.
+
+Runs are stored in ``results/<protocol>/<method>/version_<n>``; protocol deepfilter needs one model
+per version of its noise, in ``results/deepfilter/<method>/noise-<v>/version_<n>``. A finished run
+has ``training.json`` with its budget and outcome.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ipmdae.lab.data import nstdb, qtdb
 from ipmdae.lab.networks import registry
@@ -28,19 +32,43 @@ from ipmdae.lab.training.summary import (
     SUMMARY_FILE,
     Summary,
     has_converged,
+    network_and_pairs,
     read_summary,
     write_summary,
 )
 
-#: Settings of the models of each protocol, by folder, and True if its noise is drawn anew in each
-#: epoch by default.
-_PROTOCOLS: dict[str, tuple[dict[str, dict[str, Any]], bool]] = {
-    "deepfilter": ({"noise-1": {"version": 1}, "noise-2": {"version": 2}}, False),
-    "clinic": ({"": {}}, True),
-    "reference": ({"": {}}, False),
+#: Settings of the models of each protocol, by folder.
+_MODELS: dict[str, dict[str, dict[str, Any]]] = {
+    "deepfilter": {"noise-1": {"version": 1}, "noise-2": {"version": 2}},
+    "clinic": {"": {}},
+    "reference": {"": {}},
 }
 
-PROTOCOLS = tuple(_PROTOCOLS)
+
+class Drawing(NamedTuple):
+    """How pairs are drawn.
+
+    Attributes:
+        fresh: anew in each epoch.
+        settings: of the protocol.
+    """
+
+    fresh: bool
+    settings: Mapping[str, Any] = MappingProxyType({})
+
+
+PAIRS: dict[str, dict[str, Drawing]] = {
+    "deepfilter": {
+        "": Drawing(fresh=False),
+        "augmented": Drawing(True, {"augmented": True}),
+        "open": Drawing(fresh=True),
+    },
+    "clinic": {"": Drawing(fresh=True)},
+    "reference": {"": Drawing(fresh=False), "open": Drawing(fresh=True)},
+}
+"""Pairs of each protocol that networks can be trained on, by the suffix of the method's name."""
+
+PROTOCOLS = tuple(_MODELS)
 """Names of the protocols that can be trained on."""
 
 
@@ -51,7 +79,6 @@ class Budget:
     Attributes:
         epochs: passes over the training windows.
         seed: seed of the weights, the order of the windows and the random draws.
-        fresh_noise: True to draw noise anew in each epoch; by default that of the protocol.
         batch_size: windows per step.
         recipe: all other settings of the training.
         precision: ``32-true`` or ``bf16-mixed``, see :class:`ipmdae.lab.training.run.Settings`.
@@ -59,7 +86,6 @@ class Budget:
 
     epochs: int = RIVAL.epochs
     seed: int = 0
-    fresh_noise: bool | None = None
     batch_size: int = RIVAL.batch_size
     recipe: Recipe = RIVAL
     precision: str = "32-true"
@@ -70,16 +96,23 @@ class Job:
     """One run of the queue.
 
     Attributes:
-        name: name of the method, and the folder of the model if a protocol needs several.
+        method: network and pairs.
+        model: folder of the model if a protocol needs several, else empty.
         settings: settings of the run.
         log_dir: folder of the versions of the run.
         build: builds the network, if it is not the registry's; does not distinguish runs.
     """
 
-    name: str
+    method: str
+    model: str
     settings: Settings
     log_dir: Path
     build: run.Build | None = None
+
+    @property
+    def name(self) -> str:
+        """Method and model."""
+        return f"{self.method} {self.model}".strip()
 
 
 def plan(
@@ -90,43 +123,58 @@ def plan(
     Raises:
         ValueError: the protocol or a method is unknown; the message lists the known ones.
     """
-    if protocol not in _PROTOCOLS:
+    if protocol not in PROTOCOLS:
         raise ValueError(f"unknown protocol {protocol!r}; there are: {', '.join(PROTOCOLS)}")
     for method in methods:
-        if method not in registry.names():
+        network, pairs = network_and_pairs(method)
+        if network not in registry.names():
             raise ValueError(
-                f"unknown network {method!r}; there are: {', '.join(registry.names())}"
+                f"unknown network {network!r}; there are: {', '.join(registry.names())}"
             )
+        if pairs not in PAIRS[protocol]:
+            known = ", ".join(suffix for suffix in PAIRS[protocol] if suffix) or "none"
+            raise ValueError(f"unknown pairs {pairs!r}; protocol {protocol} has: {known}")
     return [
         Job(
-            name=f"{method} {model}".strip(),
+            method=method,
+            model=model,
             settings=_settings(protocol, method, own, budget, datasets),
             log_dir=log_dir(results, protocol, method, model),
         )
         for method in methods
-        for model, own in _PROTOCOLS[protocol][0].items()
+        for model, own in _MODELS[protocol].items()
     ]
 
 
 def _settings(
     protocol: str, method: str, own: dict[str, Any], budget: Budget, datasets: Path
 ) -> Settings:
-    fresh = _PROTOCOLS[protocol][1] if budget.fresh_noise is None else budget.fresh_noise
+    network, pairs = network_and_pairs(method)
+    drawing = PAIRS[protocol][pairs]
     return Settings(
-        model=method,
+        model=network,
         protocol=protocol,
         protocol_settings={
             "qtdb_folder": str(datasets / qtdb.FOLDER),
             "nstdb_folder": str(datasets / nstdb.FOLDER),
             "seed": budget.seed,
             **own,
+            **drawing.settings,
         },
         recipe=replace(
-            budget.recipe, epochs=budget.epochs, batch_size=budget.batch_size, fresh_noise=fresh
+            budget.recipe,
+            epochs=budget.epochs,
+            batch_size=budget.batch_size,
+            fresh_noise=drawing.fresh,
         ),
         seed=budget.seed,
         precision=budget.precision,
     )
+
+
+def models(protocol: str) -> list[str]:
+    """Folders of the models of a method on a protocol; one empty name where it has one model."""
+    return list(_MODELS[protocol])
 
 
 def log_dir(results: Path, protocol: str, method: str, model: str = "") -> Path:
@@ -238,8 +286,9 @@ def finished_run(
 
 def seeds(results: Path, protocol: str, method: str) -> list[int]:
     """Seeds for which all models of a method are finished, ascending."""
-    models = _PROTOCOLS[protocol][0]
-    finished = [set(_by_seed(log_dir(results, protocol, method, model))) for model in models]
+    finished = [
+        set(_by_seed(log_dir(results, protocol, method, model))) for model in models(protocol)
+    ]
     return sorted(set.intersection(*finished))
 
 
@@ -268,7 +317,7 @@ def _summarise(job: Job, folder: Path, machine: Machine) -> Summary:
         windows = min(windows, recipe.steps * recipe.batch_size)
     network = (job.build or registry.build)(settings.model, settings.open_protocol().leads)
     return Summary(
-        method=settings.model,
+        method=job.method,
         protocol=settings.protocol,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         epochs=len(rows),

@@ -41,6 +41,8 @@ _NODE = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
 
 SETTINGS_FILE = "run.json"
 
+RELEASED_WEIGHTS = "weights.safetensors"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -314,9 +316,14 @@ def same(one: Settings, other: Settings) -> bool:
 def checkpoint_path(folder: Path, which: str) -> Path:
     """Path of the ``last`` or ``best`` (by validation loss) checkpoint of the run in ``folder``.
 
+    A released run has no checkpoint but its best weights, which then are both.
+
     Raises:
         FileNotFoundError: the run has none yet.
     """
+    released = folder / RELEASED_WEIGHTS
+    if released.is_file():
+        return released
     last = folder / LAST_CHECKPOINT
     found = [last] if which == "last" else sorted(last.parent.glob("valid_monitor-*.ckpt"))
     if not found or not found[0].is_file():

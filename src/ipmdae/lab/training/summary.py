@@ -20,13 +20,13 @@ class Summary:
     """Training budget and outcome of a finished run.
 
     Attributes:
-        method: name of the network.
+        method: network and pairs, see :mod:`ipmdae.lab.training.queue`.
         protocol: training protocol.
         parameters: number of its weights.
         epochs: passes over the training windows.
         windows_seen: number of training windows, counted in every epoch.
         batch_size: windows per step.
-        fresh_noise: True if noise was drawn anew in each epoch.
+        fresh_noise: True if pairs were drawn anew in each epoch.
         seed: see :class:`ipmdae.lab.training.queue.Budget`.
         loss: ``own`` for the loss of the network's paper, else the recipe's.
         seconds: duration of training and validation.
@@ -80,6 +80,15 @@ def read_summary(folder: Path) -> Summary:
         return Summary(**{field.name: content[field.name] for field in fields(Summary)})
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is damaged ({error}): remove it and train again") from error
+
+
+def network_and_pairs(method: str) -> tuple[str, str]:
+    """Network and training pairs of a method: ``unet+open`` is ``unet`` and ``open``.
+
+    The pairs are empty where they are those of the protocol itself.
+    """
+    network, _, pairs = method.partition("+")
+    return network, pairs
 
 
 def has_converged(valid_losses: Sequence[float]) -> bool:
