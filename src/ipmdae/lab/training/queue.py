@@ -46,7 +46,7 @@ _MODELS: dict[str, dict[str, dict[str, Any]]] = {
 
 
 class Drawing(NamedTuple):
-    """How pairs are drawn.
+    """Drawing of the pairs.
 
     Attributes:
         fresh: anew in each epoch.
