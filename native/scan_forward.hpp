@@ -22,9 +22,26 @@ struct Block {
 
 inline int block_count(int channels) { return (channels + kWidth - 1) / kWidth; }
 
-inline Block block_of(const ScanItem& item, int index) {
+template <class Item>
+inline Block block_of(const Item& item, int index) {
     const int first = index * kWidth;
     return {first, item.channels - first < kWidth ? item.channels - first : kWidth};
+}
+
+// Calls body(true or false), as a compile-time constant: whether the block is full.
+struct Yes { static constexpr bool value = true; };
+struct No { static constexpr bool value = false; };
+
+template <class Body>
+inline void with_block(const Block& block, const Body& body) {
+    if (block.lanes == kWidth)
+        body(Yes{});
+    else
+        body(No{});
+}
+
+inline void clear(Vec* vectors, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) vectors[i] = Vec{};
 }
 
 // (d, n) of the interface <-> n vectors of channels.
@@ -92,10 +109,9 @@ void forward(const ScanItem& item, int index, float* state, float* y, float* scr
     Vec* h = A_log2 + item.states;
     gather(item.A, block, item.states, kLog2E, A_log2);
     gather(state, block, item.states, 1.0f, h);
-    if (block.lanes == kWidth)
-        forward_block<true>(item, block, A_log2, h, y);
-    else
-        forward_block<false>(item, block, A_log2, h, y);
+    with_block(block, [&](auto full) {
+        forward_block<decltype(full)::value>(item, block, A_log2, h, y);
+    });
     scatter(h, block, item.states, state);
 }
 
