@@ -19,17 +19,15 @@ struct Inputs {
     }
 };
 
-// Calls run(kernels, item's number, block, scratch) for every block of channels of every item.
+// Calls run(kernels, item's number, scratch) for every item.
 template <class Run>
-void for_blocks(const Inputs& in, const Run& run) {
+void for_items(const Inputs& in, const Run& run) {
     const Kernels& kernels = *chosen_kernels.load();
-    const std::int64_t blocks = (in.d + kernels.width - 1) / kernels.width;
-    const int threads =
-        threads_for(in.batch * blocks, in.batch * in.length * in.d * in.taps);
+    const int threads = threads_for(in.batch, in.batch * in.length * in.d * in.taps);
     Scratch scratch(kernels.convolution_scratch(in.item(0)), threads);
-    parallel_for(in.batch * blocks, threads, [&](std::int64_t task, int worker) {
+    parallel_for(in.batch, threads, [&](std::int64_t b, int worker) {
         const NoDenormals guard;
-        run(kernels, task / blocks, int(task % blocks), scratch.slice(worker));
+        run(kernels, b, scratch.slice(worker));
     });
 }
 
@@ -37,11 +35,11 @@ void convolution_backward(const Inputs& in, const float* dy, float* du, float* d
                           float* dbias) {
     const std::int64_t size = in.d * in.taps;
     std::vector<float> weights(in.batch * size), biases(in.batch * in.d);
-    for_blocks(in, [&](const Kernels& kernels, std::int64_t b, int block, float* scratch) {
+    for_items(in, [&](const Kernels& kernels, std::int64_t b, float* scratch) {
         const std::int64_t at = b * in.length * in.d;
         kernels.convolve_backward(
-            in.item(b), block, dy + at,
-            {du + at, weights.data() + b * size, biases.data() + b * in.d}, scratch);
+            in.item(b), dy + at, {du + at, weights.data() + b * size, biases.data() + b * in.d},
+            scratch);
     });
     sum_parts(weights, in.batch, size, dweight);
     sum_parts(biases, in.batch, in.d, dbias);
@@ -58,9 +56,8 @@ int ipmdae_convolution_forward(const float* u, const float* weight, const float*
     if (!ipmdae::valid(batch, length, d, taps)) return 1;
     return ipmdae::guarded([&] {
         const ipmdae::Inputs in{u, weight, bias, batch, length, d, taps, row};
-        ipmdae::for_blocks(in, [&](const ipmdae::Kernels& kernels, int64_t b, int block,
-                                   float* scratch) {
-            kernels.convolve(in.item(b), block, y + b * length * d, scratch);
+        ipmdae::for_items(in, [&](const ipmdae::Kernels& kernels, int64_t b, float* scratch) {
+            kernels.convolve(in.item(b), y + b * length * d, scratch);
         });
     });
 }

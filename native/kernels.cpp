@@ -32,7 +32,7 @@ const Kernels IPMDAE_KERNELS = {
     backward_scratch,
     gated_forward,
     gated_backward,
-    gated_backward_scratch,
+    gated_scratch,
     convolve,
     convolve_backward,
     convolution_scratch,

@@ -69,18 +69,19 @@ struct Kernels {
                      float* scratch);
     std::size_t (*backward_scratch)(const ScanItem& item);
 
-    // The same with delta = softplus of what the item holds, and `out` = y silu(z). dy is found
-    // from `dout`.
-    void (*gated_forward)(const ScanItem& item, const Gate& gate, int block, float* state,
-                          float* y, float* out, float* scratch);
+    // An item's scan from the state zero with delta = softplus of what the item holds, and `out` =
+    // y silu(z), and its gradients. `scratch` holds gated_scratch(item) floats for both.
+    void (*gated_forward)(const ScanItem& item, const Gate& gate, float* y, float* out,
+                          float* scratch);
     void (*gated_backward)(const ScanItem& item, const Gate& gate, const float* y,
                            const float* dout, const ScanGradients& gradients, float* dz,
                            float* scratch);
-    std::size_t (*gated_backward_scratch)(const ScanItem& item);
+    std::size_t (*gated_scratch)(const ScanItem& item);
 
-    // y = silu(convolution), and its gradients, in the channels of a block.
-    void (*convolve)(const ConvolutionItem& item, int block, float* y, float* scratch);
-    void (*convolve_backward)(const ConvolutionItem& item, int block, const float* dy,
+    // y = silu(convolution) of an item, and its gradients.
+    // `scratch` holds convolution_scratch(item) floats for both.
+    void (*convolve)(const ConvolutionItem& item, float* y, float* scratch);
+    void (*convolve_backward)(const ConvolutionItem& item, const float* dy,
                               const ConvolutionGradients& gradients, float* scratch);
     std::size_t (*convolution_scratch)(const ConvolutionItem& item);
 

@@ -22,10 +22,8 @@ struct Inputs {
     }
 };
 
-// Calls run(item, offset of the item in arrays (batch, length, d), block, state, scratch).
-template <class Run>
-void scan_forward(const Inputs& in, const float* h0, float* h_last, std::int64_t batch,
-                  const Run& run) {
+void scan_forward(const Inputs& in, const float* h0, float* y, float* h_last,
+                  std::int64_t batch) {
     const Kernels& kernels = *chosen_kernels.load();
     const std::int64_t blocks = (in.d + kernels.width - 1) / kernels.width;
     const std::int64_t state_size = in.d * in.n;
@@ -43,12 +41,12 @@ void scan_forward(const Inputs& in, const float* h0, float* h_last, std::int64_t
     parallel_for(batch * blocks, threads, [&](std::int64_t task, int worker) {
         const NoDenormals guard;
         const std::int64_t b = task / blocks;
-        run(in.item(b), b * in.length * in.d, int(task % blocks), h_last + b * state_size,
-            scratch.slice(worker));
+        kernels.forward(in.item(b), int(task % blocks), h_last + b * state_size,
+                        y + b * in.length * in.d, scratch.slice(worker));
     });
 }
 
-// Calls run(item, offset of the item in arrays (batch, length, d), its gradients, scratch).
+// Calls run(item number, its gradients, scratch) for every item, and sums up those of A and of D.
 template <class Run>
 void scan_backward(const Inputs& in, const ScanGradients& gradients, std::int64_t batch,
                    std::size_t (*scratch_size)(const ScanItem&), const Run& run) {
@@ -63,16 +61,53 @@ void scan_backward(const Inputs& in, const ScanGradients& gradients, std::int64_
                 gradients.u + wide,   gradients.delta + wide, dA.data() + b * in.d * in.n,
                 gradients.B + narrow, gradients.C + narrow,   dD.data() + b * in.d,
             };
-            run(in.item(b), wide, own, scratch.slice(worker));
+            run(b, own, scratch.slice(worker));
         });
     }
     sum_parts(dA, batch, in.d * in.n, gradients.A);
     sum_parts(dD, batch, in.d, gradients.D);
 }
 
-// The rows of z that belong to the item at this offset in arrays (batch, length, d).
-Gate gate_at(const float* z, std::int64_t row, std::int64_t offset, std::int64_t d) {
-    return {std::ptrdiff_t(row), z + (d ? offset / d * row : 0)};
+void plain_backward(const Inputs& in, const float* dy, const ScanGradients& gradients,
+                    std::int64_t batch) {
+    const Kernels& kernels = *chosen_kernels.load();
+    scan_backward(in, gradients, batch, kernels.backward_scratch,
+                  [&](std::int64_t b, const ScanGradients& own, float* scratch) {
+                      kernels.backward(in.item(b), dy + b * in.length * in.d, own, scratch);
+                  });
+}
+
+struct Gates {
+    const float* z;
+    std::int64_t row;
+
+    Gate item(std::int64_t b, std::int64_t length) const {
+        return {std::ptrdiff_t(row), z + b * length * row};
+    }
+};
+
+void gated_forward(const Inputs& in, const Gates& gates, float* y, float* out,
+                   std::int64_t batch) {
+    const Kernels& kernels = *chosen_kernels.load();
+    const int threads = threads_for(batch, batch * in.length * in.d * in.n);
+    Scratch scratch(kernels.gated_scratch(in.item(0)), threads);
+    parallel_for(batch, threads, [&](std::int64_t b, int worker) {
+        const NoDenormals guard;
+        const std::int64_t at = b * in.length * in.d;
+        kernels.gated_forward(in.item(b), gates.item(b, in.length), y + at, out + at,
+                              scratch.slice(worker));
+    });
+}
+
+void gated_backward(const Inputs& in, const Gates& gates, const float* y, const float* dout,
+                    const ScanGradients& gradients, float* dz, std::int64_t batch) {
+    const Kernels& kernels = *chosen_kernels.load();
+    scan_backward(in, gradients, batch, kernels.gated_scratch,
+                  [&](std::int64_t b, const ScanGradients& own, float* scratch) {
+                      const std::int64_t at = b * in.length * in.d;
+                      kernels.gated_backward(in.item(b), gates.item(b, in.length), y + at,
+                                             dout + at, own, dz + at, scratch);
+                  });
 }
 
 }  // namespace
@@ -96,12 +131,7 @@ int ipmdae_scan_forward(const float* u, const float* delta, const float* A, cons
                         int64_t batch, int64_t length, int64_t d, int64_t n) {
     if (!ipmdae::valid(batch, length, d, n)) return 1;
     return ipmdae::guarded([&] {
-        const ipmdae::Kernels& kernels = *ipmdae::chosen_kernels.load();
-        ipmdae::scan_forward({u, delta, A, B, C, D, length, d, n, n}, h0, h_last, batch,
-                             [&](const ipmdae::ScanItem& item, int64_t at, int block, float* state,
-                                 float* scratch) {
-                                 kernels.forward(item, block, state, y + at, scratch);
-                             });
+        ipmdae::scan_forward({u, delta, A, B, C, D, length, d, n, n}, h0, y, h_last, batch);
     });
 }
 
@@ -111,13 +141,8 @@ int ipmdae_scan_backward(const float* u, const float* delta, const float* A, con
                          int64_t batch, int64_t length, int64_t d, int64_t n) {
     if (!ipmdae::valid(batch, length, d, n)) return 1;
     return ipmdae::guarded([&] {
-        const ipmdae::Kernels& kernels = *ipmdae::chosen_kernels.load();
-        ipmdae::scan_backward({u, delta, A, B, C, D, length, d, n, n},
-                              {du, ddelta, dA, dB, dC, dD}, batch, kernels.backward_scratch,
-                              [&](const ipmdae::ScanItem& item, int64_t at,
-                                  const ipmdae::ScanGradients& own, float* scratch) {
-                                  kernels.backward(item, dy + at, own, scratch);
-                              });
+        ipmdae::plain_backward({u, delta, A, B, C, D, length, d, n, n}, dy,
+                               {du, ddelta, dA, dB, dC, dD}, batch);
     });
 }
 
@@ -127,13 +152,7 @@ int ipmdae_gated_scan_forward(const float* u, const float* s, const float* A, co
                               int64_t z_row) {
     if (!ipmdae::valid(batch, length, d, n)) return 1;
     return ipmdae::guarded([&] {
-        const ipmdae::Kernels& kernels = *ipmdae::chosen_kernels.load();
-        ipmdae::scan_forward({u, s, A, B, C, D, length, d, n, row}, nullptr, nullptr, batch,
-                             [&](const ipmdae::ScanItem& item, int64_t at, int block, float* state,
-                                 float* scratch) {
-                                 kernels.gated_forward(item, ipmdae::gate_at(z, z_row, at, d), block,
-                                                       state, y + at, out + at, scratch);
-                             });
+        ipmdae::gated_forward({u, s, A, B, C, D, length, d, n, row}, {z, z_row}, y, out, batch);
     });
 }
 
@@ -144,14 +163,8 @@ int ipmdae_gated_scan_backward(const float* u, const float* s, const float* A, c
                                int64_t d, int64_t n, int64_t row, int64_t z_row) {
     if (!ipmdae::valid(batch, length, d, n)) return 1;
     return ipmdae::guarded([&] {
-        const ipmdae::Kernels& kernels = *ipmdae::chosen_kernels.load();
-        ipmdae::scan_backward({u, s, A, B, C, D, length, d, n, row}, {du, ds, dA, dB, dC, dD},
-                              batch, kernels.gated_backward_scratch,
-                              [&](const ipmdae::ScanItem& item, int64_t at,
-                                  const ipmdae::ScanGradients& own, float* scratch) {
-                                  kernels.gated_backward(item, ipmdae::gate_at(z, z_row, at, d),
-                                                         y + at, dout + at, own, dz + at, scratch);
-                              });
+        ipmdae::gated_backward({u, s, A, B, C, D, length, d, n, row}, {z, z_row}, y, dout,
+                               {du, ds, dA, dB, dC, dD}, dz, batch);
     });
 }
 

@@ -172,13 +172,6 @@ void backward_block(const ScanItem& item, int index, std::ptrdiff_t piece, const
     });
 }
 
-// Calls body(block index, whether the block is full) for all blocks.
-template <class Body>
-inline void for_blocks(int channels, const Body& body) {
-    for (int index = 0; index < channels / kWidth; ++index) body(index, Yes{});
-    if (channels % kWidth) body(channels / kWidth, No{});
-}
-
 void backward(const ScanItem& item, const float* dy, const ScanGradients& gradients,
               float* scratch) {
     const BackwardMemory memory(item, scratch);

@@ -28,16 +28,21 @@ inline Block block_of(const Item& item, int index) {
     return {first, item.channels - first < kWidth ? item.channels - first : kWidth};
 }
 
-// Calls body(true or false), as a compile-time constant: whether the block is full.
+// Calls body(block index, true or false): whether the block is full, as a compile-time constant.
 struct Yes { static constexpr bool value = true; };
 struct No { static constexpr bool value = false; };
 
 template <class Body>
-inline void with_block(const Block& block, const Body& body) {
-    if (block.lanes == kWidth)
-        body(Yes{});
-    else
-        body(No{});
+inline void for_blocks(int channels, const Body& body) {
+    for (int index = 0; index < channels / kWidth; ++index) body(index, Yes{});
+    if (channels % kWidth) body(channels / kWidth, No{});
+}
+
+// Calls body(time, block index, true or false) in the order of an array (length, d).
+template <class Item, class Body>
+inline void for_rows(const Item& item, const Body& body) {
+    for (std::ptrdiff_t t = 0; t < item.length; ++t)
+        for_blocks(item.channels, [&](int index, auto full) { body(t, index, full); });
 }
 
 inline void clear(Vec* vectors, std::size_t count) {
@@ -109,9 +114,10 @@ void forward(const ScanItem& item, int index, float* state, float* y, float* scr
     Vec* h = A_log2 + item.states;
     gather(item.A, block, item.states, kLog2E, A_log2);
     gather(state, block, item.states, 1.0f, h);
-    with_block(block, [&](auto full) {
-        forward_block<decltype(full)::value>(item, block, A_log2, h, y);
-    });
+    if (block.lanes == kWidth)
+        forward_block<true>(item, block, A_log2, h, y);
+    else
+        forward_block<false>(item, block, A_log2, h, y);
     scatter(h, block, item.states, state);
 }
 
