@@ -1,7 +1,7 @@
 /* The C interface of libipmdae. All arrays are float32, row-major and contiguous.
  *
- * Functions that can fail return 0 on success, 1 for a size below zero (or no states or taps) or one that
- * does not fit the others, and 2 when memory runs out. Results do not depend on the number of
+ * Functions that can fail return 0 on success, 1 for a size below zero (or no states or taps) or one
+ * that does not fit the others, and 2 when memory runs out. Results do not depend on the number of
  * threads.
  */
 #pragma once

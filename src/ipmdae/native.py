@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 __all__ = [
     "available",
-    "default_threads",
     "convolution_backward_pointers",
     "convolution_forward_pointers",
+    "default_threads",
     "exp",
     "gated_scan_backward_pointers",
     "gated_scan_forward_pointers",
@@ -311,7 +311,7 @@ def _addresses(*arrays: Array) -> tuple[int, ...]:
 
 def _raise_for(status: int) -> None:
     if status == 1:
-        raise ValueError("sizes must not be negative, and a scan needs at least one state, a convolution one tap")
+        raise ValueError("sizes must not be negative, and at least one state or tap is needed")
     if status == 2:
         raise MemoryError("not enough memory for the working space: pass shorter or fewer signals")
 

@@ -16,7 +16,9 @@ from ipmdae.lab.nn.scan import fastest_backend, pointers, selective_scan
 
 
 def convolution_silu(u: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """SiLU of the causal convolution of each channel, bias + Σ_j w_j u_{t-(k-1)+j}, u_t = 0 for t < 0.
+    """SiLU of the causal convolution of each channel by itself.
+
+    y_t = silu(bias + Σ_j w_j u_{t-(k-1)+j}), with zeros before the start.
 
     Args:
         u: (batch, length, d).
@@ -150,7 +152,7 @@ def _rows(tensor: Tensor) -> Tensor:
 
 
 def _scan_inputs(*inputs: Tensor) -> tuple[list[Tensor], tuple[int, int]]:
-    """The arrays as the library takes them, and how far apart the rows of B and C, and of z, are."""
+    """The arrays as the library takes them, and the strides of the rows of B and C, and of z."""
     u, s, A, B, C, D, z = inputs
     B, C, z = _rows(B), _rows(C), _rows(z)
     if B.stride(0) != C.stride(0):

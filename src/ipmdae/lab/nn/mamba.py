@@ -52,7 +52,7 @@ class Mamba(nn.Module):
 
 
 class CausalConvolution(nn.Module):
-    """Depthwise, y_t = silu(bias + Σ_j w_j u_{t-(k-1)+j}), zeros before the start; (batch, L, d)."""
+    """Depthwise, with SiLU, y_t = silu(bias + Σ_j w_j u_{t-(k-1)+j}); (batch, L, d)."""
 
     def __init__(self, channels: int, taps: int) -> None:
         super().__init__()
