@@ -29,7 +29,8 @@ def convolution_silu(u: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         (batch, length, d), of u's dtype.
     """
     if fastest_backend(u.device.type, u.dtype) == "native":
-        return _convolution(u.float(), weight.float(), bias.float()).to(u.dtype)
+        y: Tensor = _convolution(u.float(), weight.float(), bias.float())
+        return y.to(u.dtype)
     d, taps = weight.shape
     padded = F.pad(u.transpose(1, 2), (taps - 1, 0))
     return F.silu(F.conv1d(padded, weight.unsqueeze(1), bias, groups=d)).transpose(1, 2)
@@ -49,7 +50,7 @@ def gated_scan(
         (batch, length, d), of u's dtype.
     """
     if fastest_backend(u.device.type, u.dtype) == "native":
-        out, _ = _gated_scan(*(tensor.float() for tensor in (u, s, A, B, C, D, z)))
+        out: Tensor = _gated_scan(*(tensor.float() for tensor in (u, s, A, B, C, D, z)))[0]
         return out.to(u.dtype)
     return selective_scan(u, F.softplus(s), A, B, C, D) * F.silu(z)
 
@@ -134,8 +135,8 @@ def _remember(
 def _backward(
     ctx: torch.autograd.function.BackwardCFunction, dout: Tensor, _: None
 ) -> tuple[Tensor, ...]:
-    *inputs, y = ctx.saved_tensors
-    return tuple(_gated_scan_backward(inputs, y, dout))
+    saved: tuple[Tensor, ...] = ctx.saved_tensors
+    return tuple(_gated_scan_backward(list(saved[:-1]), saved[-1], dout))
 
 
 _gated_scan.register_autograd(_backward, setup_context=_remember)
