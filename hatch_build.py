@@ -67,7 +67,7 @@ FLAGS = [
     "-fno-trapping-math",
     "-ffp-contract=fast",
 ]
-SOURCES = ("dispatch", "network", "pool", "scan", "terminate")
+SOURCES = ("causal_convolution", "dispatch", "network", "pool", "scan", "terminate")
 # The kernels are compiled once for each instruction set, under the name that native/ looks for;
 # those for the oldest processors to be small, the others to be quick.
 X86_KERNELS = {

@@ -5,11 +5,20 @@
 
 namespace {
 
-// x / (1 + e^-x). Where e^-x nears the largest numbers the result is all but 0.
-inline Vec silu(Vec x) {
+// 1 + e^-x, or 1 + 2^126 where that is larger.
+inline Vec one_plus_decay(Vec x) {
     const Vec exponent = x * -kLog2E;
     const Vec highest = Vec{} + 126.0f;
-    return x / (1.0f + exp2(exponent > highest ? highest : exponent));
+    return 1.0f + exp2(exponent > highest ? highest : exponent);
+}
+
+inline Vec sigmoid(Vec x) { return 1.0f / one_plus_decay(x); }
+
+inline Vec silu(Vec x) { return x / one_plus_decay(x); }
+
+inline Vec silu_slope(Vec x) {
+    const Vec s = sigmoid(x);
+    return s * (1.0f + x * (1.0f - s));
 }
 
 // log(1 + e) for 0 <= e <= 1, as e times a polynomial of degree 8, 1 at e = 0, fitted for the least

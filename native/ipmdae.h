@@ -1,7 +1,7 @@
 /* The C interface of libipmdae. All arrays are float32, row-major and contiguous.
  *
- * Functions that can fail return 0 on success, 1 for a size below zero (or no states) or one that
- * does not fit the others, and 2 when memory runs out. Results do not depend on the number of
+ * Functions that can fail return 0 on success, 1 for a size below zero (or no states or taps) or one
+ * that does not fit the others, and 2 when memory runs out. Results do not depend on the number of
  * threads.
  */
 #pragma once
@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Version of this interface, which the library also reports: it changes with any signature. */
-#define IPMDAE_INTERFACE 2
+#define IPMDAE_INTERFACE 3
 IPMDAE_API int ipmdae_interface(void);
 
 /* The instruction set in use: "avx512", "avx2", "sse42" or "generic". */
@@ -45,6 +45,31 @@ IPMDAE_API int ipmdae_scan_backward(const float* u, const float* delta, const fl
                                     const float* dy, float* du, float* ddelta, float* dA,
                                     float* dB, float* dC, float* dD, int64_t batch,
                                     int64_t length, int64_t d, int64_t n);
+
+/* The scan of a Mamba block: with delta = softplus(s), and out = y silu(z). Rows of z are `z_row`
+ * floats apart, those of B and of C `row`. y is kept for the gradients, which are contiguous. */
+IPMDAE_API int ipmdae_gated_scan_forward(const float* u, const float* s, const float* A,
+                                         const float* B, const float* C, const float* D,
+                                         const float* z, float* y, float* out, int64_t batch,
+                                         int64_t length, int64_t d, int64_t n, int64_t row,
+                                         int64_t z_row);
+IPMDAE_API int ipmdae_gated_scan_backward(const float* u, const float* s, const float* A,
+                                          const float* B, const float* C, const float* D,
+                                          const float* z, const float* y, const float* dout,
+                                          float* du, float* ds, float* dA, float* dB, float* dC,
+                                          float* dD, float* dz, int64_t batch, int64_t length,
+                                          int64_t d, int64_t n, int64_t row, int64_t z_row);
+
+/* y (batch, length, d) = silu of the causal convolution of each channel of u by itself, with
+ * weight (d, taps) and bias (d,). Rows of u are `row` floats apart; the gradients, for dy, are
+ * contiguous, dweight and dbias summed over the batch. */
+IPMDAE_API int ipmdae_convolution_forward(const float* u, const float* weight, const float* bias,
+                                          float* y, int64_t batch, int64_t length, int64_t d,
+                                          int64_t taps, int64_t row);
+IPMDAE_API int ipmdae_convolution_backward(const float* u, const float* weight, const float* bias,
+                                           const float* dy, float* du, float* dweight,
+                                           float* dbias, int64_t batch, int64_t length, int64_t d,
+                                           int64_t taps, int64_t row);
 
 /* A network ready to run. Its instruction set is the one in use when it was opened. */
 typedef struct ipmdae_network ipmdae_network;

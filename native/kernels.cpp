@@ -2,9 +2,9 @@
 // IPMDAE_KERNELS naming the table: everything else here is local to this file.
 #include "kernels.hpp"
 
+#include "causal_convolution.hpp"
+#include "gated_scan.hpp"
 #include "ipm_dae.hpp"
-#include "scan_backward.hpp"
-#include "scan_forward.hpp"
 
 namespace {
 
@@ -24,8 +24,20 @@ namespace ipmdae {
 
 extern const Kernels IPMDAE_KERNELS;
 const Kernels IPMDAE_KERNELS = {
-    IPMDAE_TEXT(IPMDAE_KERNELS), kWidth,           forward,      forward_scratch,
-    backward,                    backward_scratch, open_network, exponential,
+    IPMDAE_TEXT(IPMDAE_KERNELS),
+    kWidth,
+    forward,
+    forward_scratch,
+    backward,
+    backward_scratch,
+    gated_forward,
+    gated_backward,
+    gated_scratch,
+    convolve,
+    convolve_backward,
+    convolution_scratch,
+    open_network,
+    exponential,
 };
 
 }  // namespace ipmdae

@@ -1,5 +1,5 @@
-// Functions of one instruction set: the scan of one item of a batch, forward and backward, and
-// whole networks.
+// Functions of one instruction set: the scan and the convolution of one item of a batch, forward and
+// backward, and whole networks.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +31,29 @@ struct ScanGradients {
     float* D;      // (d,), of this item alone
 };
 
+// What the output of a scan is multiplied with, silu(z).
+struct Gate {
+    std::ptrdiff_t row;  // from one time of z to the next
+    const float* z;      // (length, d), rows `row` apart
+};
+
+// One item of a batch, for the causal convolution of each channel by itself.
+struct ConvolutionItem {
+    std::ptrdiff_t length;
+    int channels;
+    int taps;
+    std::ptrdiff_t row;   // from one time of u to the next
+    const float* u;       // (length, d), rows `row` apart
+    const float* weight;  // (d, taps)
+    const float* bias;    // (d,)
+};
+
+struct ConvolutionGradients {
+    float* u;       // (length, d)
+    float* weight;  // (d, taps), of this item alone
+    float* bias;    // (d,), of this item alone
+};
+
 struct Kernels {
     const char* name;
     int width;  // channels handled at once
@@ -45,6 +68,22 @@ struct Kernels {
     void (*backward)(const ScanItem& item, const float* dy, const ScanGradients& gradients,
                      float* scratch);
     std::size_t (*backward_scratch)(const ScanItem& item);
+
+    // An item's scan from the state zero with delta = softplus of what the item holds, and `out` =
+    // y silu(z), and its gradients. `scratch` holds gated_scratch(item) floats for both.
+    void (*gated_forward)(const ScanItem& item, const Gate& gate, float* y, float* out,
+                          float* scratch);
+    void (*gated_backward)(const ScanItem& item, const Gate& gate, const float* y,
+                           const float* dout, const ScanGradients& gradients, float* dz,
+                           float* scratch);
+    std::size_t (*gated_scratch)(const ScanItem& item);
+
+    // y = silu(convolution) of an item, and its gradients.
+    // `scratch` holds convolution_scratch(item) floats for both.
+    void (*convolve)(const ConvolutionItem& item, float* y, float* scratch);
+    void (*convolve_backward)(const ConvolutionItem& item, const float* dy,
+                              const ConvolutionGradients& gradients, float* scratch);
+    std::size_t (*convolution_scratch)(const ConvolutionItem& item);
 
     // A network from the tensors of `architecture`, in Python's order; std::bad_alloc where memory
     // does not suffice.

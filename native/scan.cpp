@@ -10,27 +10,15 @@
 namespace ipmdae {
 namespace {
 
-// Threads for a call that does `steps` updates of one state of one channel: waking a thread takes
-// as long as some 2^17 of them.
-int threads_for(std::int64_t tasks, std::int64_t steps) {
-    constexpr std::int64_t kStepsWorthAThread = 1 << 17;
-    const std::int64_t useful = std::min(tasks, steps / kStepsWorthAThread);
-    return int(std::clamp<std::int64_t>(useful, 1, thread_limit));
-}
-
-bool valid(std::int64_t batch, std::int64_t length, std::int64_t d, std::int64_t n) {
-    constexpr std::int64_t kLimit = 1 << 24;
-    return batch >= 0 && length >= 0 && d >= 0 && d <= kLimit && n >= 1 && n <= kLimit;
-}
-
 struct Inputs {
     const float *u, *delta, *A, *B, *C, *D;
     std::int64_t length, d, n;
+    std::int64_t row;  // from one time of B to the next, and of C
 
     ScanItem item(std::int64_t b) const {
-        const std::int64_t wide = b * length * d, narrow = b * length * n;
-        return {std::ptrdiff_t(length), int(d), int(n), std::ptrdiff_t(n), u + wide,
-                delta + wide,           A,      B + narrow, C + narrow,    D};
+        const std::int64_t wide = b * length * d, narrow = b * length * row;
+        return {std::ptrdiff_t(length), int(d), int(n), std::ptrdiff_t(row), u + wide,
+                delta + wide,           A,      B + narrow, C + narrow,      D};
     }
 };
 
@@ -58,23 +46,14 @@ void scan_forward(const Inputs& in, const float* h0, float* y, float* h_last,
     });
 }
 
-// out[i] = sum over b of parts[b][i], in the order of b whatever thread computed a part.
-void sum_parts(const std::vector<float>& parts, std::int64_t batch, std::int64_t size,
-               float* out) {
-    for (std::int64_t i = 0; i < size; ++i) {
-        double sum = 0.0;
-        for (std::int64_t b = 0; b < batch; ++b) sum += parts[b * size + i];
-        out[i] = float(sum);
-    }
-}
-
-void scan_backward(const Inputs& in, const float* dy, const ScanGradients& gradients,
-                   std::int64_t batch) {
-    const Kernels& kernels = *chosen_kernels.load();
+// Calls run(item number, its gradients, scratch) for every item, and sums up those of A and of D.
+template <class Run>
+void scan_backward(const Inputs& in, const ScanGradients& gradients, std::int64_t batch,
+                   std::size_t (*scratch_size)(const ScanItem&), const Run& run) {
     const int threads = threads_for(batch, batch * in.length * in.d * in.n);
     std::vector<float> dA(batch * in.d * in.n), dD(batch * in.d);
     if (in.length > 0) {
-        Scratch scratch(kernels.backward_scratch(in.item(0)), threads);
+        Scratch scratch(scratch_size(in.item(0)), threads);
         parallel_for(batch, threads, [&](std::int64_t b, int worker) {
             const NoDenormals guard;
             const std::int64_t wide = b * in.length * in.d, narrow = b * in.length * in.n;
@@ -82,11 +61,53 @@ void scan_backward(const Inputs& in, const float* dy, const ScanGradients& gradi
                 gradients.u + wide,   gradients.delta + wide, dA.data() + b * in.d * in.n,
                 gradients.B + narrow, gradients.C + narrow,   dD.data() + b * in.d,
             };
-            kernels.backward(in.item(b), dy + wide, own, scratch.slice(worker));
+            run(b, own, scratch.slice(worker));
         });
     }
     sum_parts(dA, batch, in.d * in.n, gradients.A);
     sum_parts(dD, batch, in.d, gradients.D);
+}
+
+void plain_backward(const Inputs& in, const float* dy, const ScanGradients& gradients,
+                    std::int64_t batch) {
+    const Kernels& kernels = *chosen_kernels.load();
+    scan_backward(in, gradients, batch, kernels.backward_scratch,
+                  [&](std::int64_t b, const ScanGradients& own, float* scratch) {
+                      kernels.backward(in.item(b), dy + b * in.length * in.d, own, scratch);
+                  });
+}
+
+struct Gates {
+    const float* z;
+    std::int64_t row;
+
+    Gate item(std::int64_t b, std::int64_t length) const {
+        return {std::ptrdiff_t(row), z + b * length * row};
+    }
+};
+
+void gated_forward(const Inputs& in, const Gates& gates, float* y, float* out,
+                   std::int64_t batch) {
+    const Kernels& kernels = *chosen_kernels.load();
+    const int threads = threads_for(batch, batch * in.length * in.d * in.n);
+    Scratch scratch(kernels.gated_scratch(in.item(0)), threads);
+    parallel_for(batch, threads, [&](std::int64_t b, int worker) {
+        const NoDenormals guard;
+        const std::int64_t at = b * in.length * in.d;
+        kernels.gated_forward(in.item(b), gates.item(b, in.length), y + at, out + at,
+                              scratch.slice(worker));
+    });
+}
+
+void gated_backward(const Inputs& in, const Gates& gates, const float* y, const float* dout,
+                    const ScanGradients& gradients, float* dz, std::int64_t batch) {
+    const Kernels& kernels = *chosen_kernels.load();
+    scan_backward(in, gradients, batch, kernels.gated_scratch,
+                  [&](std::int64_t b, const ScanGradients& own, float* scratch) {
+                      const std::int64_t at = b * in.length * in.d;
+                      kernels.gated_backward(in.item(b), gates.item(b, in.length), y + at,
+                                             dout + at, own, dz + at, scratch);
+                  });
 }
 
 }  // namespace
@@ -110,7 +131,7 @@ int ipmdae_scan_forward(const float* u, const float* delta, const float* A, cons
                         int64_t batch, int64_t length, int64_t d, int64_t n) {
     if (!ipmdae::valid(batch, length, d, n)) return 1;
     return ipmdae::guarded([&] {
-        ipmdae::scan_forward({u, delta, A, B, C, D, length, d, n}, h0, y, h_last, batch);
+        ipmdae::scan_forward({u, delta, A, B, C, D, length, d, n, n}, h0, y, h_last, batch);
     });
 }
 
@@ -120,8 +141,30 @@ int ipmdae_scan_backward(const float* u, const float* delta, const float* A, con
                          int64_t batch, int64_t length, int64_t d, int64_t n) {
     if (!ipmdae::valid(batch, length, d, n)) return 1;
     return ipmdae::guarded([&] {
-        ipmdae::scan_backward({u, delta, A, B, C, D, length, d, n}, dy,
-                              {du, ddelta, dA, dB, dC, dD}, batch);
+        ipmdae::plain_backward({u, delta, A, B, C, D, length, d, n, n}, dy,
+                               {du, ddelta, dA, dB, dC, dD}, batch);
+    });
+}
+
+int ipmdae_gated_scan_forward(const float* u, const float* s, const float* A, const float* B,
+                              const float* C, const float* D, const float* z, float* y, float* out,
+                              int64_t batch, int64_t length, int64_t d, int64_t n, int64_t row,
+                              int64_t z_row) {
+    if (!ipmdae::valid(batch, length, d, n)) return 1;
+    return ipmdae::guarded([&] {
+        ipmdae::gated_forward({u, s, A, B, C, D, length, d, n, row}, {z, z_row}, y, out, batch);
+    });
+}
+
+int ipmdae_gated_scan_backward(const float* u, const float* s, const float* A, const float* B,
+                               const float* C, const float* D, const float* z, const float* y,
+                               const float* dout, float* du, float* ds, float* dA, float* dB,
+                               float* dC, float* dD, float* dz, int64_t batch, int64_t length,
+                               int64_t d, int64_t n, int64_t row, int64_t z_row) {
+    if (!ipmdae::valid(batch, length, d, n)) return 1;
+    return ipmdae::guarded([&] {
+        ipmdae::gated_backward({u, s, A, B, C, D, length, d, n, row}, {z, z_row}, y, dout,
+                               {du, ds, dA, dB, dC, dD}, dz, batch);
     });
 }
 

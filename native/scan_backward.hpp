@@ -172,20 +172,6 @@ void backward_block(const ScanItem& item, int index, std::ptrdiff_t piece, const
     });
 }
 
-// Calls body(block index, true or false): whether the block is full, as a compile-time constant.
-struct Yes { static constexpr bool value = true; };
-struct No { static constexpr bool value = false; };
-
-template <class Body>
-inline void for_blocks(int channels, const Body& body) {
-    for (int index = 0; index < channels / kWidth; ++index) body(index, Yes{});
-    if (channels % kWidth) body(channels / kWidth, No{});
-}
-
-inline void clear(Vec* vectors, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) vectors[i] = Vec{};
-}
-
 void backward(const ScanItem& item, const float* dy, const ScanGradients& gradients,
               float* scratch) {
     const BackwardMemory memory(item, scratch);

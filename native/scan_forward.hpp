@@ -22,9 +22,31 @@ struct Block {
 
 inline int block_count(int channels) { return (channels + kWidth - 1) / kWidth; }
 
-inline Block block_of(const ScanItem& item, int index) {
+template <class Item>
+inline Block block_of(const Item& item, int index) {
     const int first = index * kWidth;
     return {first, item.channels - first < kWidth ? item.channels - first : kWidth};
+}
+
+// Calls body(block index, true or false): whether the block is full, as a compile-time constant.
+struct Yes { static constexpr bool value = true; };
+struct No { static constexpr bool value = false; };
+
+template <class Body>
+inline void for_blocks(int channels, const Body& body) {
+    for (int index = 0; index < channels / kWidth; ++index) body(index, Yes{});
+    if (channels % kWidth) body(channels / kWidth, No{});
+}
+
+// Calls body(time, block index, true or false) in the order of an array (length, d).
+template <class Item, class Body>
+inline void for_rows(const Item& item, const Body& body) {
+    for (std::ptrdiff_t t = 0; t < item.length; ++t)
+        for_blocks(item.channels, [&](int index, auto full) { body(t, index, full); });
+}
+
+inline void clear(Vec* vectors, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) vectors[i] = Vec{};
 }
 
 // (d, n) of the interface <-> n vectors of channels.

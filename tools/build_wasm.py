@@ -33,7 +33,14 @@ COMPILE = [
 ]
 # Without zig's C++ library, whose part in this is wasm/runtime.cpp.
 LINK = ["-nostdlib++", "-mexec-model=reactor", "-s", "-Wl,--gc-sections"]
-SOURCES = ("kernels.cpp", "dispatch.cpp", "network.cpp", "scan.cpp", "wasm/runtime.cpp")
+SOURCES = (
+    "kernels.cpp",
+    "dispatch.cpp",
+    "network.cpp",
+    "scan.cpp",
+    "causal_convolution.cpp",
+    "wasm/runtime.cpp",
+)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -28,8 +28,12 @@ from numpy.typing import NDArray
 
 __all__ = [
     "available",
+    "convolution_backward_pointers",
+    "convolution_forward_pointers",
     "default_threads",
     "exp",
+    "gated_scan_backward_pointers",
+    "gated_scan_forward_pointers",
     "instruction_set",
     "library",
     "network_close",
@@ -47,13 +51,17 @@ Array = NDArray[np.float32]
 
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 _pointer, _size, _int = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
-_INTERFACE = 2  # IPMDAE_INTERFACE of native/ipmdae.h
+_INTERFACE = 3  # IPMDAE_INTERFACE of native/ipmdae.h
 _SIGNATURES: dict[str, tuple[list[type], type | None]] = {
     "ipmdae_instruction_set": ([], ctypes.c_char_p),
     "ipmdae_set_instruction_set": ([ctypes.c_char_p], _int),
     "ipmdae_set_threads": ([_int], None),
     "ipmdae_scan_forward": ([_pointer] * 9 + [_size] * 4, _int),
     "ipmdae_scan_backward": ([_pointer] * 13 + [_size] * 4, _int),
+    "ipmdae_gated_scan_forward": ([_pointer] * 9 + [_size] * 6, _int),
+    "ipmdae_gated_scan_backward": ([_pointer] * 16 + [_size] * 6, _int),
+    "ipmdae_convolution_forward": ([_pointer] * 4 + [_size] * 5, _int),
+    "ipmdae_convolution_backward": ([_pointer] * 7 + [_size] * 5, _int),
     "ipmdae_network_open": ([_pointer, _size, _pointer, _pointer, _size, _pointer], _int),
     "ipmdae_network_run": ([_pointer, *[_pointer, _size] * 2, _size, _size], _int),
     "ipmdae_network_close": ([_pointer], None),
@@ -194,6 +202,34 @@ def scan_backward_pointers(*pointers_and_sizes: int) -> None:
     _raise_for(_required().ipmdae_scan_backward(*pointers_and_sizes))
 
 
+def gated_scan_forward_pointers(*pointers_and_sizes: int) -> None:
+    """Forward scan of a Mamba block on addresses; only sizes are checked.
+
+    The order is u, s, A, B, C, D, z, y, out, then batch, length, d, n and the floats from one row
+    to the next of B and C, and of z.
+    """
+    _raise_for(_required().ipmdae_gated_scan_forward(*pointers_and_sizes))
+
+
+def gated_scan_backward_pointers(*pointers_and_sizes: int) -> None:
+    """Its gradients; u, s, A, B, C, D, z, y, dout, du, ds, dA, dB, dC, dD, dz, sizes as there."""
+    _raise_for(_required().ipmdae_gated_scan_backward(*pointers_and_sizes))
+
+
+def convolution_forward_pointers(*pointers_and_sizes: int) -> None:
+    """Causal convolution and SiLU on addresses; only sizes are checked.
+
+    The order is u, weight, bias, y, then batch, length, d, taps and the floats from one row of u
+    to the next.
+    """
+    _raise_for(_required().ipmdae_convolution_forward(*pointers_and_sizes))
+
+
+def convolution_backward_pointers(*pointers_and_sizes: int) -> None:
+    """Its gradients; u, weight, bias, dy, du, dweight, dbias, sizes as there."""
+    _raise_for(_required().ipmdae_convolution_backward(*pointers_and_sizes))
+
+
 def network_open(description: Sequence[int], tensors: Sequence[Array]) -> int:
     """Open a network and return its handle, to be closed with :func:`network_close`.
 
@@ -275,7 +311,7 @@ def _addresses(*arrays: Array) -> tuple[int, ...]:
 
 def _raise_for(status: int) -> None:
     if status == 1:
-        raise ValueError("sizes must not be negative, and a scan needs at least one state")
+        raise ValueError("sizes must not be negative, and at least one state or tap is needed")
     if status == 2:
         raise MemoryError("not enough memory for the working space: pass shorter or fewer signals")
 

@@ -122,16 +122,16 @@ def without_triton(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("without_triton")
 def test_without_triton_a_gpu_runs_the_loop_after_one_warning() -> None:
     with pytest.warns(RuntimeWarning, match="Install triton") as caught:
-        chosen = [scan_module._fastest("cuda", torch.bfloat16) for _ in range(3)]
+        chosen = [scan_module.fastest_backend("cuda", torch.bfloat16) for _ in range(3)]
     assert len(caught) == 1
     assert chosen == ["torch"] * 3
 
 
 def test_a_gpu_takes_triton_but_for_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan_module, "_triton_scan", lambda: selective_scan)
-    assert scan_module._fastest("cuda", torch.float32) == "triton"
-    assert scan_module._fastest("cuda", torch.float64) == "torch"
-    assert scan_module._fastest("mps", torch.float32) == "torch"
+    assert scan_module.fastest_backend("cuda", torch.float32) == "triton"
+    assert scan_module.fastest_backend("cuda", torch.float64) == "torch"
+    assert scan_module.fastest_backend("mps", torch.float32) == "torch"
 
 
 def test_triton_backend_refuses_tensors_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ipmdae.lab.nn.scan import selective_scan
+from ipmdae.lab.nn.fused import convolution_silu, gated_scan
 
 _DELTA_MIN, _DELTA_MAX, _DELTA_FLOOR = 1e-3, 1e-1, 1e-4
 
@@ -36,11 +35,10 @@ class Mamba(nn.Module):
 
     def forward(self, x: Tensor, A_log: Tensor) -> Tensor:
         u, z = self.in_proj(x).chunk(2, dim=-1)
-        u = F.silu(self.conv1d(u))
+        u = self.conv1d(u)
         dt, B, C = self.x_proj(u).split([self.dt_rank, self.d_state, self.d_state], dim=-1)
-        delta = F.softplus(self.dt_proj(dt))
-        y = selective_scan(u, delta, -torch.exp(A_log), B, C, self.D)
-        out: Tensor = self.out_proj(y * F.silu(z))
+        y = gated_scan(u, self.dt_proj(dt), -torch.exp(A_log), B, C, self.D, z)
+        out: Tensor = self.out_proj(y)
         return out
 
     def _initialise_delta(self) -> None:
@@ -54,7 +52,7 @@ class Mamba(nn.Module):
 
 
 class CausalConvolution(nn.Module):
-    """Depthwise, y_t = bias + Σ_j w_j u_{t-(k-1)+j}, zeros before the start; (batch, L, d)."""
+    """Depthwise, with SiLU, y_t = silu(bias + Σ_j w_j u_{t-(k-1)+j}); (batch, L, d)."""
 
     def __init__(self, channels: int, taps: int) -> None:
         super().__init__()
@@ -63,10 +61,7 @@ class CausalConvolution(nn.Module):
         self.bias = nn.Parameter(torch.empty(channels).uniform_(-bound, bound))
 
     def forward(self, u: Tensor) -> Tensor:
-        channels, taps = self.weight.shape
-        padded = F.pad(u.transpose(1, 2), (taps - 1, 0))
-        y = F.conv1d(padded, self.weight.unsqueeze(1), self.bias, groups=channels)
-        return y.transpose(1, 2)
+        return convolution_silu(u, self.weight, self.bias)
 
 
 def initial_state_matrix(d_inner: int, d_state: int) -> nn.Parameter:

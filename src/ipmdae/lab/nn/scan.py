@@ -53,7 +53,7 @@ def selective_scan(
             f"unknown scan backend {backend!r}; there are: auto, native, triton, torch"
         )
     if backend == "auto":
-        backend = _fastest(u.device.type, u.dtype)
+        backend = fastest_backend(u.device.type, u.dtype)
     if backend == "torch":
         return _scan_torch(u, delta, A, B, C, D)
     scan = _kernel(backend, u)
@@ -61,7 +61,7 @@ def selective_scan(
     return y.to(u.dtype)
 
 
-def _fastest(device: str, dtype: torch.dtype) -> str:
+def fastest_backend(device: str, dtype: torch.dtype) -> str:
     """The backend that ``auto`` stands for."""
     if dtype in _KERNEL_DTYPES:
         if device == "cpu" and _native_available():
@@ -125,7 +125,7 @@ def _scan_native(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: T
     y = torch.empty_like(u)
     no_state = 0
     native.scan_forward_pointers(
-        *_pointers(u, delta, A, B, C, D), no_state, y.data_ptr(), no_state, *_sizes(u, A)
+        *pointers(u, delta, A, B, C, D), no_state, y.data_ptr(), no_state, *_sizes(u, A)
     )
     return y
 
@@ -140,7 +140,7 @@ def _scan_native_backward(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, dy: Tensor
 ) -> list[Tensor]:
     gradients = [torch.empty_like(tensor) for tensor in (u, delta, A, B, C, D)]
-    native.scan_backward_pointers(*_pointers(u, delta, A, B, C, D, dy, *gradients), *_sizes(u, A))
+    native.scan_backward_pointers(*pointers(u, delta, A, B, C, D, dy, *gradients), *_sizes(u, A))
     return gradients
 
 
@@ -164,7 +164,7 @@ def _backward(ctx: torch.autograd.function.BackwardCFunction, dy: Tensor) -> tup
 _scan_native.register_autograd(_backward, setup_context=_remember_inputs)
 
 
-def _pointers(*tensors: Tensor) -> tuple[int, ...]:
+def pointers(*tensors: Tensor) -> tuple[int, ...]:
     return tuple(tensor.data_ptr() for tensor in tensors)
 
 
