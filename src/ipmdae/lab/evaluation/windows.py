@@ -27,12 +27,8 @@ from ipmdae.lab.evaluation.published import FACTOR_EDGES
 from ipmdae.lab.evaluation.results import Array, Result, anchor_of, evenly_spaced, load_all
 from ipmdae.lab.protocols import fgdae, tfcdiff
 from ipmdae.lab.protocols.deepfilter import VERSIONS, NoisyBeats
-from ipmdae.methods import classical
 
 UNIT = "windows"
-
-NARROW = "butterworth-0.5-40"
-"""Filter that limits an output to the band of tfcdiff's targets."""
 
 _TITLES = {
     "rmse": "RMSE (mV)",
@@ -66,7 +62,6 @@ class WindowBenchmark(LeadBenchmark[Window]):
 
     fs: ClassVar[float]
     measures: ClassVar[tuple[str, ...]]
-    narrow: ClassVar[bool] = False
 
     unit = UNIT
 
@@ -94,7 +89,7 @@ class WindowBenchmark(LeadBenchmark[Window]):
 
     def scorer(self, method: Candidate) -> Callable[[Window], pd.DataFrame]:
         """Create a function that scores a window."""
-        return partial(_score, method, self.fs, self.measures, self.narrow)
+        return partial(_score, method, self.fs, self.measures)
 
     def diverged(self, scores: pd.DataFrame) -> bool:
         """True if the method gave no finite signal."""
@@ -123,7 +118,7 @@ class FGDAEBenchmark(WindowBenchmark):
 class TFCDiffBenchmark(WindowBenchmark):
     """The test windows of protocol tfcdiff."""
 
-    fs, measures, narrow = tfcdiff.TFCDiff.fs, tfcdiff.METRICS, True
+    fs, measures = tfcdiff.TFCDiff.fs, tfcdiff.METRICS
 
     @cached_property
     def versions(self) -> list[NoisyBeats]:
@@ -134,16 +129,9 @@ class TFCDiffBenchmark(WindowBenchmark):
         return [protocol.windows("test")]
 
 
-def _score(
-    method: Candidate, fs: float, names: Sequence[str], narrow: bool, window: Window
-) -> pd.DataFrame:
-    """Measures of a window; with ``narrow`` also of the output within the band of the targets."""
-    cleaned = method.clean(window.noisy, fs)
-    values = measure(window.clean, cleaned, window.mean, names)
-    if narrow:
-        within = classical.get(NARROW).denoise(cleaned, fs)
-        filtered = measure(window.clean, within, window.mean, names)
-        values |= {f"{name}_narrow": value for name, value in filtered.items()}
+def _score(method: Candidate, fs: float, names: Sequence[str], window: Window) -> pd.DataFrame:
+    """A row of measures of a window."""
+    values = measure(window.clean, method.clean(window.noisy, fs), window.mean, names)
     labels = {"item": window.number, "record": window.record, "factor": window.factor}
     return pd.DataFrame([labels | values])
 
@@ -200,12 +188,8 @@ def _tables(
     tables = {
         "all": grid("method", rows, names, _measured),
         "factors": grid("method", rows, _bins(results), _in_bin),
-        "narrow": "",
         "anchor": "",
     }
-    if benchmark.narrow:
-        narrow = {title: f"{name}_narrow" for title, name in names.items()}
-        tables["narrow"] = grid("method", rows, narrow, _measured)
     if anchor and others:
         differences = {f"{title.split(' (')[0]} difference": name for title, name in names.items()}
         tables["anchor"] = anchor.method
