@@ -27,3 +27,14 @@ FULL = next(
     None,
 )
 needs_full = pytest.mark.skipif(FULL is None, reason="the full databases are not here")
+
+
+def copy_for_tfcdiff(folder: Path) -> None:
+    """Write two excerpts, one named as a test record of the protocol, with pu0 as well as pu1."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, copy in (("sel100", "sel123"), ("sele0121", "sele0121")):
+        header = (QTDB / f"{name}.hea").read_text().replace(name, copy)
+        (folder / f"{copy}.hea").write_text(header)
+        (folder / f"{copy}.dat").write_bytes((QTDB / f"{name}.dat").read_bytes())
+        for annotator in ("pu0", "pu1"):
+            (folder / f"{copy}.{annotator}").write_bytes((QTDB / f"{name}.pu1").read_bytes())

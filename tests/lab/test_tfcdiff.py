@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from excerpts import FULL, NSTDB, QTDB, needs_full
+from excerpts import FULL, NSTDB, QTDB, copy_for_tfcdiff, needs_full
 
 from ipmdae.lab.data import nstdb, qtdb
 from ipmdae.lab.evaluation import metrics
@@ -16,15 +16,8 @@ from ipmdae.lab.protocols.tfcdiff import METRICS, Mixture, TFCDiff, _level, targ
 
 @pytest.fixture(scope="module")
 def protocol(tmp_path_factory: pytest.TempPathFactory) -> TFCDiff:
-    """On two excerpts, one of them under the name of a test record, with annotator pu0 as pu1."""
     folder = tmp_path_factory.mktemp("qtdb")
-    for name, copy in (("sel100", "sel123"), ("sele0121", "sele0121")):
-        header = (QTDB / f"{name}.hea").read_text().replace(name, copy)
-        (folder / f"{copy}.hea").write_text(header)
-        (folder / f"{copy}.dat").write_bytes((QTDB / f"{name}.dat").read_bytes())
-        for annotator in ("pu0", "pu1"):
-            marks = (QTDB / f"{name}.pu1").read_bytes()
-            (folder / f"{copy}.{annotator}").write_bytes(marks)
+    copy_for_tfcdiff(folder)
     return TFCDiff(qtdb_folder=folder, nstdb_folder=NSTDB)
 
 

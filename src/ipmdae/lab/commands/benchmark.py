@@ -23,7 +23,10 @@ benchmark = typer.Typer(no_args_is_help=True)
 
 ProtocolOption = Annotated[
     str,
-    typer.Option(help="Protocol: deepfilter, clinic, clinical, robustness, hearts or reference."),
+    typer.Option(
+        help="Protocol: deepfilter, clinic, clinical, robustness, hearts, reference, fgdae or "
+        "tfcdiff."
+    ),
 ]
 OutputOption = Annotated[Path, typer.Option(help="Folder for the tables and figures.")]
 ResultsOption = Annotated[Path, typer.Option(help="Folder of the stored results.")]
@@ -63,8 +66,8 @@ def run(
         typer.Option(
             min=1,
             help="Use only this many beats of each version (deepfilter), segments of each lead "
-            "(clinic, robustness), records (clinical), leads and records (hearts) or windows of "
-            "each record (reference), evenly spaced.",
+            "(clinic, robustness), records (clinical), leads and records (hearts), windows of "
+            "each record (reference) or of each version (fgdae, tfcdiff), evenly spaced.",
         ),
     ] = None,
     seeds: Annotated[

@@ -32,6 +32,8 @@ _BENCHMARKS = {
     "robustness": ("robustness", "RobustnessBenchmark", "robustness"),
     "hearts": ("hearts.benchmark", "HeartsBenchmark", "hearts.page"),
     "reference": ("reference", "ReferenceBenchmark", "reference"),
+    "fgdae": ("windows", "FGDAEBenchmark", "windows"),
+    "tfcdiff": ("windows", "TFCDiffBenchmark", "windows"),
 }
 
 NAMES = tuple(_BENCHMARKS)
