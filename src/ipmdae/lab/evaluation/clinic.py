@@ -194,7 +194,7 @@ def _added() -> NDArray[np.bool_]:
     return np.array([kind != CLEAN for kind, _ in CONDITIONS])
 
 
-def high_pass(x: Array) -> Array:
+def high_pass(x: NDArray[np.floating]) -> Array:
     """High-pass signals (signals, time, ...) at :data:`EDGE`."""
     sections = butter(4, EDGE, "highpass", output="sos", fs=FS)
     filtered: Array = sosfiltfilt(sections, x, axis=1)
