@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             train(study, chosen, args.seeds, run.machine(args.gpu, 1, args.workers), deadline)
         except OutOfTimeError:
-            print("out of time: the same command continues, --report writes the page by now")
+            print("out of time: the same command continues; --report tables the finished runs")
             return
     base = stored(study, BASE, args.seeds)
     if not base:

@@ -198,15 +198,15 @@ class Study:
 def score(trained: nn.Module, recorded: Pair, rhythms: Pair) -> Score:
     """Denoise the validation windows and score them; NaN for non-finite output."""
     (noisy, clean), cleaned = recorded, _denoised(trained, recorded)
-    given = ~_with_noise(recorded)
+    noise = _with_noise(recorded)
     loss = losses.LOSSES[RECIPE.loss](torch.from_numpy(cleaned), torch.from_numpy(clean))
-    improvement = metrics.snr_improvement(clean, noisy, cleaned, centred=True)
+    before, after = (metrics.snr(clean, x, centred=True) for x in (noisy, cleaned))
     return Score(
         loss=float(loss),
-        improvement=_mean(improvement[~given]),
+        improvement=_mean((after - before)[noise]),
         above=_improvement_above(recorded, cleaned),
         rhythms=_improvement_above(rhythms, _denoised(trained, rhythms)),
-        kept=_mean(metrics.snr(clean[given], cleaned[given], centred=True)),
+        kept=_mean(after[~noise]),
     )
 
 
@@ -226,10 +226,8 @@ def _with_noise(pair: Pair) -> NDArray[np.bool_]:
 def _improvement_above(pair: Pair, cleaned: NDArray[np.float32]) -> float:
     """Mean SNR improvement above 0.5 Hz of the windows with noise, dB."""
     noisy, clean = pair
-    noise = _with_noise(pair)
-    return _mean(
-        metrics.snr_improvement(*(clinic.high_pass(x[noise]) for x in (clean, noisy, cleaned)))
-    )
+    high = (clinic.high_pass(x) for x in (clean, noisy, cleaned))
+    return _mean(metrics.snr_improvement(*high)[_with_noise(pair)])
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -120,7 +120,7 @@ def _branches(count: Callable[[int], int]) -> Callable[[Architecture], Architect
     return lambda base: replace(base, branches=tuple(count(n) for n in base.branches))
 
 
-def _wider(factor: float) -> Callable[[Architecture], Architecture]:
+def _width(factor: float) -> Callable[[Architecture], Architecture]:
     """Multiply the channels, rounded so that a stage's branches divide them."""
 
     def change(base: Architecture) -> Architecture:
@@ -189,7 +189,7 @@ VARIANTS = (
         Variant(
             name=f"width-{factor}",
             change=f"{factor} times the channels",
-            architecture=_wider(factor),
+            architecture=_width(factor),
         )
         for factor in (0.7, 1.4)
     ),
