@@ -148,7 +148,9 @@ def page(study: Study, lines: Sequence[Line], seeds: Sequence[int], output: Path
         scores=pages.table(_COLUMNS, [cells(study.model, line) for line in lines]),
         differences=pages.table(["variant", *header], rows),
         power={
-            title: max(found, key=lambda c: c.error) for title, found in compared.items() if found
+            title: max(found, key=lambda c: c.error)
+            for title, found in compared.items()
+            if found and found[0].freedom
         },
         largest=max((c.error for found in compared.values() for c in found), default=nan),
         seconds=_SECONDS,
