@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 
 from ipmdae.console import out, warnings_in_one_line
 from ipmdae.lab.data import qtdb
 from ipmdae.lab.evaluation import pages
-from ipmdae.lab.evaluation.ablation import Comparison, Score, Study, compare
+from ipmdae.lab.evaluation.ablation import MEASURES, Comparison, Score, Study, compare
 from ipmdae.lab.networks.complexity import measure
 from ipmdae.lab.protocols.clinic import Clinic
 from ipmdae.lab.training import flags, run, variants
+from ipmdae.lab.training.callbacks import OutOfTimeError
 from ipmdae.lab.training.variants import BASE, VARIANTS, Variant
 from tools import show
 
@@ -24,11 +27,10 @@ _COLUMNS = (
     "parameters",
     "MMAC",
     "validation loss",
-    "SNR improvement (dB)",
-    "to the base (dB)",
-    "verdict",
+    *(title if key == "improvement" else f"SNR improvement {title}"
+      for key, title in MEASURES.items()),
     "SNR of clean leads after denoising (dB)",
-)
+)  # fmt: skip
 _SECONDS = 5
 
 
@@ -52,15 +54,24 @@ def main(arguments: list[str] | None = None) -> None:
     )
     chosen = [variants.get(name) for name in args.variants]
     if not args.report:
+        started = time.time()
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-        train(study, chosen, args.seeds, run.machine(args.gpu, 1, args.workers))
-    lines = [Line(variant, stored(study, variant, args.seeds)) for variant in VARIANTS]
-    lines = [line for line in lines if line.scores]
-    if not lines or lines[0].variant is not BASE:
+        for variant in chosen:
+            study.check_databases(variant)
+        deadline = None if args.minutes is None else started + 60 * args.minutes
+        try:
+            train(study, chosen, args.seeds, run.machine(args.gpu, 1, args.workers), deadline)
+        except OutOfTimeError:
+            print("out of time: the same command continues; --report tables the finished runs")
+            return
+    base = stored(study, BASE, args.seeds)
+    if not base:
         raise FileNotFoundError(
             f"no score of the base with these seeds and this budget in {args.results}: "
             "the variants cannot be compared"
         )
+    lines = [Line(variant, stored(study, variant, list(base))) for variant in VARIANTS]
+    lines = [line for line in lines if line.scores]
     written = pages.write(page(study, lines, args.seeds, args.output), args.output)
     print(f"written to {written}")
 
@@ -91,18 +102,27 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--batch_size", type=flags.positive, default=Study.batch_size, help="windows per step")
     add("--gpu", type=int, default=None, help="number of the GPU to use")
     add("--workers", type=int, default=0, help="processes that prepare batches")
+    add("--minutes", type=float, default=None, help="stop after this time, to be continued")
     add("--report", action="store_true", help="do not train: write the page from finished runs")
     return parser.parse_args(arguments)
 
 
 def train(
-    study: Study, chosen: Sequence[Variant], seeds: Sequence[int], machine: run.Machine
+    study: Study,
+    chosen: Sequence[Variant],
+    seeds: Sequence[int],
+    machine: run.Machine,
+    deadline: float | None,
 ) -> None:
-    """Train missing runs: all variants with the first seed, then with the next."""
+    """Train missing runs: all variants with the first seed, then with the next.
+
+    Raises:
+        OutOfTimeError: the deadline (time since the epoch in s) has come.
+    """
     jobs = [(variant, seed) for seed in seeds for variant in chosen]
     for index, (variant, seed) in enumerate(jobs, 1):
         with warnings_in_one_line():
-            score, trained = study.work(variant, seed, machine)
+            score, trained = study.work(variant, seed, machine, deadline)
         outcome = f"{score.improvement:.2f} dB{'' if trained else ' (already)'}"
         out.print(f"{index} of {len(jobs)}: {variant.name}, seed {seed}: {outcome}", markup=False)
 
@@ -114,29 +134,45 @@ def stored(study: Study, variant: Variant, seeds: Sequence[int]) -> dict[int, Sc
 
 
 def page(study: Study, lines: Sequence[Line], seeds: Sequence[int], output: Path) -> str:
-    """Format the page: setup, table, command."""
-    base = lines[0].scores
-    differences = [
-        [line.scores[seed].improvement - base[seed].improvement for seed in line.scores]
-        for line in lines[1:]
-    ]
-    compared: list[Comparison | None] = [None, *compare(differences)]
+    """Format the page: setup, scores, differences from the base, command."""
+    compared = {title: differences(lines, measure) for measure, title in MEASURES.items()}
+    header = [cell for title in MEASURES.values() for cell in (f"difference {title}", "the change")]
     rows = [
-        cells(study.model, line, comparison)
-        for line, comparison in zip(lines, compared, strict=True)
+        [f"`{line.variant.name}`", *(cell for c in found for cell in (difference(c), c.verdict))]
+        for line, *found in zip(lines[1:], *compared.values(), strict=True)
     ]
     return pages.render(
         "ablation.md.j2",
         study=study,
         seeds=len(seeds),
-        table=pages.table(_COLUMNS, rows),
+        scores=pages.table(_COLUMNS, [cells(study.model, line) for line in lines]),
+        differences=pages.table(["variant", *header], rows),
+        power={
+            title: max(found, key=lambda c: c.error)
+            for title, found in compared.items()
+            if found and found[0].freedom
+        },
+        largest=max((c.error for found in compared.values() for c in found), default=nan),
         seconds=_SECONDS,
         command=command(study, lines, seeds, output),
     )
 
 
-def cells(model: str, line: Line, comparison: Comparison | None) -> list[str]:
-    """Table row of a variant; the base has no difference."""
+def differences(lines: Sequence[Line], measure: str) -> list[Comparison]:
+    """Compare all variants with the base, the first line, by a field of their scores."""
+    base, *others = (
+        {seed: getattr(score, measure) for seed, score in line.scores.items()} for line in lines
+    )
+    return compare(base, others)
+
+
+def difference(comparison: Comparison) -> str:
+    """Format ``mean ± standard error`` with its sign."""
+    return f"{comparison.mean:+.2f} ± {pages.number(comparison.error, 2)}"
+
+
+def cells(model: str, line: Line) -> list[str]:
+    """Row of a variant's size and scores."""
     variant, scores = line.variant, list(line.scores.values())
     samples = round(_SECONDS * qtdb.FS)
     cost = measure(variant.build(model, Clinic.leads), samples, Clinic.leads)
@@ -146,17 +182,12 @@ def cells(model: str, line: Line, comparison: Comparison | None) -> list[str]:
         f"{cost.parameters:,}",
         f"{cost.multiply_accumulates / 1e6:.2f}",
         pages.mean_and_deviation([score.loss for score in scores]),
-        pages.mean_and_deviation([score.improvement for score in scores], 2),
-        "-" if comparison is None else signed(list(comparison.differences)),
-        "-" if comparison is None else comparison.verdict,
+        *(
+            pages.mean_and_deviation([getattr(score, name) for score in scores], 2)
+            for name in MEASURES
+        ),
         pages.mean_and_deviation([score.kept for score in scores], 1),
     ]
-
-
-def signed(differences: Sequence[float]) -> str:
-    """Format ``mean ± sd`` with its sign."""
-    text = pages.mean_and_deviation(differences, 2)
-    return text if text.startswith("-") else f"+{text}"
 
 
 def command(study: Study, lines: Sequence[Line], seeds: Sequence[int], output: Path) -> str:

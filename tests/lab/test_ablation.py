@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 from excerpts import DATASETS
+from scipy.stats import t
 from torch import Tensor, nn
 
-from ipmdae.lab.evaluation.ablation import SCORE_FILE, Study, compare, score
+from ipmdae.engine.complexity import multiply_accumulates
+from ipmdae.lab.evaluation.ablation import SCORE_FILE, Comparison, Study, compare, score
 from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.complexity import measure
 from ipmdae.lab.nn.mf_ipm import MFIPM
@@ -29,7 +32,7 @@ def test_every_variant_of_every_network_of_ours_cleans_and_learns(variant: Varia
         network = variant.build(model)
         windows = torch.randn(2, 130, 1)
         output = network(windows)
-        assert output.shape == (2, 130, 2)
+        assert output.shape == (2, 130, network.architecture.outputs)
         output.square().mean().backward()
         assert all(p.grad is not None for p in network.parameters() if p.requires_grad)
 
@@ -40,7 +43,7 @@ def test_a_variant_differs_from_the_base_in_something() -> None:
     for variant in VARIANTS[1:]:
         assert variant.architecture or variant.network or variant.recipe or variant.protocol
     assert len({variant.name for variant in VARIANTS}) == len(VARIANTS)
-    with pytest.raises(ValueError, match="unknown variant 'other'; there are: base, every-skip"):
+    with pytest.raises(ValueError, match="unknown variant 'other'; there are: base, no-mamba"):
         variants.get("other")
 
 
@@ -53,6 +56,23 @@ def test_what_is_left_out_costs_nothing() -> None:
     shared = measure(variants.get("shared-state").build("ipmdae-small"), 500)
     assert shared.parameters < base.parameters
     assert shared.multiply_accumulates == base.multiply_accumulates
+
+
+@pytest.mark.parametrize("name", ["convolution", "lstm"])
+@pytest.mark.parametrize("model", ["ipmdae-nano", "ipmdae-small", "ipmdae-base"])
+def test_a_block_in_place_of_mamba_costs_about_the_same(name: str, model: str) -> None:
+    replaced = variants.get(name).build(model)
+    mamba = multiply_accumulates(replaced.architecture, 640)["mamba"]
+    base, other = (measure(network, 640) for network in (BASE.build(model), replaced))
+    assert abs(other.multiply_accumulates - base.multiply_accumulates) < 0.1 * mamba
+    assert not any("A_log" in key or "mamba_forward.D" in key for key in replaced.state_dict())
+
+
+@pytest.mark.parametrize(("factor", "channels"), [(0.7, (8, 14, 20, 28, 40, 56)),
+                                                  (1.4, (17, 28, 40, 56, 80, 112))])  # fmt: skip
+def test_a_width_keeps_the_branches(factor: float, channels: tuple[int, ...]) -> None:
+    architecture = variants.get(f"width-{factor}").build("ipmdae-small").architecture
+    assert architecture == replace(registry.architecture("ipmdae-small"), channels=channels)
 
 
 @pytest.mark.parametrize("kind", [MFIPM, ForwardOnly])
@@ -99,22 +119,61 @@ def validation() -> Pair:
 
 
 def test_scores_tell_windows_with_noise_from_those_without(validation: Pair) -> None:
-    nothing = score(Gain(1.0), validation)
+    nothing = score(Gain(1.0), validation, validation)
     assert nothing.improvement == pytest.approx(0)
     assert nothing.kept > 60
-    half = score(Gain(0.5), validation)
+    half = score(Gain(0.5), validation, validation)
     assert half.kept == pytest.approx(20 * np.log10(2), abs=0.01)
     assert half.improvement < 0
     assert half.loss > nothing.loss
     noisy, clean = validation
-    assert np.isnan(score(Gain(1.0), (noisy[:1], clean[:1])).kept)
+    noise = noisy[:1], clean[:1]
+    assert np.isnan(score(Gain(1.0), noise, noise).kept)
 
 
-def test_differences_are_judged_by_one_spread() -> None:
-    found = compare([[1.0, 1.2], [-1.0, -1.2], [0.1, -0.1], [nan, 1.0]])
-    assert found[0].error == pytest.approx(np.sqrt(3 * 0.02 / 3 / 2))
-    assert [c.verdict for c in found] == ["helped", "hurt", "not significant", "diverged"]
-    assert compare([[1.0], [2.0]])[0].verdict == "one seed: open"
+class WithoutOffset(nn.Module):
+    """Subtracts a slow sine of 0.1 Hz from its input."""
+
+    def forward(self, noisy: Tensor) -> Tensor:
+        return noisy - slow(noisy.shape[1])
+
+
+def slow(samples: int) -> Tensor:
+    return 5 * torch.sin(2 * np.pi * 0.1 * torch.arange(samples) / 250)[:, None]
+
+
+def test_baseline_wander_of_the_targets_does_not_count_above_half_a_hertz() -> None:
+    rng = np.random.default_rng(0)
+    clean = rng.standard_normal((2, 2500, 1)).astype(np.float32)
+    noisy = clean + rng.standard_normal(clean.shape).astype(np.float32)
+    clean += slow(2500).numpy()
+    noisy += slow(2500).numpy()
+    scores = score(WithoutOffset(), (noisy, clean), (noisy, clean))
+    assert scores.improvement < -5
+    assert scores.above == scores.rhythms == pytest.approx(0, abs=0.05)
+
+
+def test_differences_are_judged_by_one_residual_of_all_runs() -> None:
+    rng = np.random.default_rng(0)
+    table = rng.standard_normal((5, 4)) * 0.1 + np.arange(5)[:, None] + 3 * np.arange(4)
+    base, *others = ({seed: float(x) for seed, x in enumerate(row)} for row in table)
+    residual = table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()
+    found = compare(base, others)
+    assert found[0].freedom == 4 * 3
+    assert found[0].error == pytest.approx(np.sqrt((residual**2).sum() / 12 * 2 / 4))
+    low, high = t.interval(0.95, 12, found[1].mean, found[1].error)
+    assert found[1].half_width == pytest.approx((high - low) / 2)
+    again = compare(base, [*others, {0: nan, 1: 1.0}])
+    assert again[-1].verdict == "diverged"
+    assert again[0].error == pytest.approx(found[0].error)
+
+
+def test_a_difference_is_decided_or_bounded() -> None:
+    differences = np.array([0.3, 0.5])
+    verdicts = [Comparison(x, 0.1, 10).verdict for x in (differences, -differences)]
+    assert verdicts == ["helps", "hurts"]
+    assert Comparison(differences - 0.5, 0.1, 10).verdict == "no difference larger than 0.32 dB"
+    assert compare({0: 1.0}, [{0: 2.0}])[0].verdict == "one seed: open"
 
 
 def flags(folder: Path, *more: str) -> list[str]:
@@ -142,15 +201,25 @@ def test_a_study_goes_on_where_it_stopped_and_writes_one_page(
 
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
     rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
-    assert [row[0] for row in rows] == ["| `base`", "| `shared-state`"]
-    assert rows[0][6:8] == ["-", "-"]
-    assert rows[1][2] < rows[0][2]
-    assert "±" in rows[1][6]
+    assert [row[0] for row in rows] == ["| `shared-state`", "| `base`", "| `shared-state`"]
+    assert all("±" in rows[0][column] for column in (1, 3, 5))
+    assert rows[2][2] < rows[1][2]
     assert "--variants base shared-state --seeds 0 1 --epochs 1 --steps 1 --batch_size 4" in page
 
     before = page
     command.main(flags(tmp_path, "--report", "--seeds", "0", "1"))
     assert (tmp_path / "page.md").read_text(encoding="utf-8") == before
+
+
+def test_a_study_stops_in_time_and_needs_its_databases(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.main(flags(tmp_path, "--variants", "base", "--minutes", "0"))
+    assert "out of time" in capsys.readouterr().out
+    assert not (tmp_path / "page.md").exists()
+    with pytest.raises(FileNotFoundError, match="ipmdae download"):
+        command.main(flags(tmp_path, "--variants", "base", "rhythms"))
+    assert not (tmp_path / "runs" / "base").exists()
 
 
 def test_the_budget_is_counted_in_steps(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def _score(candidate: Candidate, piece: Piece) -> pd.DataFrame:
     clean = np.tile(piece.clean[_MIDDLE], (len(noisy), 1))
     values = measure(clean, noisy[:, _MIDDLE], cleaned)
     high = (
-        _high_pass(part)[:, _MIDDLE]
+        high_pass(part)[:, _MIDDLE]
         for part in (np.tile(piece.clean, (len(noisy), 1)), noisy, np.stack([y for y, _ in found]))
     )
     values |= dict(zip(ABOVE, _signal_to_noise(*high), strict=True))
@@ -194,8 +194,8 @@ def _added() -> NDArray[np.bool_]:
     return np.array([kind != CLEAN for kind, _ in CONDITIONS])
 
 
-def _high_pass(x: Array) -> Array:
-    """High-pass signals (signals, time) at :data:`EDGE`."""
+def high_pass(x: NDArray[np.floating]) -> Array:
+    """High-pass signals (signals, time, ...) at :data:`EDGE`."""
     sections = butter(4, EDGE, "highpass", output="sos", fs=FS)
     filtered: Array = sosfiltfilt(sections, x, axis=1)
     return filtered

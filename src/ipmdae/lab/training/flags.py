@@ -118,9 +118,12 @@ def dataset_folders(arguments: argparse.Namespace) -> dict[str, str]:
     }
 
 
-def rhythm_settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Protocol settings for rhythms in the targets and motion in the noise."""
-    root: Path = arguments.dataset_root_path
+def rhythm_settings(root: Path) -> dict[str, Any]:
+    """Protocol settings for rhythms in the targets and motion in the noise.
+
+    Args:
+        root: folder of the databases.
+    """
     return {
         "mitdb_folder": str(root / mitdb.FOLDER),
         "cinc2017_folder": str(root / cinc2017.FOLDER),

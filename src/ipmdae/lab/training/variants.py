@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from ipmdae.architecture import Architecture
 from ipmdae.lab.networks import registry
 from ipmdae.lab.nn.ipm_dae import UltralightIPMDAE
 from ipmdae.lab.nn.mf_ipm import MFIPM
+from ipmdae.lab.nn.sequence_blocks import Recurrent, SeparableConvolution
+from ipmdae.lab.training.flags import rhythm_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,7 @@ class Variant:
         architecture: maps the base's architecture to the variant's.
         network: changes a network in place, beyond its architecture.
         recipe: fields of the recipe that differ.
-        protocol: settings of the protocol that differ.
+        protocol: maps the folder of the databases to the settings of the protocol that differ.
     """
 
     name: str
@@ -37,7 +40,7 @@ class Variant:
     architecture: Callable[[Architecture], Architecture] | None = None
     network: Callable[[UltralightIPMDAE], None] | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
-    protocol: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Callable[[Path], Mapping[str, Any]] | None = None
 
     def build(self, model: str, leads: int | None = None) -> UltralightIPMDAE:
         """Build this variant of the registered network ``model``, with random weights.
@@ -87,6 +90,23 @@ def leave_out_fusion(network: UltralightIPMDAE) -> None:
         module.fusion = nn.Identity()  # type: ignore[assignment]
 
 
+def replace_mamba(
+    block: Callable[[Architecture, int], nn.Module],
+) -> Callable[[UltralightIPMDAE], None]:
+    """Put another sequence block, without state matrices, in place of every Mamba block."""
+
+    def change(network: UltralightIPMDAE) -> None:
+        for stage, module in enumerate(network.skips):
+            if isinstance(module, MFIPM):
+                d = network.architecture.branch_width(stage)
+                none = [None] * len(module.A_log_forward)
+                for direction in ("forward", "backward"):
+                    setattr(module, f"mamba_{direction}", block(network.architecture, d))
+                    setattr(module, f"A_log_{direction}", nn.ParameterList(none))
+
+    return change
+
+
 def _modules(network: UltralightIPMDAE) -> list[MFIPM]:
     return [module for module in network.skips if isinstance(module, MFIPM)]
 
@@ -100,19 +120,40 @@ def _branches(count: Callable[[int], int]) -> Callable[[Architecture], Architect
     return lambda base: replace(base, branches=tuple(count(n) for n in base.branches))
 
 
+def _width(factor: float) -> Callable[[Architecture], Architecture]:
+    """Multiply the channels, rounded so that a stage's branches divide them."""
+
+    def change(base: Architecture) -> Architecture:
+        divisors = [max(n, 1) for n in (*base.branches, 0)]
+        channels = (round(factor * c / n) * n for c, n in zip(base.channels, divisors, strict=True))
+        return replace(base, channels=tuple(channels))
+
+    return change
+
+
 BASE = Variant(name="base", change="-")
 
 VARIANTS = (
     BASE,
     Variant(
-        name="every-skip",
-        change="MF-IPM modules on every skip connection, as in the paper",
-        architecture=_branches(lambda n: n or 1),
-    ),
-    Variant(
         name="no-mamba",
         change="no MF-IPM module: plain skip connections",
         architecture=_branches(lambda n: 0),
+    ),
+    Variant(
+        name="convolution",
+        change="depthwise-separable convolutions in place of Mamba, equal MAC",
+        network=replace_mamba(SeparableConvolution),
+    ),
+    Variant(
+        name="lstm",
+        change="a bidirectional LSTM in place of Mamba, equal MAC",
+        network=replace_mamba(Recurrent),
+    ),
+    Variant(
+        name="every-skip",
+        change="MF-IPM modules on every skip connection, as in the paper",
+        architecture=_branches(lambda n: n or 1),
     ),
     *(
         Variant(
@@ -129,16 +170,6 @@ VARIANTS = (
     ),
     Variant(name="no-fusion", change="no information fusion (MS-IF off)", network=leave_out_fusion),
     Variant(
-        name="fusion-figure",
-        change="MS-IF with linear maps before it, as in the paper's figure",
-        architecture=_with(fusion="figure"),
-    ),
-    Variant(
-        name="attention-figure",
-        change="channel attention f(mean + max), as in the paper's figure",
-        architecture=_with(attention="figure"),
-    ),
-    Variant(
         name="forward-only",
         change="Mamba forward in time only, not in both directions",
         network=forward_only,
@@ -148,24 +179,31 @@ VARIANTS = (
         change="the network estimates the clean signal, not the noise",
         architecture=_with(residual=False),
     ),
+    Variant(
+        name="no-uncertainty",
+        change="no uncertainty output",
+        architecture=_with(uncertainty=False),
+    ),
     Variant(name="kernel-3", change="kernel 3, as in the paper", architecture=_with(kernel=3)),
-    Variant(name="kernel-13", change="kernel 13", architecture=_with(kernel=13)),
+    *(
+        Variant(
+            name=f"width-{factor}",
+            change=f"{factor} times the channels",
+            architecture=_width(factor),
+        )
+        for factor in (0.7, 1.4)
+    ),
+    Variant(name="relative", change="loss without short segments", recipe={"loss": "relative"}),
     Variant(name="mse", change="squared error as loss", recipe={"loss": "mse"}),
-    Variant(name="no-ema", change="no average of the weights", recipe={"ema": None}),
     Variant(
         name="no-augmentation",
         change="trained on the protocol's own windows",
-        protocol={"augment": False},
+        protocol=lambda datasets: {"augment": False},
     ),
     Variant(
-        name="recorded-leads",
-        change="without random lead projection of signal and noise",
-        protocol={"projected": False},
-    ),
-    Variant(
-        name="static-noise",
-        change="windows and noise drawn once, as in the paper",
-        recipe={"fresh_noise": False},
+        name="rhythms",
+        change="rhythms in the targets and motion in the noise, as networks that ship are tuned",
+        protocol=rhythm_settings,
     ),
 )
 
