@@ -28,5 +28,5 @@ def test_scores_are_of_the_released_weights_and_in_the_page(path: Path) -> None:
     method, seed = parse_seed(result.method)
     page = (ROOT / "docs" / "results" / f"{protocol}.md").read_text(encoding="utf-8")
     if seed is None and len(queue.seeds(RELEASE / "runs", protocol, method)) == 1:
-        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{method}` (not"))
-        assert f"| {mean(result['ssd'])} ± " in row
+        rows = [line for line in page.splitlines() if line.startswith(f"| `{method}`")]
+        assert any(f"| {mean(result['ssd'])} ± " in row for row in rows)
