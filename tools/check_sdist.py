@@ -26,7 +26,7 @@ def check_sdist(path: Path, tracked: Collection[str]) -> int:
         The number of files.
 
     Raises:
-        SdistError: a file is missing, surplus, or not a plain file.
+        SdistError: a file is missing (but those of ``release``), surplus, or not a plain file.
     """
     root = path.name.removesuffix(".tar.gz")
     with tarfile.open(path) as archive:
@@ -35,7 +35,7 @@ def check_sdist(path: Path, tracked: Collection[str]) -> int:
     found = {str(name.relative_to(root)) for name in names if name.is_relative_to(root)}
     if odd or len(found) != len(names):
         raise SdistError(f"{path}: not a plain file, twice, or outside of {root}: {odd or names}")
-    expected = {*tracked, "PKG-INFO"}
+    expected = {name for name in tracked if not name.startswith("release/")} | {"PKG-INFO"}
     if missing := sorted(expected - found):
         raise SdistError(f"{path} lacks {', '.join(missing)}")
     made = {name for name in found if PurePosixPath(name).is_relative_to(BUILT)}

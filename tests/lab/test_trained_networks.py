@@ -106,10 +106,10 @@ def test_page_tells_what_it_was_given_and_why_it_deviates(
 ) -> None:
     monkeypatch.setattr(deepfilter, "PUBLISHED_BEATS", 20)
     page = deepfilter.markdown([beats], None)
-    assert f"| `{METHOD}` (not converged; 20 of 190 beats) |" in page
+    assert f"| `{METHOD}` (not converged in 2 epochs on a CPU; 20 of 190 beats) |" in page
     assert f"| `{METHOD}` | 80.2 k | 7.89 M | rival | 2 | 20 | once | 2 | cpu | own |" in page
     worse = replace(beats, table=beats.table.assign(ssd=21.0))
-    told = "Not converged: 20 windows in 2 epochs, noise once; the last tenth of them still lowered"
+    told = "Not converged in 2 epochs on a CPU (20 windows); the last tenth of them still lowered"
     assert f"SSD {21 / 10.633 - 1:+.1%}" in deepfilter.markdown([worse], None)
     assert told in deepfilter.markdown([worse], None)
     better = replace(beats, table=beats.table.assign(ssd=1.0))

@@ -127,9 +127,10 @@ def fetch_all(
             pass
         finally:
             receiver.most = 0  # ends the other transfers
-            with suppress(StopIteration, multiprocessing.TimeoutError, OSError):
+            with suppress(StopIteration, multiprocessing.TimeoutError):
                 while True:
-                    outcomes.next(0.5)  # a stalled connection is not waited for
+                    with suppress(OSError):
+                        outcomes.next(0.5)  # a stalled connection is not waited for
     if failures:
         raise DownloadError(
             f"{len(failures)} of {len(checksums)} files could not be fetched: {failures[0]} "

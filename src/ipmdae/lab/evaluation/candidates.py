@@ -345,7 +345,7 @@ def describe_networks(networks: Sequence[TrainedNetwork], samples: int, leads: i
     return Network(
         parameters=cost.parameters,
         multiply_accumulates=cost.multiply_accumulates,
-        trainings=tuple(Training(net.summary, net.recipe, net.late_fall) for net in summarised),
+        trainings=tuple(network.training for network in summarised),
     )
 
 

@@ -308,7 +308,7 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
 
 
 def _by_pairs(results: Sequence[Result]) -> dict[str, dict[str, Result]]:
-    """Results by row title, by what the methods were trained on; without empty groups."""
+    """Results by row title, by what the methods were trained on; without other empty groups."""
     found: dict[str, dict[str, Result]] = {
         title: {} for title in ("Classical methods", *_PAIRS.values())
     }
@@ -316,7 +316,7 @@ def _by_pairs(results: Sequence[Result]) -> dict[str, dict[str, Result]]:
         pairs = network_and_pairs(parse_seed(result.method)[0])[1]
         group = _PAIRS[pairs] if result.network else "Classical methods"
         found[group][result.title(UNIT)] = result
-    return {title: rows for title, rows in found.items() if rows}
+    return {title: rows for title, rows in found.items() if rows or title == _PAIRS[""]}
 
 
 def _measured(result: Result, measure: str) -> str:

@@ -15,11 +15,12 @@ from torch import nn
 
 from ipmdae import checksums
 from ipmdae.lab.evaluation.network import multiply_accumulates
+from ipmdae.lab.evaluation.training_budget import Training
 from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.complexity import Complexity
 from ipmdae.lab.networks.descod import DeScoD
 from ipmdae.lab.training import queue, run
-from ipmdae.lab.training.summary import Summary, late_fall, network_and_pairs, read_summary
+from ipmdae.lab.training.summary import late_fall, network_and_pairs, read_summary
 from ipmdae.methods.classical import Signal
 from ipmdae.pipeline import window
 
@@ -67,22 +68,16 @@ class TrainedNetwork:
         return checksums.digest(run.checkpoint_path(self.run_folder, "best"))
 
     @property
-    def summary(self) -> Summary:
-        """Training budget and outcome of the run."""
-        return read_summary(self.run_folder)
-
-    @property
-    def recipe(self) -> str:
-        """The name of the recipe of its run."""
-        return run.read_settings(self.run_folder).recipe.name
-
-    @property
-    def late_fall(self) -> float:
-        """Share by which the last epochs still lowered the validation loss.
-
-        See :func:`ipmdae.lab.training.summary.late_fall`.
-        """
-        return late_fall([row["valid_loss"] for row in queue.read_curves(self.run_folder)])
+    def training(self) -> Training:
+        """Training of the run."""
+        settings = run.read_settings(self.run_folder)
+        curves = queue.read_curves(self.run_folder)
+        return Training(
+            read_summary(self.run_folder),
+            settings.recipe.name,
+            late_fall([row["valid_loss"] for row in curves]),
+            settings.precision,
+        )
 
     def complexity(self, samples: int, leads: int = 1) -> Complexity:
         """Cost of denoising a window, all shots together; needs no weights."""

@@ -29,18 +29,21 @@ class Training(NamedTuple):
         summary: training budget and outcome.
         recipe: name of the recipe, see :mod:`ipmdae.lab.training.recipe`.
         late_fall: see :func:`ipmdae.lab.training.summary.late_fall`.
+        precision: see :class:`ipmdae.lab.training.run.Settings`.
     """
 
     summary: Summary
     recipe: str
     late_fall: float
+    precision: str = "32-true"
 
     @property
     def budget(self) -> tuple[object, ...]:
         """Everything but the seed: equal for trainings of one model with several seeds."""
         given = self.summary
         counts = given.epochs, given.windows_seen, given.batch_size
-        return given.method, given.protocol, self.recipe, *counts, given.fresh_noise, given.loss
+        drawn = given.fresh_noise, given.loss
+        return given.method, given.protocol, self.recipe, self.precision, *counts, *drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +83,8 @@ class Network:
         if not self.remark:
             return ""
         stated = f"{self.remark} ({_budget(self.trainings)[1]} windows)"
-        falls = [fall for *_, fall in self.trainings if not isnan(fall)]
+        falls = [training.late_fall for training in self.trainings]
+        falls = [fall for fall in falls if not isnan(fall)]
         if not falls:
             return f"{stated}; after a single epoch the trend of the loss is unknown"
         fall = max(falls)
@@ -102,8 +106,8 @@ class Network:
         try:
             content = json.loads(text)
             trainings = tuple(
-                Training(Summary(**summary), recipe, fall)
-                for summary, recipe, fall in content.pop("trainings")
+                Training(Summary(**summary), *further)
+                for summary, *further in content.pop("trainings")
             )
             return cls(trainings=trainings, **content)
         except (AttributeError, KeyError, TypeError) as error:
@@ -147,10 +151,11 @@ def budgets_section(
 def _commands(trainings: Sequence[Training]) -> list[str]:
     """Commands that repeat the trainings, one per budget."""
     budgets: dict[str, list[str]] = {}
-    for training, recipe, _ in trainings:
+    for training, recipe, _, precision in trainings:
+        exact = "" if precision == "32-true" else f" --precision {precision}"
         budget = (
             f"--recipe {recipe} --epochs {training.epochs} --batch-size {training.batch_size} "
-            f"--seed {training.seed}"
+            f"--seed {training.seed}{exact}"
         )
         methods = budgets.setdefault(f"--protocol {training.protocol} {budget}", [])
         if training.method not in methods:
