@@ -29,7 +29,7 @@ from ipmdae.engine import complexity, find_model, model_names, read_model
 from ipmdae.lab import networks as published
 from ipmdae.lab.data import nstdb, qtdb
 from ipmdae.lab.evaluation.results import Array, Result, evenly_spaced, name_of
-from ipmdae.lab.evaluation.training_budget import Network, Training, parse_seed, with_seed
+from ipmdae.lab.evaluation.training_budget import Network, parse_seed, with_seed
 from ipmdae.lab.protocols import stack
 from ipmdae.lab.protocols.clinic import Clinic
 from ipmdae.lab.training.summary import SUMMARY_FILE, network_and_pairs
