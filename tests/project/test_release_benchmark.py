@@ -10,14 +10,19 @@ import torch
 from excerpts import DATASETS
 from trainings import finish
 
-from ipmdae.lab.evaluation import results
+from ipmdae.lab.evaluation import candidates, results
 from ipmdae.lab.evaluation.deepfilter import DeepFilterBenchmark
-from ipmdae.lab.training import run
+from ipmdae.lab.evaluation.pages import mean
+from ipmdae.lab.evaluation.training_budget import parse_seed
+from ipmdae.lab.training import queue, run
 from tools import release_benchmark
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 
 METHOD = "lunet+open"
+ROOT = Path(__file__).parents[2]
+RELEASE = ROOT / "release"
+STORED = sorted(RELEASE.glob("scores/*/*.npz"))
 
 
 def test_a_released_network_scores_like_its_run_and_takes_half_the_space(tmp_path: Path) -> None:
@@ -57,3 +62,18 @@ def test_a_damaged_released_weight_file_is_told_in_one_line(tmp_path: Path) -> N
     (target / run.RELEASED_WEIGHTS).write_bytes(b"not safetensors")
     with pytest.raises(ValueError, match=r"weights.safetensors is damaged"):
         run.load_network(target, "best")
+
+
+@pytest.mark.skipif(not STORED, reason="the folder is not in the source distribution")
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_scores_are_of_the_released_weights_and_in_the_page(path: Path) -> None:
+    result, protocol = results.load(path), path.parent.name
+    models = queue.models(protocol)
+    networks = candidates.trained(result.method, protocol, RELEASE / "runs", models)
+    assert candidates.joint_version(networks) == result.version
+    assert result.done == result.total
+    method, seed = parse_seed(result.method)
+    page = (ROOT / "docs" / "results" / f"{protocol}.md").read_text(encoding="utf-8")
+    if seed is None and len(queue.seeds(RELEASE / "runs", protocol, method)) == 1:
+        rows = [line for line in page.splitlines() if line.startswith(f"| `{method}`")]
+        assert any(f"| {mean(result['ssd'])} ± " in row for row in rows)
