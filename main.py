@@ -109,7 +109,7 @@ def protocol_settings(args: argparse.Namespace) -> dict[str, object]:
         return flags.reference_settings(args)
     if args.rhythms and not args.augment:
         raise ValueError("--rhythms goes with --augment")
-    wide = {"augment": True, "snr_range": (-10.0, 25.0)} if args.augment else {}
+    wide = flags.WIDE if args.augment else {}
     hearts = flags.rhythm_settings(args.dataset_root_path) if args.rhythms else {}
     folders, window = flags.dataset_folders(args), flags.window_setting(args)
     return {**folders, **window, **wide, **hearts, "seed": args.seed}

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from ipmdae.cli import app
+from ipmdae.lab.data import mitdb
 from ipmdae.lab.evaluation import candidates
 from ipmdae.lab.evaluation.trained_network import TrainedNetwork
 from ipmdae.lab.networks import registry
@@ -118,7 +119,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been_and_a_finished_one_is_left_a
     assert [path.name for path in killed.log_dir.iterdir()] == ["version_0"]
 
     assert (resumed.epochs, resumed.seed, resumed.accelerator) == (2, 0, "cpu")
-    assert resumed.loss == "own"
+    assert resumed.loss == "mse"
     assert resumed.parameters == 2 * 4 * 9 + 5
     windows = len(killed.settings.open_protocol().training(fresh=False))
     assert resumed.windows_seen == 2 * windows
@@ -277,9 +278,12 @@ def test_a_suffix_chooses_the_pairs_and_the_folder(tmp_path: Path) -> None:
     assert augmented.settings.protocol_settings["augmented"]
     assert "augmented" not in fresh.settings.protocol_settings
     assert fresh.log_dir == tmp_path / "deepfilter/unet+open/noise-1"
+    alike = jobs(tmp_path, "unet+augmented", protocol="clinic")[0].settings.protocol_settings
+    assert alike["augment"]
+    assert alike["mitdb_folder"] == str(DATASETS / mitdb.FOLDER)
     with pytest.raises(ValueError, match=r"unknown pairs 'new'; .*deepfilter has: augmented, open"):
         jobs(tmp_path, "unet+new")
-    with pytest.raises(ValueError, match="unknown pairs 'open'; protocol clinic has: none"):
+    with pytest.raises(ValueError, match="unknown pairs 'open'; protocol clinic has: augmented"):
         jobs(tmp_path, "unet+open", protocol="clinic")
 
 

@@ -19,6 +19,9 @@ from ipmdae.lab.networks.complexity import measure
 from ipmdae.lab.networks.descod import DeScoD
 from ipmdae.lab.networks.tcdae import spectral_correlation
 from ipmdae.lab.nn.ipm_dae import UltralightIPMDAE
+from ipmdae.lab.training import losses
+from ipmdae.lab.training import recipe as recipes
+from ipmdae.lab.training.module import DenoisingModule
 
 ALL = [*networks.NAMES]
 
@@ -160,16 +163,25 @@ def test_one_batch_is_learnt_by_heart(name: str) -> None:
     learner = network(name).train()
     optimizer = torch.optim.Adam(learner.parameters(), lr=5e-3)
     torch.manual_seed(1)
-    losses = []
+    found = []
     steps, factor = LEARNS[name]
     for _ in range(steps):
         loss = learner.loss(noisy, clean)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        losses.append(loss.item())
-    assert np.mean(losses[-5:]) < np.mean(losses[:2]) / factor
+        found.append(loss.item())
+    assert np.mean(found[-5:]) < np.mean(found[:2]) / factor
     assert all(parameter.grad is not None for parameter in learner.parameters())
+
+
+@pytest.mark.parametrize(("name", "own"), [("lunet", False), ("deepfilter", True)])
+def test_the_loss_of_the_recipe_trains_networks_that_come_with_none(name: str, own: bool) -> None:
+    noisy, clean = beats(time=64)
+    learner = network(name).eval()
+    module = DenoisingModule(learner, recipes.get("leads"))
+    expected = learner.loss(noisy, clean) if own else losses.local(learner(noisy), clean)
+    assert module.training_step((noisy, clean), 0) == expected
 
 
 @pytest.mark.slow

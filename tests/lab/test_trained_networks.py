@@ -31,6 +31,7 @@ pytestmark = [
 ]
 
 METHOD, PAPER = "fcn-dae", "Ultralight_IPM_DAE"
+ALIKE = f"{METHOD}+augmented"
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = tmp_path_factory.mktemp("results")
     finish(results, "deepfilter", METHOD, losses=(1.0, 0.9))
     finish(results, "clinic", METHOD, losses=(1.0, 1.0))
+    finish(results, "clinic", ALIKE)
     finish(results, "reference", METHOD, split_idx=4)
     (paper,) = finish(results, "reference", PAPER, split_idx=4)
     (results / PAPER).mkdir()
@@ -60,6 +62,7 @@ def test_all_that_is_trained_is_run_where_nothing_is_named(runs: Path, tmp_path:
     for made in (DeepFilterBenchmark, ClinicBenchmark, ClinicalBenchmark):
         methods = made(DATASETS, runs).methods
         assert METHOD in methods
+        assert (ALIKE in methods) == (made is not DeepFilterBenchmark)
         assert "drnn" not in methods
         assert METHOD not in made(DATASETS, tmp_path).methods
     found = ReferenceBenchmark(DATASETS, runs).methods
@@ -165,13 +168,15 @@ def test_a_lead_is_cleaned_by_the_network_of_protocol_clinic(
 
     monkeypatch.chdir(tmp_path)
     options = ("--datasets", DATASETS, "--part", 1, "--runs", runs)
-    methods = ("--methods", f"none,{METHOD},ipmdae-small")
+    methods = ("--methods", f"none,{METHOD},{ALIKE},ipmdae-small")
     for protocol in ("clinic", "clinical"):
         outcome = command("run", "--protocol", protocol, *options, *methods)
         assert outcome.exit_code == 0, outcome.output
     page = Path("docs/results/clinic.md").read_text()
     assert f"| `{METHOD}` (2 of 20 segments) |" in page
     assert f"| `{METHOD}` | 80.2 k |" in page
+    alike = page.partition("## Equal training")[2].partition("## ")[0]
+    assert [line.split("`")[1] for line in alike.splitlines() if "`" in line] == [ALIKE]
     assert "| `ipmdae-small` | " in page
     assert 0 < Path("docs/results/figures/clinic_cost.png").stat().st_size <= 150_000
 

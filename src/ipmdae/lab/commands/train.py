@@ -27,8 +27,8 @@ def train(
         str,
         typer.Option(
             help="Networks, comma-separated; by default all. With +open they are trained on pairs "
-            "drawn anew in each epoch, of protocol deepfilter with +augmented on transformed "
-            "published pairs."
+            "drawn anew in each epoch; with +augmented on transformed published pairs (deepfilter) "
+            "or on the windows of the models that ship (clinic)."
         ),
     ] = "",
     epochs: Annotated[
@@ -36,7 +36,7 @@ def train(
     ] = 30,
     batch_size: Annotated[int, typer.Option(min=1, help="Windows per step.")] = 64,
     recipe: Annotated[
-        str, typer.Option(help="Training recipe: rival, modern, release or beats.")
+        str, typer.Option(help="Training recipe: rival, modern, release, beats or leads.")
     ] = "rival",
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and noise.")] = 0,
     datasets: Annotated[Path, typer.Option(help="Folder that holds the databases.")] = Path(

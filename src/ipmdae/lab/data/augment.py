@@ -134,8 +134,8 @@ def low_pass(x: Array, edge: float, fs: float) -> Array:
 
 
 @cache
-def _hann(length: int) -> NDArray[np.float64]:
-    return np.hanning(length)
+def _hann(length: int) -> Array:
+    return np.hanning(length).astype(np.float32)
 
 
 def good_targets(windows: Array, fs: float, wander: float = 0.1) -> NDArray[np.bool_]:
@@ -155,10 +155,9 @@ def good_targets(windows: Array, fs: float, wander: float = 0.1) -> NDArray[np.b
     """
     size = ecg_size(windows)
     centred = windows - windows.mean(axis=1, keepdims=True)
-    power = np.abs(np.fft.rfft(centred * _hann(windows.shape[1]))) ** 2
-    frequency = np.fft.rfftfreq(windows.shape[1], 1 / fs)
-    slow = power[:, frequency < 0.5].sum(axis=1)
-    ecg = power[:, (frequency >= 0.5) & (frequency < 40)].sum(axis=1)
+    spectrum = np.fft.rfft(centred * _hann(windows.shape[1]))
+    edges = np.ceil(np.array([0.5, 40]) * windows.shape[1] / fs).astype(np.intp)
+    slow, ecg, _ = (np.square(np.abs(s)).sum(axis=1) for s in np.split(spectrum, edges, axis=1))
     tremor = np.median(np.abs(np.diff(windows, n=2, axis=1)), axis=1)
     good: NDArray[np.bool_] = (slow < wander * ecg) & (tremor < 0.01 * size) & (size > 0.2)
     return good

@@ -121,10 +121,10 @@ def _loud(noise: NDArray[np.float64], beat_sd: float, fs: float) -> list[Array]:
 
 def sway(length: int, fs: float, rng: np.random.Generator) -> Array:
     """Baseline wander of breathing and drift, (length, 1): sines below 0.7 Hz and a random walk."""
-    t = np.arange(length) / fs
-    y = np.zeros(length)
+    t = np.arange(length, dtype=np.float32) / fs
+    y = np.zeros(length, np.float32)
     for _ in range(rng.integers(1, 4)):
-        frequency = np.exp(rng.uniform(np.log(0.05), np.log(0.7)))
+        frequency = float(np.exp(rng.uniform(np.log(0.05), np.log(0.7))))
         swing = 1 + 0.3 * np.sin(2 * np.pi * (rng.uniform(0.01, 0.1) * t + rng.random()))
         y += rng.uniform(0.2, 1) * swing * np.sin(2 * np.pi * (frequency * t + rng.random()))
     if rng.random() < 0.3:
@@ -146,11 +146,13 @@ def taps(length: int, fs: float, rng: np.random.Generator) -> Array:
     interval = np.exp(rng.uniform(np.log(0.3), np.log(5)))
     frequency, decay = np.exp(rng.uniform(np.log(1), np.log(25))), rng.uniform(0.03, 0.4)
     time = rng.uniform(0, interval)
+    oscillation = 2j * np.pi * frequency - 1 / decay
+    tap = np.exp(oscillation * t[: int(_FADED * decay * fs) + 1])
     while time < t[-1]:
-        after = slice(int(np.ceil(time * fs)), int((time + _FADED * decay) * fs) + 1)
-        since = t[after] - time
-        wave = np.sin(2 * np.pi * frequency * since + rng.uniform(0, 0.5))
-        y[after] += rng.normal(1, 0.4) * wave * np.exp(-since / decay)
+        first = int(np.ceil(time * fs))
+        start = np.exp(oscillation * (first / fs - time) + 1j * rng.uniform(0, 0.5))
+        after = y[first : first + len(tap)]
+        after += (rng.normal(1, 0.4) * start * tap[: len(after)]).imag
         time += interval * (rng.normal(1, 0.08) if regular else rng.exponential()) + 0.05
     if rng.random() < 0.5:
         muscle = np.diff(rng.standard_normal(length + 1))

@@ -79,7 +79,7 @@ def names() -> list[str]:
 def ready(runs: Path = RUNS) -> list[str]:
     """Those of them that need no training, or have it, and are quick."""
     usable = {*classical.quick(), *model_names(), *trained_names(Clinic.name, runs)}
-    return [name for name in names() if name in usable]
+    return [name for name in dict.fromkeys([*names(), *ORDER]) if name in usable]
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def find(method: str, runs: Path = RUNS) -> Candidate:
     """
     if method in classical.names() and method not in _UNFIT:
         return Candidate(method, method=get(method))
-    if method in NETWORKS and method not in model_names():
+    if is_trainable(method) and method not in model_names():
         (network,) = trained(method, Clinic.name, runs)
         return Candidate(method, method=network, fs=Clinic.fs)
     try:

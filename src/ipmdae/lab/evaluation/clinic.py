@@ -38,6 +38,7 @@ from ipmdae.lab.protocols.clinic_test import (
     SNRS,
     Piece,
 )
+from ipmdae.lab.training.summary import network_and_pairs
 
 UNIT = "segments"
 
@@ -61,6 +62,8 @@ SPECTRA = tuple(f"{of}_{band}" for of in ("power", "change") for band in BANDS)
 _MIDDLE = slice(*(round(second * FS) for second in SCORED))
 
 _EXAMPLE_SNR, _EXAMPLE_SECONDS = 0.0, 4.0
+
+_PAPER = "Ultralight_IPM_DAE+augmented"
 
 BY_SNR = ("snr_improvement", "snr_improvement_above")
 """Measures that need added noise."""
@@ -295,7 +298,7 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
         ValueError: nothing is stored of the method ``against``.
     """
     noise, clinic = (
-        [_described(result) for result in load_all(results / name, candidates.names())]
+        [_described(result) for result in load_all(results / name, candidates.ORDER)]
         for name in ("clinic", "clinical")
     )
     if not noise and not clinic:
@@ -341,11 +344,36 @@ def markdown(results: Sequence[Result], clinic: Sequence[Result], anchor: Result
         by_snr=by_snr,
         differences=differences,
         kinds=KIND_TITLES,
+        alike=_trained_alike(results),
         clean=grid("method", by_title, clean, _clean),
         budgets=budgets_section(results, "5 s of a lead"),
         networks=any(result.network for result in results),
         clinical=clinical.section(clinic) if clinic else "",
     )  # fmt: skip
+
+
+def _trained_alike(results: Sequence[Result]) -> str:
+    """Table of the networks with equal training, by gain; empty without any."""
+    trained = {
+        result.title(UNIT): (result, result.network)
+        for result in results
+        if result.network and network_and_pairs(result.method)[1] == "augmented"
+    }
+    paper = next((result for result, _ in trained.values() if result.method == _PAPER), None)
+    rows = {
+        -mean(result, BY_SNR[0]).mean: [
+            title,
+            pages.count(network.parameters),
+            pages.count(network.multiply_accumulates),
+            *(estimate(mean(result, measure), 2) for measure in BY_SNR),
+            *(estimate(mean_less(result, paper, measure), 2) for measure in BY_SNR),
+        ]
+        for title, (result, network) in trained.items()
+    }
+    titles = [NAMES[measure] for measure in BY_SNR]
+    header = ["network", "parameters", "MAC per 5 s of a lead", *titles]
+    header += [f"difference in {title}" for title in titles]
+    return pages.table(header, [rows[gain] for gain in sorted(rows)]) if rows else ""
 
 
 _CHANGED_TITLES = ("changed (%)", "< 0.67 Hz (%)", "0.67-40 Hz (%)", "40-100 Hz (%)")

@@ -153,7 +153,7 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
         ValueError: nothing is stored of the method ``against``.
     """
     stored = {
-        kind: load_all(results / kind, candidates.names())
+        kind: load_all(results / kind, candidates.ORDER)
         for kind in (fgdae.FGDAE.name, tfcdiff.TFCDiff.name)
     }
     if not any(stored.values()):

@@ -36,6 +36,11 @@ class LeadNetwork(nn.Module, ABC):
     def clean(self, noisy: Tensor) -> Tensor:
         """Clean signals (signals, 1, time), the time a multiple of :attr:`multiple`."""
 
+    @property
+    def has_own_loss(self) -> bool:
+        """True if the network comes with a loss; else that of the recipe trains it."""
+        return type(self).loss is not LeadNetwork.loss
+
     def loss(self, noisy: Tensor, clean: Tensor) -> Tensor:
         """Training loss for windows (batch, time, leads): here the squared error."""
         return F.mse_loss(self(noisy), clean)

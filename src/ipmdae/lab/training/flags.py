@@ -118,6 +118,10 @@ def dataset_folders(arguments: argparse.Namespace) -> dict[str, str]:
     }
 
 
+#: Protocol settings for recordings of any kind.
+WIDE: dict[str, Any] = {"augment": True, "snr_range": (-10.0, 25.0)}
+
+
 def rhythm_settings(root: Path) -> dict[str, Any]:
     """Protocol settings for rhythms in the targets and motion in the noise.
 

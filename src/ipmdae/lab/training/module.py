@@ -110,7 +110,7 @@ class DenoisingModule(pl.LightningModule):
                 group |= self._kernels()
 
     def _loss(self, noisy: Tensor, clean: Tensor) -> Tensor:
-        if isinstance(self.model, LeadNetwork):
+        if isinstance(self.model, LeadNetwork) and self.model.has_own_loss:
             return self.model.loss(noisy, clean)
         return self.loss(self(noisy), clean)
 

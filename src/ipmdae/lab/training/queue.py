@@ -14,11 +14,10 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ipmdae.lab.data import nstdb, qtdb
@@ -26,6 +25,7 @@ from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.base import LeadNetwork
 from ipmdae.lab.training import run
 from ipmdae.lab.training.callbacks import CURVES, LAST_CHECKPOINT, OutOfTimeError
+from ipmdae.lab.training.flags import WIDE, rhythm_settings
 from ipmdae.lab.training.recipe import RIVAL, Recipe
 from ipmdae.lab.training.run import Machine, Settings
 from ipmdae.lab.training.summary import (
@@ -50,20 +50,23 @@ class Drawing(NamedTuple):
 
     Attributes:
         fresh: anew in each epoch.
-        settings: of the protocol.
+        settings: of the protocol, from the folder of the databases.
     """
 
     fresh: bool
-    settings: Mapping[str, Any] = MappingProxyType({})
+    settings: Callable[[Path], dict[str, Any]] = lambda datasets: {}
 
 
 PAIRS: dict[str, dict[str, Drawing]] = {
     "deepfilter": {
         "": Drawing(fresh=False),
-        "augmented": Drawing(True, {"augmented": True}),
+        "augmented": Drawing(True, lambda datasets: {"augmented": True}),
         "open": Drawing(fresh=True),
     },
-    "clinic": {"": Drawing(fresh=True)},
+    "clinic": {
+        "": Drawing(fresh=True),
+        "augmented": Drawing(True, lambda datasets: WIDE | rhythm_settings(datasets)),
+    },
     "reference": {"": Drawing(fresh=False), "open": Drawing(fresh=True)},
 }
 """Pairs of each protocol that networks can be trained on, by the suffix of the method's name."""
@@ -159,7 +162,7 @@ def _settings(
             "nstdb_folder": str(datasets / nstdb.FOLDER),
             "seed": budget.seed,
             **own,
-            **drawing.settings,
+            **drawing.settings(datasets),
         },
         recipe=replace(
             budget.recipe,
@@ -316,6 +319,7 @@ def _summarise(job: Job, folder: Path, machine: Machine) -> Summary:
     if recipe.steps is not None:
         windows = min(windows, recipe.steps * recipe.batch_size)
     network = (job.build or registry.build)(settings.model, settings.open_protocol().leads)
+    own = isinstance(network, LeadNetwork) and network.has_own_loss
     return Summary(
         method=job.method,
         protocol=settings.protocol,
@@ -325,7 +329,7 @@ def _summarise(job: Job, folder: Path, machine: Machine) -> Summary:
         batch_size=recipe.batch_size,
         fresh_noise=recipe.fresh_noise,
         seed=settings.seed,
-        loss="own" if isinstance(network, LeadNetwork) else recipe.loss,
+        loss="own" if own else recipe.loss,
         seconds=round(sum(row["seconds"] for row in rows), 1),
         accelerator=machine.accelerator,
         best_valid_loss=min(finite) if finite else None,

@@ -70,6 +70,9 @@ HEARTS = replace(TUNE, name="hearts", epochs=20, loss="local")
 #: For the project's network for single beats, of which an epoch has many.
 BEATS = replace(RELEASE, name="beats", learning_rate=4e-3, epochs=10, batch_size=64)
 
+#: For comparisons on whole leads, from random weights.
+LEADS = replace(HEARTS, name="leads", learning_rate=2e-3, epochs=8, batch_size=32)
+
 #: For comparisons: the same for every network, since their papers train with different budgets. No
 #: averaged weights, which are incompatible with the batch normalisation of some.
 RIVAL = Recipe(
@@ -84,7 +87,9 @@ RIVAL = Recipe(
     clip_norm=1.0,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN, RELEASE, TUNE, HEARTS, BEATS, RIVAL)}
+RECIPES = {
+    recipe.name: recipe for recipe in (PAPER, MODERN, RELEASE, TUNE, HEARTS, BEATS, LEADS, RIVAL)
+}
 
 
 def get(name: str) -> Recipe:
