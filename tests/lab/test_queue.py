@@ -278,9 +278,11 @@ def test_a_suffix_chooses_the_pairs_and_the_folder(tmp_path: Path) -> None:
     assert augmented.settings.protocol_settings["augmented"]
     assert "augmented" not in fresh.settings.protocol_settings
     assert fresh.log_dir == tmp_path / "deepfilter/unet+open/noise-1"
-    alike = jobs(tmp_path, "unet+augmented", protocol="clinic")[0].settings.protocol_settings
-    assert alike["augment"]
-    assert alike["mitdb_folder"] == str(DATASETS / mitdb.FOLDER)
+    alike = jobs(tmp_path, "unet+augmented", protocol="clinic")[0].settings
+    assert alike.protocol_settings["augment"]
+    assert alike.protocol_settings["mitdb_folder"] == str(DATASETS / mitdb.FOLDER)
+    run.write_settings(tmp_path, alike, windows=10)
+    assert run.same(run.read_settings(tmp_path), alike)
     with pytest.raises(ValueError, match=r"unknown pairs 'new'; .*deepfilter has: augmented, open"):
         jobs(tmp_path, "unet+new")
     with pytest.raises(ValueError, match="unknown pairs 'open'; protocol clinic has: augmented"):

@@ -118,8 +118,8 @@ def dataset_folders(arguments: argparse.Namespace) -> dict[str, str]:
     }
 
 
-#: Protocol settings for recordings of any kind.
-WIDE: dict[str, Any] = {"augment": True, "snr_range": (-10.0, 25.0)}
+#: Protocol settings for recordings of any kind, equal to those that a run's JSON file returns.
+WIDE: dict[str, Any] = {"augment": True, "snr_range": [-10.0, 25.0]}
 
 
 def rhythm_settings(root: Path) -> dict[str, Any]:
