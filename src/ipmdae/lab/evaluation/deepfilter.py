@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ipmdae.lab.data import nstdb, qtdb
-from ipmdae.lab.evaluation import candidates, figures, metrics, pages
+from ipmdae.lab.evaluation import candidates, cells, figures, metrics, pages
 from ipmdae.lab.evaluation.benchmarks import Mapper, in_chunks
-from ipmdae.lab.evaluation.intervals import bootstrap
-from ipmdae.lab.evaluation.pages import estimate, grid
+from ipmdae.lab.evaluation.pages import grid
 from ipmdae.lab.evaluation.published import BY_FACTOR, COUNTS, FACTOR_EDGES, ROWS
 from ipmdae.lab.evaluation.results import Array, Result, anchor_of, evenly_spaced, load_all
 from ipmdae.lab.evaluation.training_budget import (
@@ -53,6 +51,8 @@ _NAMES = {
 }
 
 _PUBLISHED_MEASURES = ("ssd", "mad", "prd_deepfilter", "cosine")
+
+_BINNED = ("ssd", "cosine")
 
 _OUR_MEASURES = ("prd", "snr_improvement", "cosine_centred", "rmse")
 
@@ -290,20 +290,21 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
         published_beats=f"{PUBLISHED_BEATS:,}",
         partial=any(result.done != result.total for result in results),
         all_beats={
-            title: grid("method", rows, published, _measured)
+            title: grid("method", rows, published, cells.measured)
             + (_lines(_published()) if title == _PAIRS[""] else "")
             for title, rows in _by_pairs(pooled).items()
         },
         deviations=_deviations(pooled),
         seeds=seeds_section(seeded, {name: _NAMES[name] for name in _PUBLISHED_MEASURES}),
         budgets=budgets_section(pooled, "beat", COUNTS),
-        further=grid("method", by_title, ours, _measured),
-        by_factor=grid("method", by_title, _bins(), _in_bin) + _lines(_published_by_factor()),
+        further=grid("method", by_title, ours, cells.measured),
+        by_factor=grid("method", by_title, cells.bins(FACTOR_EDGES), partial(cells.in_bin, _BINNED))
+        + _lines(_published_by_factor()),
         shared=_SHARED_PATIENT,
         strangers=strangers and grid("method", strangers, published, _of_strangers),
         anchor=anchor and anchor.method,
         seeded=any(len(group) > 1 for group in seeded),
-        paired=anchor and grid("method", first, paired, partial(_less, anchor)),
+        paired=anchor and grid("method", first, paired, partial(cells.less, anchor)),
     )
 
 
@@ -319,21 +320,6 @@ def _by_pairs(results: Sequence[Result]) -> dict[str, dict[str, Result]]:
     return {title: rows for title, rows in found.items() if rows or title == _PAIRS[""]}
 
 
-def _measured(result: Result, measure: str) -> str:
-    """Mean, standard deviation over beats, and interval."""
-    if result.diverged:
-        return "-"
-    values = result[measure]
-    interval = pages.limits(bootstrap(values, result["record"]))
-    return f"{pages.mean(values)} ± {pages.number(float(values.std()))} {interval}"
-
-
-def _in_bin(result: Result, edges: tuple[float, float]) -> str:
-    """SSD / cosine similarity within a bin of the noise factor."""
-    inside = (result["factor"] >= edges[0]) & (result["factor"] < edges[1])
-    return " / ".join(pages.mean(result[name][inside]) for name in ("ssd", "cosine"))
-
-
 def _of_strangers(result: Result, measure: str) -> str:
     """Mean over the patients that are not in the training set."""
     return pages.mean(result[measure][result["record"] != _SHARED_PATIENT])
@@ -344,18 +330,6 @@ def _is_trained(result: Result) -> bool:
     if result.diverged or not (result["record"] != _SHARED_PATIENT).any():
         return False
     return result.network is not None or result.method in classical.LEARNERS
-
-
-def _less(anchor: Result, result: Result, measure: str) -> str:
-    """Paired difference to the anchor per beat."""
-    apart, records = result.less(anchor, measure)
-    if result.diverged or len(apart) == 0:
-        return "-"
-    return estimate(bootstrap(apart, records))
-
-
-def _bins() -> dict[str, tuple[float, float]]:
-    return {f"{low:g}-{high:g}": (low, high) for low, high in pairwise(FACTOR_EDGES)}
 
 
 def _published() -> list[list[str]]:

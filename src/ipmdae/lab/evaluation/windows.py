@@ -10,7 +10,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,11 +17,10 @@ import numpy as np
 import pandas as pd
 
 from ipmdae.lab.data import nstdb, qtdb
-from ipmdae.lab.evaluation import candidates, metrics, pages
+from ipmdae.lab.evaluation import candidates, cells, metrics, pages
 from ipmdae.lab.evaluation.benchmarks import LeadBenchmark
 from ipmdae.lab.evaluation.candidates import Candidate
-from ipmdae.lab.evaluation.intervals import bootstrap
-from ipmdae.lab.evaluation.pages import estimate, grid
+from ipmdae.lab.evaluation.pages import grid
 from ipmdae.lab.evaluation.published import FACTOR_EDGES
 from ipmdae.lab.evaluation.results import Array, Result, anchor_of, evenly_spaced, load_all
 from ipmdae.lab.protocols import fgdae, tfcdiff
@@ -38,6 +36,8 @@ _TITLES = {
     "cosine_similarity": "CosSim",
     "snr": "SNR (dB)",
 }
+
+_BINNED = ("ssd", "cosine_similarity")
 
 _EXACT = 1e-9  # mV: an error that is rounding
 
@@ -186,41 +186,19 @@ def _tables(
     others = {title: result for title, result in rows.items() if result is not anchor}
     names = {_TITLES[name]: name for name in benchmark.measures}
     tables = {
-        "all": grid("method", rows, names, _measured),
-        "factors": grid("method", rows, _bins(results), _in_bin),
+        "all": grid("method", rows, names, cells.measured),
+        "factors": grid("method", rows, _bins(results), partial(cells.in_bin, _BINNED)),
         "anchor": "",
     }
     if anchor and others:
         differences = {f"{title.split(' (')[0]} difference": name for title, name in names.items()}
         tables["anchor"] = anchor.method
-        tables["paired"] = grid("method", others, differences, partial(_less, anchor))
+        tables["paired"] = grid("method", others, differences, partial(cells.less, anchor))
     return tables
-
-
-def _measured(result: Result, name: str) -> str:
-    """Mean ± standard deviation over windows and interval; a dash where a value is not finite."""
-    values = result[name]
-    if not np.isfinite(values).all():
-        return "-"
-    interval = pages.limits(bootstrap(values, result["record"]))
-    return f"{pages.mean(values)} ± {pages.number(float(values.std()))} {interval}"
-
-
-def _less(anchor: Result, result: Result, name: str) -> str:
-    """Paired difference to the anchor per window."""
-    apart, records = result.less(anchor, name)
-    finite = len(apart) > 0 and np.isfinite(apart).all()
-    return estimate(bootstrap(apart, records)) if finite else "-"
 
 
 def _bins(results: Sequence[Result]) -> dict[str, tuple[float, float]]:
     """Edges of the bins of the noise factor, that of windows without noise first if there are."""
-    bins = {f"{low:g}-{high:g}": (low, high) for low, high in pairwise(FACTOR_EDGES)}
+    bins = cells.bins(FACTOR_EDGES)
     clean = any((result["factor"] == 0).any() for result in results)
     return {"no noise": (0.0, FACTOR_EDGES[0])} | bins if clean else bins
-
-
-def _in_bin(result: Result, edges: tuple[float, float]) -> str:
-    """SSD / cosine similarity within a bin of the noise factor."""
-    inside = (result["factor"] >= edges[0]) & (result["factor"] < edges[1])
-    return " / ".join(pages.mean(result[name][inside]) for name in ("ssd", "cosine_similarity"))
