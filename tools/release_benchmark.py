@@ -72,9 +72,9 @@ def release_run(folder: Path, target: Path) -> None:
 
 
 def release_scores(path: Path, target: Path) -> bool:
-    """Store the scores of a network in single precision; whether it is a network's result."""
+    """Store the scores of a trained network in single precision; False for any other method."""
     result = stored.load(path)
-    if result.network is None:
+    if result.network is None or not result.network.trainings:
         return False
     values = result.table.select_dtypes("float64").columns
     target.parent.mkdir(parents=True, exist_ok=True)
