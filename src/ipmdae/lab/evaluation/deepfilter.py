@@ -295,6 +295,7 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
             for title, rows in _by_pairs(pooled).items()
         },
         deviations=_deviations(pooled),
+        effects=_effects_of_pairs(pooled, paired),
         seeds=seeds_section(seeded, {name: _NAMES[name] for name in _PUBLISHED_MEASURES}),
         budgets=budgets_section(pooled, "beat", COUNTS),
         further=grid("method", by_title, ours, cells.measured),
@@ -318,6 +319,19 @@ def _by_pairs(results: Sequence[Result]) -> dict[str, dict[str, Result]]:
         group = _PAIRS[pairs] if result.network else "Classical methods"
         found[group][result.title(UNIT)] = result
     return {title: rows for title, rows in found.items() if rows or title == _PAIRS[""]}
+
+
+def _effects_of_pairs(results: Sequence[Result], paired: dict[str, str]) -> str:
+    """Table of networks with other training pairs, less the same network with the published."""
+    by_name = {parse_seed(result.method)[0]: result for result in results}
+    rows = []
+    for name, result in by_name.items():
+        network, pairs = network_and_pairs(name)
+        if pairs and network in by_name:
+            published = by_name[network]
+            apart = (cells.less(published, result, measure) for measure in paired.values())
+            rows.append([f"`{name}`, less `{network}`", *apart])
+    return pages.table(["networks", *paired], rows) if rows else ""
 
 
 def _of_strangers(result: Result, measure: str) -> str:
