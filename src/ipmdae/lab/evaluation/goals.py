@@ -550,6 +550,7 @@ def markdown(folder: Path) -> str:
             for section, name in BEATS.items()
         },
         published=next(row for row in published.ROWS if row.method == "mecg-e"),
+        best_published=min(published.ROWS, key=lambda row: row.values[0]),
         best=best.method if best else names[0],
         others=len(theirs) if best else 0,
         leads=tables("leads", best.method if best else ""),
@@ -560,7 +561,13 @@ def markdown(folder: Path) -> str:
              for kind, snr, other, apart in ahead],
         ),
         left_out=left_out,
-        sizes=goal_table([*judged("sizes", stored, ""), *judged("small", stored, SMALL)]),
+        sizes=goal_table(
+            [
+                *judged("sizes", stored, ""),
+                *judged("small", stored, SMALL),
+                *judged("small, equal training", stored, f"{SMALL}+augmented"),
+            ]
+        ),
         hearts={name: tables("hearts", name) for name in names},
         safety={name: tables("safety", name) for name in names},
         classical=robust.CLASSICAL,

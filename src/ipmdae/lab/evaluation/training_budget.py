@@ -140,7 +140,15 @@ def budgets_section(
     ]
     header = [
         *("network", "parameters", f"MAC per {unit}", "recipe", "epochs", "windows seen"),
-        *("pairs drawn", "minutes", "on", "loss", "best validation loss", "converged"),
+        *(
+            "pairs drawn",
+            "minutes",
+            "on",
+            "loss",
+            "best validation loss",
+            "best epoch",
+            "converged",
+        ),
     ]
     trainings = [training for network in networks.values() for training in network.trainings]
     return pages.render(
@@ -175,7 +183,7 @@ def _cost(network: Network, published: Counts | None) -> list[str]:
 
 def _given(trainings: Sequence[Training]) -> list[str]:
     if not trainings:
-        return ["-"] * 9
+        return ["-"] * 10
     summaries = [training.summary for training in trainings]
     best = [summary.best_valid_loss for summary in summaries]
     verdicts = {True: "diverged", False: "**no**"}
@@ -186,6 +194,7 @@ def _given(trainings: Sequence[Training]) -> list[str]:
         _each(summary.accelerator for summary in summaries),
         _each(summary.loss for summary in summaries),
         _each("-" if loss is None else f"{loss:.4g}" for loss in best),
+        _each(str(summary.best_epoch or "-") for summary in summaries),
         _each("yes" if s.converged else verdicts[s.diverged] for s in summaries),
     ]
 
