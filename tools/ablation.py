@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import nan
 from pathlib import Path
 
 from ipmdae.console import out, warnings_in_one_line
@@ -152,10 +151,19 @@ def page(study: Study, lines: Sequence[Line], seeds: Sequence[int], output: Path
             for title, found in compared.items()
             if found and found[0].freedom
         },
-        largest=max((c.error for found in compared.values() for c in found), default=nan),
+        decided=decided(lines[1:], compared[MEASURES["improvement"]]),
         seconds=_SECONDS,
         command=command(study, lines, seeds, output),
     )
+
+
+def decided(lines: Sequence[Line], found: Sequence[Comparison]) -> dict[str, list[str]]:
+    """Names of the variants by verdict."""
+    names: dict[str, list[str]] = {}
+    for line, comparison in zip(lines, found, strict=True):
+        verdict = comparison.verdict.partition(",")[0]
+        names.setdefault(verdict, []).append(f"`{line.variant.name}`")
+    return names
 
 
 def differences(lines: Sequence[Line], measure: str) -> list[Comparison]:

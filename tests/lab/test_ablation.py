@@ -172,7 +172,7 @@ def test_a_difference_is_decided_or_bounded() -> None:
     differences = np.array([0.3, 0.5])
     verdicts = [Comparison(x, 0.1, 10).verdict for x in (differences, -differences)]
     assert verdicts == ["helps", "hurts"]
-    assert Comparison(differences - 0.5, 0.1, 10).verdict == "no difference larger than 0.32 dB"
+    assert Comparison(differences - 0.5, 0.1, 10).verdict == "undecided, -0.32 to +0.12 dB"
     assert compare({0: 1.0}, [{0: 2.0}])[0].verdict == "one seed: open"
 
 

@@ -261,14 +261,15 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Sign of the difference if the interval has one sign, else its largest size in it."""
+        """Sign of the difference if the interval has one sign, else the interval."""
         if np.isnan(self.mean):
             return "diverged"
         if np.isnan(self.error):
             return "one seed: open"
         if abs(self.mean) > self.half_width:
             return "helps" if self.mean > 0 else "hurts"
-        return f"no difference larger than {abs(self.mean) + self.half_width:.2f} dB"
+        low, high = self.mean - self.half_width, self.mean + self.half_width
+        return f"undecided, {low:+.2f} to {high:+.2f} dB"
 
 
 def compare(base: Mapping[int, float], variants: Sequence[Mapping[int, float]]) -> list[Comparison]:
