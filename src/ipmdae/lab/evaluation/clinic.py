@@ -352,12 +352,16 @@ def markdown(results: Sequence[Result], clinic: Sequence[Result], anchor: Result
     )  # fmt: skip
 
 
+def _has_equal_training(result: Result) -> bool:
+    return network_and_pairs(result.method)[1] == "augmented"
+
+
 def _trained_alike(results: Sequence[Result]) -> str:
     """Table of the networks with equal training, by gain; empty without any."""
     trained = {
         result.title(UNIT): (result, result.network)
         for result in results
-        if result.network and network_and_pairs(result.method)[1] == "augmented"
+        if result.network and _has_equal_training(result)
     }
     paper = next((result for result, _ in trained.values() if result.method == _PAPER), None)
     rows = {
@@ -418,10 +422,11 @@ def _cases() -> Iterator[tuple[str, str | None, float | None]]:
 def _figures(results: Sequence[Result]) -> dict[str, Figure]:
     gains = {result.method: mean(result, "snr_improvement").mean for result in results}
     changes = {result.method: mean(result, "changed_middle").mean for result in results}
+    others = [result for result in results if not _has_equal_training(result)]
     by_noise = {
         title: {
             result.method: [mean(result, "snr_improvement", kind, snr).mean for snr in SNRS]
-            for result in results
+            for result in others or results
         }
         for kind, title in KIND_TITLES.items()
     }
