@@ -357,27 +357,35 @@ def _has_equal_training(result: Result) -> bool:
 
 
 def _trained_alike(results: Sequence[Result]) -> str:
-    """Table of the networks with equal training, by gain; empty without any."""
-    trained = {
-        result.title(UNIT): (result, result.network)
-        for result in results
-        if result.network and _has_equal_training(result)
-    }
-    paper = next((result for result, _ in trained.values() if result.method == _PAPER), None)
-    rows = {
-        -mean(result, BY_SNR[0]).mean: [
-            title,
+    """Table of the networks with the training of the paper's, by gain; empty without any."""
+    trained = {r.method: r for r in results if _has_equal_training(r) and not r.diverged}
+    paper = trained.get(_PAPER)
+    found = []
+    for result in trained.values():
+        network = result.network
+        if network is None or (paper is not None and _budget(result) != _budget(paper)):
+            continue
+        gain = mean(result, BY_SNR[0])
+        cells = [
             pages.count(network.parameters),
             pages.count(network.multiply_accumulates),
             *(estimate(mean(result, measure), 2) for measure in BY_SNR),
             *(estimate(mean_less(result, paper, measure), 2) for measure in BY_SNR),
         ]
-        for title, (result, network) in trained.items()
-    }
+        found.append((-gain.mean, [result.title(UNIT), *cells]))
     titles = [NAMES[measure] for measure in BY_SNR]
     header = ["network", "parameters", "MAC per 5 s of a lead", *titles]
     header += [f"difference in {title}" for title in titles]
-    return pages.table(header, [rows[gain] for gain in sorted(rows)]) if rows else ""
+    return pages.table(header, [row for _, row in sorted(found)]) if found else ""
+
+
+def _budget(result: Result) -> list[tuple[object, ...]]:
+    """Recipe and size of the trainings of a network."""
+    trainings = result.network.trainings if result.network else ()
+    return [
+        (recipe, summary.epochs, summary.windows_seen, summary.batch_size)
+        for summary, recipe, *_ in trainings
+    ]
 
 
 _CHANGED_TITLES = ("changed (%)", "< 0.67 Hz (%)", "0.67-40 Hz (%)", "40-100 Hz (%)")
