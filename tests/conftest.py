@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
 from pathlib import Path
+
+# Tests run side by side: threads of one would wait for a processor at each barrier of another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from fakes import Fakes

@@ -100,7 +100,7 @@ def test_table_has_what_all_models_have_once_and_published_counts_in_brackets() 
     page = budgets_section(rows, "beat", {"drnn": Counts(30e3, 0.81e9)})
     line = (
         "| `drnn` | 25.5 k (30.0 k) | 12.7 M (810 M) | rival | 1 | 62,480 | once | 3 / 5 | cpu | "
-        "own | 0.04013 | **no** / yes |"
+        "own | 0.04013 | 1 | **no** / yes |"
     )
     assert line in page
     assert "`iir`" not in page
