@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ipmdae import stores, temporaries
 
@@ -51,8 +50,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     with ExitStack() as stack:
         folder = target.parent
         if _permissions(target) is not None or _denied.get():
-            private = TemporaryDirectory(prefix=temporaries.marker(), dir=folder)
-            folder = Path(stack.enter_context(private))
+            folder = stack.enter_context(temporaries.folder_in(folder))
         aside = folder / f"{temporaries.marker()}{target.suffix}"
         try:
             yield aside
@@ -87,8 +85,8 @@ def replacing_together(folder: str | os.PathLike[str], last: str = "") -> Iterat
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     temporaries.sweep(folder.absolute())
-    with TemporaryDirectory(prefix=temporaries.marker(), dir=folder) as aside:
-        new, old = Path(aside, "new"), Path(aside, "old")
+    with temporaries.folder_in(folder) as aside:
+        new, old = aside / "new", aside / "old"
         new.mkdir()
         old.mkdir()
         yield new

@@ -15,7 +15,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +25,21 @@ _NAME = re.compile(r"\.tmp-([0-9a-f]{8})-(\d{1,10})-")
 def marker() -> str:
     """Start of a temporary name: it identifies this process, with a random token."""
     return f".tmp-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+@contextmanager
+def folder_in(parent: Path) -> Iterator[Path]:
+    """Yield an empty folder that only its owner can enter; it is removed after the block.
+
+    Its name is known before it exists: unlike with ``tempfile.TemporaryDirectory``, an interruption
+    right after its creation leaves nothing behind.
+    """
+    path = parent / marker()
+    try:
+        path.mkdir(mode=0o700)
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def is_stale(name: str) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,6 +109,25 @@ def test_what_cannot_be_removed_hinders_nobody(
         temporaries.sweep(tmp_path)
         temporaries.sweep(tmp_path / "absent")
     assert stale.exists()
+
+
+@pytest.mark.parametrize("writing", [replacing_together, temporaries.folder_in])
+def test_an_interruption_right_after_a_folder_is_made_leaves_nothing(
+    writing: Callable[[Path], AbstractContextManager[Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = Path.mkdir
+
+    def interrupted(path: Path, *args: Any, **options: Any) -> None:
+        made(path, *args, **options)
+        if path.name.startswith(".tmp-"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "mkdir", interrupted)
+    with pytest.raises(KeyboardInterrupt), writing(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_is_removed_and_not_what_it_leads_to(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 from urllib.parse import quote
 
@@ -96,9 +95,9 @@ def fetch_all(
         OSError: the disk is full, or the folder cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    marker, failures = temporaries.marker(), list[DownloadError]()
+    failures = list[DownloadError]()
     with (
-        TemporaryDirectory(prefix=marker, dir=folder, ignore_cleanup_errors=True) as aside,
+        temporaries.folder_in(folder) as aside,
         # Its threads are daemons: they do not hold up Ctrl-C while a connection stalls.
         ThreadPool(max(1, min(jobs, len(checksums)))) as pool,
     ):
@@ -107,7 +106,7 @@ def fetch_all(
             if not receiver.most:
                 return None
             try:
-                whole = fetch(address, name, checksums[name], Path(aside), receiver)
+                whole = fetch(address, name, checksums[name], aside, receiver)
             except DownloadError as error:
                 return error
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

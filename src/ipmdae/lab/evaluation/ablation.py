@@ -76,7 +76,7 @@ _LISTING = {
     "cinc2017": cinc2017.rhythms,
     "ecgnext": ecgnext.record_names,
 }
-"""Functions that list a database's recordings, and raise if there are none."""
+"""Functions that list the recordings of a database, with an error where it is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)

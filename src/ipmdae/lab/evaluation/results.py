@@ -60,7 +60,7 @@ class Result:
         return values
 
     def where(self, **labels: object) -> pd.DataFrame:
-        """Rows of the table with these labels; labels that are None are ignored."""
+        """Rows of the table with these labels; ``None`` stands for any value."""
         chosen = np.ones(len(self), np.bool_)
         for name, value in labels.items():
             if value is not None:

@@ -124,7 +124,7 @@ class Counts(NamedTuple):
 def budgets_section(
     results: Sequence[Result], unit: str, published: Mapping[str, Counts] | None = None
 ) -> str:
-    """Heading, text and table of all networks among the results; empty if there are none.
+    """Heading, text and table of all networks among the results; empty without networks.
 
     Args:
         results: of any methods.
@@ -140,15 +140,8 @@ def budgets_section(
     ]
     header = [
         *("network", "parameters", f"MAC per {unit}", "recipe", "epochs", "windows seen"),
-        *(
-            "pairs drawn",
-            "minutes",
-            "on",
-            "loss",
-            "best validation loss",
-            "best epoch",
-            "converged",
-        ),
+        *("pairs drawn", "minutes", "on", "loss"),
+        *("best validation loss", "best epoch", "converged"),
     ]
     trainings = [training for network in networks.values() for training in network.trainings]
     return pages.render(
@@ -259,7 +252,7 @@ def pool(group: Sequence[Result]) -> Result:
 
 
 def seeds_section(groups: Sequence[Sequence[Result]], measures: Mapping[str, str]) -> str:
-    """Heading, text and table of all networks with several seeds; empty if there are none.
+    """Heading, text and table of all networks with several seeds; empty without them.
 
     Args:
         groups: see :func:`groups`.

@@ -13,7 +13,6 @@ import shutil
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 
 import torch
 
@@ -97,15 +96,15 @@ def unpack(archive: Path, results: Path) -> dict[str, bool]:
             nothing is restored.
     """
     results.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=temporaries.marker(), dir=results) as aside:
-        runs = _extract(archive, Path(aside))
+    with temporaries.folder_in(results) as aside:
+        runs = _extract(archive, aside)
         for run in runs:
             there = results / run / SETTINGS_FILE
             if there.is_file() and not same(
-                read_settings(there.parent), read_settings(Path(aside, run))
+                read_settings(there.parent), read_settings(aside / run)
             ):
                 raise ValueError(f"{results / run} is another run than that of {archive}: move it")
-        return {run: _place(Path(aside, run), results / run) for run in runs}
+        return {run: _place(aside / run, results / run) for run in runs}
 
 
 def _extract(archive: Path, folder: Path) -> list[str]:

@@ -73,8 +73,8 @@ BEATS = replace(RELEASE, name="beats", learning_rate=4e-3, epochs=10, batch_size
 #: For comparisons on whole leads, from random weights.
 LEADS = replace(HEARTS, name="leads", learning_rate=2e-3, epochs=8, batch_size=32)
 
-#: For comparisons: the same for every network, since their papers train with different budgets. No
-#: averaged weights, which are incompatible with the batch normalisation of some.
+#: For comparisons: the same for every network, since their papers train with different budgets, and
+#: without averaged weights, as in these papers.
 RIVAL = Recipe(
     name="rival",
     optimizer="adamw",
