@@ -14,7 +14,8 @@ from ipmdae.cards import NOT_MEASURED
 from ipmdae.engine import model_names
 from ipmdae.lab.evaluation import candidates, goals, results
 from ipmdae.lab.evaluation.clinic import COVERED, SPECTRA
-from ipmdae.lab.evaluation.goals import Goal, Stored, judged
+from ipmdae.lab.evaluation.goal_measures import Stored, not_superior
+from ipmdae.lab.evaluation.goals import Goal, judged
 from ipmdae.lab.evaluation.robustness import CONDITIONS as CHANGES
 from ipmdae.lab.evaluation.training_budget import Network
 from ipmdae.lab.evaluation.waves import QT, ST
@@ -111,7 +112,7 @@ def test_without_results_nothing_is_measured_but_sizes(tmp_path: Path) -> None:
 def test_cells_in_which_a_rival_is_not_surely_worse_are_listed(tmp_path: Path) -> None:
     ours = clinic(MODEL, 8.0)
     theirs = [clinic("iir", 6.0, "bw", 9.0), clinic("none", 0.0)]
-    ahead = goals.not_superior(ours, theirs)
+    ahead = not_superior(ours, theirs)
     assert [(kind, snr, name) for kind, snr, name, _ in ahead] == [
         ("bw", snr, "iir") for snr in (-5, 0, 5, 10)
     ]

@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from ipmdae import cli
 from ipmdae.lab.evaluation import goals, results
-from ipmdae.lab.evaluation.goals import Goal, Stored
+from ipmdae.lab.evaluation.goal_measures import Stored
+from ipmdae.lab.evaluation.goals import Goal
 from ipmdae.lab.evaluation.hearts import (
     arrhythmia,
     components,

@@ -12,6 +12,7 @@ from ipmdae.lab.data import nstdb
 from ipmdae.lab.data.nstdb import TITLES
 from ipmdae.lab.evaluation import candidates, figures, goals, pages
 from ipmdae.lab.evaluation.beats import DETECTORS, SNRS
+from ipmdae.lab.evaluation.goal_measures import Stored
 from ipmdae.lab.evaluation.hearts import (
     arrhythmia,
     detections,
@@ -80,7 +81,7 @@ def markdown(results: Sequence[Result], anchor: Result, shown: Sequence[str] = (
     """
     methods = [result for result in results if result.method != RAW]
     methods.sort(key=lambda result: result.method in CLASSICAL)  # filters behind
-    stored = goals.Stored(given=results)
+    stored = Stored(given=results)
     conditions = {condition_title(condition): condition for condition in CONDITIONS}
     every = {f"`{result.method}`": result for result in results}
     snrs = {f"{snr} dB": f"{snr} dB" for snr in SNRS}
@@ -147,7 +148,7 @@ def _by_method(corner: str, rows: dict[str, Cell], results: Sequence[Result]) ->
     return grid(corner, rows, columns, lambda cell, result: cell(result))
 
 
-def _goals(results: Sequence[Result], stored: goals.Stored) -> str:
+def _goals(results: Sequence[Result], stored: Stored) -> str:
     """Table of all goals, one column per method: measured value, and the shortfall."""
     columns = [goals.judged("hearts", stored, result.method) for result in results]
     rows = []
