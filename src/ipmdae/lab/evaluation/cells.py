@@ -31,6 +31,13 @@ def less(anchor: Result, result: Result, name: str) -> str:
     return estimate(bootstrap(apart, records)) if finite else "-"
 
 
+def is_less(anchor: Result, result: Result, name: str) -> bool:
+    """True if the interval of the paired difference to the anchor is below zero."""
+    apart, records = result.less(anchor, name)
+    finite = len(apart) > 0 and np.isfinite(apart).all()
+    return bool(finite and bootstrap(apart, records).high < 0)
+
+
 def bins(edges: Sequence[float]) -> dict[str, Edges]:
     """Bins of the noise factor, by title."""
     return {f"{low:g}-{high:g}": (low, high) for low, high in pairwise(edges)}

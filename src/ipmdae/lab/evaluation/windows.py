@@ -194,6 +194,8 @@ def _tables(
         differences = {f"{title.split(' (')[0]} difference": name for title, name in names.items()}
         tables["anchor"] = anchor.method
         tables["paired"] = grid("method", others, differences, partial(cells.less, anchor))
+        ahead = [f"`{r.method}`" for r in others.values() if cells.is_less(anchor, r, "ssd")]
+        tables["ahead"] = ", ".join(ahead) or "no method here"
     return tables
 
 
