@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from ipmdae.cli import app
-from ipmdae.lab.data import cinc2017, mitdb
+from ipmdae.lab.data import mitdb
 from ipmdae.lab.evaluation import candidates
 from ipmdae.lab.evaluation.trained_network import TrainedNetwork
 from ipmdae.lab.networks import registry
@@ -278,14 +278,12 @@ def test_a_suffix_chooses_the_pairs_and_the_folder(tmp_path: Path) -> None:
     assert augmented.settings.protocol_settings["augmented"]
     assert "augmented" not in fresh.settings.protocol_settings
     assert fresh.log_dir == tmp_path / "deepfilter/unet+open/noise-1"
-    wide = jobs(tmp_path, "unet+wide")[0].settings
-    assert wide.protocol_settings["cinc2017_folder"] == str(DATASETS / cinc2017.FOLDER)
     alike = jobs(tmp_path, "unet+augmented", protocol="clinic")[0].settings
     assert alike.protocol_settings["augment"]
     assert alike.protocol_settings["mitdb_folder"] == str(DATASETS / mitdb.FOLDER)
     run.write_settings(tmp_path, alike, windows=10)
     assert run.same(run.read_settings(tmp_path), alike)
-    with pytest.raises(ValueError, match=r"unknown pairs 'new'; .* augmented, open, wide$"):
+    with pytest.raises(ValueError, match=r"unknown pairs 'new'; .*deepfilter has: augmented, open"):
         jobs(tmp_path, "unet+new")
     with pytest.raises(ValueError, match="unknown pairs 'open'; protocol clinic has: augmented"):
         jobs(tmp_path, "unet+open", protocol="clinic")

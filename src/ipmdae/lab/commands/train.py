@@ -27,9 +27,8 @@ def train(
         str,
         typer.Option(
             help="Networks, comma-separated; by default all. With +open they are trained on pairs "
-            "drawn anew in each epoch; with +wide also of further databases (deepfilter); with "
-            "+augmented on transformed published pairs (deepfilter) or on the windows of the "
-            "models that ship (clinic)."
+            "drawn anew in each epoch; with +augmented on transformed published pairs (deepfilter) "
+            "or on the windows of the models that ship (clinic)."
         ),
     ] = "",
     epochs: Annotated[

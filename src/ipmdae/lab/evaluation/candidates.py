@@ -54,7 +54,7 @@ NETWORKS = (
 
 ORDER = (
     *(*classical.names(), *NETWORKS),
-    *(f"{name}+{pairs}" for pairs in ("augmented", "open", "wide") for name in NETWORKS),
+    *(f"{name}+{pairs}" for pairs in ("augmented", "open") for name in NETWORKS),
 )
 """Order of all methods on a page."""
 

@@ -73,7 +73,6 @@ _PAIRS = {
     "": "Networks trained on the published pairs",
     "augmented": "Networks trained on the published pairs, transformed anew in each epoch",
     "open": "Networks trained on beats and noise drawn anew in each epoch",
-    "wide": "Networks trained on such draws, half of the beats from further databases",
 }
 
 _NAME = "deepfilter"

@@ -4,8 +4,7 @@ The published protocol has no validation set; works that use it hold back random
 although neighbouring beats and the same segments of noise are trained on. Here whole patients of
 the training records validate, with noise that is in neither training nor test of this version:
 the first half of the other channel. Training uses the published pairs, these pairs transformed
-anew in each epoch, or beats and noise that are drawn anew in each epoch, of this database alone or
-of further ones, too.
+anew in each epoch, or beats and noise that are drawn anew in each epoch.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from ipmdae.lab.data import splits
 from ipmdae.lab.data.augment import POLARITIES
-from ipmdae.lab.protocols import Pair, Pairs, deepfilter_further
+from ipmdae.lab.protocols import Pair, Pairs
 from ipmdae.lab.protocols.deepfilter import (
     FACTORS,
     FS,
@@ -34,7 +33,6 @@ from ipmdae.lab.protocols.deepfilter import (
 Array = NDArray[np.float64]
 
 _LEAST = 0.05  # mV, peak to peak: smaller beats are not trained on
-_EDGE = 4  # samples: a beat may begin and end with a step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +45,6 @@ class DeepFilterTraining:
         version: of the noise, 1 or 2.
         seed: of all random draws.
         augmented: draw transformed published pairs, not other beats and noise.
-        mitdb_folder, cinc2017_folder: further databases to draw beats from, if any.
     """
 
     qtdb_folder: Path | str
@@ -55,8 +52,6 @@ class DeepFilterTraining:
     version: Version = 1
     seed: int = 0
     augmented: bool = False
-    mitdb_folder: Path | str | None = None
-    cinc2017_folder: Path | str | None = None
 
     name = "deepfilter"
     fs = FS
@@ -93,17 +88,13 @@ class DeepFilterTraining:
             return published
         if self.augmented:
             return AugmentedPairs(published, self.seed)
-        fresh_pairs = FreshPairs(
+        return FreshPairs(
             clean=self._beats.clean,
             other_lead=self._published.beats("train", 1).clean,
             number=self._numbers(0),
             noise=self._published.noise("train", self.version),
             seed=self.seed,
         )
-        if self.mitdb_folder is None and self.cinc2017_folder is None:
-            return fresh_pairs
-        further = deepfilter_further.beats(self.mitdb_folder, self.cinc2017_folder)
-        return WidePairs(**vars(fresh_pairs), further=further)
 
     def validation(self) -> Pairs:
         """Validation pairs: other patients, other noise, the published factors."""
@@ -228,31 +219,23 @@ class FreshPairs:
         return _pair(self._turned(int(self.number[index]), rng), noise, factor)
 
     def _turned(self, beat: int, rng: np.random.Generator) -> Array:
-        """Augment a beat; half of the beats are stretched by up to a third if the window permits.
-
-        Returns:
-            (512,).
-        """
-        drawn = self._shape(beat, rng)
-        if rng.random() < 0.5:
-            length = _end(drawn) - PADDING
-            tempo = max(np.exp(rng.uniform(-0.3, 0.3)), length / (WINDOW - PADDING))
-            position = np.arange(WINDOW - PADDING) * tempo
-            beat_alone = np.append(drawn[PADDING:], 0)
-            drawn[PADDING:] = np.interp(position, np.arange(len(beat_alone)), beat_alone)
-        return drawn
-
-    def _shape(self, beat: int, rng: np.random.Generator) -> Array:
-        """Augment a beat by random polarity or random lead projection, (512,).
+        """Augment a beat by random lead projection, polarity and tempo, (512,).
 
         Half of the draws have a random polarity, the others a random projection in the plane of the
-        two leads, since patients and shapes of beats are few.
+        two leads, since patients and shapes of beats are few. Half of the beats are stretched by up
+        to a third, as far as the window permits.
         """
         drawn: Array = rng.choice(POLARITIES) * self.clean[beat]
         if rng.random() < 0.5:
             angle = rng.uniform(0, 2 * np.pi)
             mixed = np.cos(angle) * self.clean[beat] + np.sin(angle) * self.other_lead[beat]
             drawn = mixed if np.ptp(mixed) > _LEAST else drawn
+        if rng.random() < 0.5:
+            length = WINDOW - PADDING - int(np.argmax(drawn[::-1] != 0))
+            tempo = max(np.exp(rng.uniform(-0.3, 0.3)), length / (WINDOW - PADDING))
+            position = np.arange(WINDOW - PADDING) * tempo
+            beat_alone = np.append(drawn[PADDING:], 0)
+            drawn[PADDING:] = np.interp(position, np.arange(len(beat_alone)), beat_alone)
         return drawn
 
     def _mixture(self, rng: np.random.Generator) -> Array:
@@ -266,76 +249,6 @@ class FreshPairs:
         piece = self.noise[start : start + WINDOW][:: rng.choice((1, -1))]
         turned: Array = piece * (rng.choice((1.0, -1.0)) / np.ptp(piece))
         return turned
-
-
-@dataclass(frozen=True, kw_only=True)
-class WidePairs(FreshPairs):
-    """Pairs drawn anew in each epoch from more patients, (512, 1) each, in mV.
-
-    Half of the beats are of further databases; half are mixtures of two beats. The noise is
-    stretched in time by up to a half.
-
-    Attributes:
-        further: beats of further databases, (beats, 512) in mV.
-    """
-
-    further: Array
-
-    def _shape(self, beat: int, rng: np.random.Generator) -> Array:
-        drawn = self._of_any_database(beat, rng)
-        if rng.random() < 0.5:
-            other = self._of_any_database(int(rng.choice(self.number)), rng)
-            drawn = blend(drawn, other, rng.uniform(0, 0.5))
-        return drawn
-
-    def _of_any_database(self, beat: int, rng: np.random.Generator) -> Array:
-        if rng.random() < 0.5:
-            return super()._shape(beat, rng)
-        size = rng.choice((1.0, -1.0)) * np.exp(rng.uniform(-0.3, 0.7))
-        drawn: Array = size * self.further[rng.integers(len(self.further))]
-        return drawn
-
-    def _piece(self, rng: np.random.Generator) -> Array:
-        length = int(WINDOW * np.exp(rng.uniform(-0.4, 0.4)))
-        start = int(rng.integers(len(self.noise) - length + 1))
-        piece = self.noise[start : start + length][:: rng.choice((1, -1))]
-        piece = np.interp(np.linspace(0, length - 1, WINDOW), np.arange(length), piece)
-        turned: Array = piece * (rng.choice((1.0, -1.0)) / np.ptp(piece))
-        return turned
-
-
-def blend(beat: Array, other: Array, share: float) -> Array:
-    """Mix two beats (512,), as if of a patient between two patients.
-
-    The other beat is stretched so that its QRS complex and its end coincide with those of the beat,
-    and scaled to the same peak-to-peak value.
-
-    Args:
-        beat, other: zero outside of the beat.
-        share: of the other beat.
-
-    Returns:
-        (512,); ``beat`` itself where one of the two, or their mixture, is nearly flat.
-    """
-    own, theirs = (np.array([0, PADDING, _qrs(x), _end(x), WINDOW]) for x in (beat, other))
-    samples = np.arange(WINDOW)
-    moved = np.interp(np.interp(samples, own, theirs), samples, other)
-    sizes = np.ptp(beat), np.ptp(moved)
-    if min(sizes) < _LEAST:
-        return beat
-    mixed: Array = (1 - share) * beat + share * sizes[0] / sizes[1] * moved
-    return mixed if np.ptp(mixed) > _LEAST else beat
-
-
-def _end(beat: Array) -> int:
-    """First sample after a beat (512,)."""
-    return WINDOW - int(np.argmax(beat[::-1] != 0))
-
-
-def _qrs(beat: Array) -> int:
-    """Steepest sample of a beat (512,), apart from its ends."""
-    inside = slice(PADDING + _EDGE, _end(beat) - _EDGE)
-    return PADDING + _EDGE + int(np.argmax(np.abs(np.diff(beat[inside]))))
 
 
 def _pair(clean: Array, noise: Array, factor: float) -> Pair:

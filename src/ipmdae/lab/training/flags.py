@@ -129,17 +129,10 @@ def rhythm_settings(root: Path) -> dict[str, Any]:
         root: folder of the databases.
     """
     return {
-        **further_databases(root),
+        "mitdb_folder": str(root / mitdb.FOLDER),
+        "cinc2017_folder": str(root / cinc2017.FOLDER),
         "ecgnext_folder": str(root / ecgnext.FOLDER),
         "rhythms": 0.55,
         "motion": True,
         "target_wander": 0.05,
-    }
-
-
-def further_databases(root: Path) -> dict[str, Any]:
-    """Protocol settings for training signals of further databases, from the folder of all."""
-    return {
-        "mitdb_folder": str(root / mitdb.FOLDER),
-        "cinc2017_folder": str(root / cinc2017.FOLDER),
     }

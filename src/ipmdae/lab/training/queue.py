@@ -25,7 +25,7 @@ from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.base import LeadNetwork
 from ipmdae.lab.training import run
 from ipmdae.lab.training.callbacks import CURVES, LAST_CHECKPOINT, OutOfTimeError
-from ipmdae.lab.training.flags import WIDE, further_databases, rhythm_settings
+from ipmdae.lab.training.flags import WIDE, rhythm_settings
 from ipmdae.lab.training.recipe import RIVAL, Recipe
 from ipmdae.lab.training.run import Machine, Settings
 from ipmdae.lab.training.summary import (
@@ -62,7 +62,6 @@ PAIRS: dict[str, dict[str, Drawing]] = {
         "": Drawing(fresh=False),
         "augmented": Drawing(True, lambda datasets: {"augmented": True}),
         "open": Drawing(fresh=True),
-        "wide": Drawing(True, further_databases),
     },
     "clinic": {
         "": Drawing(fresh=True),
