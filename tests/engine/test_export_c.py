@@ -31,7 +31,12 @@ Array = NDArray[np.float32]
 PARITY = 5e-5  # standard deviations of the output
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 NANO = read_model(model_path("ipmdae-nano"))
-WHOLE = Framing.overlapping(NANO.preprocessing.window, NANO.preprocessing.overlap, 750)
+WHOLE = Framing.overlapping(
+    NANO.preprocessing.window,
+    NANO.preprocessing.overlap,
+    shortest=750,
+    step=2 ** len(NANO.architecture.channels),
+)
 
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 needs_boards = pytest.mark.skipif(

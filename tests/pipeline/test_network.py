@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from ipmdae.engine import Preprocessing
 from ipmdae.methods.network import Network
+from ipmdae.safeguards import safeguards
 
 
 def uncertain(windows: np.ndarray) -> np.ndarray:
@@ -89,18 +90,27 @@ def lengths_of_windows(fake: Fakes, samples: int, max_latency: float | None = No
 
 @pytest.mark.parametrize(
     ("samples", "lengths"),
-    [(900, [900]), (751, [751]), (600, [750]), (2500, [2500]), (5000, [2500, 2500, 2500])],
+    [(900, [900]), (751, [772]), (600, [772]), (2500, [2500]), (5000, [2500, 2500, 2500])],
 )
 def test_a_window_begins_with_the_signal(fake: Fakes, samples: int, lengths: list[int]) -> None:
-    """The mirror image of a signal is no ECG: it fills up three seconds at most."""
+    """The mirror image of a signal is no ECG: it fills up three seconds, or to a multiple of 32."""
     assert lengths_of_windows(fake, samples) == lengths
 
 
 def test_the_first_windows_of_a_live_signal_grow(fake: Fakes) -> None:
     seen = lengths_of_windows(fake, 4000, max_latency=2.0)
-    assert seen[:4] == [750, 750, 1000, 1250]
+    assert seen[:4] == [772, 772, 1028, 1252]
     assert seen[-1] == 2500
     assert sorted(seen) == seen
+
+
+@pytest.mark.parametrize("samples", [1000, 2400, 4900])
+def test_a_signal_shorter_than_a_window_ends_smoothly(samples: int) -> None:
+    """The network's stages halve the rate, rounding up, and end as in training."""
+    network = Network("ipmdae-nano", limits=safeguards(unreadable="network"))
+    walks = np.random.default_rng(0).normal(0, 0.05, (samples, 8)).cumsum(axis=0)
+    jumps = np.abs(np.diff(network.denoise_array(walks, 250), axis=0))
+    assert jumps[-1].mean() < 0.4
 
 
 def assert_threads_end(before: int) -> None:

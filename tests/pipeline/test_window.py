@@ -70,6 +70,22 @@ def test_windows_for_a_latency_blend_to_the_signal(
     assert_allclose(np.concatenate(pieces), x, atol=1e-9)
 
 
+@given(
+    window=st.integers(1, 6000),
+    shortest=st.integers(1, 6000),
+    step=st.sampled_from([1, 2, 16, 64]),
+    end=st.integers(1, 8000),
+)
+def test_shorter_windows_differ_from_whole_ones_by_a_multiple_of_the_step(
+    window: int, shortest: int, step: int, end: int
+) -> None:
+    framing = Framing.overlapping(window, 0, min(shortest, window), step)
+    length = framing.length(end)
+    assert (window - length) % step == 0
+    assert min(max(end, framing.shortest), window) <= length <= window
+    assert length - max(end, framing.shortest) < step
+
+
 def test_transitions_are_smooth() -> None:
     ones_then_zeros = np.stack([np.ones((100, 1)), np.zeros((100, 1))])
     blended = blend([ones_then_zeros], 160, 100, 40)[:, 0]

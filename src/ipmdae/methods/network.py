@@ -184,13 +184,14 @@ class Network:
         """
         settings = self.model.preprocessing
         shortest = min(round(SHORTEST * settings.fs), settings.window)
-        longest = Framing.overlapping(settings.window, settings.overlap, shortest)
+        step = 2 ** len(self.model.architecture.channels)
+        longest = Framing.overlapping(settings.window, settings.overlap, shortest, step)
         if self.max_latency is None:
             return longest
         wanted = self.max_latency - self._delay(fs)
         if latency(longest, settings.fs, fs) <= wanted:
             return longest
-        least = Framing.within(round(MIN_LATENCY * settings.fs), settings.window, shortest)
+        least = Framing.within(round(MIN_LATENCY * settings.fs), settings.window, shortest, step)
         spare = wanted - latency(least, settings.fs, fs)
         if spare < 0:
             raise ValueError(
@@ -198,7 +199,7 @@ class Network:
                 f"needs {latency(least, settings.fs, fs) + self._delay(fs):.3g} s at least"
             )
         length = least.latency + int(spare * settings.fs)
-        return Framing.within(length, settings.window, shortest)
+        return Framing.within(length, settings.window, shortest, step)
 
     def _delay(self, fs: float) -> float:
         """Latency in s of the removal of powerline interference."""

@@ -81,6 +81,9 @@ class Framing:
         fade: length of the cross-fade before the margin.
         first: end of the first window.
         shortest: least length of a window; a shorter one is extended by reflection.
+        step: of the lengths of windows. A network that halves the rate several times, rounding up,
+            places its samples as in training only in windows that are shorter by a multiple of
+            2^(number of halvings); in others the last samples are wrong.
     """
 
     window: int
@@ -89,9 +92,12 @@ class Framing:
     fade: int
     first: int
     shortest: int
+    step: int = 1
 
     @classmethod
-    def overlapping(cls, window: int, overlap: int, shortest: int | None = None) -> Framing:
+    def overlapping(
+        cls, window: int, overlap: int, shortest: int | None = None, step: int = 1
+    ) -> Framing:
         """Windows that share ``overlap`` samples and fade over the middle half of them.
 
         All are of the same length where no shortest one is given.
@@ -103,21 +109,26 @@ class Framing:
             raise ValueError(f"overlap must be 0 to less than the window {window}, got {overlap}")
         fade = overlap // 2
         margin = (overlap - fade) // 2
-        return cls(window, window - overlap, margin, fade, window, shortest or window)
+        return cls(window, window - overlap, margin, fade, window, shortest or window, step)
 
     @classmethod
-    def within(cls, latency: int, window: int, shortest: int | None = None) -> Framing:
+    def within(
+        cls, latency: int, window: int, shortest: int | None = None, step: int = 1
+    ) -> Framing:
         """Windows close together: each sample counts ``latency`` samples after it at the latest.
 
         The windows stay as long as they are, and hold the past; a quarter of the latency each is
         left for margin and fade. The first ones know little of the signal.
         """
         quarter = latency // 4
-        return cls(window, latency - 2 * quarter, quarter, quarter, latency, shortest or window)
+        return cls(
+            window, latency - 2 * quarter, quarter, quarter, latency, shortest or window, step
+        )
 
     def length(self, end: int) -> int:
         """Samples of the window that ends at ``end``."""
-        return min(self.window, max(end, self.shortest))
+        lacking = max(self.window - max(end, self.shortest), 0)
+        return self.window - lacking // self.step * self.step
 
     @property
     def latency(self) -> int:

@@ -6,7 +6,7 @@ import { roundEven, spread } from "./numbers.ts";
 import { nearest, Resampler } from "./resample.ts";
 import { Trust } from "./seconds.ts";
 import type { Tick } from "./tick.ts";
-import { cut, MIN_SPREAD, OverlapAdd, robustScale, windowEnds } from "./window.ts";
+import { cut, MIN_SPREAD, OverlapAdd, robustScale, windowEnds, windowLength } from "./window.ts";
 
 /** Normalised uncertainty where the network gives no finite value. */
 const FAILED = 10;
@@ -89,12 +89,13 @@ export class Pipeline {
     absent: readonly (Uint8Array | null)[],
     tick: Tick,
   ): Promise<Columns[]> {
-    const { fs, window, overlap } = this.#denoiser.settings;
+    const { settings, network } = this.#denoiser;
+    const { fs, window, overlap } = settings;
     const samples = leads[0].length;
     const shortest = Math.min(roundEven(SHORTEST * fs), window);
     const adders = leads.map(() => new Adders(samples, overlap));
     const ends = windowEnds(samples, window, overlap);
-    const length = Math.min(window, Math.max(samples, shortest));
+    const length = windowLength(samples, window, shortest, network.architecture.channels.length);
     const guard = new Guard(length, fs, this.#limits);
     for (let i = 0; i < ends.length; i += BATCH) {
       const batch = ends.slice(i, i + BATCH);

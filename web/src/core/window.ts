@@ -23,6 +23,20 @@ export function windowEnds(length: number, window: number, overlap: number): num
 }
 
 /**
+ * Length of the windows of a signal: that of training, or less by a multiple of 2^halvings, in which
+ * a network that halves the rate so often, rounding up, places its samples as in training.
+ */
+export function windowLength(
+  samples: number,
+  window: number,
+  shortest: number,
+  halvings: number,
+): number {
+  const lacking = Math.max(window - Math.max(samples, shortest), 0);
+  return window - (lacking >> halvings) * 2 ** halvings;
+}
+
+/**
  * The samples of a lead before `end`. What they lack before the beginning of the lead is its mirror
  * image, again and again where the lead is short.
  */

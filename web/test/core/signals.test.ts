@@ -4,7 +4,7 @@ import { fillGaps } from "../../src/core/gaps.ts";
 import { removeMains } from "../../src/core/mains.ts";
 import { general, roundEven, tabulate } from "../../src/core/numbers.ts";
 import { fraction, Resampler } from "../../src/core/resample.ts";
-import { cut, OverlapAdd, windowEnds } from "../../src/core/window.ts";
+import { cut, OverlapAdd, windowEnds, windowLength } from "../../src/core/window.ts";
 
 /** Numbers from -1 to 1, the same ones each time. */
 function noise(length: number, seed = 1): Float64Array {
@@ -125,6 +125,14 @@ test("windows are put back together", () => {
     for (const end of windowEnds(length, 100, 40)) adder.add(cut(lead, end, 100), end);
     expect(largestDifference(adder.signal, lead)).toBeLessThan(1e-6);
   }
+});
+
+test("windows of short signals differ from whole ones by a multiple of 2^halvings", () => {
+  expect(windowLength(9000, 5000, 750, 5)).toBe(5000);
+  expect(windowLength(5000, 5000, 750, 5)).toBe(5000);
+  expect(windowLength(4999, 5000, 750, 5)).toBe(5000);
+  expect(windowLength(4968, 5000, 750, 5)).toBe(4968);
+  expect(windowLength(3, 5000, 750, 5)).toBe(776);
 });
 
 test("powerline interference is removed, and nothing else", async () => {
