@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -19,6 +20,7 @@ from ipmdae.engine import model_names
 from ipmdae.lab.data import nstdb, qtdb, splits
 from ipmdae.lab.evaluation import windows
 from ipmdae.lab.evaluation.results import Result
+from ipmdae.lab.evaluation.training_budget import PAPER
 from ipmdae.lab.evaluation.windows import FGDAEBenchmark, TFCDiffBenchmark, measure
 from ipmdae.lab.protocols import fgdae
 from ipmdae.lab.protocols.fgdae import FGDAE
@@ -109,5 +111,18 @@ def test_command_writes_the_page_with_published_and_partial_rows(
     none = next(line for line in page.splitlines() if line.startswith("| `none` (18 of "))
     assert none.endswith("| - |")
     assert "| TFCDiff-10, published | 21.522 | 0.308 | 28.202 | 0.957 | 14.10 |" in page
-    assert page.count("Against `ipmdae-base`, window by window") == 2
+    assert page.count("Differences to `ipmdae-base`") == 2
+    assert "equal training\n" not in page
     assert windows.write(Path("nothing"), tmp_path) == []
+
+
+def test_networks_with_equal_training_are_compared_with_the_papers() -> None:
+    """The paper's network has the scores of iir here, the other one those of none."""
+    given = {PAPER: result("iir"), "unet+augmented": result("none")}
+    rows = [replace(scores, method=name) for name, scores in given.items()]
+    page = windows.markdown({"fgdae": [*rows, result("none")], "tfcdiff": []}, {})
+    table = page.split(f"Method less `{PAPER}`, on the same windows:")[1].split("\n\n")[1]
+    (row,) = (line for line in table.splitlines() if line.startswith("| `"))
+    ssd = (result("none")["ssd"] - result("iir")["ssd"]).mean()
+    assert row.startswith("| `unet+augmented` (80 of ")
+    assert f"| {ssd:.3f} [" in row

@@ -28,7 +28,7 @@ from ipmdae.lab.evaluation.candidates import Candidate
 from ipmdae.lab.evaluation.intervals import NOWHERE, Interval, over_records
 from ipmdae.lab.evaluation.pages import brief, estimate, grid
 from ipmdae.lab.evaluation.results import Array, Result, anchor_of, load_all
-from ipmdae.lab.evaluation.training_budget import budgets_section
+from ipmdae.lab.evaluation.training_budget import PAPER, budgets_section, equally_trained
 from ipmdae.lab.protocols.clinic_test import (
     CLEAN,
     CONDITIONS,
@@ -62,8 +62,6 @@ SPECTRA = tuple(f"{of}_{band}" for of in ("power", "change") for band in BANDS)
 _MIDDLE = slice(*(round(second * FS) for second in SCORED))
 
 _EXAMPLE_SNR, _EXAMPLE_SECONDS = 0.0, 4.0
-
-_PAPER = "Ultralight_IPM_DAE+augmented"
 
 BY_SNR = ("snr_improvement", "snr_improvement_above")
 """Measures that need added noise."""
@@ -358,12 +356,12 @@ def _has_equal_training(result: Result) -> bool:
 
 def _trained_alike(results: Sequence[Result]) -> str:
     """Table of the networks with the training of the paper's, by gain; empty without any."""
-    trained = {r.method: r for r in results if _has_equal_training(r) and not r.diverged}
-    paper = trained.get(_PAPER)
+    trained = equally_trained(results)
+    paper = trained.get(PAPER)
     found = []
     for result in trained.values():
         network = result.network
-        if network is None or (paper is not None and _budget(result) != _budget(paper)):
+        if network is None:
             continue
         gain = mean(result, BY_SNR[0])
         cells = [
@@ -377,15 +375,6 @@ def _trained_alike(results: Sequence[Result]) -> str:
     header = ["network", "parameters", "MAC per 5 s of a lead", *titles]
     header += [f"difference in {title}" for title in titles]
     return pages.table(header, [row for _, row in sorted(found)]) if found else ""
-
-
-def _budget(result: Result) -> list[tuple[object, ...]]:
-    """Recipe and size of the trainings of a network."""
-    trainings = result.network.trainings if result.network else ()
-    return [
-        (recipe, summary.epochs, summary.windows_seen, summary.batch_size)
-        for summary, recipe, *_ in trainings
-    ]
 
 
 _CHANGED_TITLES = ("changed (%)", "< 0.67 Hz (%)", "0.67-40 Hz (%)", "40-100 Hz (%)")

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from ipmdae.lab.evaluation import pages
-from ipmdae.lab.training.summary import Summary
+from ipmdae.lab.training.summary import Summary, network_and_pairs
 
 if TYPE_CHECKING:
     from ipmdae.lab.evaluation.results import Result
+
+PAPER = "Ultralight_IPM_DAE+augmented"
+"""The paper's network, trained on whole leads as all networks of this suffix."""
 
 SEED_MARK = "@"
 """Separator of network name and training seed."""
@@ -112,6 +115,29 @@ class Network:
             return cls(trainings=trainings, **content)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a description of a network ({error})") from error
+
+
+def equally_trained(results: Sequence[Result]) -> dict[str, Result]:
+    """Networks on whole leads with the pairs, recipe and budget of the paper's, by name."""
+    _, pairs = network_and_pairs(PAPER)
+    trained = {
+        result.method: result
+        for result in results
+        if network_and_pairs(result.method)[1] == pairs and not result.diverged
+    }
+    paper = trained.get(PAPER)
+    if paper is None:
+        return trained
+    return {name: result for name, result in trained.items() if _budgets(result) == _budgets(paper)}
+
+
+def _budgets(result: Result) -> list[tuple[object, ...]]:
+    """Recipe and size of the trainings of a network."""
+    trainings = result.network.trainings if result.network else ()
+    return [
+        (recipe, summary.epochs, summary.windows_seen, summary.batch_size)
+        for summary, recipe, *_ in trainings
+    ]
 
 
 class Counts(NamedTuple):

@@ -23,6 +23,7 @@ from ipmdae.lab.evaluation.candidates import Candidate
 from ipmdae.lab.evaluation.pages import grid
 from ipmdae.lab.evaluation.published import FACTOR_EDGES
 from ipmdae.lab.evaluation.results import Array, Result, anchor_of, evenly_spaced, load_all
+from ipmdae.lab.evaluation.training_budget import PAPER, equally_trained
 from ipmdae.lab.protocols import fgdae, tfcdiff
 from ipmdae.lab.protocols.deepfilter import VERSIONS, NoisyBeats
 
@@ -170,6 +171,7 @@ def markdown(stored: dict[str, list[Result]], anchors: dict[str, Result | None])
     """Format all tables as Markdown, with differences to the anchor of each protocol if given."""
     return pages.render(
         "windows.md.j2",
+        paper=PAPER,
         partial=any(result.done < result.total for found in stored.values() for result in found),
         fgdae=_tables(stored["fgdae"], FGDAEBenchmark, anchors.get("fgdae")),
         tfcdiff=_tables(stored["tfcdiff"], TFCDiffBenchmark, anchors.get("tfcdiff")),
@@ -185,17 +187,23 @@ def _tables(
     rows = {result.title(UNIT): result for result in results}
     others = {title: result for title, result in rows.items() if result is not anchor}
     names = {_TITLES[name]: name for name in benchmark.measures}
+    differences = {f"{title.split(' (')[0]} difference": name for title, name in names.items()}
     tables = {
         "all": grid("method", rows, names, cells.measured),
         "factors": grid("method", rows, _bins(results), partial(cells.in_bin, _BINNED)),
         "anchor": "",
+        "alike": "",
     }
     if anchor and others:
-        differences = {f"{title.split(' (')[0]} difference": name for title, name in names.items()}
         tables["anchor"] = anchor.method
         tables["paired"] = grid("method", others, differences, partial(cells.less, anchor))
         ahead = [f"`{r.method}`" for r in others.values() if cells.is_less(anchor, r, "ssd")]
-        tables["ahead"] = ", ".join(ahead) or "no method here"
+        tables["ahead"] = ", ".join(ahead) or "no other row"
+    alike = equally_trained(results)
+    paper = alike.pop(PAPER, None)
+    if paper and alike:
+        titled = {result.title(UNIT): result for result in alike.values()}
+        tables["alike"] = grid("method", titled, differences, partial(cells.less, paper))
     return tables
 
 
