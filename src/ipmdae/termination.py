@@ -112,6 +112,22 @@ def begin_worker() -> None:
     end_with_parent()
 
 
+def leave(number: int, frame: FrameType | None) -> None:
+    """Handle SIGTERM in a worker: exit, after the cleanup of what it was doing.
+
+    The system kills the process after :data:`GRACE` seconds: an exception can be lost, and within a
+    queue it can leave a lock behind for which the process then waits for ever.
+
+    Raises:
+        SystemExit: always.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, GRACE)
+    raise SystemExit(1)
+
+
 def end_with_parent() -> None:
     """End this process by SIGTERM when its parent is gone, even if that was killed.
 

@@ -57,6 +57,29 @@ def test_other_threads_change_no_handlers() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("exits", "code"), [("raise", 1), ("pass", -signal.SIGALRM)], ids=["in time", "not in time"]
+)
+def test_a_worker_leaves_even_where_its_exit_is_lost(exits: str, code: int) -> None:
+    process = python(
+        "import signal, time\n"
+        "from ipmdae import termination\n"
+        "signal.signal(signal.SIGTERM, termination.leave)\n"
+        "print('ready', flush=True)\n"
+        "try:\n"
+        "    time.sleep(60)\n"
+        "except SystemExit:\n"
+        f"    {exits}\n"
+        "time.sleep(60)\n"
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == code
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_second_signal_does_not_disturb_the_clearing_up(number: int) -> None:
     process = python(

@@ -11,7 +11,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
-from typing import Any
 
 from rich.progress import Progress, TaskProgressColumn, TextColumn
 
@@ -183,12 +182,7 @@ _worker: tuple[Settings, Method, MutableSequence[float]]
 def _begin(settings: Settings, shares: MutableSequence[float], workers: int) -> None:
     """Initialise a worker: on SIGTERM it removes its temporary files and exits."""
     global _worker
-
-    def leave(*_: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise SystemExit(1)
-
-    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGTERM, termination.leave)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     termination.begin_worker()
