@@ -7,7 +7,11 @@ function idle(onRun = () => {}): Denoiser {
     onRun();
     return windows.slice();
   };
-  const network = { architecture: { leads: 1, uncertainty: false }, outputs: 1, run };
+  const network = {
+    architecture: { leads: 1, channels: [16, 32], uncertainty: false },
+    outputs: 1,
+    run,
+  };
   const settings = { fs: 250, window: 500, overlap: 200, scaling: "robust" };
   return { name: "idle", network, settings } as unknown as Denoiser;
 }
