@@ -20,6 +20,14 @@ def python(code: str, **options: object) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", code], text=True, **(pipes | options))  # type: ignore[call-overload,no-any-return]
 
 
+def started(code: str) -> subprocess.Popen[str]:
+    """A process that has printed "ready"."""
+    process = python(code)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
 def test_a_termination_is_an_interruption_with_a_code_of_its_own() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt) as caught, terminations():
@@ -61,7 +69,7 @@ def test_other_threads_change_no_handlers() -> None:
     ("exits", "code"), [("raise", 1), ("pass", -signal.SIGALRM)], ids=["in time", "not in time"]
 )
 def test_a_worker_leaves_even_where_its_exit_is_lost(exits: str, code: int) -> None:
-    process = python(
+    process = started(
         "import signal, time\n"
         "from ipmdae import termination\n"
         "signal.signal(signal.SIGTERM, termination.leave)\n"
@@ -72,8 +80,6 @@ def test_a_worker_leaves_even_where_its_exit_is_lost(exits: str, code: int) -> N
         f"    {exits}\n"
         "time.sleep(60)\n"
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
     process.terminate()
     process.communicate(timeout=30)
     assert process.returncode == code
@@ -82,7 +88,7 @@ def test_a_worker_leaves_even_where_its_exit_is_lost(exits: str, code: int) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_second_signal_does_not_disturb_the_clearing_up(number: int) -> None:
-    process = python(
+    process = started(
         "import signal, time\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # nohup ignores it
@@ -96,9 +102,8 @@ def test_a_second_signal_does_not_disturb_the_clearing_up(number: int) -> None:
         "        time.sleep(1.5)\n"
         "        print('cleared up', flush=True)\n"
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
+    assert process.stdout is not None
     assert process.stdout.readline() == "clearing up\n"
     if number != signal.SIGINT:  # Ctrl-C twice is a user in a hurry
         process.send_signal(number)
@@ -141,13 +146,11 @@ def test_a_process_ends_with_the_one_that_started_it() -> None:
         "print('ready', flush=True)\n"
         "time.sleep(60)\n"
     )
-    parent = python(
+    parent = started(
         "import subprocess, sys, time\n"
         f"subprocess.Popen([sys.executable, '-c', {child!r}])\n"
         "time.sleep(60)\n"
     )
-    assert parent.stdout is not None
-    assert parent.stdout.readline() == "ready\n"
     parent.kill()
     killed = time.monotonic()
     parent.communicate(timeout=20)  # ends when no process holds the other end of its pipes

@@ -19,7 +19,6 @@ from typer.testing import CliRunner
 from ipmdae import cli
 from ipmdae.lab.evaluation import goals, results
 from ipmdae.lab.evaluation.goal_measures import Stored
-from ipmdae.lab.evaluation.goals import Goal
 from ipmdae.lab.evaluation.hearts import (
     arrhythmia,
     components,
@@ -388,7 +387,7 @@ def a_result(method: str, listed: list[Row]) -> results.Result:
     )  # fmt: skip
 
 
-def judged(listed: list[Row], other: list[Row] | None = None) -> dict[str, Goal]:
+def judged(listed: list[Row], other: list[Row] | None = None) -> dict[str, goals.Goal]:
     others = [a_result(name, listed if other is None else other)
               for name in ("none", "butterworth-0.5-40")]  # fmt: skip
     stored = Stored(given=[a_result("x", listed), *others])

@@ -606,9 +606,9 @@ static size_t run(ipmdae *lead, int margin, int kept, float *cleaned, float *dev
     window w;
     size_t count = 0;
     int t, stop, active;
+    const int lacking = IPMDAE_WINDOW - larger(lead->filled, IPMDAE_SHORTEST);
     /* Shorter than in training by a multiple of 2^LEVELS: else the levels end at other samples. */
-    w.length = IPMDAE_WINDOW - larger(lead->filled, IPMDAE_SHORTEST);
-    w.length = IPMDAE_WINDOW - (w.length >> LEVELS << LEVELS);
+    w.length = IPMDAE_WINDOW - (lacking >> LEVELS << LEVELS);
     w.first = w.length - lead->pending;
     w.stop = w.length - margin;
     active = robust_scale(lead, w.length, &w.offset, &w.scale);

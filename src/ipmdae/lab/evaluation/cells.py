@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from ipmdae.lab.evaluation import pages
-from ipmdae.lab.evaluation.intervals import bootstrap
+from ipmdae.lab.evaluation.intervals import NOWHERE, Interval, bootstrap
 from ipmdae.lab.evaluation.pages import estimate
 from ipmdae.lab.evaluation.results import Result
 
@@ -24,18 +24,16 @@ def measured(result: Result, name: str) -> str:
     return f"{pages.mean(values)} ± {pages.number(float(values.std()))} {interval}"
 
 
+def difference(anchor: Result, result: Result, name: str) -> Interval:
+    """Paired difference to the anchor; nowhere if a value is not finite."""
+    apart, records = result.less(anchor, name)
+    finite = len(apart) > 0 and np.isfinite(apart).all()
+    return bootstrap(apart, records) if finite else NOWHERE
+
+
 def less(anchor: Result, result: Result, name: str) -> str:
     """Paired difference to the anchor, with its interval; a dash where it is not known."""
-    apart, records = result.less(anchor, name)
-    finite = len(apart) > 0 and np.isfinite(apart).all()
-    return estimate(bootstrap(apart, records)) if finite else "-"
-
-
-def is_less(anchor: Result, result: Result, name: str) -> bool:
-    """True if the interval of the paired difference to the anchor is below zero."""
-    apart, records = result.less(anchor, name)
-    finite = len(apart) > 0 and np.isfinite(apart).all()
-    return bool(finite and bootstrap(apart, records).high < 0)
+    return estimate(difference(anchor, result, name))
 
 
 def bins(edges: Sequence[float]) -> dict[str, Edges]:

@@ -28,7 +28,12 @@ from ipmdae.lab.evaluation.candidates import Candidate
 from ipmdae.lab.evaluation.intervals import NOWHERE, Interval, over_records
 from ipmdae.lab.evaluation.pages import brief, estimate, grid
 from ipmdae.lab.evaluation.results import Array, Result, anchor_of, load_all
-from ipmdae.lab.evaluation.training_budget import PAPER, budgets_section, equally_trained
+from ipmdae.lab.evaluation.training_budget import (
+    PAPER,
+    budgets_section,
+    equally_trained,
+    has_pairs_of_paper,
+)
 from ipmdae.lab.protocols.clinic_test import (
     CLEAN,
     CONDITIONS,
@@ -38,7 +43,6 @@ from ipmdae.lab.protocols.clinic_test import (
     SNRS,
     Piece,
 )
-from ipmdae.lab.training.summary import network_and_pairs
 
 UNIT = "segments"
 
@@ -350,10 +354,6 @@ def markdown(results: Sequence[Result], clinic: Sequence[Result], anchor: Result
     )  # fmt: skip
 
 
-def _has_equal_training(result: Result) -> bool:
-    return network_and_pairs(result.method)[1] == "augmented"
-
-
 def _trained_alike(results: Sequence[Result]) -> str:
     """Table of the networks with the training of the paper's, by gain; empty without any."""
     trained = equally_trained(results)
@@ -419,7 +419,7 @@ def _cases() -> Iterator[tuple[str, str | None, float | None]]:
 def _figures(results: Sequence[Result]) -> dict[str, Figure]:
     gains = {result.method: mean(result, "snr_improvement").mean for result in results}
     changes = {result.method: mean(result, "changed_middle").mean for result in results}
-    others = [result for result in results if not _has_equal_training(result)]
+    others = [result for result in results if not has_pairs_of_paper(result)]
     by_noise = {
         title: {
             result.method: [mean(result, "snr_improvement", kind, snr).mean for snr in SNRS]

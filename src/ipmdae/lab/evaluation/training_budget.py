@@ -117,13 +117,17 @@ class Network:
             raise ValueError(f"not a description of a network ({error})") from error
 
 
+def has_pairs_of_paper(result: Result) -> bool:
+    """True for a network that was trained on the pairs of :data:`PAPER`."""
+    return network_and_pairs(result.method)[1] == network_and_pairs(PAPER)[1]
+
+
 def equally_trained(results: Sequence[Result]) -> dict[str, Result]:
     """Networks on whole leads with the pairs, recipe and budget of the paper's, by name."""
-    _, pairs = network_and_pairs(PAPER)
     trained = {
         result.method: result
         for result in results
-        if network_and_pairs(result.method)[1] == pairs and not result.diverged
+        if has_pairs_of_paper(result) and not result.diverged
     }
     paper = trained.get(PAPER)
     if paper is None:

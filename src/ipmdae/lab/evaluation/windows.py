@@ -197,7 +197,11 @@ def _tables(
     if anchor and others:
         tables["anchor"] = anchor.method
         tables["paired"] = grid("method", others, differences, partial(cells.less, anchor))
-        ahead = [f"`{r.method}`" for r in others.values() if cells.is_less(anchor, r, "ssd")]
+        ahead = [
+            f"`{result.method}`"
+            for result in others.values()
+            if cells.difference(anchor, result, "ssd").high < 0
+        ]
         tables["ahead"] = ", ".join(ahead) or "no other row"
     alike = equally_trained(results)
     paper = alike.pop(PAPER, None)
