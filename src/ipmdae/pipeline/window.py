@@ -37,26 +37,24 @@ def robust_scale(
         ``(windows - offset) / scale``, and offset and scale, both (batch, 1, leads); a lead without
         any sample has offset 0 and scale 1. All have the dtype of ``windows``.
     """
-    low, offset, high = _percentiles(windows, (5, 50, 95))
+    low, offset, high = np.split(_percentiles(windows, (5, 50, 95)), 3, axis=1)
     half_range = (high - low) / 2
     scale: NDArray[Float] = np.where(half_range > MIN_SPREAD, half_range, 1).astype(windows.dtype)
     scaled: NDArray[Float] = (windows - offset) / scale
     return scaled, offset, scale
 
 
-def _percentiles(windows: NDArray[Float], percents: tuple[float, ...]) -> list[NDArray[Float]]:
-    """Percentiles over time, each (batch, 1, leads); missing samples, sorted last, are ignored."""
-    ordered = np.sort(windows, axis=1)
+def _percentiles(windows: NDArray[Float], percents: tuple[float, ...]) -> NDArray[Float]:
+    """Percentiles over time, (batch, percentiles, leads); missing samples do not count."""
+    ordered = np.sort(windows, axis=1)  # NaN last
     count = np.count_nonzero(~np.isnan(windows), axis=1, keepdims=True)
     last = np.maximum(count - 1, 0)
-    result = []
-    for percent in percents:
-        position = last * (percent / 100)
-        below = np.floor(position).astype(np.intp)
-        left = np.take_along_axis(ordered, below, axis=1)
-        right = np.take_along_axis(ordered, np.minimum(below + 1, last), axis=1)
-        value = left + (right - left) * (position - below).astype(windows.dtype)
-        result.append(np.where(count > 0, value, 0).astype(windows.dtype))
+    position = last * (np.array(percents)[:, np.newaxis] / 100)
+    below = np.floor(position).astype(np.intp)
+    left = np.take_along_axis(ordered, below, axis=1)
+    right = np.take_along_axis(ordered, np.minimum(below + 1, last), axis=1)
+    values = left + (right - left) * (position - below).astype(windows.dtype)
+    result: NDArray[Float] = np.where(count > 0, values, 0).astype(windows.dtype)
     return result
 
 

@@ -148,11 +148,13 @@ def taps(length: int, fs: float, rng: np.random.Generator) -> Array:
     time = rng.uniform(0, interval)
     oscillation = 2j * np.pi * frequency - 1 / decay
     tap = np.exp(oscillation * t[: int(_FADED * decay * fs) + 1])
+    cosine, sine = tap.real.copy(), tap.imag.copy()
     while time < t[-1]:
         first = int(np.ceil(time * fs))
         start = np.exp(oscillation * (first / fs - time) + 1j * rng.uniform(0, 0.5))
+        start *= rng.normal(1, 0.4)
         after = y[first : first + len(tap)]
-        after += (rng.normal(1, 0.4) * start * tap[: len(after)]).imag
+        after += start.real * sine[: len(after)] + start.imag * cosine[: len(after)]
         time += interval * (rng.normal(1, 0.08) if regular else rng.exponential()) + 0.05
     if rng.random() < 0.5:
         muscle = np.diff(rng.standard_normal(length + 1))
