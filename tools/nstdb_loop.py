@@ -13,6 +13,7 @@ from ipmdae.figures import save
 from ipmdae.files import replacing
 from ipmdae.lab.data import nstdb, repetitions
 from ipmdae.lab.data.repetitions import Repetition
+from ipmdae.lab.evaluation.pages import table
 from tools import show
 
 _COLUMNS = ("noise", "from (s)", "to (s)", "repeats", "lag (s)", "r", "difference / noise (steps)")
@@ -134,21 +135,15 @@ def page(rows: list[list[str]], totals: list[list[str]], figure: Path | None, ou
     command += f" --figure {figure} --output {output}" if figure else f" --output {output}"
     image = ""
     if figure:
-        where = Path(*(".." for _ in output.parent.relative_to(output.parent).parts), figure)
-        where = figure.relative_to(output.parent) if output.parent in figure.parents else where
+        inside = output.parent in figure.parents
+        where = figure.relative_to(output.parent) if inside else figure
         image = f"\n![First occurrence of each second of noise]({where.as_posix()})\n"
     return _PAGE.format(
         command=command,
-        totals=markdown(_TOTALS, totals),
-        rows=markdown(_COLUMNS, rows),
+        totals=table(_TOTALS, totals),
+        rows=table(_COLUMNS, rows),
         image=image,
     )
-
-
-def markdown(columns: tuple[str, ...], rows: list[list[str]]) -> str:
-    """Format a Markdown table."""
-    lines = [columns, ("---",) * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 _PAGE = """# Repetitions in the MIT-BIH Noise Stress Test Database
@@ -158,7 +153,6 @@ are loops: about ten minutes of noise, repeated to fill half an hour. `ma` (musc
 an hour without repetition. To our knowledge this has not been published.
 
 {totals}
-
 A benchmark that trains on the first part of these records and tests on the last part therefore
 tests on copies of its training noise. Most benchmarks do, including this project's protocols
 `reference` (the paper's) and `deepfilter`.
@@ -174,8 +168,7 @@ its mean over 4 s, next to that of the noise itself. Segment limits are accurate
 to one sample (2.8 ms). Repetitions shorter than about a minute may be missed: em at 289 to 326 s
 repeats 6 to 43 s, so that only 9.2 min of it are distinct.
 
-{rows}
-{image}
+{rows}{image}
 Made by `{command}`.
 
 ## A split without overlap

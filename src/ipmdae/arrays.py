@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +17,23 @@ _OUTLIERS = 1.0  # percent at either end that do not count: spikes, and the jump
 _RAMP = 64  # samples: a lead that rises steadily for so long is a time axis
 
 
-def choose(labels: Sequence[Hashable], leads: Sequence[Hashable] | None) -> list[int]:
+def choose(labels: Sequence[Hashable], leads: Iterable[Hashable] | None) -> list[int]:
     """Positions of the leads that were asked for, by their labels; by default of all.
 
     Raises:
-        ValueError: there is no such lead.
+        ValueError: there is no such lead, none is asked for, or a name stands for a list.
     """
     if leads is None:
         return list(range(len(labels)))
-    if isinstance(leads, str) or not isinstance(leads, Sequence):
+    if isinstance(leads, str) or not isinstance(leads, Iterable):
         raise ValueError(f"leads must be a list, such as [{leads!r}]")
-    for lead in leads:
+    chosen = list(leads)
+    for lead in chosen:
         if lead not in labels:
             raise ValueError(f"no lead {lead!r}; there are: {', '.join(map(repr, labels))}")
-    return [i for i, label in enumerate(labels) if label in leads]
+    if not chosen:
+        raise ValueError("no lead is chosen to be cleaned")
+    return [i for i, label in enumerate(labels) if label in chosen]
 
 
 def check(container: Container, leads: list[int], values: NDArray[np.float64]) -> None:

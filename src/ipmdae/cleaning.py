@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ipmdae import formats
+from ipmdae.arrays import choose
 from ipmdae.denoiser import Denoiser, MethodLike
 from ipmdae.files import no_more_readable_than
 from ipmdae.formats import SignalReader
@@ -130,7 +131,10 @@ def denoise_file(
     ) as recording:
         header = recording.info
         check_rate(header.fs)
-        unwanted = _unwanted(header, leads, source)
+        try:
+            unwanted = set(range(len(header.leads))) - set(choose(header.leads, leads))
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from None
         why, cleaned = (
             begin(
                 opened,
@@ -167,17 +171,6 @@ def denoise_file(
         cleaned=tuple(lead for lead, reason in by_lead.items() if not reason),
         unchanged={lead: reason for lead, reason in by_lead.items() if reason},
     )
-
-
-def _unwanted(header: Header, leads: Sequence[str] | None, source: Path) -> set[int]:
-    """The leads that the user does not want cleaned."""
-    if leads is None:
-        return set()
-    for lead in leads:
-        if lead not in header.leads:
-            known = ", ".join(header.leads)
-            raise ValueError(f"{source}: there is no lead {lead}; there are {known}")
-    return {i for i, lead in enumerate(header.leads) if lead not in leads}
 
 
 def _whole(

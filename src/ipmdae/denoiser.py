@@ -1,10 +1,10 @@
-"""Clean whatever holds an ECG: an array of any kind, a recording, or a file."""
+"""Denoising of arrays, recordings and files by a method and its settings."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, overload
 
 from ipmdae import formats
@@ -123,7 +123,7 @@ class Denoiser:
         x: str | os.PathLike[str],
         fs: float | None = None,
         *,
-        leads: Sequence[Hashable] | None = None,
+        leads: Iterable[Hashable] | None = None,
         return_details: Literal[False] = False,
     ) -> Recording: ...
 
@@ -133,7 +133,7 @@ class Denoiser:
         x: str | os.PathLike[str],
         fs: float | None = None,
         *,
-        leads: Sequence[Hashable] | None = None,
+        leads: Iterable[Hashable] | None = None,
         return_details: Literal[True],
     ) -> Result[Recording]: ...
 
@@ -143,7 +143,7 @@ class Denoiser:
         x: Data,
         fs: float | None = None,
         *,
-        leads: Sequence[Hashable] | None = None,
+        leads: Iterable[Hashable] | None = None,
         return_details: Literal[False] = False,
     ) -> Data: ...
 
@@ -153,7 +153,7 @@ class Denoiser:
         x: Data,
         fs: float | None = None,
         *,
-        leads: Sequence[Hashable] | None = None,
+        leads: Iterable[Hashable] | None = None,
         return_details: Literal[True],
     ) -> Result[Data]: ...
 
@@ -162,7 +162,7 @@ class Denoiser:
         x: Any,
         fs: float | None = None,
         *,
-        leads: Sequence[Hashable] | None = None,
+        leads: Iterable[Hashable] | None = None,
         return_details: bool = False,
     ) -> Any:
         """Clean an array, a recording or a file; see :func:`denoise`."""
@@ -181,15 +181,13 @@ class Denoiser:
         return self.method.clean(recording, strength=strength * self.strength)
 
     def _recording(
-        self, noisy: Recording, fs: float | None, leads: Sequence[Hashable] | None
+        self, noisy: Recording, fs: float | None, leads: Iterable[Hashable] | None
     ) -> Result[Recording]:
         if fs is not None and fs != noisy.fs:
             raise ValueError(f"the recording has {noisy.fs:g} Hz, which contradicts fs={fs:g}")
         chosen = choose(noisy.leads, leads)
         if len(chosen) == len(noisy.leads):
             return self.clean(noisy)
-        if not chosen:
-            raise ValueError("no lead is chosen to be cleaned")
         result = among(self.clean(noisy.with_leads(chosen)), noisy, chosen)
         left = (lead for i, lead in enumerate(noisy.leads) if i not in chosen)
         unchanged = (f"Unchanged, {UNWANTED}: {lead}" for lead in left)
@@ -197,7 +195,7 @@ class Denoiser:
         recording = dataclasses.replace(result.recording, comments=comments)
         return dataclasses.replace(result, recording=recording)
 
-    def _array(self, x: Any, fs: float | None, leads: Sequence[Hashable] | None) -> Result[Any]:
+    def _array(self, x: Any, fs: float | None, leads: Iterable[Hashable] | None) -> Result[Any]:
         container = open_container(x)
         chosen = choose(container.labels, leads)
         values = container.take(chosen)
@@ -217,7 +215,7 @@ def denoise(
     x: str | os.PathLike[str],
     fs: float | None = None,
     *,
-    leads: Sequence[Hashable] | None = None,
+    leads: Iterable[Hashable] | None = None,
     return_details: Literal[False] = False,
     **settings: Unpack[Settings],
 ) -> Recording: ...
@@ -228,7 +226,7 @@ def denoise(
     x: str | os.PathLike[str],
     fs: float | None = None,
     *,
-    leads: Sequence[Hashable] | None = None,
+    leads: Iterable[Hashable] | None = None,
     return_details: Literal[True],
     **settings: Unpack[Settings],
 ) -> Result[Recording]: ...
@@ -239,7 +237,7 @@ def denoise(
     x: Data,
     fs: float | None = None,
     *,
-    leads: Sequence[Hashable] | None = None,
+    leads: Iterable[Hashable] | None = None,
     return_details: Literal[False] = False,
     **settings: Unpack[Settings],
 ) -> Data: ...
@@ -250,7 +248,7 @@ def denoise(
     x: Data,
     fs: float | None = None,
     *,
-    leads: Sequence[Hashable] | None = None,
+    leads: Iterable[Hashable] | None = None,
     return_details: Literal[True],
     **settings: Unpack[Settings],
 ) -> Result[Data]: ...
@@ -267,7 +265,7 @@ def denoise(
     unreadable: str | None = None,
     max_attenuation_db: float | None = None,
     consistent_leads: bool = True,
-    leads: Sequence[Hashable] | None = None,
+    leads: Iterable[Hashable] | None = None,
     return_details: bool = False,
     backend: str = "auto",
     max_latency: float | None = None,
@@ -293,8 +291,9 @@ def denoise(
             DataFrame (columns are leads), or torch tensor; a :class:`~ipmdae.Recording`; or the
             path of a file. NaN is a missing sample. Integers are taken as they are: convert digital
             values to mV first.
-        fs: sampling rate in Hz, 60 to 4000. Recordings, files and pandas objects with an index of
-            times have one of their own; one given must not contradict it.
+        fs: sampling rate in Hz, 60 to 4000. Recordings and pandas objects with an index of times
+            have one of their own, which it must not contradict; that of a file it overrules, with a
+            warning.
         leads: which to clean, by name, column label, or number from 0 in an array without labels;
             the others come back unchanged. By default all.
         return_details: return a :class:`ipmdae.Result` in place of what was cleaned.

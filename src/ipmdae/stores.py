@@ -29,7 +29,6 @@ _LIBRARIES |= {"hf": "huggingface_hub"} | dict.fromkeys(("abfs", "az", "adl"), "
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])(.*)", re.IGNORECASE | re.DOTALL)
 _NOT_FOUND = 404
 _LISTED, _WRITTEN = "listed", "written to"
-_LISTED, _WRITTEN = "listed", "written to"
 _TIMEOUT = 30
 """Seconds to wait for a server that sends nothing."""
 
@@ -107,8 +106,6 @@ def one_line(url: str, action: str) -> Iterator[None]:
         refused = getattr(cause, "status", _NOT_FOUND) != _NOT_FOUND
         if cause is not None and (refused or isinstance(cause, OSError)):
             raise _failure(url, action, cause) from error
-        if action == _WRITTEN:  # there is no such bucket
-            raise _failure(url, action, error) from error
         if action == _WRITTEN:  # there is no such bucket
             raise _failure(url, action, error) from error
         missing = "bucket" if action == _LISTED else "file"

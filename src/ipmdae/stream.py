@@ -20,6 +20,7 @@ from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Grade, Reason, judge
 from ipmdae.recording import Header
 from ipmdae.seconds import Seconds, measure
+from ipmdae.text import unique
 
 
 @dataclass(frozen=True)
@@ -99,18 +100,17 @@ class Streamer:
 
         Args:
             fs: sampling rate in Hz, 60 to 4000.
-            leads: how many, or their names.
+            leads: how many, or their names; a name that is repeated gets a number.
             max_latency: how many seconds a sample may take to come out, by default as many as the
                 model's window has (20 s with the default one). With less the network sees as much
-                of the past and less of what follows a sample, and is run more often; the third
-                notebook measures what that costs. The first seconds of a signal are cleaned with
-                little to go by, though. 0.25 s is the least; at another rate than the network's
-                250 Hz resampling takes 1.4 s more (below it even longer). A classical method needs
-                4 s. Removal of powerline interference takes 2 s more.
-            offset: constant offset of each lead, (leads,) in mV. By default the median of what
-                comes in before the first sample comes out, and of a lead that begins later its
-                first value. Pacing spikes, and whether limb leads obey Einthoven's equations, are
-                looked for in the same samples.
+                of the past and less of what follows a sample, and is run more often; notebook
+                ``3_live_streaming`` measures the loss. The first seconds of a signal are cleaned
+                with little to go by, though. 0.25 s is the least; resampling takes 1.4 s more where
+                the rate is not the network's 250 Hz (below it even longer). A classical method
+                needs 4 s. Removal of powerline interference takes 2 s more.
+            offset: constant offset of each lead, (leads,) in mV; by default that of the opening,
+                see above. Pacing spikes, and whether limb leads obey Einthoven's equations, are
+                looked for in the opening, too.
             on_event: is called with what happens to leads, when it is fed: gaps of the signal that
                 comes in, and each change of the grade of the signal that goes out.
 
@@ -120,9 +120,9 @@ class Streamer:
                 no sense for an ECG, the network needs another number of leads, the latency is too
                 short, or the method cannot clean a live signal.
         """
-        self.leads = (
-            tuple(f"lead {i + 1}" for i in range(leads)) if isinstance(leads, int) else tuple(leads)
-        )
+        if isinstance(leads, str):
+            raise ValueError(f"leads must be a number or a list of names, such as [{leads!r}]")
+        self.leads = tuple(unique([""] * leads if isinstance(leads, int) else list(leads)))
         if not self.leads:
             raise ValueError("a signal needs at least one lead")
         given = np.full(len(self.leads), np.nan) if offset is None else np.asarray(offset, float)

@@ -70,7 +70,7 @@ def test_only_some_leads(fake: Fakes, tmp_path: Path) -> None:
             f"Cleaned by {method.name}: V1",
             "Unchanged, not asked for: MLII",
         )
-    with pytest.raises(ValueError, match="there is no lead V7; there are MLII, V1"):
+    with pytest.raises(ValueError, match="no lead 'V7'; there are: 'MLII', 'V1'"):
         denoise_file(SOURCE, tmp_path / "out", Halving(), leads=["V1", "V7"])
 
 

@@ -288,7 +288,7 @@ def test_a_folder_takes_the_recording_under_its_own_name() -> None:
         (("data/a", "-o", "x.csv", "--to", "edf"), "asks for CSV/TSV, --to for edf"),
         (("data/a", "-o", "x.csv", "--summary", "x.csv"), "requested twice"),
         (("data/deep/b.edf", "-o", "x", "--report", "data/deep/b.edf"), "the name of a recording"),
-        (("data/a", "-o", "x", "--leads", "aVR"), "there is no lead aVR; there are MLII, V1"),
+        (("data/a", "-o", "x", "--leads", "aVR"), "no lead 'aVR'; there are: 'MLII', 'V1'"),
         (("-", "data/a", "-o", "x"), "- stands for one recording"),
         (("*.xyz", "-o", "x"), "no file matches this pattern"),
     ],

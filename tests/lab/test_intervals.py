@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap as scipy_bootstrap
 
-from ipmdae.lab.evaluation.intervals import bootstrap, paired_difference
+from ipmdae.lab.evaluation.intervals import bootstrap
 
 RNG = np.random.default_rng(0)
 EFFECTS = RNG.standard_normal(14)
@@ -66,19 +66,8 @@ def test_interval_is_the_same_each_time_and_a_constant_has_none() -> None:
     assert (constant.low, constant.mean, constant.high) == (2, 2, 2)
 
 
-def test_paired_differences_tell_apart_what_single_intervals_do_not() -> None:
-    better = VALUES - 0.05
-    single, other = bootstrap(VALUES, RECORDS), bootstrap(better, RECORDS)
-    assert single.low < other.high
-    difference = paired_difference(better, VALUES, RECORDS)
-    assert difference.high < 0
-    assert difference.mean == pytest.approx(-0.05)
-
-
 def test_values_without_a_mean_are_refused() -> None:
     with pytest.raises(ValueError, match="0 values"):
         bootstrap(np.zeros(0), RECORDS)
     with pytest.raises(ValueError, match="3 values of 700 windows"):
         bootstrap(np.zeros(3), RECORDS)
-    with pytest.raises(ValueError, match="same windows"):
-        paired_difference(VALUES, VALUES[1:], RECORDS)

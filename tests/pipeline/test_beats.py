@@ -14,7 +14,6 @@ from ipmdae.safeguards import MODES
 
 FS = 250.0
 SIZE = np.ones((1, 1), np.float32)
-RNG = np.random.default_rng(0)
 
 Signal = NDArray[np.float32]
 
@@ -53,13 +52,15 @@ def test_a_removed_beat_is_found_and_no_other(place: int, gain: float, polarity:
 
 
 def test_beats_that_were_kept_are_left() -> None:
-    noisy = ecg(REGULAR) + 0.05 * RNG.standard_normal((1, 5000)).astype(np.float32)
+    noisy = ecg(REGULAR) + 0.05 * np.random.default_rng(0).standard_normal((1, 5000)).astype(
+        np.float32
+    )
     assert removed_beats(ecg(REGULAR), noisy - ecg(REGULAR), SIZE, FS) is None
 
 
 @pytest.mark.parametrize("name", ["noise", "few beats", "short"])
 def test_without_a_template_nothing_is_found(name: str) -> None:
-    noise = RNG.standard_normal((1, 5000)).astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal((1, 5000)).astype(np.float32)
     before, after = {
         "noise": (noise, 0.3 * noise[:, ::-1]),
         "few beats": (ecg([3.0, 9.0, 12.0]), ecg([3.0, 9.0])),
@@ -79,7 +80,7 @@ def test_other_shapes_of_noise_are_not_given_back() -> None:
 @pytest.mark.parametrize("mode", list(MODES))
 def test_the_guard_restores_a_premature_beat_in_every_mode(mode: str) -> None:
     peaks = sorted([*REGULAR, REGULAR[11] + 0.42])
-    muscle = 0.06 * RNG.standard_normal((1, 5000)).astype(np.float32)
+    muscle = 0.06 * np.random.default_rng(0).standard_normal((1, 5000)).astype(np.float32)
     noisy = (ecg(peaks) + muscle)[0][None, :, None]
     cleaned = ecg(REGULAR)[0][None, :, None]
     guarded = guard(noisy, cleaned, None, FS, MODES[mode])

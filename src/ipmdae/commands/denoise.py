@@ -149,8 +149,19 @@ def denoise(
         heart_rates=bool(report or summary or as_json),
     )
     if Path("-") in recordings or output == "-":
-        if report or figure or summary or rpeaks:
-            raise ValueError("- excludes --report, --figure, --summary and --rpeaks: name files")
+        unfit = {
+            "--report": report,
+            "--figure": figure,
+            "--summary": summary,
+            "--rpeaks": rpeaks,
+            "--to": to not in (None, "csv"),
+            "--jobs": jobs,
+            "--cluster": cluster,
+            "--resume": resume,
+            "--json": as_json,
+        }
+        for option in (name for name, given in unfit.items() if given):
+            raise ValueError(f"- stands for one recording as CSV: name files for {option}")
         pipe(recordings, output, settings, overwrite)
         return
     if output is None:
@@ -243,10 +254,11 @@ def pipe(recordings: list[Path], output: str | None, settings: Settings, overwri
                 shutil.copyfileobj(sys.stdin.buffer, received)
         job = Job(source=source, name=name, target=target)
         outcome = clean(job, settings, settings.open(), lambda share: None)
+        shown = "stdout" if to_stdout else str(target)
         for warning in outcome.warnings:
-            complain("warning", warning)
+            complain("warning", warning.replace(str(target), shown))
         if outcome.error:
-            raise ValueError(outcome.error)
+            raise ValueError(outcome.error.replace(str(target), shown))
         if to_stdout:
             with target.open("rb") as cleaned:
                 shutil.copyfileobj(cleaned, sys.stdout.buffer)

@@ -282,7 +282,8 @@ def _is_done(outcome: Outcome, options: ReadOptions) -> bool:
     mine, others = newest(job.target), newest(job.source)
     if mine is None or (others is not None and mine < others):
         return False
-    if any(other is not None and not stores.exists(other) for other in (job.page, job.peaks)):
+    beside = (job.page, job.figure, job.peaks)
+    if any(file is not None and not stores.exists(file) for file in beside):
         return False
     if stores.in_store(job.target):
         return True

@@ -242,7 +242,7 @@ def _channels(info: Any) -> tuple[tuple[str, ...], NDArray[np.float64]]:
             complain("warning", f"channel {names[-1]} has the unit {unit!r}; assumed to be mV")
         scale[i] = known or 1.0
         channel = channel.next_sibling()
-    return tuple(names), scale
+    return tuple(unique(names)), scale
 
 
 def _pulled(

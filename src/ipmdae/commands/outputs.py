@@ -71,13 +71,15 @@ def plan(texts: Sequence[str], options: OutputOptions) -> Plan:
     _check_targets(inputs.found, targets)
     written = [file for target in targets for file in files_of(target)]
     peaks = [peaks_of(target) if options.peaks else None for target in targets]
-    others = [file for file in (*peaks, options.report, options.summary) if file is not None]
+    index = options.report if inputs.several else None
+    further = (*peaks, *pages, index, options.figure, options.summary)
+    others = [file for file in further if file is not None]
     _check_others(inputs.found, written, others)
     check_new([*written, *others], options.overwrite or options.resume)
     if options.figure:
         if inputs.several:
             raise ValueError("--figure draws one recording; use --report for several")
-        check_picture(options.figure, overwrite=True)
+        check_picture(options.figure, overwrite=True)  # of existing ones, see above
     jobs = [
         Job(
             source=input.source,
@@ -94,7 +96,7 @@ def plan(texts: Sequence[str], options: OutputOptions) -> Plan:
         jobs=jobs,
         unknown=inputs.unknown,
         summary=options.summary,
-        index=options.report if inputs.several else None,
+        index=index,
     )
 
 

@@ -128,7 +128,7 @@ def find_model(model: str | os.PathLike[str]) -> Path:
     """
     path = Path(model)
     is_name = isinstance(model, str) and path.name == model and not path.suffix
-    if is_name and not path.exists():
+    if is_name and not path.is_file():  # a folder may have the name of a model
         return model_path(path.name)
     return path
 

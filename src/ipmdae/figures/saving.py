@@ -13,8 +13,6 @@ from matplotlib.figure import Figure
 
 from ipmdae.files import replacing
 
-SUFFIXES = (".png", ".svg", ".pdf")
-
 
 def save(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) -> None:
     """Write a figure as PNG, SVG or PDF by the suffix; the file appears when it is complete.

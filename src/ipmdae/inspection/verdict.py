@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ipmdae.inspection.files import Inspection
+from ipmdae.inspection.heart_rate import WINDOW
 from ipmdae.pipeline.mains import NOMINAL
 from ipmdae.quality import Grade, Quality, Reason
 from ipmdae.seconds import over_known
@@ -224,7 +225,7 @@ def _words(why: str) -> str:
 def _measured(found: Inspection, i: int) -> dict[str, Any]:
     """Verdict on the lead in column ``i`` of the measures."""
     good, limited, unusable = shares_of(found.quality, i)
-    before, after = _rates(found, i)
+    before, after = median_rates(found, i)
     return {
         "good": good,
         "limited": limited,
@@ -260,16 +261,30 @@ def _noise(found: Inspection, i: int) -> dict[str, float]:
     return kinds | {f"powerline ({mains:g} Hz)" if hums[mains] else "powerline": hums[mains]}
 
 
-def _rates(found: Inspection, i: int) -> tuple[float, float]:
-    """Median heart rate before and after, of the windows that are mostly readable."""
+def median_rates(
+    found: Inspection, column: int, begin: int = 0, stop: int | None = None
+) -> tuple[float, float]:
+    """Median heart rate before and after denoising, of the windows that are mostly readable.
+
+    Args:
+        found: the measures of a recording.
+        column: of the lead in them.
+        begin: first second of the windows.
+        stop: second before which they begin; by default the end.
+
+    Returns:
+        Beats/min, NaN where they are unknown.
+    """
     rates = found.heart_rates
     if rates is None:
         return float("nan"), float("nan")
-    readable = found.quality.readable[:, i]
-    usable = np.array([readable[int(t) : int(t) + 15].mean() > 0.5 for t in rates.times])
-    medians = (
-        float(over_known(np.nanmedian, each[usable, i : i + 1])[0]) if usable.any() else np.nan
+    readable = found.quality.readable[:, column]
+    stop = len(readable) if stop is None else stop
+    usable = np.array(
+        [begin <= t < stop and readable[int(t) : int(t + WINDOW)].mean() > 0.5 for t in rates.times]
+    )
+    before, after = (
+        float(over_known(np.nanmedian, each[usable, column : column + 1])[0])
         for each in (rates.before, rates.after)
     )
-    before, after = medians
-    return float(before), float(after)
+    return before, after

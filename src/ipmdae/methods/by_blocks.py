@@ -13,7 +13,7 @@ from ipmdae.formats.blocks import SignalReader, WholeReader
 from ipmdae.pipeline.blocks import Block
 from ipmdae.pipeline.guarantees import UNWANTED, check_strength, report
 from ipmdae.pipeline.survey import Leads, Survey
-from ipmdae.recording import Header, Recording
+from ipmdae.recording import NO_UNIT, Header, Recording
 from ipmdae.result import Result
 
 _VALUES_AT_ONCE = 1 << 18
@@ -101,7 +101,9 @@ def begin(
         ValueError: the method does not take the recording.
     """
     header = reader.info
-    survey = method.survey(header)
+    # The limb leads that are to be cleaned are made consistent without the others.
+    units = (NO_UNIT if i in unwanted else unit for i, unit in enumerate(header.units))
+    survey = method.survey(dataclasses.replace(header, units=tuple(units)))
     for part in blocks(header.samples, len(header.leads)):
         survey.add(reader.read(part.start, part.stop))
         surveyed(part.stop / header.samples)

@@ -9,11 +9,10 @@ import numpy as np
 
 from ipmdae.figures.paper import clock
 from ipmdae.inspection.files import Inspection
-from ipmdae.inspection.verdict import Verdict, reasons_of, shares_of
+from ipmdae.inspection.verdict import Verdict, median_rates, reasons_of, shares_of
 from ipmdae.report.drawings import STRIP, best_column, strip
 from ipmdae.report.subject import ReportInput
 from ipmdae.report.templates import Picture, picture
-from ipmdae.seconds import over_known
 
 SHORTEST = 180.0
 """Seconds from which on a recording is shown in parts."""
@@ -62,7 +61,7 @@ def _segment(subject: ReportInput, begin: int, stop: int) -> Segment:
     good, limited, unusable = np.mean(
         [shares_of(found.quality, each, begin, stop) for each in columns], axis=0
     ).tolist()
-    before, after = _rates(found, column, begin, stop)
+    before, after = median_rates(found, column, begin, stop)
     return Segment(
         lead=lead,
         when=when,
@@ -95,18 +94,3 @@ def _reasons(found: Inspection, begin: int, stop: int) -> dict[str, int]:
         for reason, seconds in reasons_of(found.quality, column, begin, stop).items():
             worst[reason] = max(worst.get(reason, 0), seconds)
     return worst
-
-
-def _rates(found: Inspection, column: int, begin: int, stop: int) -> tuple[float, float]:
-    """Median heart rate of the windows that begin in a part."""
-    rates = found.heart_rates
-    if rates is None:
-        return float("nan"), float("nan")
-    inside = (rates.times >= begin) & (rates.times < stop)
-    if not inside.any():
-        return float("nan"), float("nan")
-    before, after = (
-        float(over_known(np.nanmedian, each[inside, column : column + 1])[0])
-        for each in (rates.before, rates.after)
-    )
-    return before, after

@@ -9,7 +9,7 @@ whose noise is from after the first 15 min of ``em`` (:mod:`ipmdae.lab.evaluatio
 repeats noise of these (docs/nstdb.md). A segment is denoised separately, its first lead only; its
 first and last 5 s are not scored, so that start-up effects of method and detector do not count.
 
-Noise without ECG are segments of 30 s of each kind of noise of the test half, scaled to the AC
+Noise without ECG are segments of 30 s of each kind of noise from its test minutes, scaled to the AC
 level of a usual lead; detections are counted in the middle 20 s. The detectors are independent of
 amplitude, so the output level is measured as well; and for networks with uncertainty, the share of
 rejected seconds.

@@ -79,7 +79,8 @@ def names() -> list[str]:
 def ready(runs: Path = RUNS) -> list[str]:
     """Those of them that need no training, or have it, and are quick."""
     usable = {*classical.quick(), *model_names(), *trained_names(Clinic.name, runs)}
-    return [name for name in dict.fromkeys([*names(), *ORDER]) if name in usable]
+    known = dict.fromkeys([*names(), *ORDER])
+    return [name for name in known if name in usable and name not in _UNFIT]
 
 
 @dataclass(frozen=True)

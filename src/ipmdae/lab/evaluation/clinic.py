@@ -333,6 +333,15 @@ def markdown(results: Sequence[Result], clinic: Sequence[Result], anchor: Result
         return grid("method", others, snrs, lambda result, snr: estimate(
             mean_less(result, anchor, "snr_improvement", kind, snr), 2))  # fmt: skip
 
+    def ahead(kind: str) -> str:
+        found = [
+            f"`{result.method}` at {title}"
+            for result in others.values()
+            for title, snr in snrs.items()
+            if mean_less(result, anchor, "snr_improvement", kind, snr).low > 0
+        ]
+        return ", ".join(found) or "none"
+
     clean = {"SNR to itself (dB)": "snr", "above 0.5 Hz (dB)": "snr_above"}
     clean |= dict(zip(_CHANGED_TITLES, CHANGED, strict=True))
     return pages.render(
@@ -345,6 +354,7 @@ def markdown(results: Sequence[Result], clinic: Sequence[Result], anchor: Result
         names=NAMES,
         by_snr=by_snr,
         differences=differences,
+        ahead=ahead,
         kinds=KIND_TITLES,
         alike=_trained_alike(results),
         clean=grid("method", by_title, clean, _clean),

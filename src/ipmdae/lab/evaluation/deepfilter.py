@@ -77,6 +77,8 @@ _PAIRS = {
 
 _NAME = "deepfilter"
 
+_OURS = "ipmdae-beat"
+
 _MODELS = tuple(f"noise-{version}" for version in VERSIONS)
 
 _CHUNK = 128
@@ -275,13 +277,13 @@ def write(results: Path, output: Path, *, against: str | None = None) -> list[Pa
 def markdown(results: Sequence[Result], anchor: Result | None) -> str:
     """Format all tables as Markdown, with differences to ``anchor`` if given."""
     seeded = groups(results)
-    pooled = [pool(group) for group in seeded]
+    pooled, firsts = [pool(group) for group in seeded], [group[0] for group in seeded]
     total = max(result.total for result in results)
     published, ours = (
         {_NAMES[name]: name for name in names} for names in (_PUBLISHED_MEASURES, _OUR_MEASURES)
     )
     by_title = {result.title(UNIT): result for result in pooled}
-    first = {g[0].title(UNIT): g[0] for g in seeded if g[0] is not anchor}
+    first = {result.title(UNIT): result for result in firsts if result is not anchor}
     paired = {"SSD difference (mV²)": "ssd", "CosSim difference": "cosine"}
     strangers = {title: result for title, result in by_title.items() if _is_trained(result)}
     return pages.render(
@@ -295,7 +297,9 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
             for title, rows in _by_pairs(pooled).items()
         },
         deviations=_deviations(pooled),
-        effects=_effects_of_pairs(pooled, paired),
+        ours=_OURS,
+        less_ours=_less_ours(firsts, paired),
+        effects=_effects_of_pairs(firsts, paired),
         seeds=seeds_section(seeded, {name: _NAMES[name] for name in _PUBLISHED_MEASURES}),
         budgets=budgets_section(pooled, "beat", COUNTS),
         further=grid("method", by_title, ours, cells.measured),
@@ -304,7 +308,6 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
         shared=_SHARED_PATIENT,
         strangers=strangers and grid("method", strangers, published, _of_strangers),
         anchor=anchor and anchor.method,
-        seeded=any(len(group) > 1 for group in seeded),
         paired=anchor and grid("method", first, paired, partial(cells.less, anchor)),
     )
 
@@ -319,6 +322,18 @@ def _by_pairs(results: Sequence[Result]) -> dict[str, dict[str, Result]]:
         group = _PAIRS[pairs] if result.network else "Classical methods"
         found[group][result.title(UNIT)] = result
     return {title: rows for title, rows in found.items() if rows or title == _PAIRS[""]}
+
+
+def _less_ours(results: Sequence[Result], paired: dict[str, str]) -> str:
+    """Table of networks, less :data:`_OURS` with the same training pairs."""
+    by_name = {result.method: result for result in results if result.network}
+    rows = []
+    for name, result in by_name.items():
+        ours = "+".join(part for part in (_OURS, network_and_pairs(name)[1]) if part)
+        if name != ours and ours in by_name:
+            apart = (cells.less(by_name[ours], result, measure) for measure in paired.values())
+            rows.append([f"`{name}`, less `{ours}`", *apart])
+    return pages.table(["networks", *paired], rows) if rows else ""
 
 
 def _effects_of_pairs(results: Sequence[Result], paired: dict[str, str]) -> str:

@@ -144,7 +144,7 @@ def conditions_won(ours: Result, stored: Stored) -> Measured:
 
 @_measure
 def over_next_best(ours: Result, stored: Stored) -> Measured:
-    """Advantage in SNR improvement over the best other method."""
+    """Advantage in SNR improvement over the best method that is not the project's."""
     theirs, _ = stored.others
     if not theirs:
         return _MISSING
@@ -350,8 +350,11 @@ def r_peaks_over_input(ours: Result, stored: Stored, detector: str, which: str) 
 
 @_measure
 def r_peaks(ours: Result, stored: Stored, detector: str, which: str) -> Measured:
-    """Sensitivity or predictivity in readable segments."""
-    return Measured(_peak_rate(ours, detector, which, "trusted"))
+    """Sensitivity or predictivity in readable segments, and their share of the time."""
+    rate = _peak_rate(ours, detector, which, "trusted")
+    readable = hearts.select(ours, detections.HIT, detector, _PEAKS_AT, "readable")
+    share = f" (in {readable.mean():.0%} of the time)" if len(readable) else ""
+    return Measured(rate, f"{rate:.2f}{share}")
 
 
 def _peak_rate(result: Result, detector: str, which: str, over: str = "value") -> float:

@@ -100,19 +100,3 @@ def over_records(values: Values, records: NDArray[Any], resamples: int = RESAMPL
     names, index = np.unique(records[known], return_inverse=True)
     means = np.bincount(index, values[known]) / np.bincount(index)
     return bootstrap(means, names, resamples)
-
-
-def paired_difference(
-    values: Values, others: Values, records: NDArray[Any], resamples: int = RESAMPLES
-) -> Interval:
-    """Mean of ``values - others`` on the same windows, by :func:`bootstrap`.
-
-    Paired differences exclude the variation in difficulty between records, so that this
-    interval can separate two methods whose own intervals overlap.
-
-    Raises:
-        ValueError: the two have different windows.
-    """
-    if values.shape != others.shape:
-        raise ValueError(f"{len(values)} and {len(others)} values are not of the same windows")
-    return bootstrap(values - others, records, resamples)

@@ -1,6 +1,6 @@
-"""Protocol robustness: segments of protocol clinic under conditions that training did not have.
+"""Protocol robustness: other recorders, bad contacts, other noise.
 
-Other recorders, bad contacts, other noise: each condition takes a test segment of protocol clinic,
+Each condition takes a test segment of protocol clinic,
 with the mixture of all three kinds of noise at :data:`SNR` dB, and changes one thing. Samples of a
 lost contact are not scored. A method is used as a user uses it, by
 :func:`ipmdae.methods.open_method`, with its ways of dealing with missing
@@ -34,8 +34,8 @@ from ipmdae.recording import Recording
 
 MEASURES = ("snr_improvement", "snr")
 
-CLASSICAL = ("none", "iir", "wavelet", "neurokit")
-"""Methods to compare with: the identity baseline, and the best of each kind in protocol clinic."""
+CLASSICAL = ("none", "iir", "butterworth-0.5-40", "kalman", "wavelet", "neurokit")
+"""Methods to compare with: the identity baseline, and classical methods that need no training."""
 
 SNR = 5.0
 """dB, of the mixture and of the synthetic noise that stands in for it."""

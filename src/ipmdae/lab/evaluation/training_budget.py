@@ -41,12 +41,17 @@ class Training(NamedTuple):
     precision: str = "32-true"
 
     @property
+    def passes(self) -> tuple[object, ...]:
+        """Recipe, and what passes the network: equal for networks that are trained equally."""
+        given = self.summary
+        return self.recipe, given.epochs, given.windows_seen, given.batch_size
+
+    @property
     def budget(self) -> tuple[object, ...]:
         """Everything but the seed: equal for trainings of one model with several seeds."""
         given = self.summary
-        counts = given.epochs, given.windows_seen, given.batch_size
         drawn = given.fresh_noise, given.loss
-        return given.method, given.protocol, self.recipe, self.precision, *counts, *drawn
+        return given.method, given.protocol, self.precision, *drawn, *self.passes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,16 +137,11 @@ def equally_trained(results: Sequence[Result]) -> dict[str, Result]:
     paper = trained.get(PAPER)
     if paper is None:
         return trained
-    return {name: result for name, result in trained.items() if _budgets(result) == _budgets(paper)}
+    return {name: result for name, result in trained.items() if _passes(result) == _passes(paper)}
 
 
-def _budgets(result: Result) -> list[tuple[object, ...]]:
-    """Recipe and size of the trainings of a network."""
-    trainings = result.network.trainings if result.network else ()
-    return [
-        (recipe, summary.epochs, summary.windows_seen, summary.batch_size)
-        for summary, recipe, *_ in trainings
-    ]
+def _passes(result: Result) -> list[tuple[object, ...]]:
+    return [training.passes for training in (result.network.trainings if result.network else ())]
 
 
 class Counts(NamedTuple):
@@ -214,7 +214,10 @@ def _given(trainings: Sequence[Training]) -> list[str]:
         _each(training.recipe for training in trainings),
         *_budget(trainings),
         _each(f"{summary.seconds / 60:.0f}" for summary in summaries),
-        _each(summary.accelerator for summary in summaries),
+        _each(
+            training.summary.accelerator + (", bf16" if "bf16" in training.precision else "")
+            for training in trainings
+        ),
         _each(summary.loss for summary in summaries),
         _each("-" if loss is None else f"{loss:.4g}" for loss in best),
         _each(str(summary.best_epoch or "-") for summary in summaries),

@@ -1,10 +1,10 @@
 """Fiducial points by a delineator and ST levels, compared with an expert's annotations.
 
 The first lead of each test record around the beats that the expert annotated (q1c), without added
-noise and with noise of the test half. The delineator is NeuroKit2's ``prominence`` (Emrich et al.,
-"Physiology-informed ECG delineation based on peak prominence", EUSIPCO 2024) with its own settings.
-It gets the R peaks (q1c, and pu1 between the expert's beats) as input, so that nothing but the
-delineation is measured. On these recordings it is closer to the expert than NeuroKit2's
+noise and with noise of the test minutes. The delineator is NeuroKit2's ``prominence`` (Emrich et
+al., "Physiology-informed ECG delineation based on peak prominence", EUSIPCO 2024) with its own
+settings. It gets the R peaks (q1c, and pu1 between the expert's beats) as input, so that nothing
+but the delineation is measured. On these recordings it is closer to the expert than NeuroKit2's
 ``dwt``: the onset of QRS deviates by 8 ms within a record instead of 19, and the end of T is missed
 in 1 % of the beats instead of 25 %.
 """

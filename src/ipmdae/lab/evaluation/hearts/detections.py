@@ -28,10 +28,6 @@ from ipmdae.lab.evaluation.results import Array
 
 HIT, MISSED, FALSE = "hit", "missed", "false"
 
-PUBLISHED = (93.26, 90.53)
-"""Sensitivity and positive predictivity in % that the maker of a cleared commercial product
-publishes for the noise database."""
-
 _LEARNING, _ENDS = 300.0, 5.0  # s
 
 FOUND, LEFT = "beats found a minute", "height left"

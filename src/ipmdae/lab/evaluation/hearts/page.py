@@ -99,7 +99,6 @@ def markdown(results: Sequence[Result], anchor: Result, shown: Sequence[str] = (
         beats_lost=_beats_lost(methods),
         rhythms=_by_method("rhythm", _rhythms(methods), methods),
         st_steps=_by_method("condition", _st_steps(), methods),
-        published=detections.PUBLISHED,
         r_peaks={
             detector: grid("method", every, snrs, partial(_r_peaks, detector))
             for detector in DETECTORS
@@ -245,12 +244,12 @@ def _st_steps() -> dict[str, Cell]:
 
 
 def _r_peaks(detector: str, result: Result, condition: str) -> str:
-    """Sensitivity / predictivity in % of complete recordings; in brackets in readable segments."""
+    """Sensitivity / predictivity in % of complete recordings; in brackets those readable."""
     shares = select(result, detections.HIT, detector, condition, "readable")
     cell = " / ".join(number(rate, 1) for rate in peak_rates(result, detector, condition))
     if len(shares) and shares.mean() < 1:
         clear = peak_rates(result, detector, condition, "trusted")
-        cell += f" ({' / '.join(number(rate, 2) for rate in clear)})"
+        cell += f" ({shares.mean():.0%}: {' / '.join(number(rate, 2) for rate in clear)})"
     return cell
 
 
