@@ -69,6 +69,7 @@ class Reason(IntEnum):
     MOTION = 5
     ALTERED = 6
     NOISY = 7
+    UNVERIFIED = 8
 
     @property
     def words(self) -> str:
@@ -80,13 +81,15 @@ class Reason(IntEnum):
         """The grade that a second has for this reason."""
         if self is Reason.READABLE:
             return Grade.GOOD
-        return Grade.LIMITED if self in (Reason.ALTERED, Reason.NOISY) else Grade.UNUSABLE
+        limited = self in (Reason.ALTERED, Reason.NOISY, Reason.UNVERIFIED)
+        return Grade.LIMITED if limited else Grade.UNUSABLE
 
 
 _WORDS = {
     Reason.LEAD_OFF: "lead off or asystole",
     Reason.IMPOSSIBLE: "amplitude impossible",
     Reason.ALTERED: "altered rhythm",
+    Reason.UNVERIFIED: "error not predicted",
 }
 
 GRADES = np.array([reason.grade for reason in Reason], np.uint8)
@@ -170,9 +173,11 @@ def quality(noisy: Recording, cleaned: Result[Any] | None = None) -> Quality:
       :data:`ipmdae.pipeline.guard.DOUBT` times the height of the QRS complexes around it,
     - altered where a periodic part of what the network took for noise was put back,
     - noisy where that standard deviation is beyond :data:`ipmdae.pipeline.guard.LIMITED` of the
-      bound, or so much was removed that small waves may be among it.
+      bound, or so much was removed that small waves may be among it,
+    - unverified where it was denoised without a prediction of the error, as by a classical method:
+      beats and rhythm are not checked either.
 
-    The last two are limited, the others unusable (:class:`Grade`).
+    The last three are limited, the others unusable (:class:`Grade`).
 
     What is left after the last whole second is a second of its own if it is longer than half of
     one, and otherwise belongs to the one before.
@@ -231,6 +236,7 @@ def judge(seconds: Seconds, leads: tuple[str, ...]) -> Quality:
             seconds.trust == Trust.UNTRUSTED,
             seconds.trust == Trust.ALTERED,
             seconds.trust == Trust.LIMITED,
+            seconds.trust == Trust.UNKNOWN,
         ],
         [
             Reason.MISSING,
@@ -240,6 +246,7 @@ def judge(seconds: Seconds, leads: tuple[str, ...]) -> Quality:
             Reason.MOTION,
             Reason.ALTERED,
             Reason.NOISY,
+            Reason.UNVERIFIED,
         ],
         Reason.READABLE,
     )

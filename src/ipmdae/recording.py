@@ -400,13 +400,7 @@ class Recording:
         Raises:
             ValueError: the recording has no samples there.
         """
-        first = max(round(start * self.fs), 0)
-        stop = min(round((start + seconds) * self.fs), self.samples)
-        if stop <= first:
-            raise ValueError(
-                f"nothing was recorded from {start:g} s for {seconds:g} s; "
-                f"the recording lasts {self.duration:g} s"
-            )
+        first, stop = interval(self.samples, self.fs, start, seconds)
         begin = self.start and self.start + timedelta(seconds=first / self.fs)
         marks = {name: marks.between(first, stop) for name, marks in self.annotations.items()}
         others = (p.excerpt(first / self.fs, (stop - first) / self.fs) for p in self.auxiliary)
@@ -417,3 +411,25 @@ class Recording:
             annotations=marks,
             auxiliary=tuple(others),
         )
+
+
+def interval(samples: int, fs: float, start: float, seconds: float) -> tuple[int, int]:
+    """First sample of ``seconds`` s from ``start`` s on, and the one after the last.
+
+    Args:
+        samples: length of the recording.
+        fs: its sampling rate in Hz.
+        start: begin in s.
+        seconds: length in s; the interval ends with the recording.
+
+    Raises:
+        ValueError: the recording has no samples there.
+    """
+    first = max(round(start * fs), 0)
+    stop = min(round((start + seconds) * fs), samples)
+    if stop <= first:
+        raise ValueError(
+            f"nothing was recorded from {start:g} s for {seconds:g} s; "
+            f"the recording lasts {samples / fs:g} s"
+        )
+    return first, stop

@@ -1,4 +1,4 @@
-"""The one thing that cleaning gives back when more than the cleaned signal is asked for."""
+"""Result of denoising: the cleaned signal, its uncertainty, and the quality of each second."""
 
 from __future__ import annotations
 

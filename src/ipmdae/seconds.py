@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.pipeline.blocks import Trust
 from ipmdae.pipeline.survey import median
 
 _HELD = 0.04
@@ -37,7 +38,7 @@ class Seconds:
         cleaned_low, cleaned_high: the same after denoising; NaN if unknown.
         sd: mean predicted standard deviation of the error; NaN if unknown.
         trust: worst :class:`ipmdae.pipeline.blocks.Trust` that applies to a quarter of the second;
-            0 if unknown.
+            ``GOOD`` of a signal that was not denoised.
     """
 
     missing: NDArray[np.float64]
@@ -86,7 +87,8 @@ def measure(
         first: index of its first sample in the recording, one of :func:`pieces`.
         cleaned: the same, denoised.
         sd: (time, leads) standard deviation of the error, mV.
-        trust: (time, leads) :class:`ipmdae.pipeline.blocks.Trust` of the denoised signal.
+        trust: (time, leads) :class:`ipmdae.pipeline.blocks.Trust` of the denoised signal, if its
+            method judges it.
     """
     lengths = _lengths(len(noisy), fs, first)
     values = _apart(noisy, lengths)
@@ -95,6 +97,7 @@ def measure(
     cleaned_low, cleaned_high = (
         (unknown, unknown) if cleaned is None else _extremes(_apart(cleaned, lengths))
     )
+    unjudged = Trust.GOOD if cleaned is None else Trust.UNKNOWN
     return Seconds(
         missing=(1 - np.isfinite(values).sum(axis=-1) / np.maximum(lengths, 1)).T,
         low=low.T,
@@ -105,7 +108,9 @@ def measure(
         cleaned_low=cleaned_low.T,
         cleaned_high=cleaned_high.T,
         sd=(unknown if sd is None else _mean(_apart(sd, lengths))).T,
-        trust=np.zeros(low.T.shape, np.uint8) if trust is None else _worst(trust, lengths).T,
+        trust=np.full(low.T.shape, unjudged, np.uint8)
+        if trust is None
+        else _worst(trust, lengths).T,
     )
 
 

@@ -344,10 +344,8 @@ class _Grading:
             np.concatenate([getattr(part, name) for part in self._rest])
             for name in ("noisy", "cleaned")
         )
-        trust = [
-            np.zeros(p.noisy.shape, np.uint8) if p.trust is None else p.trust for p in self._rest
-        ]
-        levels = np.concatenate(trust)
+        judged = [part.trust for part in self._rest if part.trust is not None]
+        levels = np.concatenate(judged) if judged else None
         done = 0
         while True:
             first = round(self._time * self._fs)
@@ -355,14 +353,14 @@ class _Grading:
             if done + length > len(noisy):
                 break
             part = slice(done, done + length)
-            second = measure(
-                noisy[part], self._fs, first, cleaned=cleaned[part], trust=levels[part]
-            )
+            trust = None if levels is None else levels[part]
+            second = measure(noisy[part], self._fs, first, cleaned=cleaned[part], trust=trust)
             self._seconds = [*self._seconds[1 - _REMEMBERED :], second]
             found += self._judged()
             done += length
             self._time += 1
-        self._rest = [Block(noisy[done:], cleaned[done:], None, levels[done:])]
+        rest = None if levels is None else levels[done:]
+        self._rest = [Block(noisy[done:], cleaned[done:], None, rest)]
         return found
 
     def _judged(self) -> list[Event]:

@@ -9,7 +9,7 @@ import pytest
 from fakes import Fakes, ecg, recording
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ipmdae import examples, formats
+from ipmdae import denoise, examples, formats
 from ipmdae.cleaning import denoise_file
 from ipmdae.engine import ModelFile
 from ipmdae.formats import FormatError
@@ -70,8 +70,29 @@ def test_only_some_leads(fake: Fakes, tmp_path: Path) -> None:
             f"Cleaned by {method.name}: V1",
             "Unchanged, not asked for: MLII",
         )
-    with pytest.raises(ValueError, match="no lead 'V7'; there are: 'MLII', 'V1'"):
-        denoise_file(SOURCE, tmp_path / "out", Halving(), leads=["V1", "V7"])
+    for leads, message in (
+        (["V1", "V7"], "no lead 'V7'; there are: 'MLII', 'V1'"),
+        ("V1", "leads must be a list"),
+        ([], "no lead is chosen"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            denoise_file(SOURCE, tmp_path / "out", Halving(), leads=leads)
+
+
+def test_some_limb_leads_are_as_consistent_in_a_file_as_in_memory(
+    tiny_model: ModelFile, tmp_path: Path
+) -> None:
+    one, two = ecg(250, 5000, leads=2).T
+    names = ("I", "II", "III", "aVR")
+    whole = Recording.from_array(
+        np.column_stack([one, two, two - one, -(one + two) / 2]), 250, names
+    )
+    formats.write(whole, tmp_path / "in.npz")
+    denoise_file(tmp_path / "in.npz", tmp_path / "out.npz", tiny_model, leads=names[:3])
+    after = formats.read(tmp_path / "out.npz").signal
+    expected = denoise(whole, method=tiny_model, leads=names[:3]).signal
+    assert_allclose(after, expected, atol=1e-6)
+    assert_allclose(after[:, 2], after[:, 1] - after[:, 0], atol=1e-6)
 
 
 def test_a_method_for_whole_recordings(tmp_path: Path) -> None:

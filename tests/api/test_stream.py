@@ -208,6 +208,13 @@ def test_gaps_and_lost_leads_are_told(fake: Fakes) -> None:
             Streamer(250, ["I", "II"], method=fake.model(), on_event=events.append), signal, [size]
         )
         assert [e for e in events if e.kind in ("gap", "lost", "back")] == expected
+    events = []
+    streamer = Streamer(250, ["ECG", "ECG"], method=fake.model(), on_event=events.append)
+    stream(streamer, signal[:500], [500])
+    assert [(e.time, e.lead, e.kind) for e in events] == [
+        (0.4, "ECG", "gap"),
+        (0.8, "ECG", "back"),
+    ]
 
 
 def test_a_lead_that_is_never_there_hinders_nobody(

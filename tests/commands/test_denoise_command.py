@@ -208,6 +208,10 @@ def test_resume_leaves_out_what_is_done_and_whole() -> None:
     assert Path("out/a.dat").stat().st_mtime_ns == before["a.dat"]
     os.utime("data/a.dat", (time.time() + 60, time.time() + 60))
     assert "1 cleaned, 1 done already" not in run("data/a", "-o", "out/a", "--resume").stdout
+    drawn = run("data/a", "-o", "out/a", "--resume", "--figure", "a.png")
+    assert "already done" not in drawn.stdout
+    assert Path("a.png").is_file()
+    assert "a.png exists" in lines(run("data/a", "-o", "new", "--figure", "a.png"))[0]
     assert Path("out/a.dat").stat().st_mtime_ns > before["a.dat"]
 
 
@@ -290,6 +294,8 @@ def test_a_folder_takes_the_recording_under_its_own_name() -> None:
         (("data/deep/b.edf", "-o", "x", "--report", "data/deep/b.edf"), "the name of a recording"),
         (("data/a", "-o", "x", "--leads", "aVR"), "no lead 'aVR'; there are: 'MLII', 'V1'"),
         (("-", "data/a", "-o", "x"), "- stands for one recording"),
+        (("data/a", "-o", "-", "--to", "edf"), "name files for --to"),
+        (("data/a", "-o", "-", "--json"), "name files for --json"),
         (("*.xyz", "-o", "x"), "no file matches this pattern"),
     ],
 )

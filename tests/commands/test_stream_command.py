@@ -120,7 +120,7 @@ def test_methods_that_cannot_clean_live_are_refused_in_one_line(
 ) -> None:
     for options, says in (
         (("--method", "iir", "--max-latency", 3), "iir needs 4 s at least"),
-        (("--method", "iir", "--mode", "beats"), "mode and unreadable are for networks"),
+        (("--method", "iir", "--mode", "beats"), "mode, unreadable and backend are for networks"),
         (("--method", "abacus"), "unknown method 'abacus'"),
     ):
         result = run(table(noisy[:99]), "--fs", 360, *options)

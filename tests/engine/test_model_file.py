@@ -18,7 +18,7 @@ from networks import TINY, random_tensors
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from ipmdae.engine import open_engine
+from ipmdae.engine import find_model, open_engine
 from ipmdae.engine.model_file import ModelFile, Preprocessing, read_model, write_model
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -322,3 +322,11 @@ def test_the_card_of_weights_that_are_replaced_goes_with_them(path: Path, tmp_pa
     write_model(path, replace(MODEL, name="other"))
     assert not card.exists()
     assert read_model(path).name == "other"
+
+
+def test_a_folder_does_not_hide_a_model_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ipmdae-nano").mkdir()
+    assert read_model(find_model("ipmdae-nano")).name == "ipmdae-nano"

@@ -12,7 +12,14 @@ from ipmdae.formats.blocks import WholeReader
 from ipmdae.inspection.files import inspect
 from ipmdae.inspection.heart_rate import WINDOW, detect_beats, heart_rate, r_peaks, windows
 from ipmdae.inspection.preview import preview
-from ipmdae.inspection.verdict import REMOVED_BANDS, Verdict, disagreements, percent, verdicts
+from ipmdae.inspection.verdict import (
+    REMOVED_BANDS,
+    Verdict,
+    disagreements,
+    median_rates,
+    percent,
+    verdicts,
+)
 from ipmdae.recording import Recording
 from ipmdae.result import Result
 
@@ -38,11 +45,11 @@ def test_a_verdict_tells_shares_reasons_rates_and_what_was_removed(clean: Record
         heart_rates=True,
     )
     first, second = verdicts(found, {})
-    assert (first.lead, first.grade, first.readable, first.why) == ("MLII", "good", 1.0, "")
+    assert (first.lead, first.grade, first.readable, first.why) == ("MLII", "limited", 1.0, "")
     assert second.unusable == pytest.approx(15 / 60)
-    assert dict(second.reasons) == {"missing": 15}
+    assert dict(second.reasons) == {"missing": 15, "error not predicted": 45}
     assert second.grade == "limited"
-    assert "75 % good, 25 % unusable (missing 15 s)" in second.sentence()
+    assert "0 % good, 75 % limited, 25 % unusable (error not predicted 45 s" in second.sentence()
     assert first.removed == pytest.approx(0.3, rel=0.01)
     below, middle, above = (first.bands[name] for name, _, _ in REMOVED_BANDS)
     assert below == pytest.approx(0.3, rel=0.02)
@@ -107,6 +114,14 @@ def test_r_peaks_do_not_depend_on_pieces(clean: Recording, monkeypatch: pytest.M
     whole = peaks()
     monkeypatch.setattr("ipmdae.inspection.heart_rate._PIECE", 25.0)
     assert len(whole ^ peaks()) <= 0.05 * len(whole)
+
+
+def test_segments_that_cannot_be_read_have_no_rate(clean: Recording) -> None:
+    signal = np.where(np.arange(clean.samples)[:, None] < 360 * 30, clean.signal, np.nan)
+    noisy = WholeReader(clean.with_signal(signal))
+    found = inspect(noisy, heart_rates=True)
+    assert median_rates(found, 0)[0] == median_rates(found, 0, 0, 30)[0] == pytest.approx(72, abs=6)
+    assert np.isnan(median_rates(found, 0, 30, 60)).all()
 
 
 def test_where_there_is_no_beat_there_is_no_rate() -> None:

@@ -191,6 +191,7 @@ def test_a_model_that_ships_is_meant_by_its_name_wherever_it_was_trained(tmp_pat
     assert found.network is not None
     assert found.network.trainings == ()
     assert candidates.names().count("ipmdae-base") == 1
+    assert [candidates.find(name).name for name in candidates.ready(tmp_path)]
 
 
 def test_protocol_reference_has_networks_by_name_and_runs_by_folder(runs: Path) -> None:

@@ -30,7 +30,7 @@ from ipmdae.inspection.verdict import (
 from ipmdae.methods import Method, Network, classical
 from ipmdae.pipeline.blocks import Block
 from ipmdae.recording import Header
-from ipmdae.safeguards import DEFAULT_MODE, strength_of
+from ipmdae.safeguards import DEFAULT_MODE, safeguards, strength_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +103,17 @@ class Settings:
 
     def words(self) -> dict[str, str]:
         """Settings in words, for the report."""
-        return {
+        limits = safeguards(
+            self.mode or DEFAULT_MODE,
+            unreadable=self.unreadable,
+            consistent_leads=self.consistent_leads,
+        )
+        of_networks = {
             "mode": self.mode or DEFAULT_MODE,
+            "unreadable segments": limits.unreadable,
+            "limb leads": "consistent" if limits.consistent_leads else "independent",
+        }
+        return ({} if self.method in classical.names() else of_networks) | {
             "strength": f"{strength_of(self.strength, self.max_attenuation_db):.3g}",
             "mains": f"{self.mains:g} Hz" if self.mains else "not removed separately",
             "leads": ", ".join(self.leads) if self.leads else "all",

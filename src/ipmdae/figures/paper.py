@@ -167,7 +167,7 @@ def clock(second: float, whole: float) -> str:
     """A time in s as one of a recording of ``whole`` s: ``"7 s"``, ``"1:07"`` or ``"2:01:07"``."""
     if whole <= 60:
         return f"{second:g} s"
-    minutes, rest = divmod(second, 60)
+    minutes, rest = divmod(round(second, 2 if whole < 3600 else 0), 60)
     hours, minutes = divmod(int(minutes), 60)
     if whole < 3600:
         return f"{minutes}:{rest:02.0f}" if rest == int(rest) else f"{minutes}:{rest:05.2f}"

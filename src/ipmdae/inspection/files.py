@@ -17,7 +17,7 @@ from ipmdae.inspection.spectrum import Spectrum, SpectrumGatherer
 from ipmdae.pipeline.mains import NOMINAL
 from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Quality, amplitude_warnings, judge
-from ipmdae.recording import Annotations, Header, Recording
+from ipmdae.recording import Annotations, Header, Recording, interval
 from ipmdae.seconds import Seconds, measure, over_known, pieces
 from ipmdae.text import enumerated
 
@@ -255,13 +255,7 @@ def excerpt(reader: SignalReader, start: float, seconds: float) -> Recording:
         ValueError: the recording has no samples there.
     """
     header = reader.info
-    first = max(round(start * header.fs), 0)
-    stop = min(round((start + seconds) * header.fs), header.samples)
-    if stop <= first:
-        raise ValueError(
-            f"nothing was recorded from {start:g} s for {seconds:g} s; "
-            f"the recording lasts {header.duration:g} s"
-        )
+    first, stop = interval(header.samples, header.fs, start, seconds)
     nothing: dict[str, Annotations] = {}
     begin = header.start and header.start + timedelta(seconds=first / header.fs)
     part = dataclasses.replace(

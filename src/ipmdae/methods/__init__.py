@@ -1,4 +1,4 @@
-"""Methods: everything that cleans a recording, had by name and called alike.
+"""Methods that denoise recordings, opened by name.
 
 A method is a network (:class:`~ipmdae.methods.network.Network`) or one of the classical methods of
 :mod:`ipmdae.methods.classical`, wrapped by :class:`~ipmdae.methods.lead_by_lead.Classical` so that
@@ -159,8 +159,8 @@ def open_method(
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: no method, backend, mains or mode has this name, the file is broken, the method
-            must be fitted first, ``mode`` or ``unreadable`` is given for a classical method, or
-            settings for a method that is open already.
+            must be fitted first, ``mode``, ``unreadable`` or ``backend`` is given for a classical
+            method, or settings for a method that is open already.
         ModuleNotFoundError: the method needs an extra that is not installed.
 
     Examples:
@@ -177,8 +177,8 @@ def open_method(
             raise ValueError(f"{method.name} is open already: give settings where it is opened")
         return method
     if isinstance(method, str) and method in classical.names():
-        if mode or unreadable:
-            raise ValueError(f"mode and unreadable are for networks; {method} is none")
+        if mode or unreadable or backend != "auto":
+            raise ValueError(f"mode, unreadable and backend are for networks; {method} is none")
         if method in classical.LEARNERS:
             raise ValueError(
                 f"method {method} must be fitted on pairs of noisy and clean windows first: fit "

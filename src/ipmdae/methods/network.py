@@ -1,4 +1,4 @@
-"""Networks: the methods that this package is about."""
+"""Networks as methods: any recording or live signal, in windows of the network's length."""
 
 from __future__ import annotations
 

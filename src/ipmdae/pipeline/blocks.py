@@ -59,6 +59,8 @@ class Trust(IntEnum):
     """A periodic component that the network had removed was restored."""
     UNTRUSTED = 3
     """The predicted error of the network is too large."""
+    UNKNOWN = 4
+    """Denoised without a prediction of the error, as by a classical method."""
 
 
 class Pipeline:

@@ -1,7 +1,7 @@
 """libsoxr's filter as a matrix, for the short blocks of a live signal.
 
-To set libsoxr up takes longer than to filter a tenth of a second. Its filter is linear, so what it
-response to impulses determines that to any signal: a new sample is the sum of the old ones, each
+To set libsoxr up takes longer than to filter a tenth of a second. Its filter is linear, so its
+response to an impulse determines that to any signal: a new sample is the sum of the old ones, each
 weighted by the impulse response g at its distance in time, n · down / up - k old samples for the
 new sample n and the old one k. On the grid of those distances, 1 / up apart, g is measured once.
 """

@@ -70,7 +70,7 @@ def overview(subject: ReportInput) -> Picture:
     times, groups = _groups(len(seconds.low))
     rows, shaded = {}, {}
     for i in _columns(subject):
-        lead = _unique(found.leads)[i]
+        lead = found.leads[i]
         rows[lead] = [
             (name, _reduced(np.fmin, low[:, i], groups), _reduced(np.fmax, high[:, i], groups))
             for name, low, high in (
@@ -92,7 +92,7 @@ def overview(subject: ReportInput) -> Picture:
 def spectra(subject: ReportInput) -> Picture:
     """Power over frequency: as recorded, as cleaned, and of what was removed."""
     found = subject.found
-    names = _unique(found.leads)
+    names = found.leads
     densities = {
         names[i]: {name: spectrum.density[:, i] for name, spectrum in found.spectra.items()}
         for i in _columns(subject)
@@ -125,7 +125,7 @@ def heart_rates(subject: ReportInput) -> Picture | None:
 
 def shown(subject: ReportInput) -> list[str]:
     """Names of the leads that are drawn: all, or the standard ones, or those that need a look."""
-    leads = list(dict.fromkeys(subject.found.leads))
+    leads = list(subject.found.leads)
     if len(leads) <= _MOST:
         return leads
     standard = {standard_name(lead): lead for lead in reversed(leads)}
@@ -157,7 +157,7 @@ def best_column(found: Inspection) -> int:
 def _columns(subject: ReportInput) -> list[int]:
     """Columns of the leads that are drawn."""
     names = shown(subject)
-    return [i for i, lead in enumerate(subject.found.leads) if lead in names][:_MOST]
+    return [i for i, lead in enumerate(subject.found.leads) if lead in names]
 
 
 def _places(found: Inspection) -> dict[str, float]:
@@ -216,11 +216,3 @@ def _runs(bad: NDArray[np.bool_], times: NDArray[np.float64]) -> list[tuple[floa
     step = times[1] - times[0] if len(times) > 1 else 1.0
     begin, end = times[np.flatnonzero(change == 1)], times[np.flatnonzero(change == -1) - 1] + step
     return list(zip(begin.tolist(), end.tolist(), strict=True))
-
-
-def _unique(leads: tuple[str, ...]) -> list[str]:
-    """Names, numbered where one occurs more than once."""
-    return [
-        f"{lead} ({leads[:i].count(lead) + 1})" if leads.count(lead) > 1 else lead
-        for i, lead in enumerate(leads)
-    ]
