@@ -42,7 +42,7 @@ def test_what_was_removed_is_measured(noisy: Recording, clean: Recording) -> Non
 
 
 def test_a_constant_offset_is_no_noise(noisy: Recording) -> None:
-    found = inspect(opened(noisy), opened(noisy.with_signal(noisy.signal + [[1, 0]])))
+    found = inspect(opened(noisy), opened(noisy.with_signal(noisy.signal + np.array([1, 0]))))
     np.testing.assert_allclose(found.removed_in_all, 0, atol=1e-6)
 
 

@@ -218,7 +218,7 @@ def check_place(path: Path) -> None:
 def check_new(files: Sequence[Path], replace: bool) -> None:
     """Check that no result exists that may not be replaced, nor annotations beside a WFDB header.
 
-    Annotations of the same name would be replaced, others be taken for those of the result.
+    Annotations of the same name would be replaced, others be read as those of the result.
     """
     headers = [file for file in files if file.suffix == ".hea" and not stores.in_store(file)]
     files = [*dict.fromkeys([*files, *chain(*map(wfdb_annotations.files, headers))])]

@@ -234,8 +234,9 @@ def write(recording: Recording, path: Path) -> None:
     """Write a waveform object: 12-lead, general (to 24 channels, 5 min), 32-bit, or ambulatory.
 
     Steps (sensitivities) that leads had are kept; a lead that never was digital gets the finest
-    that 16 bits allow, of a voltage 5 µV at most. Missing samples become the padding value. Comments are annotations without
-    a position. The object is new (its identifiers are), of the study it came from.
+    that 16 bits allow, of a voltage 5 µV at most. Missing samples become the padding value.
+    Comments are annotations without a position. The object is new (its identifiers are), of the
+    study it came from.
 
     Raises:
         FormatError: it is too large, has too many leads, or values do not fit 32 bits.

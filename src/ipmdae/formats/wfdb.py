@@ -181,16 +181,13 @@ class Record(SignalReader):
         """All leads (time, leads) in line, at the highest rate; ``frames`` come in a second."""
         samples = max(map(len, record.e_p_signal))
         highest = frames * max(record.samps_per_frame)
+        fields = record.e_p_signal, self._scale, record.samps_per_frame, record.skew
         return np.stack(
             [
-                resample(shifted(lead, -(skew or 0) * rate) * scale, frames * rate, highest, samples)
-                for lead, skew, scale, rate in zip(
-                    record.e_p_signal,
-                    record.skew,
-                    self._scale,
-                    record.samps_per_frame,
-                    strict=True,
+                resample(
+                    scale * shifted(lead, -rate * (skew or 0)), frames * rate, highest, samples
                 )
+                for lead, scale, rate, skew in zip(*fields, strict=True)
             ],
             axis=1,
         )

@@ -73,7 +73,7 @@ def read_all(
 
 
 def files(header: Path) -> list[Path]:
-    """What lies beside a header under its name and an annotator's, sorted."""
+    """Paths beside a header that have its name and an annotator's, sorted."""
     found = header.parent.glob(f"{glob.escape(header.stem)}.*")
     return sorted(
         path for path in found if path.stem == header.stem and is_annotator(path.suffix[1:])
