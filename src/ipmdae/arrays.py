@@ -14,6 +14,7 @@ from ipmdae.quality import AMPLITUDES
 from ipmdae.recording import Recording
 
 _OUTLIERS = 1.0  # percent at either end that do not count: spikes, and the jumps of switches
+_LEADS = 16  # more than there are samples, these are samples
 _RAMP = 64  # samples: a lead that rises steadily for so long is a time axis
 
 
@@ -42,7 +43,7 @@ def check(container: Container, leads: list[int], values: NDArray[np.float64]) -
         raise ValueError(
             f"there is nothing to clean: {values.shape[0]} samples of {len(leads)} leads"
         )
-    if len(container.labels) > container.samples:
+    if len(container.labels) > max(container.samples, _LEADS):
         raise ValueError(
             f"{container.samples} samples of {len(container.labels)} leads: the axes are (time, "
             "leads), and these look swapped; pass x.T"

@@ -30,6 +30,10 @@ _LEAST_GAIN = 1e-30
 """Steps per unit; with less, samples of 32 bits would not even be finite in single precision."""
 
 
+COARSE = 5e-3
+"""Step in mV beyond which a voltage loses what an ECG may show."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resolution:
     """Digital resolution of a lead, so that it can be stored without loss.

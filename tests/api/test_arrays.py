@@ -187,6 +187,11 @@ def test_what_is_no_ecg_is_refused(x: Any, says: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore:.*is flat:UserWarning")
+def test_a_sample_of_a_few_leads_is_taken_as_it_is() -> None:
+    assert ipmdae.denoise(np.zeros((1, 2)), FS).shape == (1, 2)
+
+
 def test_complex_tensors_are_refused() -> None:
     torch = pytest.importorskip("torch")
     for values in (torch.ones(9, dtype=torch.complex64), torch.ones(9, dtype=torch.bool)):

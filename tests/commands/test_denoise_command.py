@@ -197,7 +197,7 @@ def test_resume_leaves_out_what_is_done_and_whole() -> None:
     assert run("data", "-o", "out").exit_code == 1
     before = {name: Path("out", name).stat().st_mtime_ns for name in results()}
     refused = run("data", "-o", "out")
-    assert "a.hea exists (and 2 more)" in lines(refused)[0]
+    assert "a.hea exists (and 3 more)" in lines(refused)[0]
     assert "--resume" in lines(refused)[0]
     noisy = formats.read("data/deep/b.edf")
     formats.write(noisy.excerpt(0, 2), "out/deep/b.edf")
@@ -307,6 +307,18 @@ def test_what_cannot_be_is_refused_in_one_line(arguments: tuple[str, ...], messa
     assert message in line
     assert not Path("x").exists()
     assert not Path("x.csv").exists()
+
+
+def test_annotations_beside_a_result_are_results_too() -> None:
+    Path("b.atr").write_bytes(b"mine")
+    for source, data in (("data/a", None), ("-", b"time,II\n0,1\n0.01,2\n")):
+        refused = run(source, "-o", "b", stdin=data)
+        assert "b.atr exists: choose another name" in lines(refused)[0]
+    assert Path("b.atr").read_bytes() == b"mine"
+    assert run("data/a", "-o", "b", "--overwrite").exit_code == 0
+    assert run("data/a", "-o", "b", "--overwrite", "--rpeaks").exit_code == 0
+    Path("c.wav").write_bytes(b"mine")
+    assert run("data/a", "-o", "c").exit_code == 0
 
 
 def test_two_recordings_are_never_written_to_one_file() -> None:

@@ -77,6 +77,39 @@ def test_values_that_need_32_bits(tmp_path: Path) -> None:
     assert_allclose(formats.read(tmp_path / "x.dcm").signal, r.signal, atol=0.6e-6)
 
 
+@pytest.mark.parametrize("outlier", [-32768, 9e6])
+def test_an_outlier_leaves_the_others_their_resolution(tmp_path: Path, outlier: float) -> None:
+    signal = np.sin(np.arange(600)).reshape(300, 2)
+    signal[100:110, 0] = outlier
+    r = recording(300, ("I", "II"), signal=signal, resolution=(None, None))
+    formats.write(r, tmp_path / "x.dcm")
+    assert_allclose(formats.read(tmp_path / "x.dcm").signal, r.signal, rtol=1e-9, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["Yamada^Tarou", "Müller^Jürgen=Mü", "山田^太郎=" + "a" * 64])
+def test_names_of_patients_come_back(tmp_path: Path, name: str) -> None:
+    formats.write(recording(300, ("I",), metadata={"patient name": name}), tmp_path / "x.dcm")
+    dataset = pydicom.dcmread(tmp_path / "x.dcm")
+    assert dataset.PatientName == name
+    assert "WaveformAnnotationSequence" not in dataset  # for what no element holds
+    assert formats.read(tmp_path / "x.dcm").metadata["patient name"] == name
+
+
+def test_channels_with_a_skew_are_put_in_line(tmp_path: Path) -> None:
+    r = recording(300, ("I", "II", "V1"), fs=500)
+    formats.write(r, tmp_path / "x.dcm")
+    dataset = pydicom.dcmread(tmp_path / "x.dcm")
+    one, two, three = dataset.WaveformSequence[0].ChannelDefinitionSequence
+    one.ChannelSampleSkew = 2
+    del two.ChannelSampleSkew, three.ChannelSampleSkew
+    two.ChannelTimeSkew, three.ChannelTimeSkew = 0.1, 0.0048
+    dataset.save_as(tmp_path / "y.dcm")
+    signal = formats.read(tmp_path / "y.dcm").signal
+    assert_allclose(signal[:, [0, 2]], r.signal[:, [0, 2]])
+    assert_allclose(signal[48:, 1], r.signal[:-48, 1])
+    assert np.isnan(signal[:48, 1]).all()
+
+
 def test_leads_of_any_name(tmp_path: Path) -> None:
     names = ("Lead II", "ecg aVF", "AVR", "patch 1", "I")
     formats.write(recording(300, names), tmp_path / "x.dcm")

@@ -37,6 +37,19 @@ def test_24_bits_do_not_fit_16(tmp_path: Path) -> None:
     assert_allclose(formats.read(tmp_path / "x.bdf").signal, r.signal, atol=0.6e-6)
 
 
+def test_an_outlier_that_makes_steps_coarse_is_warned_of(tmp_path: Path) -> None:
+    signal = np.sin(np.arange(1000.0))[:, None]
+    formats.write(Recording(signal=100 * signal, fs=100, leads=("II",)), tmp_path / "x.edf")
+    signal[500:510] = -32768
+    for unit in ("mV", "NU"):
+        r = Recording(signal=signal, fs=100, leads=("II",), units=(unit,))
+        if unit == "mV":
+            with pytest.warns(UserWarning, match=r"II does not fit 16 bits at steps of 5 µV.*BDF"):
+                formats.write(r, tmp_path / "x.edf")
+        else:
+            formats.write(r, tmp_path / "x.edf")
+
+
 def test_rates_that_have_no_record_in_common(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="have no data record in common"):
         plan(tmp_path, [997.123457, 1000.654321], [1000, 1000], 2)

@@ -191,6 +191,20 @@ def test_leads_with_a_skew_are_read_in_blocks(tmp_path: Path) -> None:
     assert_read_in_blocks(tmp_path / "x")
 
 
+@pytest.mark.parametrize("skews", [(0, 5), (3, 0), (7, 2)])
+def test_leads_with_a_skew_are_put_in_line(tmp_path: Path, skews: tuple[int, int]) -> None:
+    lines = [f"x.dat 16x{rate}:{skew} 1000" for rate, skew in zip((2, 1), skews, strict=True)]
+    (tmp_path / "x.hea").write_text("\n".join(["x 2 100 20", *lines]))
+    # The fast lead counts 0 to 39, the other 100 to 119.
+    frames = np.c_[np.arange(40).reshape(20, 2), 100 + np.arange(20)]
+    frames.astype("<i2").tofile(tmp_path / "x.dat")
+    fast, slow = np.rint(formats.read(tmp_path / "x").signal.T * 1000)
+    first, second = skews
+    assert_array_equal(fast, [*range(2 * first, 40), *[np.nan] * (2 * first)])
+    assert_array_equal(slow[:20:2], range(100 + second, 110 + second))
+    assert np.isnan(slow).any() == (second > 0)
+
+
 @pytest.mark.parametrize("layout", ["fixed", "variable"])
 def test_segments_are_read_in_blocks(tmp_path: Path, layout: str) -> None:
     a, b = np.arange(10.0).reshape(5, 2), 7 + np.arange(8.0).reshape(4, 2)

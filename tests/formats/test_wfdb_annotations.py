@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from ipmdae import formats
-from ipmdae.formats.wfdb_annotations import decode, encode
+from ipmdae.formats.wfdb_annotations import decode, encode, is_annotator
 from ipmdae.recording import Annotations
 
 marks = st.builds(
@@ -77,3 +77,10 @@ def test_files_that_are_no_annotations_are_named_and_left_out(record: Path, cont
     record.with_suffix(".txt").write_bytes(content)
     with pytest.warns(UserWarning, match=r"118e06\.qrs: not read as annotations"):
         assert set(formats.read(record).annotations) == {"atr"}
+
+
+def test_recordings_of_other_formats_are_no_annotations() -> None:
+    ends = [end.rpartition(".")[2] for format in formats.FORMATS for end in format.SUFFIXES if end]
+    assert "wav" in ends
+    assert [end for end in ends if is_annotator(end) or is_annotator(end.upper())] == []
+    assert is_annotator("atr")

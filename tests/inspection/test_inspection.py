@@ -33,12 +33,17 @@ def opened(recording: Recording) -> SignalReader:
 def test_what_was_removed_is_measured(noisy: Recording, clean: Recording) -> None:
     told: list[float] = []
     found = inspect(opened(noisy), opened(clean), progress=told.append)
-    expected = np.sqrt(np.mean((noisy.signal - clean.signal) ** 2, axis=0))
+    expected = np.std(noisy.signal - clean.signal, axis=0)
     np.testing.assert_allclose(found.removed_in_all, expected)
     assert found.removed.shape == (60, 2)
     assert found.spectra.keys() == {"recorded", "cleaned", "removed"}
     assert told[-1] == 1
     assert found.warnings() == []
+
+
+def test_a_constant_offset_is_no_noise(noisy: Recording) -> None:
+    found = inspect(opened(noisy), opened(noisy.with_signal(noisy.signal + np.array([1, 0]))))
+    np.testing.assert_allclose(found.removed_in_all, 0, atol=1e-6)
 
 
 def test_pieces_give_what_the_whole_gives(

@@ -52,7 +52,7 @@ export interface Verdict {
   unusable: number;
   /** Seconds that are not good, by reason. */
   reasons: Record<string, number>;
-  /** RMS of the removed noise in mV; NaN if the lead is not graded. */
+  /** RMS of the removed noise but for a constant offset, in mV; NaN if the lead is not graded. */
   removed: number;
 }
 

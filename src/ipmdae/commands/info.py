@@ -266,7 +266,8 @@ def _would(tried: dict[str, Any], leads: list[dict[str, Any]]) -> str:
     if tried["refused"]:
         return f"would refuse it: {visible(tried['refused'])}"
     if not tried["cleans"]:
-        return f"would clean nothing{left}"
+        voltages = any(lead["unit"] == "mV" for lead in leads)
+        return f"would clean nothing{'' if voltages else ': no lead is a voltage'}{left}"
     removed = [lead["removed"] for lead in leads if lead["name"] in tried["cleans"]]
     amount = (
         f"{min(removed):.3f} mV rms"

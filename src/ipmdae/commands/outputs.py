@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from ipmdae import stores
 from ipmdae.commands.inputs import Input, Inputs, find
 from ipmdae.commands.job import Job, files_of
 from ipmdae.commands.peaks import peaks_of
-from ipmdae.formats import FORMATS
+from ipmdae.formats import FORMATS, wfdb_annotations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +216,12 @@ def check_place(path: Path) -> None:
 
 
 def check_new(files: Sequence[Path], replace: bool) -> None:
-    """Check that no result exists that may not be replaced."""
+    """Check that no result exists that may not be replaced, nor annotations beside a WFDB header.
+
+    Annotations of the same name would be replaced, others be read as those of the result.
+    """
+    headers = [file for file in files if file.suffix == ".hea" and not stores.in_store(file)]
+    files = [*dict.fromkeys([*files, *chain(*map(wfdb_annotations.files, headers))])]
     stored = stores.existing(file for file in files if stores.in_store(file))
     there = [file for file in files if file in stored or file.exists()]
     folders = [file for file in there if file.is_dir()]

@@ -22,7 +22,8 @@ from ipmdae.formats.errors import FormatError, check_samples, first_bytes, reaso
 from ipmdae.formats.names import assume_units
 from ipmdae.formats.optional import needs
 from ipmdae.formats.options import DEFAULTS, ReadOptions
-from ipmdae.recording import Recording, Resolution, millivolts
+from ipmdae.formats.signals import shifted
+from ipmdae.recording import COARSE, Recording, Resolution, millivolts
 from ipmdae.text import unique
 
 __all__ = ["NAME", "SUFFIXES", "read", "recognises", "write"]
@@ -95,14 +96,15 @@ def _recording(
     if len(channels) != digital.shape[1]:
         raise ValueError(f"{digital.shape[1]} channels, {len(channels)} of them described")
     units, resolution = [], []
+    skews = [_skew(channel, float(group.SamplingFrequency)) for channel in channels]
     signal = np.empty(digital.shape)
     for i, channel in enumerate(channels):
         unit, how, offset = _scale(channel, int(group.WaveformBitsAllocated))
         factor = millivolts(unit) or 1.0
-        signal[:, i] = (digital[:, i] / how.gain + offset) * factor
+        lead = np.where(missing[:, i], np.nan, (digital[:, i] / how.gain + offset) * factor)
+        signal[:, i] = shifted(lead, skews[i] - min(skews))
         units.append("mV" if millivolts(unit) else unit)
         resolution.append(how)
-    signal[missing] = np.nan
     events, comments, measured = _annotations(dataset, chosen + 1)
     recording = Recording(
         signal=signal,
@@ -152,6 +154,12 @@ def _scale(channel: Any, bits: int) -> tuple[str, Resolution, float]:
     unit = str(codes[0].get("CodeValue", "")) if codes else ""
     gain = 1 / sensitivity
     return unit, Resolution(gain=gain, baseline=round(-offset * gain), unit=unit, bits=bits), offset
+
+
+def _skew(channel: Any, fs: float) -> int:
+    """Samples from the start of the group to the channel's first."""
+    time = float(channel.get("ChannelTimeSkew", None) or 0)
+    return round(time * fs or float(channel.get("ChannelSampleSkew", None) or 0))
 
 
 def _name(channel: Any) -> str:
@@ -226,8 +234,9 @@ def write(recording: Recording, path: Path) -> None:
     """Write a waveform object: 12-lead, general (to 24 channels, 5 min), 32-bit, or ambulatory.
 
     Steps (sensitivities) that leads had are kept; a lead that never was digital gets the finest
-    that 16 bits allow. Missing samples become the padding value. Comments are annotations without
-    a position. The object is new (its identifiers are), of the study it came from.
+    that 16 bits allow, of a voltage 5 µV at most. Missing samples become the padding value.
+    Comments are annotations without a position. The object is new (its identifiers are), of the
+    study it came from.
 
     Raises:
         FormatError: it is too large, has too many leads, or values do not fit 32 bits.
@@ -295,7 +304,7 @@ def _group(path: Path, recording: Recording) -> tuple[Any, int]:
         had = recording.resolution[i]
         own = had.unit if had is not None and unit == "mV" and millivolts(had.unit) else unit
         lead = recording.signal[:, i] / ((millivolts(own) or 1.0) if unit == "mV" else 1.0)
-        step, offset = map(format_number_as_ds, _step_and_offset(lead, had))
+        step, offset = map(format_number_as_ds, _step_and_offset(lead, unit, had))
         channel = _item(
             ChannelLabel=name[:16],
             ChannelSourceSequence=[_code(*code(name))],
@@ -333,14 +342,19 @@ def _group(path: Path, recording: Recording) -> tuple[Any, int]:
     return group, bits
 
 
-def _step_and_offset(lead: NDArray[np.float64], had: Resolution | None) -> tuple[float, float]:
+def _step_and_offset(
+    lead: NDArray[np.float64], unit: str, had: Resolution | None
+) -> tuple[float, float]:
     """Size of a step and the value at digital 0, in the lead's unit."""
     if had is not None:
         return 1 / had.gain, -had.baseline / had.gain
     if np.isnan(lead).all():
         return 1.0, 0.0
     low, high = float(np.nanmin(lead)), float(np.nanmax(lead))
-    return max((high - low) / 65000, 1e-9), (low + high) / 2
+    step = (high - low) / 65000
+    if unit == "mV" and step > COARSE:
+        step = max((high - low) / 4e9, 1e-3)  # of 32 bits
+    return max(step, 1e-9), (low + high) / 2
 
 
 def _kind(path: Path, recording: Recording, bits: int) -> Any:
@@ -443,7 +457,7 @@ def is_twelve_lead(names: tuple[str, ...]) -> bool:
 
 _ELEMENTS = {
     description.PATIENT_ID: ("PatientID", 64),
-    description.PATIENT_NAME: ("PatientName", 64),
+    description.PATIENT_NAME: ("PatientName", 194),
     description.SEX: ("PatientSex", 16),
     description.AGE: ("PatientAge", 4),
     description.PATIENT_NOTE: ("PatientComments", 10240),
@@ -464,7 +478,6 @@ def metadata_of(dataset: Any) -> dict[str, str]:
     if len(birth) == 8 and birth.isdigit():
         birth = f"{birth[:4]}-{birth[4:6]}-{birth[6:]}"
     known[description.BIRTH_DATE] = birth
-    known[description.PATIENT_NAME] = known[description.PATIENT_NAME].replace("^", " ").strip()
     return {name: " ".join(value.split()) for name, value in known.items() if value.strip()}
 
 
@@ -477,6 +490,8 @@ def _elements(metadata: Mapping[str, str]) -> dict[str, Any]:
         element: metadata.get(name, "").replace("\\", "/")[:size]
         for name, (element, size) in _ELEMENTS.items()
     }
+    groups = known["PatientName"].split("=")[:3]
+    known["PatientName"] = "=".join(group[:64] for group in groups)
     if known["PatientSex"] not in ("M", "F", "O"):
         known["PatientSex"] = ""
     birth = metadata.get(description.BIRTH_DATE, "").replace("-", "")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmdae.recording import Resolution
+from ipmdae.recording import COARSE, Resolution, millivolts
 
 _TRIED = 4096
 """Number of digital limits tried for one whose physical value fits 8 characters."""
@@ -139,17 +139,20 @@ def choose(
                 transducer=texts[0],
                 prefiltering=texts[1],
             )
-        warnings.warn(
-            f"{path}: {name} does not fit {bits} bits at the resolution it had; stored coarser"
-            + ("; BDF (.bdf) has 24 bits" if bits == 16 else ""),
-            stacklevel=2,
-        )
     # More digits than 8 characters can hold.
     margin = max((high - low) * 1e-3, 2e-5 * max(abs(low), abs(high), 1.0))
     physical = float(eight(low - margin)), float(eight(high + margin))
-    return EdfResolution.of(
+    finest = EdfResolution.of(
         physical, limits, unit=unit, bits=bits, transducer=texts[0], prefiltering=texts[1]
     )
+    if had is not None or (millivolts(unit) and finest.step > COARSE):
+        fine = f"steps of {1e3 * COARSE:g} µV" if had is None else "the resolution it had"
+        warnings.warn(
+            f"{path}: {name} does not fit {bits} bits at {fine}; stored coarser"
+            + ("; BDF (.bdf) has 24 bits" if bits == 16 else ""),
+            stacklevel=2,
+        )
+    return finest
 
 
 def eight(value: float) -> str:

@@ -47,6 +47,16 @@ def symbol(unit: str) -> str:
     return _SYMBOLS.get(unit.strip().lower(), unit.strip())
 
 
+def shifted(lead: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
+    """A lead (time,) moved later by some samples, earlier if negative; NaN where it has no more."""
+    moved = np.full_like(lead, np.nan)
+    known = len(lead) - abs(samples)
+    if known > 0:
+        late, early = max(samples, 0), max(-samples, 0)
+        moved[late : late + known] = lead[early : early + known]
+    return moved
+
+
 def from_signals(
     path: Path, signals: Sequence[Signal], options: ReadOptions, **known: Any
 ) -> Recording:

@@ -20,6 +20,7 @@ from ipmdae.formats import wfdb_annotations, wfdb_header
 from ipmdae.formats.blocks import SignalReader
 from ipmdae.formats.errors import FormatError, check_expansion, check_samples
 from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.signals import shifted
 from ipmdae.formats.wfdb_header import beside, header_path, is_segmented, read_header
 from ipmdae.formats.wfdb_writer import open_writer, write
 from ipmdae.pipeline.resample import resample
@@ -169,21 +170,24 @@ class Record(SignalReader):
                 sampfrom=first,
                 sampto=stop,
                 smooth_frames=False,
+                # Applied in _join: the package fails where all leads have one.
+                ignore_skew=True,
                 return_res=64,
             )
         except Exception as error:
             raise FormatError(self.header, f"the signals cannot be decoded ({error})") from error
 
     def _join(self, record: Any, frames: float) -> NDArray[np.float64]:
-        """All leads (time, leads), brought to the highest rate; ``frames`` come in a second."""
+        """All leads (time, leads) in line, at the highest rate; ``frames`` come in a second."""
         samples = max(map(len, record.e_p_signal))
         highest = frames * max(record.samps_per_frame)
+        fields = record.e_p_signal, self._scale, record.samps_per_frame, record.skew
         return np.stack(
             [
-                resample(lead * scale, frames * rate, highest, samples)
-                for lead, scale, rate in zip(
-                    record.e_p_signal, self._scale, record.samps_per_frame, strict=True
+                resample(
+                    scale * shifted(lead, -rate * (skew or 0)), frames * rate, highest, samples
                 )
+                for lead, scale, rate, skew in zip(*fields, strict=True)
             ],
             axis=1,
         )

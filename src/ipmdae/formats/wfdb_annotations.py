@@ -32,10 +32,12 @@ _NOTE = _SYMBOLS.index('"')
 _MAX_NOTE = 255
 
 _OTHERS = frozenset(
-    "hea dat acq bdf csv dcm dicom doc ecg edf gz html json mat md npy npz parquet pdf png pq rec "
-    "scp svg tsv txt xdf xml xws zip".split()
+    "hea dat acq arc bdf csv dcm dicom ecg edf gz h5 hdf5 json mat mfer mfr mwf npy npz parquet pq "
+    "rec scp tsv txt wav xdf xdfz xle xml xws "
+    "bak bin bmp doc docx gif html jpeg jpg jsonl log m4a md md5 mp3 mp4 odt pdf pkl png ps py raw "
+    "rtf sha256 svg tar tif tiff tmp xls xlsx yaml yml zip".split()
 )
-"""Suffixes of headers, signals and common documents, which no annotator may have."""
+"""Suffixes of all formats (the first two lines), documents and media: none is an annotator's."""
 
 _ANNOTATOR = re.compile(r"\w{1,30}", re.ASCII)
 
@@ -55,26 +57,31 @@ def read_all(
         exclude: names of files that are not annotations, such as the signal files.
     """
     result = {}
-    for path in sorted(header.parent.glob(f"{glob.escape(header.stem)}.*")):
-        annotator = path.suffix[1:]
-        if path.stem != header.stem or path.name in exclude or not is_annotator(annotator):
-            continue
+    for path in files(header):
         # A device or a pipe would keep a reader waiting.
-        if not path.is_file():
+        if path.name in exclude or not path.is_file():
             continue
         try:
             beside(header, path.name)
             if path.stat().st_size > _LARGEST:
                 raise ValueError(f"it is larger than {_LARGEST >> 20} MiB")
             marks, own_fs = decode(path.read_bytes())
-            result[annotator] = marks.rescaled(signal_fs / (own_fs or fs))
+            result[path.suffix[1:]] = marks.rescaled(signal_fs / (own_fs or fs))
         except (ValueError, OSError) as error:
             warnings.warn(f"{path}: not read as annotations ({error})", stacklevel=2)
     return result
 
 
+def files(header: Path) -> list[Path]:
+    """Paths beside a header that have its name and an annotator's, sorted."""
+    found = header.parent.glob(f"{glob.escape(header.stem)}.*")
+    return sorted(
+        path for path in found if path.stem == header.stem and is_annotator(path.suffix[1:])
+    )
+
+
 def is_annotator(name: str) -> bool:
-    """True if annotations of this name can lie beside a header, and overwrite nothing else."""
+    """True if annotations of this name can lie beside a header, and are no other kind of file."""
     return _ANNOTATOR.fullmatch(name) is not None and name.lower() not in _OTHERS
 
 

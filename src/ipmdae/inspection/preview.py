@@ -49,11 +49,7 @@ def preview(reader: SignalReader, found: Inspection | None, method: Method) -> P
     header = reader.info
     unchanged = _unchanged(header, found)
     if found is None:
-        return Preview(
-            verdicts=unmeasured(header.leads, header.units, unchanged),
-            seconds=0.0,
-            refused="no lead is a voltage: there is no ECG to clean",
-        )
+        return Preview(verdicts=unmeasured(header.leads, header.units, unchanged), seconds=0.0)
     try:
         check_rate(header.fs)
         tried, seconds = _tried(reader, method)

@@ -50,7 +50,7 @@ class Verdict:
         good, limited, unusable: shares of the seconds with each grade.
         reasons: seconds that are not good, by reason.
         rate_before, rate_after: median heart rate of the readable windows, beats/min.
-        removed: RMS of the removed noise, mV.
+        removed: RMS of the removed noise but for a constant offset, mV.
         bands: the same by :data:`REMOVED_BANDS`.
         noise: the same by :data:`NOISE_KINDS`, and powerline interference as recorded.
         error: median of the predicted standard deviation of the error, mV.

@@ -23,8 +23,9 @@ export interface Second {
   cleanedHigh: number;
   /** Worst Trust that applies to a quarter of the second. */
   trust: number;
-  /** Root mean square of the removed noise. */
+  /** Root mean square of the removed noise, and its mean. */
   removed: number;
+  removedMean: number;
 }
 
 /**
@@ -59,7 +60,7 @@ export function measure(
       cleanedLow,
       cleanedHigh,
       trust: trust ? worst(trust.subarray(edges[i], stop)) : Trust.GOOD,
-      removed: rmsOfDifference(before, after),
+      ...difference(before, after),
     };
   });
 }
@@ -100,13 +101,9 @@ function worst(trust: Uint8Array): number {
   return counts.findLastIndex((count, level) => !level || count >= QUARTER * trust.length);
 }
 
-function rmsOfDifference(before: Float64Array, after: Float64Array): number {
-  let [sum, count] = [0, 0];
-  for (let t = 0; t < before.length; t++) {
-    const difference = before[t] - after[t];
-    if (Number.isNaN(difference)) continue;
-    sum += difference * difference;
-    count++;
-  }
-  return count ? Math.sqrt(sum / count) : NaN;
+function difference(before: Float64Array, after: Float64Array) {
+  const known = before.map((value, t) => value - after[t]).filter((x) => !Number.isNaN(x));
+  const squares = known.reduce((sum, value) => sum + value * value, 0);
+  const sum = known.reduce((sum, value) => sum + value, 0);
+  return { removed: Math.sqrt(squares / known.length), removedMean: sum / known.length };
 }

@@ -18,7 +18,8 @@ export function verdict(
     reasons.filter((reason) => gradeOf(reason) === grade).length / reasons.length;
   const [good, limited, unusable] = [share(0), share(1), share(2)];
   const grade = good >= GOOD ? 0 : good + limited >= USABLE ? 1 : 2;
-  const squares = seconds.map(({ removed }) => removed ** 2).filter((x) => !Number.isNaN(x));
+  const power = meanOfKnown(seconds.map(({ removed }) => removed ** 2));
+  const offset = meanOfKnown(seconds.map(({ removedMean }) => removedMean));
   const counts = REASONS.filter((reason) => gradeOf(reason)).map(
     (reason) => [reason, reasons.filter((each) => each === reason).length] as const,
   );
@@ -30,8 +31,14 @@ export function verdict(
     limited,
     unusable,
     reasons: Object.fromEntries(counts.filter(([, count]) => count)),
-    removed: Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / squares.length),
+    // A constant offset is no noise.
+    removed: Math.sqrt(Math.max(power - offset ** 2, 0)),
   };
+}
+
+function meanOfKnown(values: readonly number[]): number {
+  const known = values.filter((value) => !Number.isNaN(value));
+  return known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
 /** Verdict on a lead that is not a voltage, so that its seconds have no grades. */
