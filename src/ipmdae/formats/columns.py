@@ -328,7 +328,8 @@ def units_of(
     leads = [i for i, c in enumerate(columns) if c.kind == "lead" or options.columns]
     stated = [c.unit or (unit if i in leads else "") for i, c in enumerate(columns)]
     zero = np.array([column.zero for column in columns])
-    may_be = [i for i, c in enumerate(columns) if i in leads or (c.unit and is_ecg(c.name))]
+    unknown = [bool(c.unit) and not millivolts(c.unit) and is_ecg(c.name) for c in columns]
+    may_be = [i for i in range(len(columns)) if i in leads or unknown[i]]
     told = overruled(
         path,
         [columns[i].name for i in may_be],
