@@ -59,7 +59,8 @@ def from_arrays(
             known = description.from_json(_texts(scopes[0][description.KEY])[0])
             header = Header(samples=len(signal), **known)
             header, scales = restated(path, header, options)
-            return Recording.from_header(header, signal * scales)
+            signal *= scales
+            return Recording.from_header(header, signal)
         signal = signal.T if signal.shape[0] < signal.shape[1] else signal
         count = signal.shape[1]
         leads = _names(scopes, _LEADS) or [f"lead {i + 1}" for i in range(count)]
@@ -72,7 +73,8 @@ def from_arrays(
         rate = _rate(path, scopes, options.fs)
         units = [symbol(unit) for unit in units]
         units, factors, _ = converted(path, leads, units, options, signal.T)
-        return Recording(signal=signal * factors, fs=rate, leads=tuple(leads), units=tuple(units))
+        signal *= factors
+        return Recording(signal=signal, fs=rate, leads=tuple(leads), units=tuple(units))
     except FormatError:
         raise
     except (ValueError, TypeError, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""Names of ECG leads, default units, and words in the headings of tables in many languages."""
+"""Names of ECG leads, units of voltage, and words in the headings of tables in many languages."""
 
 from __future__ import annotations
 
