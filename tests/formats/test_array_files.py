@@ -58,6 +58,27 @@ def test_units_that_are_not_told_are_assumed(path: Path) -> None:
         assert formats.read(path).units == ("mV", "NU")
 
 
+@pytest.mark.parametrize("name", ["x.npz", "x.npy", "x.mat", "x.h5"])
+def test_microvolts_that_are_not_told_are_known_by_their_size(tmp_path: Path, name: str) -> None:
+    path, steps = tmp_path / name, np.rint(ECG * 1000).astype("i2")
+    if name == "x.npy":
+        np.save(path, steps)
+    elif name == "x.h5":
+        with pytest.importorskip("h5py").File(path, "w") as file:
+            file["ecg"] = steps
+    else:
+        save(path, ecg=steps)
+    with pytest.warns(UserWarning, match="says no unit of lead 1, lead 2; by their size .* as uV"):
+        r = formats.read(path, fs=250)
+    assert r.units == ("mV", "mV")
+    assert_allclose(r.signal, steps / 1000)
+    with (
+        pytest.warns(UserWarning, match="by their size .* as uV"),
+        formats.open_reader(path, fs=250) as reader,
+    ):
+        assert_array_equal(reader.read(100, 120), r.signal[100:120])
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -92,7 +113,10 @@ def test_npy_needs_a_rate_and_is_read_in_pieces(tmp_path: Path) -> None:
         formats.read(path)
     with pytest.warns(UserWarning, match="taken as mV"):
         r = formats.read(path, fs=250)
-    with formats.open_reader(path, fs=250) as reader:
+    with (
+        pytest.warns(UserWarning, match="taken as mV"),
+        formats.open_reader(path, fs=250) as reader,
+    ):
         assert_array_equal(reader.read(100, 120), r.signal[100:120])
     with pytest.warns(UserWarning, match="loses, the sampling rate and all else"):
         formats.write(r, tmp_path / "y.npy")

@@ -1,7 +1,9 @@
 """What a user states about a file overrules the file, in every format, with a warning."""
 
+import dataclasses
 import json
 import warnings
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from typer.testing import CliRunner
 
 import ipmdae
 from ipmdae import ReadOptions, cli, formats
-from ipmdae.recording import Recording, Resolution
+from ipmdae.recording import Annotations, Recording, Resolution, millivolts
 
 SIGNAL = np.random.default_rng(0).normal(size=(1000, 2)).round(3)
 HOW = Resolution(gain=1.0, unit="uV")
@@ -45,6 +47,89 @@ def test_a_stated_unit_overrules_the_stored_one(tmp_path: Path, name: str) -> No
     with pytest.warns(UserWarning, match="unit=mV overrules"):
         read = formats.read(tmp_path / name, options=ReadOptions(unit="mV"))
     np.testing.assert_allclose(read.signal, plain.signal * 1000, rtol=1e-9)
+
+
+BESIDE = Recording(
+    signal=SIGNAL,
+    fs=250,
+    leads=("II", "resp"),
+    units=("mV", "Ohm"),
+    start=datetime(2024, 1, 2),
+    comments=("at rest",),
+    metadata={"patient id": "7"},
+    annotations={"atr": Annotations(sample=np.array([5]), symbol=("N",))},
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    "r.wav r.npz r.mat r.parquet r.csv r r.edf r.dcm r.json r_physio.tsv.gz".split(),
+)
+def test_a_stated_unit_is_that_of_voltages_alone(tmp_path: Path, name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        formats.write(BESIDE, tmp_path / name)
+    plain = formats.read(tmp_path / name)
+    with pytest.warns(UserWarning, match="says [mu]V; unit=0.5uV overrules it"):
+        read = formats.read(tmp_path / name, options=ReadOptions(unit="0.5uV"))
+    assert read.units == ("mV", "Ohm")
+    np.testing.assert_allclose(read.signal[:, 1], plain.signal[:, 1])
+    stored = millivolts((plain.resolution[0] or Resolution()).unit) or 1.0
+    np.testing.assert_allclose(read.signal[:, 0], plain.signal[:, 0] * 0.5e-3 / stored)
+
+
+@pytest.mark.parametrize("name", ["r.npz", "r.mat", "r.parquet", "r.wav"])
+@pytest.mark.parametrize("columns", [None, ("II",)])
+def test_our_files_keep_what_is_known_under_a_stated_unit(
+    tmp_path: Path, name: str, columns: tuple[str, ...] | None
+) -> None:
+    formats.write(dataclasses.replace(BESIDE, resolution=(HOW, None)), tmp_path / name)
+    options = ReadOptions(unit="uV", columns=columns)
+    with pytest.warns(UserWarning, match="says mV; unit=uV overrules it"):
+        read = formats.read(tmp_path / name, options=options)
+    assert read.leads == (columns or BESIDE.leads)
+    kept = (read.start, read.comments, read.metadata, list(read.annotations))
+    assert kept == (BESIDE.start, BESIDE.comments, BESIDE.metadata, ["atr"])
+    np.testing.assert_allclose(read.signal[:, 0], SIGNAL[:, 0] / 1000, rtol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [b"\xc2\xb5V", b"\xb5V", b"uVolts", b"microV", b"\xce\xbcV"])
+def test_voltages_of_edf_files_in_other_spellings(tmp_path: Path, unit: bytes) -> None:
+    read = _of_unit(tmp_path, unit)
+    assert read.units == ("mV",)
+    assert 10 < np.ptp(read.signal) < 20
+
+
+def test_a_stated_unit_helps_where_that_of_an_ecg_is_unknown(tmp_path: Path) -> None:
+    assert _of_unit(tmp_path, b"steps").units == ("steps",)
+    with pytest.warns(UserWarning, match="says steps; unit=uV overrules it"):
+        read = _of_unit(tmp_path, b"steps", unit="uV")
+    assert read.units == ("mV",)
+    assert 10 < np.ptp(read.signal) < 20
+    with pytest.warns(UserWarning, match="says steps; unit=uV overrules it"):
+        read = _of_unit(tmp_path, b"steps", "chest", unit="uV", columns=("chest",))
+    assert read.units == ("mV",)
+    assert _of_unit(tmp_path, b"steps", "chest", unit="uV").units == ("steps",)
+    assert _of_unit(tmp_path, b"Ohm", "ECG Z", unit="uV").units == ("Ohm",)
+    (tmp_path / "r.csv").write_text("II (steps)\n" + "".join(f"{x}\n" for x in SIGNAL[:, 0]))
+    with pytest.warns(UserWarning, match="says steps; unit=uV overrules it"):
+        read = formats.read(tmp_path / "r.csv", options=ReadOptions(fs=250, unit="uV"))
+    np.testing.assert_allclose(read.signal[:, 0], SIGNAL[:, 0] / 1000)
+
+
+def _of_unit(folder: Path, dimension: bytes, label: str = "ECG II", **stated: Any) -> Recording:
+    """An EDF file of pyEDFlib in uV, with another unit in its header, as it is read."""
+    pyedflib = pytest.importorskip("pyedflib")
+    head = pyedflib.highlevel.make_signal_header(
+        label, dimension="uV", sample_frequency=250, physical_min=-9000, physical_max=9000
+    )
+    path = folder / "r.edf"
+    pyedflib.highlevel.write_edf(str(path), SIGNAL[:, :1].T * 2000, [head])
+    data = bytearray(path.read_bytes())
+    at = data.index(b"uV      ")
+    data[at : at + 8] = dimension.ljust(8)
+    path.write_bytes(data)
+    return formats.read(path, options=ReadOptions(**stated))
 
 
 def test_arrays_without_units_are_in_the_stated_one_without_a_warning(tmp_path: Path) -> None:

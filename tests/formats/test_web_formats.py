@@ -199,6 +199,8 @@ def _edf(folder: Path) -> Iterator[Case]:
         path = _saved(folder, "x.edf", b"")[0]
         edfio.Edf(signals, annotations=[edfio.EdfAnnotation(1.5, 3, "Apnea")]).write(path)
         yield Case("edf", f"{i}", [path])
+        spelt = path.read_bytes().replace(b"uV      ", "µVolts ".encode())
+        yield Case("edf", f"{i} µ", _saved(folder, "x.edf", spelt), {"unit": "2uV"})
     rng = np.random.default_rng(1)
     gaps = rng.normal(size=(1100, 2))
     gaps[100:140, 1] = gaps[1099] = np.nan

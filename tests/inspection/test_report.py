@@ -120,7 +120,7 @@ def test_a_page_tells_all_and_needs_no_other_file(
     page = written(tmp_path, *pair)
     for told in (
         "not a medical device and must not be used to diagnose",
-        "2 of 2 leads cleaned. Of all seconds of these, 100 % limited",
+        "2 of 2 leads cleaned. Of all seconds of these, 0 % good, 100 % limited",
         "60.0 s at 360 Hz",
         "date not known",
         "below 0.7 Hz",

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from ipmdae.commands.interruption import CTRL_C
 from ipmdae.console import complain
-from ipmdae.formats.names import is_ecg
-from ipmdae.formats.signals import symbol
+from ipmdae.formats.names import is_ecg, symbol
 from ipmdae.formats.table_layout import Layout, lay_out
 from ipmdae.recording import millivolts
 from ipmdae.text import unique

@@ -313,8 +313,8 @@ def _writable(path: Path) -> Writable:
 
 
 def _reader_of(format: Format, header: Header, suffix: str) -> Callable[[Path], SignalReader]:
-    """Options to read a written file again; an array has no sampling rate."""
-    options = ReadOptions(fs=header.fs) if suffix.lower() == ".npy" else DEFAULTS
+    """Options to read a written file again; an array has no sampling rate and no unit."""
+    options = ReadOptions(fs=header.fs, unit="mV") if suffix.lower() == ".npy" else DEFAULTS
 
     def open(path: Path) -> SignalReader:
         if isinstance(format, BlockReadable):

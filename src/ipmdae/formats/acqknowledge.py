@@ -16,9 +16,10 @@ import numpy as np
 from ipmdae.formats import isolated
 from ipmdae.formats.blocks import SignalReader, WholeReader, read_whole
 from ipmdae.formats.errors import FormatError, check_samples, reason
+from ipmdae.formats.names import symbol
 from ipmdae.formats.optional import quiet, require
 from ipmdae.formats.options import DEFAULTS, ReadOptions
-from ipmdae.formats.signals import Signal, from_signals, symbol
+from ipmdae.formats.signals import Signal, from_signals
 from ipmdae.recording import Annotations, Recording, Resolution
 
 if TYPE_CHECKING:

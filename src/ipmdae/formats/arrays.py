@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ipmdae.formats import description
 from ipmdae.formats.errors import FormatError, check_samples
-from ipmdae.formats.names import assume_units
-from ipmdae.formats.options import DEFAULTS, ReadOptions, warn_unit
-from ipmdae.recording import Recording, millivolts
+from ipmdae.formats.names import symbol
+from ipmdae.formats.options import DEFAULTS, ReadOptions, converted, restated
+from ipmdae.recording import Header, Recording
 
 SIGNALS = ("signal", "signals", "p_signal", "ecg", "x", "data", "val", "ecg_signal", "sig")
 """Names under which a signal is looked for, in this order; else the one numeric array there is."""
@@ -38,13 +38,14 @@ def from_arrays(
 
     ``signal`` (or another of :data:`SIGNALS`) is (time,), (time, leads) or (leads, time): the
     longer axis is time, unless a description of ours says it. ``fs`` is the rate in Hz, ``leads``
-    and ``units`` are names; without units, values are taken as mV. Where no array at the top is a
-    signal, a struct (or group) that holds one is read, together with its rate and names.
+    and ``units`` are names; without units, values are taken as mV, or as uV by their size. Where no
+    array at the top is a signal, a struct (or group) that holds one is read, together with its rate
+    and names.
 
     Args:
         path: the file.
         arrays: its content: arrays, lists of texts, mappings of these for structs.
-        options: ``fs`` is the rate where the file does not say it, ``unit`` that of all leads;
+        options: ``fs`` is the rate where the file does not say it, ``unit`` that of voltages;
             ``array`` names the signal or the struct that holds it, ``"struct.field"`` one inside.
 
     Raises:
@@ -53,10 +54,13 @@ def from_arrays(
     name, signal, scopes = _chosen(path, _lower(arrays), options.array)
     try:
         ours = name == SIGNALS[0] and len(scopes) == 1 and description.KEY in scopes[0]
-        if ours and options.unit is None:
-            known = description.from_json(_texts(scopes[0][description.KEY])[0])
-            return Recording(signal=numbers(path, signal), **known)
         signal = numbers(path, signal)
+        if ours:
+            known = description.from_json(_texts(scopes[0][description.KEY])[0])
+            header = Header(samples=len(signal), **known)
+            header, scales = restated(path, header, options)
+            signal *= scales
+            return Recording.from_header(header, signal)
         signal = signal.T if signal.shape[0] < signal.shape[1] else signal
         count = signal.shape[1]
         leads = _names(scopes, _LEADS) or [f"lead {i + 1}" for i in range(count)]
@@ -67,18 +71,10 @@ def from_arrays(
                 path, f"has {count} leads, but {len(leads)} names and {len(units)} units of them"
             )
         rate = _rate(path, scopes, options.fs)
-        if options.scale:
-            warn_unit(path, units, options)
-            scale, units = [options.scale] * count, ["mV"] * count
-        else:
-            units = assume_units(path, leads, units)
-            scale = [millivolts(unit) or 1.0 for unit in units]
-        return Recording(
-            signal=signal * scale,
-            fs=rate,
-            leads=tuple(leads),
-            units=tuple("mV" if millivolts(unit) else unit for unit in units),
-        )
+        units = [symbol(unit) for unit in units]
+        units, factors, _ = converted(path, leads, units, options, signal.T)
+        signal *= factors
+        return Recording(signal=signal, fs=rate, leads=tuple(leads), units=tuple(units))
     except FormatError:
         raise
     except (ValueError, TypeError, OverflowError) as error:

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from ipmdae.formats import description
 from ipmdae.formats.errors import FormatError, check_samples, companion, reason
-from ipmdae.formats.names import is_ecg
+from ipmdae.formats.names import is_ecg, symbol
 from ipmdae.formats.optional import needs
-from ipmdae.formats.options import DEFAULTS, ReadOptions, warn_unit
-from ipmdae.recording import NO_UNIT, Recording, Resolution, millivolts
+from ipmdae.formats.options import DEFAULTS, ReadOptions, converted
+from ipmdae.recording import NO_UNIT, Recording, Resolution
 from ipmdae.text import unique
 
 __all__ = ["FORMATS", "ClinicalFormat"]
@@ -194,16 +194,17 @@ def _recording(path: Path, record: Any, options: ReadOptions) -> Recording:
         others = ", ".join(str(lead.label) for lead in record.leads if lead not in leads)
         warnings.warn(f"{path}: of another rate or length, left out: {others}", stacklevel=4)
     names = unique([str(lead.label) for lead in leads])
-    units = _units(path, names, leads, options)
+    _check_units(path, names, leads, options)
+    stated = [_stated(lead) for lead in leads]
+    units, factors, as_stated = converted(path, names, stated, options)
     ishne = record.source_format == "ishne_holter"
     signal = np.empty((samples, len(leads)))
-    for i, (lead, unit) in enumerate(zip(leads, units, strict=True)):
+    for i, lead in enumerate(leads):
         values = np.asarray(lead.samples, np.float64)
         if lead.is_raw:
             values = np.where(ishne & (values == _FAULT), np.nan, values)
             values = values * float(lead.resolution) + float(lead.offset)
-        known = millivolts(unit)
-        signal[:, i] = values * ((known and options.scale) or known or 1.0)
+        signal[:, i] = values * factors[i]
     if record.source_format == "sierra_xml":
         signal = _without_calibration(path, signal, float(rate))
     if np.isinf(signal).any():
@@ -214,11 +215,11 @@ def _recording(path: Path, record: Any, options: ReadOptions) -> Recording:
         signal=signal,
         fs=_rate(record, rate),
         leads=tuple(names),
-        units=tuple("mV" if millivolts(unit) else unit for unit in units),
+        units=tuple(units),
         start=start.replace(tzinfo=None) if start else None,
         resolution=tuple(
-            None if options.scale else _resolution(lead, unit, bits)
-            for lead, unit in zip(leads, units, strict=True)
+            _resolution(lead, unit or NO_UNIT, bits) if holds else None
+            for lead, unit, holds in zip(leads, stated, as_stated, strict=True)
         ),
         comments=_comments(record),
         metadata=_metadata(record),
@@ -227,15 +228,11 @@ def _recording(path: Path, record: Any, options: ReadOptions) -> Recording:
 
 def _stated(lead: Any) -> str:
     """The unit of a lead that the file states; empty where its samples are plain counts."""
-    return str(lead.resolution_unit or lead.units or "")
+    return symbol(str(lead.resolution_unit or lead.units or ""))
 
 
-def _units(path: Path, names: list[str], leads: list[Any], options: ReadOptions) -> list[str]:
-    """The unit of each lead; that of one without a unit is given, or it is no ECG.
-
-    Raises:
-        FormatError: nobody states the unit of what is, or may be, an ECG.
-    """
+def _check_units(path: Path, names: list[str], leads: list[Any], options: ReadOptions) -> None:
+    """Refuse a file where nobody states the unit of what is, or may be, an ECG."""
     any_ecg = any(map(is_ecg, names))
     bare = [
         name
@@ -247,12 +244,6 @@ def _units(path: Path, names: list[str], leads: list[Any], options: ReadOptions)
         raise FormatError(
             path, f"states no unit of {named}; give the size of a step (--unit 2.5uV)"
         )
-    if options.scale and len(bare) < len(leads):
-        warn_unit(path, [_stated(lead) for lead in leads], options)
-    return [
-        _stated(lead) or ("mV" if name in bare else NO_UNIT)
-        for name, lead in zip(names, leads, strict=True)
-    ]
 
 
 def _without_calibration(path: Path, signal: NDArray[np.float64], fs: float) -> NDArray[np.float64]:

@@ -14,8 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError
-from ipmdae.formats.names import WORDS, is_ecg, words
-from ipmdae.formats.options import ReadOptions, warn_unit
+from ipmdae.formats.names import (
+    WORDS,
+    is_counts,
+    is_ecg,
+    is_measure,
+    is_no_lead,
+    parts,
+    symbol,
+    units_by_size,
+    words,
+)
+from ipmdae.formats.options import ReadOptions, overruled
 from ipmdae.recording import NO_UNIT, millivolts
 
 SECONDS: dict[str, float] = WORDS["seconds"]
@@ -24,28 +34,14 @@ _COUNTER = words("counter")
 _PERHAPS_SAMPLES = {"sample", "samples", "n", ""}
 """Names that a column of counts may have, and a column of values."""
 
-_NO_LEAD = words("no lead")
-_SELDOM_LEAD = words("seldom lead")
-"""Names of columns that are not leads, unless an ECG is named too."""
-
-_COUNTS = words("counts")
-"""Units of a converter's steps whose size is not known."""
-
-_VOLTS = re.compile(r"(?:(milli|mi[ck]ro|nano)[ -]?v(?:olt\w*)?|volt\w*)", re.IGNORECASE)
-_PREFIXES = {"milli": "m", "micro": "u", "mikro": "u", "nano": "n"}
 _BRACKETS = re.compile(r"\((.*)\)|\[(.*)\]")
-_OTHER_UNIT = re.compile(r"hh?:mm:ss.*|yyyy.*|m?g|m/\(?s\^?2\)?|bpm|%|k?ohms?|°?c|deg/s|dps")
 
 _WITH_UNIT = re.compile(r"\s*(.*?)\s*(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^\[\]]*)\])\s*")
 _SINCE = re.compile(r"(\w+) since (\d{4}-\d\d-\d\d[T ][\d:.]+)")
 _SUFFIXED = re.compile(r"(.*[^\s_-])[\s_-]+(\S+)")
-_WORD_ENDS = re.compile(r"[\s_\W]+|(?<=[a-z])(?=[A-Z])")
 
 _EPOCH = (1e9, 4.2e9)
 """Range of seconds since 1970 that is interpreted as a date: 2001 to 2103."""
-
-_MOST_MILLIVOLTS, _MOST_MICROVOLTS = 50.0, 50_000.0
-"""Spread (5th to 95th percentile) of values up to which an ECG may be in mV, and in µV."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def column(heading: str, unit: str = "") -> Column:
     """
     heading, unit = unquoted(heading), plain_unit(unit)
     name, unit = _in_brackets(heading) or (heading, unit)
-    words = [word for word in _WORD_ENDS.split(name) if word]
+    words = parts(name)
     known = {word.lower().rstrip("0123456789") or word for word in words}
     since, voltage = _SINCE.fullmatch(unit), millivolts(unit)
     if since and since[1] in SECONDS:
@@ -95,12 +91,7 @@ def column(heading: str, unit: str = "") -> Column:
     suffixed = _SUFFIXED.fullmatch(name)
     if suffixed and not unit and millivolts(suffixed[2]):
         name, unit = suffixed[1], suffixed[2]
-    other = (
-        known & _NO_LEAD
-        or known >= {"heart", "rate"}
-        or (known & _SELDOM_LEAD and not is_ecg(name))
-        or (unit and not millivolts(unit) and not is_counts(unit))
-    )
+    other = is_no_lead(name) or (unit and not millivolts(unit) and not is_counts(unit))
     return Column(heading, name, unit, "other" if other else "lead")
 
 
@@ -132,27 +123,21 @@ def heading(name: str, unit: str) -> str:
     return f"{name} ({unit})" if unit else name
 
 
-def is_counts(unit: str) -> bool:
-    """True if a unit is the step of a converter, of unknown size."""
-    return unit.lower() in _COUNTS
-
-
 def plain_unit(text: str) -> str:
     """A unit in the spelling of this package; empty for words that mean no unit."""
     unit = unquoted(text)
-    bracketed, volts = _BRACKETS.fullmatch(unit), _VOLTS.fullmatch(unit)
+    bracketed = _BRACKETS.fullmatch(unit)
     if bracketed:
         return plain_unit("".join(bracketed.groups("")))
-    if volts:
-        return _PREFIXES.get((volts[1] or "").lower(), "") + "V"
+    unit = symbol(unit)
     return "" if unit.lower() in WORDS["no unit"] else str(WORDS["unit"].get(unit.lower(), unit))
 
 
 def is_unit(text: str) -> bool:
     """True if a cell of a row below the headings is a unit of a signal or a time, or says none."""
     unit = plain_unit(text).lower()
-    known = unit in SECONDS or unit in _COUNTS or not unit or millivolts(unit)
-    return bool(known or _OTHER_UNIT.fullmatch(unit))
+    known = unit in SECONDS or is_counts(unit) or not unit or millivolts(unit)
+    return bool(known or is_measure(unit))
 
 
 def unquoted(text: str) -> str:
@@ -343,21 +328,30 @@ def units_of(
     leads = [i for i, c in enumerate(columns) if c.kind == "lead" or options.columns]
     stated = [c.unit or (unit if i in leads else "") for i, c in enumerate(columns)]
     zero = np.array([column.zero for column in columns])
-    if options.scale:
-        warn_unit(path, [stated[i] for i in leads if millivolts(stated[i])], options)
-        zero[leads] = 0.0
-    else:
+    unknown = [bool(c.unit) and not millivolts(c.unit) and is_ecg(c.name) for c in columns]
+    may_be = [i for i in range(len(columns)) if i in leads or unknown[i]]
+    told = overruled(
+        path,
+        [columns[i].name for i in may_be],
+        [stated[i] for i in may_be],
+        options,
+        [i in leads for i in may_be],
+    )
+    own = [i for i, is_own in zip(may_be, told, strict=True) if is_own]
+    zero[own] = 0.0
+    if not options.scale:
         _check_counts(path, [(columns[i], stated[i]) for i in leads])
         any_ecg = not options.columns and any(is_ecg(columns[i].name) for i in leads)
         silent = [i for i in leads if not stated[i] and columns[i].scale is None]
         silent = [i for i in silent if not any_ecg or is_ecg(columns[i].name)]
-        assumed = _assumed(path, [(i, columns[i].name, values[i]) for i in silent])
+        assumed = units_by_size(path, [(i, columns[i].name, values[i]) for i in silent])
         stated = [assumed.get(i, known) for i, known in enumerate(stated)]
     names, scale = [], np.ones(len(columns))
     for i, column in enumerate(columns):
         known = millivolts(stated[i])
-        if i in leads and (options.scale or column.scale or known):
-            scale[i] = options.scale or column.scale or known
+        factor = options.scale if i in own else (column.scale or known) if i in leads else None
+        if factor:
+            scale[i] = factor
             names.append("mV")
         elif known:
             scale[i] = known / 1000
@@ -376,33 +370,6 @@ def _check_counts(path: Path, leads: Sequence[tuple[Column, str]]) -> None:
             f"gives {', '.join(steps[:12])} in steps of a converter whose size it does not say; "
             "state it, such as --unit 0.3uV (unit=)",
         )
-
-
-def _assumed(path: Path, silent: Sequence[tuple[int, str, NDArray[np.float64]]]) -> dict[int, str]:
-    """The units of leads (number, name, values) that state none: by their size µV, or else mV."""
-    found: dict[int, str] = {}
-    for i, name, values in silent:
-        known = values[np.isfinite(values)]
-        spread = float(np.subtract(*np.percentile(known, (95, 5)))) if len(known) else 0.0
-        if spread > _MOST_MICROVOLTS:
-            raise FormatError(
-                path,
-                f"says no unit of {name or 'its lead'}, whose values are too large for "
-                "mV and uV; state it, such as --unit nV, or the size of a converter's step, "
-                "--unit 0.3uV (unit=)",
-            )
-        found[i] = "uV" if spread > _MOST_MILLIVOLTS else "mV"
-    large = [name or "its lead" for i, name, _ in silent if found[i] == "uV"]
-    small = [name or f"lead {i + 1}" for i, name, _ in silent if found[i] == "mV"]
-    if large:
-        warnings.warn(
-            f"{path}: says no unit of {', '.join(large[:12])}; by their size the values are taken "
-            "as uV; if they are steps of a converter, state it (unit=, --unit)",
-            stacklevel=5,
-        )
-    if small:
-        warnings.warn(f"{path}: says no unit of {', '.join(small[:12])}; taken as mV", stacklevel=5)
-    return found
 
 
 def _date(text: str) -> datetime | None:

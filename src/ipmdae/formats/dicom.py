@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from ipmdae.files import replacing
 from ipmdae.formats import description
 from ipmdae.formats.errors import FormatError, check_samples, first_bytes, reason
-from ipmdae.formats.names import assume_units
 from ipmdae.formats.optional import needs
-from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.options import DEFAULTS, ReadOptions, converted
 from ipmdae.formats.signals import shifted
 from ipmdae.recording import COARSE, Recording, Resolution, millivolts
 from ipmdae.text import unique
@@ -77,8 +76,18 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
         raise FormatError(path, f"the DICOM file is broken ({reason(error)})") from error
     if left_out:
         warnings.warn(f"{path}: left out: {', '.join(left_out)}", stacklevel=3)
-    units = assume_units(path, recording.leads, units)
-    return dataclasses.replace(recording, units=tuple(units))
+    if options.scale is not None:
+        return recording
+    units, factors, as_stated = converted(path, recording.leads, units, options, recording.signal.T)
+    return dataclasses.replace(
+        recording,
+        signal=recording.signal * factors,
+        units=tuple(units),
+        resolution=tuple(
+            how if holds else None
+            for how, holds in zip(recording.resolution, as_stated, strict=True)
+        ),
+    )
 
 
 def _recording(

@@ -16,6 +16,7 @@ import dataclasses
 import re
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -30,7 +31,7 @@ from ipmdae.formats.description import metadata_in
 from ipmdae.formats.edf_range import EdfResolution
 from ipmdae.formats.edf_text import COMMENT, ENDS, MISSING, RESERVED, Channel, Event
 from ipmdae.formats.errors import MAX_SAMPLES, FormatError, check_samples, first_bytes, reason
-from ipmdae.formats.names import is_ecg
+from ipmdae.formats.names import is_ecg, symbol
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Annotations, AuxiliaryChannel, Header, Recording, millivolts
 
@@ -442,7 +443,10 @@ def _slice(values: NDArray[np.float64], first: int, stop: int) -> NDArray[np.flo
 
 
 def _unit(signal: Any) -> str:
-    return str(signal.physical_dimension.replace("µ", "u").strip())
+    unit: str = signal.physical_dimension
+    with suppress(UnicodeError):  # read as Latin-1, as EDF has no other than ASCII
+        unit = unit.encode("latin-1").decode("utf-8")
+    return symbol(unit).replace("µ", "u").replace("μ", "u")
 
 
 def _resolution(signal: Any, bits: int) -> EdfResolution | None:

@@ -1,4 +1,4 @@
-"""Names of ECG leads, default units, and words in the headings of tables in many languages."""
+"""Names of ECG leads, units of voltage, and words in the headings of tables in many languages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmdae.formats.errors import FormatError
 from ipmdae.recording import NO_UNIT
 
 WORDS: dict[str, Any] = json.loads(
@@ -24,6 +28,26 @@ def words(meaning: str) -> set[str]:
 
 
 _ECG = re.compile(WORDS["ecg"], re.IGNORECASE)
+_WORD_ENDS = re.compile(r"[\s_\W]+|(?<=[a-z])(?=[A-Z])")
+
+_NO_LEAD = words("no lead")
+_SELDOM_LEAD = words("seldom lead")
+"""Names of signals that are not leads, unless an ECG is named too."""
+
+_COUNTS = words("counts")
+"""Units of a converter's steps whose size is not known."""
+
+_VOLTS = re.compile(r"(?:(m|milli|[uµμ]|mi[ck]ro|n|nano)[ -]?)?v(?:olt\w*)?", re.IGNORECASE)
+_PREFIXES = {"milli": "m", "micro": "u", "mikro": "u", "µ": "u", "μ": "u", "nano": "n"}
+_OTHER_UNIT = re.compile(
+    r"hh?:mm:ss.*|yyyy.*|m?g|m/\(?s\^?2\)?|bpm|%|k?(?:ohms?|ω)|°?c|deg/s|dps|mmhg"
+)
+
+_MOST_MILLIVOLTS, _MOST_MICROVOLTS = 50.0, 50_000.0
+"""Spread (5th to 95th percentile) of values up to which an ECG may be in mV, and in µV."""
+
+_SOME = 4000
+"""Samples of a lead, evenly over it, by which their unit is found."""
 
 
 def is_ecg(name: str) -> bool:
@@ -31,26 +55,87 @@ def is_ecg(name: str) -> bool:
     return _ECG.fullmatch(name.strip()) is not None
 
 
-def assume_units(path: Path, names: Sequence[str], units: Sequence[str]) -> list[str]:
+def parts(name: str) -> list[str]:
+    """The words in a name, without signs between them: ``heartRate_1`` has three."""
+    return [word for word in _WORD_ENDS.split(name) if word]
+
+
+def is_no_lead(name: str) -> bool:
+    """True if a signal is called as other measurements are (``HR``, ``acc x``), and as no ECG."""
+    known = {word.lower().rstrip("0123456789") or word for word in parts(name)}
+    return bool(
+        known & _NO_LEAD
+        or known >= {"heart", "rate"}
+        or (known & _SELDOM_LEAD and not is_ecg(name))
+    )
+
+
+def symbol(unit: str) -> str:
+    """The symbol of a unit of voltage (``"microvolts"``, ``"µV"`` are ``"uV"``), or the unit."""
+    volts = _VOLTS.fullmatch(unit.strip())
+    prefix = (volts[1] or "").lower() if volts else ""
+    return f"{_PREFIXES.get(prefix, prefix)}V" if volts else unit.strip()
+
+
+def is_counts(unit: str) -> bool:
+    """True if a unit is the step of a converter, of unknown size."""
+    return unit.lower() in _COUNTS
+
+
+def is_measure(unit: str) -> bool:
+    """True if a unit is known to be that of something else than a voltage."""
+    return _OTHER_UNIT.fullmatch(unit.lower()) is not None
+
+
+def assume_units(
+    path: Path, names: Sequence[str], units: Sequence[str], values: Sequence[NDArray[Any]]
+) -> list[str]:
     """Units of signals; missing ones are assumed, with a warning.
 
-    Such a signal is in mV if it is called as leads are or none is; otherwise its unit stays open,
-    so that nothing takes it for an ECG.
+    Such a signal is in mV, or in uV by the size of its values, if it is called as leads are or none
+    is; otherwise its unit stays open, so that nothing takes it for an ECG.
 
     Args:
         path: the file, for the warning.
         names, units: of the signals; an empty unit is not stated.
+        values: of each signal, as they are stored; NaN is a missing sample.
+
+    Raises:
+        FormatError: the values of one are too large for both.
     """
     any_ecg = any(map(is_ecg, names))
-    silent = [
-        name
-        for name, unit in zip(names, units, strict=True)
-        if not unit and (is_ecg(name) or not any_ecg)
-    ]
-    if silent:
-        named = ", ".join(silent[:12])
-        warnings.warn(f"{path}: says no unit of {named}; taken as mV", stacklevel=3)
-    return [
-        unit or ("mV" if name in silent else NO_UNIT)
-        for name, unit in zip(names, units, strict=True)
-    ]
+    silent = [i for i, name in enumerate(names) if not units[i] and (is_ecg(name) or not any_ecg)]
+    sized = units_by_size(path, [(i, names[i], values[i]) for i in silent])
+    return [sized.get(i, unit) or NO_UNIT for i, unit in enumerate(units)]
+
+
+def units_by_size(path: Path, silent: Sequence[tuple[int, str, NDArray[Any]]]) -> dict[int, str]:
+    """The units of leads (number, name, values) that state none: by their size uV, or else mV.
+
+    Raises:
+        FormatError: the values of one are too large for both.
+    """
+    found: dict[int, str] = {}
+    for i, name, values in silent:
+        some = np.asarray(values[:: len(values) // _SOME + 1], np.float64)
+        known = some[np.isfinite(some)]
+        spread = float(np.subtract(*np.percentile(known, (95, 5)))) if len(known) else 0.0
+        if spread > _MOST_MICROVOLTS:
+            raise FormatError(
+                path,
+                f"says no unit of {name or 'its lead'}, whose values are too large for "
+                "mV and uV; state it, such as --unit nV, or the size of a converter's step, "
+                "--unit 0.3uV (unit=)",
+            )
+        found[i] = "uV" if spread > _MOST_MILLIVOLTS else "mV"
+    large = [name or "its lead" for i, name, _ in silent if found[i] == "uV"]
+    small = [name or f"lead {i + 1}" for i, name, _ in silent if found[i] == "mV"]
+    if large:
+        warnings.warn(
+            f"{path}: says no unit of {', '.join(large[:12])}; by their size the values are taken "
+            "as uV; if they are steps of a converter, state it (unit=, --unit)",
+            stacklevel=5,
+        )
+    if small:
+        warnings.warn(f"{path}: says no unit of {', '.join(small[:12])}; taken as mV", stacklevel=5)
+    return found

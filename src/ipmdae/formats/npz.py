@@ -16,7 +16,7 @@ from ipmdae.formats import description
 from ipmdae.formats.arrays import from_arrays, numbers
 from ipmdae.formats.blocks import SignalReader, WholeReader
 from ipmdae.formats.errors import Budget, FormatError, check_samples, first_bytes, reason
-from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.options import DEFAULTS, ReadOptions, converted
 from ipmdae.recording import Header, Recording
 
 __all__ = ["NAME", "SUFFIXES", "open_reader", "read", "recognises", "write"]
@@ -69,8 +69,8 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
 
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     """Open a file; of ``.npy`` files only what is asked for is read, others whole."""
-    if _is_array(path) and options.fs is not None and not options.unit:
-        return _MappedReader(path, options.fs)
+    if _is_array(path) and options.fs is not None:
+        return _MappedReader(path, options.fs, options)
     return WholeReader(read(path, options=options))
 
 
@@ -104,12 +104,14 @@ def write(recording: Recording, path: Path) -> None:
 class _MappedReader(SignalReader):
     """An ``.npy`` file, of which samples are read where they are asked for."""
 
-    def __init__(self, path: Path, fs: float) -> None:
+    def __init__(self, path: Path, fs: float, options: ReadOptions) -> None:
         self._path = path
         signal = _mapped(path)
         signal = signal[:, None] if signal.ndim == 1 else signal
         self._signal = signal.T if signal.shape[0] < signal.shape[1] else signal
         leads = tuple(f"lead {i + 1}" for i in range(self._signal.shape[1]))
+        units = [""] * len(leads)
+        _, self._scales, _ = converted(path, leads, units, options, self._signal.T)
         try:
             self.info = Header(samples=len(self._signal), fs=fs, leads=leads)
         except ValueError as error:
@@ -117,7 +119,7 @@ class _MappedReader(SignalReader):
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:
         """See :meth:`SignalReader.read`."""
-        return numbers(self._path, self._signal[first:stop])
+        return numbers(self._path, self._signal[first:stop]) * self._scales
 
     def __exit__(self, *_: object) -> None:
         del self._signal

@@ -26,7 +26,7 @@ from ipmdae.formats.columns import (
 )
 from ipmdae.formats.errors import FormatError, check_expansion, check_samples, first_bytes, reason
 from ipmdae.formats.optional import needs, require
-from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.options import DEFAULTS, ReadOptions, of_leads, restated
 from ipmdae.formats.times import Places, Timeline, placed, resampled, scale_of
 from ipmdae.recording import Header, Recording
 from ipmdae.text import unique
@@ -46,7 +46,6 @@ _HEAD = 2000
 _DATES = "time"
 """The column of dates in a table of ours."""
 
-_SAME = Units((), np.ones(1), np.zeros(1))
 _GROUP = 1 << 18
 """Rows of a row group that is written."""
 
@@ -141,22 +140,25 @@ class ParquetReader(SignalReader):
             raise FormatError(self._path, "has two columns of one name")
         text = (schema.metadata or {}).get(description.KEY.encode())
         known = None if text is None else description.from_json(text)
-        ours = None if options.columns or options.unit else known
         columns, numeric, heads = self._kinds(schema)
+        own = range(1, len(known["leads"]) + 1 if known else 1)
         leads = (
-            select(self._path, columns, numeric, options.columns)
-            if ours is None
-            else list(range(1, len(columns)))[: len(ours["leads"])]
+            list(own)
+            if known and not options.columns
+            else select(self._path, columns, numeric, options.columns)
         )
+        # Of ours, a column that is no lead (the time) may be asked for too.
+        ours = known if set(leads) <= set(own) else None
+        if ours and len(columns) <= len(own):
+            raise FormatError(self._path, "its description is of another table")
         self._columns = [schema.names[i] for i in leads]
         check_samples(self._path, rows, len(leads))
         check_expansion(self._path, self._path.stat().st_size, 8 * rows * (len(leads) + 1))
         self._places: Places = [(0, rows, 0)]
         if ours is not None:
-            self._units = _SAME
-            self.info = Header(samples=rows, **ours)
-            if len(self.info.leads) != len(leads):
-                raise FormatError(self._path, "its description is of another table")
+            header = of_leads(Header(samples=rows, **ours), [i - 1 for i in leads])
+            self.info, scale = restated(self._path, header, options)
+            self._units = Units(self.info.units, scale, np.zeros(1))
             return
         chosen = [columns[i] for i in leads]
         self._units = units_of(self._path, chosen, [heads[i] for i in leads], options)

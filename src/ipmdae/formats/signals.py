@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError, check_samples
-from ipmdae.formats.names import assume_units, is_ecg
-from ipmdae.formats.options import ReadOptions, warn_unit
+from ipmdae.formats.names import is_ecg, symbol
+from ipmdae.formats.options import ReadOptions, converted
 from ipmdae.recording import AuxiliaryChannel, Recording, Resolution, millivolts
 from ipmdae.text import unique
-
-_SYMBOLS = {"volt": "V", "volts": "V", "millivolt": "mV", "millivolts": "mV"}
-_SYMBOLS |= {"microvolt": "uV", "microvolts": "uV", "nanovolt": "nV", "nanovolts": "nV"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,11 +36,6 @@ class Signal:
     fs: float
     values: NDArray[np.float64]
     resolution: Resolution | None = None
-
-
-def symbol(unit: str) -> str:
-    """The symbol of a unit of voltage that is written out (``"microvolts"``), or the unit."""
-    return _SYMBOLS.get(unit.strip().lower(), unit.strip())
 
 
 def shifted(lead: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
@@ -83,18 +74,18 @@ def from_signals(
     check_samples(path, main[1], len(chosen))
     leads = [names[i] for i in chosen]
     stated = [symbol(signals[i].unit) for i in chosen]
-    units = _units(path, leads, stated, options)
-    columns = [
-        signals[i].values * ((millivolts(unit) and options.scale) or millivolts(unit) or 1.0)
-        for i, unit in zip(chosen, units, strict=True)
-    ]
+    values = [signals[i].values for i in chosen]
+    units, factors, as_stated = converted(path, leads, stated, options, values)
     try:
         return Recording(
-            signal=np.stack(columns, 1),
+            signal=np.stack(values, 1) * factors,
             fs=main[0],
             leads=tuple(leads),
-            units=tuple("mV" if millivolts(unit) else unit for unit in units),
-            resolution=tuple(None if options.scale else signals[i].resolution for i in chosen),
+            units=tuple(units),
+            resolution=tuple(
+                signals[i].resolution if holds else None
+                for i, holds in zip(chosen, as_stated, strict=True)
+            ),
             auxiliary=tuple(
                 _auxiliary(names[i], signal, i)
                 for i, signal in enumerate(signals)
@@ -104,18 +95,6 @@ def from_signals(
         )
     except (ValueError, OverflowError) as error:
         raise FormatError(path, str(error)) from error
-
-
-def _units(
-    path: Path, leads: Sequence[str], stated: Sequence[str], options: ReadOptions
-) -> list[str]:
-    """The unit of each lead; assumed with a warning where neither file nor user states it."""
-    if not options.scale:
-        return assume_units(path, leads, stated)
-    warn_unit(path, stated, options)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return assume_units(path, leads, stated)
 
 
 def _rank(group: tuple[float, int], signals: Sequence[Signal]) -> tuple[bool, int, int, int]:

@@ -23,7 +23,7 @@ from ipmdae.files import replacing
 from ipmdae.formats import description
 from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length, read_whole
 from ipmdae.formats.errors import FormatError, check_samples, first_bytes
-from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.options import DEFAULTS, ReadOptions, restated
 from ipmdae.recording import Header, Recording, Resolution
 
 __all__ = [
@@ -124,7 +124,7 @@ class WavReader(SignalReader):
             self._layout = layout = _layout(path, self._file)
             frames = layout.size // (layout.width * layout.channels)
             check_samples(path, frames, layout.channels)
-            self.info, self._scale = _header(path, layout, frames, options)
+            self.info, self._scales = _header(path, layout, frames, options)
             stack.pop_all()
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:
@@ -135,7 +135,7 @@ class WavReader(SignalReader):
         data = self._file.read((stop - first) * frame)
         if len(data) != (stop - first) * frame:
             raise FormatError(self._path, "has become shorter while it was read")
-        values = _decoded(layout, data).reshape(-1, layout.channels) * self._scale
+        values = _decoded(layout, data).reshape(-1, layout.channels) * self._scales
         if np.isinf(values).any():
             raise FormatError(self._path, "holds infinite values")
         return values
@@ -234,7 +234,9 @@ def _format(path: Path, chunk: bytes) -> _Layout:
     return _Layout(kind=kind, channels=channels, rate=rate, width=width)
 
 
-def _header(path: Path, layout: _Layout, frames: int, options: ReadOptions) -> tuple[Header, float]:
+def _header(
+    path: Path, layout: _Layout, frames: int, options: ReadOptions
+) -> tuple[Header, NDArray[np.float64]]:
     """The header, and by what stored values are multiplied."""
     if layout.comment:
         try:
@@ -242,7 +244,7 @@ def _header(path: Path, layout: _Layout, frames: int, options: ReadOptions) -> t
         except ValueError as error:
             raise FormatError(path, str(error)) from error
         if len(header.leads) == layout.channels:
-            return header, options.scale or 1.0
+            return restated(path, header, options)
     if options.scale is None:
         what = "1.0" if layout.kind == _FLOAT else "a step"
         raise FormatError(
@@ -258,7 +260,7 @@ def _header(path: Path, layout: _Layout, frames: int, options: ReadOptions) -> t
         )
     except ValueError as error:
         raise FormatError(path, str(error)) from error
-    return header, options.scale
+    return header, np.full(layout.channels, options.scale)
 
 
 def _decoded(layout: _Layout, data: bytes) -> NDArray[np.float64]:

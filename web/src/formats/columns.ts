@@ -42,9 +42,11 @@ const SELDOM_LEAD = words(WORDS["seldom lead"]);
 const COUNTS = words(WORDS.counts);
 const NO_UNIT = new Set(WORDS["no unit"]);
 const UNIT_WORDS = new Map(Object.entries(WORDS.unit));
-const VOLTS = /^(?:(milli|mi[ck]ro|nano)[ -]?v(?:olt[\p{L}\p{N}_]*)?|volt[\p{L}\p{N}_]*)$/iu;
+const VOLTS = /^(?:(m|milli|[uµμ]|mi[ck]ro|n|nano)[ -]?)?v(?:olt[\p{L}\p{N}_]*)?$/iu;
 const PREFIXES: Record<string, string> = { milli: "m", micro: "u", mikro: "u", nano: "n" };
-const OTHER_UNIT = /^(?:hh?:mm:ss.*|yyyy.*|m?g|m\/\(?s\^?2\)?|bpm|%|k?ohms?|°?c|deg\/s|dps)$/;
+PREFIXES["µ"] = PREFIXES["μ"] = "u";
+const OTHER_UNIT =
+  /^(?:hh?:mm:ss.*|yyyy.*|m?g|m\/\(?s\^?2\)?|bpm|%|k?(?:ohms?|ω)|°?c|deg\/s|dps|mmhg)$/;
 const WITH_UNIT = /(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^[\]]*)\])$/;
 const ECG = pattern("ecg", (text) => `^(?:${text})$`);
 
@@ -53,12 +55,24 @@ export function isEcg(name: string): boolean {
   return ECG.test(name.trim());
 }
 
+const partsOf = (name: string) => name.split(/[^\p{L}\p{N}]+|(?<=[a-z])(?=[A-Z])/u).filter(Boolean);
+const wordsOf = (parts: readonly string[]) =>
+  new Set(parts.map((part) => part.toLowerCase().replace(/\d+$/, "") || part));
+
+/** True if a signal is called as other measurements are (`HR`, `acc x`), and as no ECG. */
+export function isNoLead(name: string): boolean {
+  const known = wordsOf(partsOf(name));
+  const among = (list: Set<string>) => [...known].some((word) => list.has(word));
+  const heart = known.has("heart") && known.has("rate");
+  return among(NO_LEAD) || heart || (among(SELDOM_LEAD) && !isEcg(name));
+}
+
 /** The column of a heading: `II (mV)`, `ECG [uV]`, `time_ms`, `seconds since 2024-…`. */
 export function column(text: string, below = ""): Column {
   const heading = unquoted(text);
   let [name, unit] = bracketed(heading) ?? [heading, plainUnit(below)];
-  const parts = name.split(/[^\p{L}\p{N}]+|(?<=[a-z])(?=[A-Z])/u).filter(Boolean);
-  const known = new Set(parts.map((part) => part.toLowerCase().replace(/\d+$/, "") || part));
+  const parts = partsOf(name);
+  const known = wordsOf(parts);
   const among = (list: Set<string>) => [...known].some((word) => list.has(word));
   const since = /^([\p{L}\p{N}_]+) since (\d{4}-\d\d-\d\d[T ][\d:.]+)$/u.exec(unit);
   if (since && SECONDS.has(since[1])) {
@@ -76,9 +90,7 @@ export function column(text: string, below = ""): Column {
     return { heading, name, unit, kind: "index" };
   const suffixed = /^(.*[^\s_-])[\s_-]+(\S+)$/.exec(name);
   if (suffixed && !unit && millivolts(suffixed[2]) !== undefined) [, name, unit] = suffixed;
-  const heart = known.has("heart") && known.has("rate");
-  const measured = among(NO_LEAD) || heart || (among(SELDOM_LEAD) && !isEcg(name));
-  const lead = !measured && (!unit || millivolts(unit) !== undefined || isCounts(unit));
+  const lead = !isNoLead(name) && (!unit || millivolts(unit) !== undefined || isCounts(unit));
   return { heading, name, unit, kind: lead ? "lead" : "other" };
 }
 
@@ -109,6 +121,18 @@ function bracketed(heading: string): [string, string] | undefined {
     : undefined;
 }
 
+/** The symbol of a unit of voltage (`microvolts`, `µV` are `uV`), or the unit. */
+export function symbol(unit: string): string {
+  const volts = VOLTS.exec(unit.trim());
+  const prefix = volts?.[1]?.toLowerCase() ?? "";
+  return volts ? `${PREFIXES[prefix] ?? prefix}V` : unit.trim();
+}
+
+/** True if a unit is known to be that of something else than a voltage. */
+export function isMeasure(unit: string): boolean {
+  return OTHER_UNIT.test(unit.toLowerCase());
+}
+
 export function isCounts(unit: string): boolean {
   return COUNTS.has(unit.toLowerCase());
 }
@@ -118,8 +142,7 @@ export function plainUnit(text: string): string {
   let unit = unquoted(text);
   for (let inner; (inner = /^(?:\((.*)\)|\[(.*)\])$/.exec(unit));)
     unit = unquoted(inner[1] ?? inner[2]);
-  const volts = VOLTS.exec(unit);
-  if (volts) return `${PREFIXES[(volts[1] ?? "").toLowerCase()] ?? ""}V`;
+  unit = symbol(unit);
   return NO_UNIT.has(unit.toLowerCase()) ? "" : (UNIT_WORDS.get(unit.toLowerCase()) ?? unit);
 }
 
@@ -127,7 +150,7 @@ export function plainUnit(text: string): string {
 export function isUnit(text: string): boolean {
   const unit = plainUnit(text).toLowerCase();
   const known = SECONDS.has(unit) || COUNTS.has(unit) || NO_UNIT.has(unit);
-  return known || millivolts(unit) !== undefined || OTHER_UNIT.test(unit);
+  return known || millivolts(unit) !== undefined || isMeasure(unit);
 }
 
 /** Correct the kinds that headings give, or do not give, by the first values of the columns. */

@@ -5,6 +5,7 @@
  */
 import { roundEven } from "../core/numbers.ts";
 import type { Lead, Resolution } from "../recording.ts";
+import { symbol } from "./columns.ts";
 import { isoTime, sinceEpoch } from "./dates.ts";
 import { COMMENT, ENDS, leadsByRule, MISSING, RESERVED, restore, type Named } from "./edf_text.ts";
 import { FormatError } from "./errors.ts";
@@ -151,7 +152,9 @@ async function headerOf(path: string, blob: Blob): Promise<Header> {
       return raw.slice(begin, begin + width).trimEnd();
     });
   const labels = column(0, 16);
-  const units = column(96, 8).map((unit) => unit.replaceAll("µ", "u").trim());
+  const units = column(96, 8).map((unit) =>
+    symbol(decoded(Uint8Array.from(unit, (c) => c.charCodeAt(0)))).replace(/[µμ]/g, "u"),
+  );
   const limits = [104, 112, 120, 128].map((at) => column(at, 8));
   const counts = column(216, 8).map(whole);
   const total = counts.reduce((sum, n) => sum + n, 0);

@@ -2,11 +2,12 @@
 import type { Lead, Recording } from "../recording.ts";
 import { isEdf, readEdf } from "./edf.ts";
 import { FormatError, NeedError, reasonOf, type Need } from "./errors.ts";
-import { begin, millivolts, NO_UNIT, warn, warnUnit, type Job, type Parts } from "./job.ts";
+import { begin, millivolts, NO_UNIT, warn, type Job, type Parts } from "./job.ts";
 import { readKardia } from "./kardia.ts";
 import { blobOf, bytesOf, tablesIn, type Entry, type Given } from "./source.ts";
 import { readTable } from "./table.ts";
 import { general, latin1, oneLine, unique } from "./text.ts";
+import { overruled } from "./units.ts";
 import { companions, readWfdb, type Beside } from "./wfdb.ts";
 
 export { writeCsv } from "./csv_writer.ts";
@@ -133,11 +134,14 @@ function withUnit(job: Job, parts: Parts): Parts {
       );
     return parts;
   }
-  warnUnit(job, parts.leads.map(stored));
-  const leads = parts.leads.map((lead): Lead => {
+  const own = overruled(
+    job,
+    parts.leads.map((lead) => ({ name: lead.name, unit: stored(lead) })),
+  );
+  const leads = parts.leads.map((lead, i): Lead => {
     const { name, unit } = lead;
-    if (unit !== "mV" && !open.includes(lead)) return { ...lead, resolution: undefined };
-    const factor = scale / (millivolts(stored(lead)) ?? 1);
+    if (!own[i]) return lead;
+    const factor = scale / ((unit === "mV" && millivolts(stored(lead))) || 1);
     return { name, unit: "mV", samples: lead.samples.map((value) => value * factor) };
   });
   return { ...parts, leads };

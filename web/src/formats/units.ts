@@ -1,6 +1,6 @@
 /** Units of the columns of tables: stated, known of the layout, or to be asked for. */
 import { quantile, sortedKnown } from "../core/numbers.ts";
-import { isCounts, isEcg, type Column } from "./columns.ts";
+import { isCounts, isEcg, isMeasure, isNoLead, type Column } from "./columns.ts";
 import { NeedError } from "./errors.ts";
 import { millivolts, NO_UNIT, warn, warnUnit, type Job } from "./job.ts";
 
@@ -30,22 +30,51 @@ export function unitsOf(
 ): Unit[] {
   const lead = columns.map((column) => column.kind === "lead");
   const stated = columns.map((column, i) => column.unit || (lead[i] ? unit : ""));
-  if (job.scale) {
-    const voltages = stated.filter((own, i) => lead[i] && millivolts(own) !== undefined);
-    warnUnit(job, voltages);
-  } else {
+  const signals = columns.map(({ name }, i) => ({ name, unit: stated[i] }));
+  const mayBe = columns.map(
+    ({ name, unit }, i) => lead[i] || (!!unit && millivolts(unit) === undefined && isEcg(name)),
+  );
+  const own = overruled(job, signals, lead, mayBe);
+  if (!job.scale) {
     checkCounts(job, columns, stated);
     assume(job, columns, values, stated);
   }
   return columns.map((column, i) => {
     const known = millivolts(stated[i]);
-    const zero = lead[i] && job.scale ? 0 : (column.zero ?? 0);
-    const scale = lead[i] ? job.scale || column.scale || known : undefined;
+    const zero = own[i] ? 0 : (column.zero ?? 0);
+    const scale = own[i] ? job.scale : lead[i] ? column.scale || known : undefined;
     if (scale) return { name: "mV", scale, zero };
     if (known) return { name: "V", scale: known / 1000, zero };
     const rate = /^(hr|heart[ _]?rate)$/i.test(column.name);
     return { name: stated[i] || (rate ? "bpm" : NO_UNIT), scale: 1, zero };
   });
+}
+
+/**
+ * Signals whose unit is the user's, with a warning where the file states another: voltages, those
+ * without a unit that are not called as other measurements are, and, where the unit is unknown,
+ * those called as leads of an ECG are. `lead` marks those that are leads whatever they are called.
+ */
+export function overruled(
+  job: Job,
+  signals: readonly { name: string; unit: string }[],
+  lead: readonly boolean[] = [],
+  mayBe?: readonly boolean[],
+): boolean[] {
+  if (!job.scale) return signals.map(() => false);
+  const silent = signals.map(({ unit }) => !unit || unit === NO_UNIT || isCounts(unit));
+  const own = signals.map(({ name, unit }, i) => {
+    if (mayBe && !mayBe[i]) return false;
+    if (millivolts(unit) !== undefined) return true;
+    if (silent[i]) return lead[i] || !isNoLead(name);
+    return (lead[i] || isEcg(name)) && !isMeasure(unit);
+  });
+  const stated = signals.filter((_, i) => own[i] && !silent[i]);
+  warnUnit(
+    job,
+    stated.map(({ unit }) => unit),
+  );
+  return own;
 }
 
 function checkCounts(job: Job, columns: readonly Column[], stated: readonly string[]): void {
