@@ -211,7 +211,7 @@ def test_gaps_and_lost_leads_are_told(fake: Fakes) -> None:
     events = []
     streamer = Streamer(250, ["ECG", "ECG"], method=fake.model(), on_event=events.append)
     stream(streamer, signal[:500], [500])
-    assert [(e.time, e.lead, e.kind) for e in events] == [
+    assert [(e.time, e.lead, e.kind) for e in events if e.kind in ("gap", "back")] == [
         (0.4, "ECG", "gap"),
         (0.8, "ECG", "back"),
     ]

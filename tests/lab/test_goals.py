@@ -121,7 +121,7 @@ def test_cells_in_which_a_rival_is_not_surely_worse_are_listed(tmp_path: Path) -
         store(tmp_path, "clinic", result)
     told = goals.markdown(tmp_path)
     assert "| ≥ 16 | 12 | **missed by 4** |" in told
-    assert f"`{MODEL}` compared with 3 other methods" in told
+    assert f"`{MODEL}` compared with 3 methods" in told
     (small,) = judged("small", Stored(tmp_path), MODEL)
     assert small.value == pytest.approx(1, abs=0.01)
 

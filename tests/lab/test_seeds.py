@@ -129,9 +129,11 @@ def test_a_page_compares_beat_by_beat_with_the_lowest_seed() -> None:
         in page
     )
     paired = page.split("beat by beat\n")[1]
-    assert paired.startswith("\nOf a network with several seeds, the lowest is compared.\n\n|")
     assert f"| `{METHOD}` | 0.000 [0.000, 0.000] |" in paired
     assert f"| `{METHOD}` | mean of 2 | 0.6000 ± 0.1414 |" in page
+    fresh = [seeded(f"{METHOD}+open", HIGH, seed=seed) for seed in (0, 1)]
+    effects = deepfilter.markdown([anchor, *found, *fresh], anchor)
+    assert f"| `{METHOD}+open`, less `{METHOD}` | 0.200 [" in effects
     alone = deepfilter.markdown([anchor, found[1]], anchor)
     assert "## Seeds" not in alone
     assert f"| `{METHOD}@1` | 0.700 ± 0.010 [" in alone
