@@ -13,6 +13,7 @@ from ipmdae.pipeline.guard import guard
 from ipmdae.safeguards import MODES
 
 FS = 250.0
+NOISE = np.random.default_rng(0).standard_normal((8, 1, 5000)).astype(np.float32)
 SIZE = np.ones((1, 1), np.float32)
 
 Signal = NDArray[np.float32]
@@ -52,15 +53,13 @@ def test_a_removed_beat_is_found_and_no_other(place: int, gain: float, polarity:
 
 
 def test_beats_that_were_kept_are_left() -> None:
-    noisy = ecg(REGULAR) + 0.05 * np.random.default_rng(0).standard_normal((1, 5000)).astype(
-        np.float32
-    )
+    noisy = ecg(REGULAR) + 0.05 * NOISE[0]
     assert removed_beats(ecg(REGULAR), noisy - ecg(REGULAR), SIZE, FS) is None
 
 
 @pytest.mark.parametrize("name", ["noise", "few beats", "short"])
 def test_without_a_template_nothing_is_found(name: str) -> None:
-    noise = np.random.default_rng(0).standard_normal((1, 5000)).astype(np.float32)
+    noise = NOISE[1]
     before, after = {
         "noise": (noise, 0.3 * noise[:, ::-1]),
         "few beats": (ecg([3.0, 9.0, 12.0]), ecg([3.0, 9.0])),
@@ -80,13 +79,11 @@ def test_other_shapes_of_noise_are_not_given_back() -> None:
 @pytest.mark.parametrize("mode", list(MODES))
 def test_the_guard_restores_a_premature_beat_in_every_mode(mode: str) -> None:
     peaks = sorted([*REGULAR, REGULAR[11] + 0.42])
-    muscle = 0.06 * np.random.default_rng(0).standard_normal((1, 5000)).astype(np.float32)
+    muscle = 0.06 * NOISE[4 + list(MODES).index(mode)]
     noisy = (ecg(peaks) + muscle)[0][None, :, None]
     cleaned = ecg(REGULAR)[0][None, :, None]
     guarded = guard(noisy, cleaned, None, FS, MODES[mode])
     place = round((REGULAR[11] + 0.42) * FS)
-    # In mode diagnostic most of it is restored as noise below the limit: it may count as kept.
-    least = 0.6 if mode == "diagnostic" else 0.85
-    assert guarded.signal[0, place - 5 : place + 6, 0].max() > least
+    assert guarded.signal[0, place - 5 : place + 6, 0].max() > 0.7
     assert mode in ("gentle", "diagnostic") or guarded.altered[0, place, 0] == 1
     assert guarded.altered[0, : place - 60].max() == 0

@@ -160,7 +160,8 @@ def denoise(
             "--resume": resume,
             "--json": as_json,
         }
-        for option in (name for name, given in unfit.items() if given):
+        if any(unfit.values()):
+            option = next(name for name, given in unfit.items() if given)
             raise ValueError(f"- stands for one recording as CSV: name files for {option}")
         pipe(recordings, output, settings, overwrite)
         return

@@ -330,14 +330,14 @@ def units_of(
     zero = np.array([column.zero for column in columns])
     unknown = [bool(c.unit) and not millivolts(c.unit) and is_ecg(c.name) for c in columns]
     may_be = [i for i in range(len(columns)) if i in leads or unknown[i]]
-    told = overruled(
+    overridden = overruled(
         path,
         [columns[i].name for i in may_be],
         [stated[i] for i in may_be],
         options,
         [i in leads for i in may_be],
     )
-    own = [i for i, is_own in zip(may_be, told, strict=True) if is_own]
+    own = [i for i, is_own in zip(may_be, overridden, strict=True) if is_own]
     zero[own] = 0.0
     if not options.scale:
         _check_counts(path, [(columns[i], stated[i]) for i in leads])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -329,16 +329,20 @@ def markdown(results: Sequence[Result], clinic: Sequence[Result], anchor: Result
     def by_snr(measure: str, kind: str | None) -> str:
         return grid("method", by_title, snrs, lambda result, snr: cell(result, measure, kind, snr))
 
+    @cache
+    def apart(title: str, kind: str, snr: float) -> Interval:
+        return mean_less(others[title], anchor, "snr_improvement", kind, snr)
+
     def differences(kind: str) -> str:
-        return grid("method", others, snrs, lambda result, snr: estimate(
-            mean_less(result, anchor, "snr_improvement", kind, snr), 2))  # fmt: skip
+        titles = {title: title for title in others}
+        return grid("method", titles, snrs, lambda title, snr: estimate(apart(title, kind, snr), 2))
 
     def ahead(kind: str) -> str:
         found = [
-            f"`{result.method}` at {title}"
-            for result in others.values()
-            for title, snr in snrs.items()
-            if mean_less(result, anchor, "snr_improvement", kind, snr).low > 0
+            f"`{result.method}` at {at}"
+            for title, result in others.items()
+            for at, snr in snrs.items()
+            if apart(title, kind, snr).low > 0
         ]
         return ", ".join(found) or "none"
 

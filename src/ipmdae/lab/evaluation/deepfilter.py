@@ -297,9 +297,8 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
             for title, rows in _by_pairs(pooled).items()
         },
         deviations=_deviations(pooled),
-        ours=_OURS,
-        less_ours=_less_ours(firsts, paired),
-        effects=_effects_of_pairs(firsts, paired),
+        less_ours=_differences(firsts, _ours_alike, paired),
+        effects=_differences(firsts, _on_published_pairs, paired),
         seeds=seeds_section(seeded, {name: _NAMES[name] for name in _PUBLISHED_MEASURES}),
         budgets=budgets_section(pooled, "beat", COUNTS),
         further=grid("method", by_title, ours, cells.measured),
@@ -324,29 +323,28 @@ def _by_pairs(results: Sequence[Result]) -> dict[str, dict[str, Result]]:
     return {title: rows for title, rows in found.items() if rows or title == _PAIRS[""]}
 
 
-def _less_ours(results: Sequence[Result], paired: dict[str, str]) -> str:
-    """Table of networks, less :data:`_OURS` with the same training pairs."""
-    by_name = {result.method: result for result in results if result.network}
+def _differences(
+    results: Sequence[Result], other_of: Callable[[str], str], paired: dict[str, str]
+) -> str:
+    """Table of networks, each less the one whose name ``other_of`` gives for its own."""
+    by_name = {parse_seed(result.method)[0]: result for result in results if result.network}
     rows = []
     for name, result in by_name.items():
-        ours = "+".join(part for part in (_OURS, network_and_pairs(name)[1]) if part)
-        if name != ours and ours in by_name:
-            apart = (cells.less(by_name[ours], result, measure) for measure in paired.values())
-            rows.append([f"`{name}`, less `{ours}`", *apart])
+        other = other_of(name)
+        if other != name and other in by_name:
+            apart = (cells.less(by_name[other], result, measure) for measure in paired.values())
+            rows.append([f"`{name}`, less `{other}`", *apart])
     return pages.table(["networks", *paired], rows) if rows else ""
 
 
-def _effects_of_pairs(results: Sequence[Result], paired: dict[str, str]) -> str:
-    """Table of networks with other training pairs, less the same network with the published."""
-    by_name = {parse_seed(result.method)[0]: result for result in results}
-    rows = []
-    for name, result in by_name.items():
-        network, pairs = network_and_pairs(name)
-        if pairs and network in by_name:
-            published = by_name[network]
-            apart = (cells.less(published, result, measure) for measure in paired.values())
-            rows.append([f"`{name}`, less `{network}`", *apart])
-    return pages.table(["networks", *paired], rows) if rows else ""
+def _ours_alike(name: str) -> str:
+    """The project's network with the training pairs of another one."""
+    return "+".join(part for part in (_OURS, network_and_pairs(name)[1]) if part)
+
+
+def _on_published_pairs(name: str) -> str:
+    """The same network, trained on the published pairs."""
+    return network_and_pairs(name)[0]
 
 
 def _of_strangers(result: Result, measure: str) -> str:
