@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import refused, run
 from mirror import Mirror
 from networks import TINY, random_tensors
-from typer.testing import CliRunner, Result
 
 from ipmdae import cli, examples, formats, weights
 from ipmdae.commands import job
@@ -57,18 +57,6 @@ def mirror() -> Iterator[Mirror]:
     files = {"RECORDS": b"bw\n", "bw.hea": b"bw 2 360 50000\n", "bw.dat": bytes(150_000)}
     with Mirror("nstdb/1.0.0", files).running() as running:
         yield running
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
-
-
-def refused(result: Result) -> str:
-    """The one line that tells of an error."""
-    assert result.exit_code == 1, result.output
-    assert result.stderr.count("\n") == 1
-    assert result.stderr.startswith("ipmdae: error: ")
-    return result.stderr
 
 
 def test_help_lists_the_commands_and_each_has_an_example() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import refused, run
 
-from ipmdae import cli, formats
+from ipmdae import formats
 from ipmdae.commands import job
 from ipmdae.recording import Recording
 
@@ -24,18 +24,6 @@ def noisy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     signal = np.sin(np.arange(2500) / 20)[:, None] * [1, 2]
     formats.write(Recording(signal=signal, fs=250, leads=("II", TERMINAL)), "noisy.npz")
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.app, arguments)
-
-
-def refused(result: Result) -> str:
-    assert result.exit_code == 1, result.output
-    assert result.stderr.count("\n") == 1
-    assert result.stderr.startswith("ipmdae: error: ")
-    assert result.stderr[:-1].isprintable()
-    return result.stderr
 
 
 def broken(*_: Any, **__: Any) -> Any:

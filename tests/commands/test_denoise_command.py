@@ -6,24 +6,20 @@ import csv
 import dataclasses
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import command_line
 import numpy as np
 import pandas as pd
 import pytest
 import wfdb  # type: ignore[import-untyped]
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ipmdae import cli, examples, formats
+from ipmdae import examples, formats
 from ipmdae.commands import job as jobs_module
 from ipmdae.recording import Recording
-
-SOURCES = str(Path(cli.__file__).parents[1])
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +28,7 @@ def folder(tree: Path) -> Path:
 
 
 def run(*arguments: object, stdin: bytes | None = None) -> Result:
-    words = ["denoise", *map(str, arguments), "--method", "tiny.safetensors"]
-    return CliRunner().invoke(cli.app, words, input=stdin)
+    return command_line.run("denoise", *arguments, "--method", "tiny.safetensors", stdin=stdin)
 
 
 def lines(result: Result) -> list[str]:
@@ -145,18 +140,18 @@ def test_r_peaks_lie_beside_the_result() -> None:
     clean = formats.read(examples.path("118e24_excerpt"))
     formats.write(clean, "clean")
     words = ["denoise", "clean", "--rpeaks", "--method", "butterworth-0.5-40", "-o"]
-    told = CliRunner().invoke(cli.app, [*words, "out/x"])
+    told = command_line.run(*words, "out/x")
     assert told.exit_code == 0, told.output
     assert "found by XQRS of wfdb, written to" in told.stdout
     peaks = wfdb.rdann("out/x", "rpeaks").sample
     beats = clean.annotations["atr"].sample
     assert np.mean(np.abs(peaks[:, None] - beats).min(0) < 36) > 0.95
-    assert CliRunner().invoke(cli.app, [*words, "out/y.csv"]).exit_code == 0
+    assert command_line.run(*words, "out/y.csv").exit_code == 0
     table = pd.read_csv("out/y.rpeaks.csv")
     np.testing.assert_array_equal(table["sample"], peaks)
     np.testing.assert_allclose(table["RR (s)"][1:], np.diff(peaks) / 360, atol=1e-3)
     Path("out/y.csv").unlink()
-    refused = CliRunner().invoke(cli.app, [*words, "out/y.csv"])
+    refused = command_line.run(*words, "out/y.csv")
     assert "y.rpeaks.csv exists" in refused.stderr
 
 
@@ -225,27 +220,6 @@ def test_several_processes_give_what_one_gives() -> None:
     for name in ("a", "deep/b.edf"):
         one, two = (formats.read(Path(folder, name)) for folder in ("one", "two"))
         np.testing.assert_array_equal(one.signal, two.signal)
-
-
-@pytest.mark.slow
-def test_a_process_that_dies_takes_no_other_recording_with_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    program = (
-        "import os, sys\n"
-        "from ipmdae.commands import job\n"
-        "real = job.denoise_file\n"
-        "def deadly(source, *rest, **others):\n"
-        "    return os._exit(9) if source.name == 'a' else real(source, *rest, **others)\n"
-        "job.denoise_file = deadly\n"
-    )
-    Path("site").mkdir()
-    Path("site/sitecustomize.py").write_text(program)
-    done = command("data", "-o", "out", "--jobs", "2", path="site").communicate(timeout=120)
-    failed = [line for line in done[1].splitlines() if line.startswith("ipmdae: error: ")]
-    assert ["its process died" in line for line in failed] == [True, False], done
-    assert "1 cleaned, 2 failed" in done[0]
-    assert results() == {"deep/b.edf"}
 
 
 @pytest.mark.slow
@@ -329,7 +303,7 @@ def test_two_recordings_are_never_written_to_one_file() -> None:
 
 def test_classical_methods_mains_and_strength() -> None:
     words = ["denoise", "data/a", "-o", "out/a.npz", "--method", "none", "--strength", "0.5"]
-    assert CliRunner().invoke(cli.app, words).exit_code == 0
+    assert command_line.run(*words).exit_code == 0
     np.testing.assert_allclose(
         formats.read("out/a.npz").signal, formats.read("data/a").signal, atol=1e-6
     )
@@ -365,97 +339,6 @@ def test_the_rate_of_a_table_without_times_is_given() -> None:
     assert "--fs" in lines(run("bare.csv", "-o", "out.csv"))[-1]
     assert run("bare.csv", "-o", "out.csv", "--fs", 360).exit_code == 0
     assert formats.read("out.csv", fs=360).duration == 6
-
-
-def command(*words: str, path: str = "") -> subprocess.Popen[str]:
-    """The command in a process of its own, which listens to Ctrl-C."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "ipmdae", "denoise", *words, "--method", "tiny.safetensors"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [path, SOURCES]))},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=None
-        if sys.platform == "win32"
-        else lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
-@pytest.mark.parametrize(
-    ("number", "code", "jobs"),
-    [(signal.SIGINT, 130, "1"), (signal.SIGINT, 130, "2"), (signal.SIGTERM, 143, "2")],
-)
-def test_a_signal_leaves_no_half_of_a_file_and_no_process(
-    folder: Path, number: int, code: int, jobs: str
-) -> None:
-    started = time.monotonic()
-    process, children = at_work(jobs)
-    process.send_signal(number)
-    _, complaint = process.communicate(timeout=60)
-    assert process.returncode == code, complaint
-    assert complaint == "ipmdae: interrupted: no file is partly written; add --resume to continue\n"
-    assert not list(Path("out").glob(".*"))
-    for file in Path("out").glob("*"):
-        assert formats.read(file).duration == 3600
-    while any(Path(f"/proc/{pid}").exists() for pid in children):
-        assert time.monotonic() - started < 120
-        time.sleep(0.01)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
-def test_workers_end_with_a_killed_parent_and_what_they_left_is_removed(folder: Path) -> None:
-    process, children = at_work("2")
-    assert len(children) > 2
-    process.kill()
-    process.communicate(timeout=60)
-    killed = time.monotonic()
-    while any(is_running(pid) for pid in children):
-        assert time.monotonic() - killed < 10
-        time.sleep(0.05)
-    assert not list(Path("out").glob(".*"))
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
-def test_a_worker_that_is_asked_to_end_costs_no_recording(folder: Path) -> None:
-    process, children = at_work("2", seconds=600)
-    for pid in children:
-        if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text():
-            os.kill(pid, signal.SIGTERM)
-            break
-    _, complaint = process.communicate(timeout=120)
-    assert process.returncode == 0, complaint
-    assert [formats.read(f"out/{name}.edf").duration for name in "xyz"] == [600] * 3
-
-
-def at_work(jobs: str, seconds: int = 3600) -> tuple[subprocess.Popen[str], list[int]]:
-    """The command that cleans three long recordings, when it has begun, and its children."""
-    noisy = formats.read(examples.path("118e06_excerpt"), annotations=False)
-    long = Recording.from_array(np.tile(noisy.signal, (seconds // 60, 1)), noisy.fs, noisy.leads)
-    for name in ("x", "y", "z"):
-        formats.write(long, f"long/{name}.edf")
-    process = command("long", "-o", "out", "--jobs", jobs)
-    started = time.monotonic()
-    while not list(Path("out").glob(".*")) and process.poll() is None:
-        assert time.monotonic() - started < 60
-        time.sleep(0.01)
-    return process, workers_of(process.pid)
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process is there, and not only waits for its exit code to be read."""
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-
-
-def workers_of(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in children]
 
 
 def test_what_a_shell_completes() -> None:
@@ -509,6 +392,6 @@ def test_a_source_is_opened_once_and_read_twice(
 def test_a_network_without_uncertainty_is_said_to_have_none(tree: Path) -> None:
     note = "no uncertainty is predicted"
     assert note in run("data/a", "-o", "out").stdout
-    by_base = CliRunner().invoke(cli.app, ["denoise", "data/a", "-o", "base"])
+    by_base = command_line.run("denoise", "data/a", "-o", "base")
     assert by_base.exit_code == 0
     assert note not in by_base.stdout

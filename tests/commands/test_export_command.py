@@ -6,20 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import run
 from networks import TINY, model_of
-from typer.testing import CliRunner, Result
 
-from ipmdae import cli
 from ipmdae.engine import open_engine, write_model
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from ipmdae.engine.onnx_export import to_onnx  # noqa: E402
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

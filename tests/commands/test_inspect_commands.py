@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import command_line
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import run
 
-from ipmdae import cli, examples, formats
+from ipmdae import examples, formats
 from ipmdae.inspection.spectrum import BANDS
 from ipmdae.recording import Recording
 
@@ -22,10 +23,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
-
-
 def done(*arguments: object) -> str:
     result = run(*arguments)
     assert result.exit_code == 0, result.output
@@ -33,11 +30,7 @@ def done(*arguments: object) -> str:
 
 
 def refused(*arguments: object) -> str:
-    result = run(*arguments)
-    assert result.exit_code == 1, result.output
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("ipmdae: error: ")
-    return line
+    return command_line.refused(run(*arguments))
 
 
 @pytest.mark.slow

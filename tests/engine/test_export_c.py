@@ -8,14 +8,15 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import command_line
 import numpy as np
 import pytest
 from excerpts import NSTDB, QTDB
 from networks import TINY, model_of
 from numpy.typing import NDArray
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ipmdae import cli, examples, formats
+from ipmdae import examples, formats
 from ipmdae.architecture import Architecture
 from ipmdae.embedded import LATENCY, file_names, framing_of, rounded, write_c
 from ipmdae.engine import ModelFile, model_path, open_engine, read_model, write_model
@@ -187,7 +188,7 @@ def test_the_main_loop_of_the_docs_compiles(tmp_path: Path) -> None:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, ["export", *map(str, arguments)])
+    return command_line.run("export", *arguments)
 
 
 @needs_cc

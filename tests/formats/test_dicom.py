@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from ipmdae import formats
 from ipmdae.formats import FormatError
-from ipmdae.formats.dicom import STANDARD, code
+from ipmdae.formats.dicom_terms import STANDARD, code
 from ipmdae.recording import Recording, Resolution
 
 pydicom = pytest.importorskip("pydicom")

@@ -6,13 +6,13 @@ import dataclasses
 from functools import cache
 from pathlib import Path
 
+import command_line
 import numpy as np
 import pandas as pd
 import pytest
 from excerpts import DATASETS
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ipmdae import cli
 from ipmdae.lab.commands import benchmark as command
 from ipmdae.lab.commands.benchmark import processes
 from ipmdae.lab.evaluation import candidates, deepfilter, results
@@ -45,7 +45,7 @@ class Diverging:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, ["benchmark", *(str(argument) for argument in arguments)])
+    return command_line.run("benchmark", *arguments)
 
 
 def refused(outcome: Result) -> str:

@@ -6,14 +6,14 @@ import csv
 from functools import cache
 from pathlib import Path
 
+import command_line
 import numpy as np
 import pandas as pd
 import pytest
 from excerpts import DATASETS
 from scipy.stats import pearsonr
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ipmdae import cli
 from ipmdae.engine import ModelFile, find_model, write_model
 from ipmdae.lab.commands.benchmark import processes
 from ipmdae.lab.evaluation import candidates, clinic, results
@@ -39,7 +39,7 @@ def result(method: str) -> results.Result:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, ["benchmark", *(str(argument) for argument in arguments)])
+    return command_line.run("benchmark", *arguments)
 
 
 def refused(outcome: Result) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import command_line
 import numpy as np
 import pytest
 from excerpts import DATASETS
 from seeded import seeded
 from trainings import finish
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ipmdae import cli
 from ipmdae.lab.evaluation import candidates, deepfilter, results
 from ipmdae.lab.evaluation.deepfilter import DeepFilterBenchmark
 from ipmdae.lab.evaluation.trained_network import TrainedNetwork
@@ -36,7 +36,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, ["benchmark", *(str(argument) for argument in arguments)])
+    return command_line.run("benchmark", *arguments)
 
 
 def test_models_are_of_one_seed_the_lowest_of_which_all_are_finished(runs: Path) -> None:
