@@ -36,6 +36,7 @@ class Seconds:
         low, middle, high: lowest, median and highest sample as recorded; NaN without samples.
         low_held, high_held: True if it stays at ``low`` or ``high`` for long.
         cleaned_low, cleaned_high: the same after denoising; NaN if unknown.
+        removed, removed_mean: RMS and mean of the removed noise; NaN if unknown.
         sd: mean predicted standard deviation of the error; NaN if unknown.
         trust: worst :class:`ipmdae.pipeline.blocks.Trust` that applies to a quarter of the second;
             ``GOOD`` of a signal that was not denoised.
@@ -49,6 +50,8 @@ class Seconds:
     high_held: NDArray[np.bool_]
     cleaned_low: NDArray[np.float64]
     cleaned_high: NDArray[np.float64]
+    removed: NDArray[np.float64]
+    removed_mean: NDArray[np.float64]
     sd: NDArray[np.float64]
     trust: NDArray[np.uint8]
 
@@ -94,9 +97,11 @@ def measure(
     values = _apart(noisy, lengths)
     low, high = _extremes(values)
     unknown = np.full(low.shape, np.nan)
-    cleaned_low, cleaned_high = (
-        (unknown, unknown) if cleaned is None else _extremes(_apart(cleaned, lengths))
-    )
+    cleaned_low = cleaned_high = power = mean = unknown
+    if cleaned is not None:
+        cleaned_low, cleaned_high = _extremes(_apart(cleaned, lengths))
+        noise = _apart(noisy - cleaned, lengths)
+        power, mean = _mean(np.square(noise)), _mean(noise)
     unjudged = Trust.GOOD if cleaned is None else Trust.UNKNOWN
     return Seconds(
         missing=(1 - np.isfinite(values).sum(axis=-1) / np.maximum(lengths, 1)).T,
@@ -107,6 +112,8 @@ def measure(
         high_held=_held(values, high, fs).T,
         cleaned_low=cleaned_low.T,
         cleaned_high=cleaned_high.T,
+        removed=np.sqrt(power).T,
+        removed_mean=mean.T,
         sd=(unknown if sd is None else _mean(_apart(sd, lengths))).T,
         trust=np.full(low.T.shape, unjudged, np.uint8)
         if trust is None

@@ -35,7 +35,7 @@ def test_what_was_removed_is_measured(noisy: Recording, clean: Recording) -> Non
     found = inspect(opened(noisy), opened(clean), progress=told.append)
     expected = np.std(noisy.signal - clean.signal, axis=0)
     np.testing.assert_allclose(found.removed_in_all, expected)
-    assert found.removed.shape == (60, 2)
+    assert found.seconds.removed.shape == (60, 2)
     assert found.spectra.keys() == {"recorded", "cleaned", "removed"}
     assert told[-1] == 1
     assert found.warnings() == []
@@ -52,7 +52,7 @@ def test_pieces_give_what_the_whole_gives(
     whole = inspect(opened(noisy), opened(clean))
     monkeypatch.setattr("ipmdae.inspection.files._AT_ONCE", 15)
     parts = inspect(opened(noisy), opened(clean))
-    np.testing.assert_allclose(parts.removed, whole.removed, rtol=1e-12)
+    np.testing.assert_allclose(parts.seconds.removed, whole.seconds.removed, rtol=1e-12)
     np.testing.assert_array_equal(parts.quality.reason, whole.quality.reason)
 
 
@@ -96,7 +96,7 @@ def test_blocks_of_any_size_give_what_a_reader_gives(cuts: list[int]) -> None:
     for part in np.split(np.arange(noisy.samples), sorted(cuts)):
         inspector.add(noisy.signal[part], clean.signal[part], sd[part], trust[part])
     found, expected = inspector.result(), inspect(opened(noisy), opened(clean))
-    np.testing.assert_allclose(found.removed, expected.removed, rtol=1e-12)
+    np.testing.assert_allclose(found.seconds.removed, expected.seconds.removed, rtol=1e-12)
     np.testing.assert_allclose(
         found.spectra["removed"].density, expected.spectra["removed"].density, rtol=1e-12
     )

@@ -35,8 +35,6 @@ class Inspection:
         seconds: measures of each second.
         quality: grade and reason of each second.
         spectra: ``"recorded"`` and, with a denoised recording, ``"cleaned"`` and ``"removed"``.
-        removed: (seconds, leads) RMS of the removed noise, mV; NaN without a denoised recording.
-        removed_mean: (seconds, leads) mean of the same.
         heart_rates: before and after denoising; ``None`` if not requested.
     """
 
@@ -45,8 +43,6 @@ class Inspection:
     seconds: Seconds
     quality: Quality
     spectra: dict[str, Spectrum]
-    removed: NDArray[np.float64]
-    removed_mean: NDArray[np.float64]
     heart_rates: HeartRates | None = None
 
     @property
@@ -62,8 +58,8 @@ class Inspection:
     @property
     def removed_in_all(self) -> NDArray[np.float64]:
         """(leads,) RMS of the removed noise but for a constant offset, mV; NaN if unknown."""
-        power = over_known(np.nanmean, np.square(self.removed))
-        offset = over_known(np.nanmean, self.removed_mean)
+        power = over_known(np.nanmean, np.square(self.seconds.removed))
+        offset = over_known(np.nanmean, self.seconds.removed_mean)
         return np.sqrt(np.maximum(power - np.square(offset), 0))
 
     def warnings(self, *, hum: bool = True) -> list[str]:
@@ -103,7 +99,6 @@ class Inspector:
         self._waiting: dict[str, Tail[Any]] = {}
         self._gatherers: dict[str, SpectrumGatherer] = {}
         self._seconds: list[Seconds] = []
-        self._removed: list[NDArray[np.float64]] = []
         self._meter = (
             HeartRateMeter(header.duration, header.fs, len(self._columns)) if heart_rates else None
         )
@@ -137,16 +132,12 @@ class Inspector:
             raise ValueError("the recording is not complete yet")
         seconds = Seconds.joined(self._seconds)
         header = self._header
-        unknown = np.full((2, *seconds.low.shape), np.nan)
-        rms, mean = np.concatenate(self._removed, axis=1) if self._removed else unknown
         return Inspection(
             header=header,
             columns=tuple(self._columns),
             seconds=seconds,
             quality=judge(seconds, tuple(header.leads[i] for i in self._columns)),
             spectra={name: gatherer.spectrum() for name, gatherer in self._gatherers.items()},
-            removed=rms,
-            removed_mean=mean,
             heart_rates=self._meter.rates() if self._meter else None,
         )
 
@@ -167,9 +158,7 @@ class Inspector:
         )
         signals = {"recorded": before}
         if after is not None:
-            removed = before - after
-            signals |= {"cleaned": after, "removed": removed}
-            self._removed.append(_by_second(removed, fs, first, len(self._seconds[-1].missing)))
+            signals |= {"cleaned": after, "removed": before - after}
         for name, signal in signals.items():
             if name not in self._gatherers:
                 count, samples = len(self._columns), self._header.samples
@@ -267,20 +256,6 @@ def excerpt(reader: SignalReader, start: float, seconds: float) -> Recording:
         header, samples=stop - first, start=begin, annotations=nothing, auxiliary=()
     )
     return Recording.from_header(part, reader.read(first, stop))
-
-
-def _by_second(
-    difference: NDArray[np.float64], fs: float, first: int, seconds: int
-) -> NDArray[np.float64]:
-    """RMS and mean of each second of a chunk (time, leads) from sample ``first`` on."""
-    begin = round(first / fs)
-    edges = np.rint((begin + np.arange(seconds)) * fs).astype(np.int64) - first
-    known = np.isfinite(difference)
-    values = np.where(known, difference, 0)
-    power, total = (np.add.reduceat(each, edges, axis=0) for each in (np.square(values), values))
-    count = np.add.reduceat(known, edges, axis=0, dtype=np.int64)
-    count = np.where(count, count, np.nan)
-    return np.stack([np.sqrt(power / count), total / count])
 
 
 def _text(value: object) -> str:

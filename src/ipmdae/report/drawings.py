@@ -162,7 +162,7 @@ def _columns(subject: ReportInput) -> list[int]:
 
 def _places(found: Inspection) -> dict[str, float]:
     """Starts in s of the strips to show, by what they are."""
-    known = over_known(np.nanmean, np.square(found.removed).T)  # (seconds,), over the leads
+    known = over_known(np.nanmean, np.square(found.seconds.removed).T)  # (seconds,), over the leads
     count = max(len(known) // STRIP, 1)
     power = np.array([part.mean() for part in np.array_split(known[: count * STRIP], count)])
     order = [i for i in np.argsort(power) if np.isfinite(power[i])]

@@ -50,7 +50,7 @@ def _segment(subject: ReportInput, begin: int, stop: int) -> Segment:
     found = subject.found
     column = best_column(found)
     lead, duration = found.leads[column], found.header.duration
-    removed = np.nan_to_num(found.removed[begin:stop, column])
+    removed = np.nan_to_num(found.seconds.removed[begin:stop, column])
     at = begin + int(removed.argmax())
     first = int(np.clip(at - STRIP // 2, begin, max(stop - STRIP, begin)))
     drawn = strip(subject, float(first), [lead])
