@@ -118,6 +118,7 @@ def open_streamer(
     Raises:
         ValueError: the latency is too short, or the sampling rate is not that of an ECG.
     """
+    from ipmdae.pipeline.window import LatencyError
     from ipmdae.stream import Streamer
 
     tried = LATENCIES if max_latency is None else (max_latency,)
@@ -130,8 +131,8 @@ def open_streamer(
                 max_latency=latency,
                 on_event=reporter.event,
             )
-        except ValueError as error:
-            if "too short" not in str(error) or latency == tried[-1]:
+        except LatencyError:
+            if latency == tried[-1]:
                 raise
     raise AssertionError("unreachable")
 

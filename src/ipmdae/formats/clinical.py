@@ -25,7 +25,7 @@ from ipmdae.formats.names import is_ecg, symbol
 from ipmdae.formats.optional import needs
 from ipmdae.formats.options import DEFAULTS, ReadOptions, converted
 from ipmdae.recording import NO_UNIT, Recording, Resolution
-from ipmdae.text import unique
+from ipmdae.text import enumerated, unique
 
 __all__ = ["FORMATS", "ClinicalFormat"]
 
@@ -240,9 +240,8 @@ def _check_units(path: Path, names: list[str], leads: list[Any], options: ReadOp
         if not _stated(lead) and (is_ecg(name) or not any_ecg)
     ]
     if bare and not options.scale:
-        named = ", ".join(bare[:12])
         raise FormatError(
-            path, f"states no unit of {named}; give the size of a step (--unit 2.5uV)"
+            path, f"states no unit of {enumerated(bare)}; give the size of a step (--unit 2.5uV)"
         )
 
 

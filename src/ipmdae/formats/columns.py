@@ -27,6 +27,7 @@ from ipmdae.formats.names import (
 )
 from ipmdae.formats.options import ReadOptions, overruled
 from ipmdae.recording import NO_UNIT, millivolts
+from ipmdae.text import enumerated
 
 SECONDS: dict[str, float] = WORDS["seconds"]
 _TIME, _TIME_ALONE = words("time"), words("time alone")
@@ -268,7 +269,7 @@ def select(
     kept = [i for i, column in enumerate(columns) if column.kind in ("lead", "other")]
     texts = [columns[i].name or f"column {i + 1}" for i in kept if not numeric[i]]
     if texts:
-        named = ", ".join(texts[:12])
+        named = enumerated(texts)
         warnings.warn(f"{path}: {named} holds no numbers and is left out", stacklevel=5)
     found = [i for i in kept if numeric[i]]
     if not found:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError
 from ipmdae.recording import NO_UNIT
+from ipmdae.text import enumerated
 
 WORDS: dict[str, Any] = json.loads(
     resources.files(__package__).joinpath("words.json").read_text("utf-8")
@@ -132,10 +133,10 @@ def units_by_size(path: Path, silent: Sequence[tuple[int, str, NDArray[Any]]]) -
     small = [name or f"lead {i + 1}" for i, name, _ in silent if found[i] == "mV"]
     if large:
         warnings.warn(
-            f"{path}: says no unit of {', '.join(large[:12])}; by their size the values are taken "
+            f"{path}: says no unit of {enumerated(large)}; by their size the values are taken "
             "as uV; if they are steps of a converter, state it (unit=, --unit)",
             stacklevel=5,
         )
     if small:
-        warnings.warn(f"{path}: says no unit of {', '.join(small[:12])}; taken as mV", stacklevel=5)
+        warnings.warn(f"{path}: says no unit of {enumerated(small)}; taken as mV", stacklevel=5)
     return found

@@ -15,7 +15,15 @@ from ipmdae.pipeline.guarantees import check_rate, check_strength, idle, mix
 from ipmdae.pipeline.mains import MainsStage, check_mains, mains_delay, named, remove_mains
 from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.pipeline.tail import Tail
-from ipmdae.pipeline.window import MIN_SPREAD, Framing, OverlapAdd, blend, cut, starts
+from ipmdae.pipeline.window import (
+    MIN_SPREAD,
+    Framing,
+    LatencyError,
+    OverlapAdd,
+    blend,
+    cut,
+    starts,
+)
 from ipmdae.recording import Header, Recording
 from ipmdae.result import Result, finish
 
@@ -126,10 +134,8 @@ class Classical:
         if wanted >= longest.latency / fs:
             return longest
         if wanted < MIN_LATENCY:
-            raise ValueError(
-                f"a latency of {self.max_latency:g} s is too short at {fs:g} Hz: {self.name} "
-                f"needs {MIN_LATENCY + delay:.3g} s at least"
-            )
+            least = MIN_LATENCY + delay
+            raise LatencyError.of(self.name, fs, wanted=self.max_latency, least=least)
         return Framing.within(int(wanted * fs), window, shortest)
 
     def begin_live(self, fs: float, leads: Leads, *, strength: float = 1.0) -> LiveClassical:

@@ -16,7 +16,7 @@ from ipmdae.pipeline.blocks import Cleaning, Pipeline, latency
 from ipmdae.pipeline.guarantees import check_rate
 from ipmdae.pipeline.mains import check_mains, mains_delay, named
 from ipmdae.pipeline.survey import Leads, Survey
-from ipmdae.pipeline.window import Framing
+from ipmdae.pipeline.window import Framing, LatencyError
 from ipmdae.recording import Header, Recording
 from ipmdae.result import Result
 from ipmdae.safeguards import Safeguards, safeguards
@@ -194,10 +194,8 @@ class Network:
         least = Framing.within(round(MIN_LATENCY * settings.fs), settings.window, shortest, step)
         spare = wanted - latency(least, settings.fs, fs)
         if spare < 0:
-            raise ValueError(
-                f"a latency of {self.max_latency:g} s is too short at {fs:g} Hz: {self.name} "
-                f"needs {latency(least, settings.fs, fs) + self._delay(fs):.3g} s at least"
-            )
+            shortest_latency = latency(least, settings.fs, fs) + self._delay(fs)
+            raise LatencyError.of(self.name, fs, wanted=self.max_latency, least=shortest_latency)
         length = least.latency + int(spare * settings.fs)
         return Framing.within(length, settings.window, shortest, step)
 

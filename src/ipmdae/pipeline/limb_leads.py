@@ -114,18 +114,6 @@ class LimbLeadCheck:
         return LimbLeads(columns=self._columns, names=self._names, shift=shift, rms=rms)
 
 
-def inconsistency(names: Sequence[str], signal: Array) -> float | None:
-    """Root mean square deviation in mV of limb leads (time, leads) from the equations.
-
-    Returns:
-        ``None`` for fewer than three limb leads.
-    """
-    check = LimbLeadCheck(names, [True] * len(names))
-    check.add(signal)
-    found = check.result()
-    return None if found is None else found.rms
-
-
 def _projection(names: Sequence[str]) -> Array:
     """Symmetric projection (leads, leads) onto the leads that obey the equations."""
     basis = np.array([EQUATIONS[name] for name in names])

@@ -21,6 +21,18 @@ MIN_SPREAD = 1e-3
 """Spread in mV up to which a lead counts as flat: 1 µV, below the step of common recorders."""
 
 
+class LatencyError(ValueError):
+    """A latency too short for a method at a sampling rate."""
+
+    @classmethod
+    def of(cls, method: str, fs: float, *, wanted: float, least: float) -> LatencyError:
+        """Error of a method that needs ``least`` s at ``fs`` Hz."""
+        return cls(
+            f"a latency of {wanted:g} s is too short at {fs:g} Hz: {method} needs "
+            f"{least:.3g} s at least"
+        )
+
+
 def robust_scale(
     windows: NDArray[Float],
 ) -> tuple[NDArray[Float], NDArray[Float], NDArray[Float]]:

@@ -10,7 +10,7 @@ from ipmdae.inspection.verdict import GRADES, REMOVED_BANDS, Verdict, percent
 from ipmdae.report import drawings, templates
 from ipmdae.report.segments import segments
 from ipmdae.report.subject import ReportInput
-from ipmdae.text import counted, visible
+from ipmdae.text import counted, enumerated, visible
 
 _MOST_STRETCHES = 200
 _MOST_LEADS = 40
@@ -76,7 +76,7 @@ def overall(verdicts: Sequence[Verdict]) -> str:
     parts = [f"{percent(s)} {grade}" for s, grade in zip(shares, GRADES, strict=True)]
     poor = [visible(verdict.lead) for verdict in cleaned if verdict.grade == GRADES[2]]
     said += f"Of all seconds of these, {', '.join(parts[:-1])} and {parts[-1]}."
-    return said + (f" Do not rely on {', '.join(poor[:12])}." if poor else "")
+    return said + (f" Do not rely on {enumerated(poor)}." if poor else "")
 
 
 def _shown(verdicts: Sequence[Verdict]) -> tuple[list[Verdict], str]:
