@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import compress
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,20 @@ from ipmdae.formats.columns import Column, column, epoch, epoch_scale, is_epoch,
 from ipmdae.formats.names import WORDS
 from ipmdae.recording import millivolts
 
-_RATE = re.compile(rf"(\d+(?:[.,]\d+)?)\s*(k?)(?:{WORDS['hertz']}).*", re.IGNORECASE)
-_RATE_KEY, _INTERVAL_KEY, _UNIT_KEY, _PERSONAL = (
-    re.compile(WORDS[key], re.IGNORECASE) for key in ("rate", "interval", "unit key", "personal")
+_RATE = re.compile(
+    rf"(\d{{1,3}}(?: \d{{3}})+|\d+(?:[.,]\d+)?)\s*(k?)(?:{WORDS['hertz']}).*", re.IGNORECASE
 )
+_GROUPED = re.compile(r"[1-9]\d{0,2}(?: \d{3})+|[1-9][.,]\d{3}")
+"""A rate with a thousands separator: nobody samples an ECG at 1.000 Hz."""
+_RATE_KEY, _PLAIN_RATE, _INTERVAL_KEY, _FILTER_KEY, _UNIT_KEY = (
+    re.compile(WORDS[key], re.IGNORECASE)
+    for key in ("rate", "plain rate", "interval", "filter key", "unit key")
+)
+_START_KEY, _NO_START_KEY, _PERSONAL = (
+    re.compile(WORDS[key], re.IGNORECASE) for key in ("start key", "no start key", "personal")
+)
+_DAY = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}/\d{1,2}/\d{4}")
+_TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)", re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)")
 _SLASHED = re.compile(
@@ -120,16 +132,46 @@ def _pair(line: str) -> tuple[str, str]:
 
 def _lines(sample: Sample) -> Head:
     """A head of lines with a key and a value each, in any order."""
-    fs, unit, start, comments = None, "", None, []
-    for line in sample.above:
-        key, value = _pair(line)
-        fs = fs or _rate(key, value)
-        if millivolts(plain_unit(value)) and _UNIT_KEY.search(key):
-            unit = unit or plain_unit(value)
-        if not _PERSONAL.search(key):
-            start = start or (local_time(value) if key else None)
-            comments.append(line.strip().lstrip("#%").strip())
-    return Head(fs=fs, unit=unit, start=start, comments=tuple(filter(None, comments)))
+    pairs = [_pair(line) for line in sample.above]
+    units = (plain_unit(value) for key, value in pairs if _UNIT_KEY.search(key))
+    public = [not _PERSONAL.search(key) for key, _ in pairs]
+    comments = (line.strip().lstrip("#%").strip() for line in compress(sample.above, public))
+    return Head(
+        fs=_stated_rate(pairs),
+        unit=next(filter(millivolts, units), ""),
+        start=_stated_start(list(compress(pairs, public))),
+        comments=tuple(filter(None, comments)),
+    )
+
+
+def is_pair(cells: Sequence[str]) -> bool:
+    """True if two cells are a key and the rate, interval or unit that it states."""
+    key, value = cells[0], cells[-1]
+    unit = _UNIT_KEY.search(key) and millivolts(plain_unit(value))
+    return len(cells) == 2 and bool(unit or _rate(key, value))
+
+
+def _stated_rate(pairs: Sequence[tuple[str, str]]) -> float | None:
+    """The rate in Hz by the clearest key: of sampling, of a rate, or none; not of a filter."""
+    found = []
+    for key, value in pairs:
+        rate = _rate(key, value)
+        if rate and not _FILTER_KEY.search(key):
+            clear = _RATE_KEY.search(key) or _INTERVAL_KEY.search(key)
+            found.append((2 if not clear else bool(_PLAIN_RATE.search(key)), rate))
+    return min(found, key=itemgetter(0), default=(0, None))[1]
+
+
+def _stated_start(pairs: Sequence[tuple[str, str]]) -> datetime | None:
+    """When the recording began: by a key that says so, or another; not when it was exported."""
+    pairs = [(key, value) for key, value in pairs if key and not _NO_START_KEY.search(key)]
+    pairs.sort(key=lambda pair: not _START_KEY.search(pair[0]))
+    days, times = (
+        [value for _, value in pairs if form.fullmatch(value)] for form in (_DAY, _TIME_OF_DAY)
+    )
+    texts = [value for _, value in pairs]
+    texts += [f"{day} {time}" for day, time in zip(days[:1], times[:1], strict=False)]
+    return next(filter(None, map(local_time, texts)), None)
 
 
 def _rate(key: str, value: str) -> float | None:
@@ -150,7 +192,7 @@ def _rate(key: str, value: str) -> float | None:
 
 
 def _float(text: str) -> float:
-    return float(text.replace(",", "."))
+    return float(re.sub("[., ]", "", text) if _GROUPED.fullmatch(text) else text.replace(",", "."))
 
 
 def _apple_watch(sample: Sample) -> Head | None:
