@@ -106,3 +106,31 @@ def test_projection_obeys_and_leaves_what_obeys(columns: set[int], seed: int) ->
     assert inconsistency(names, found.project(noisy)) == pytest.approx(0, abs=1e-6)
     noisy[3, 0] = np.nan
     np.testing.assert_array_equal(found.project(noisy)[3], noisy[3])
+
+
+@pytest.mark.parametrize("chunk", [None, 97])
+def test_the_dropout_of_a_lead_does_not_spread_into_the_others(
+    pair: np.ndarray, chunk: int | None
+) -> None:
+    signal = np.tile(limb_leads(pair - np.median(pair, axis=0)), (12, 1))
+    off = slice(90_000, 90_072)
+    signal[off, 1] = 0
+    names = NAMES[:3]
+    check = LimbLeadCheck(names, [True] * 3)
+    check.add(signal[:, :3])
+    found = check.result()
+    assert found is not None
+    assert found.consistent  # over the whole recording
+
+    def denoised(consistent: bool) -> np.ndarray:
+        if chunk is None:
+            recording = Recording.from_array(signal[:, :3], 360, names)
+            return ipmdae.denoise(recording, consistent_leads=consistent).signal
+        streamer = ipmdae.Streamer(360, names, max_latency=2.0, consistent_leads=consistent)
+        parts = [streamer.feed(signal[i : i + chunk, :3]) for i in range(0, len(signal), chunk)]
+        return np.concatenate([*parts, streamer.flush()])
+
+    cleaned, apart = denoised(True), denoised(False)
+    np.testing.assert_allclose(cleaned[off], apart[off], atol=1e-9)
+    assert inconsistency(names, cleaned[:80_000]) == pytest.approx(0, abs=1e-6)
+    assert inconsistency(names, apart[:80_000]) > 0.001

@@ -17,6 +17,7 @@ from ipmdae.engine import Engine
 from ipmdae.pipeline.gaps import GapFiller
 from ipmdae.pipeline.guarantees import mix
 from ipmdae.pipeline.guard import LIMITED
+from ipmdae.pipeline.limb_leads import REACH
 from ipmdae.pipeline.mains import MainsStage
 from ipmdae.pipeline.network import Signal, WindowedNetwork
 from ipmdae.pipeline.pacing import SpikeRemover
@@ -199,8 +200,8 @@ class Cleaning:
 
     Powerline interference is removed first, if requested.
 
-    Each lead keeps its offset, its missing samples and its pacing spikes. Limb leads that obeyed
-    Einthoven's and Goldberger's equations obey them again.
+    Each lead keeps its offset, its missing samples and its pacing spikes. Where limb leads obeyed
+    Einthoven's and Goldberger's equations, they obey them again.
     """
 
     def __init__(
@@ -240,6 +241,8 @@ class Cleaning:
         self._spike_remover = SpikeRemover(heights[self._group], fs)
         self._spikes: Tail[np.float64] = Tail(len(self._group), np.float64)
         self._limbs = leads.limbs if limits.consistent_leads and projects(leads) else None
+        self._deviating: Tail[np.bool_] = Tail(1, np.bool_)
+        self._reach = round(REACH * fs)
 
     def run(self, blocks: Iterable[NDArray[np.float64]]) -> Generator[Block, None, None]:
         """Denoise a whole signal, given in blocks (time, leads)."""
@@ -256,6 +259,8 @@ class Cleaning:
         if self._pipeline is None:
             return Block(x, x)
         self._noisy.append(x)
+        if self._limbs is not None:
+            self._deviating.append(self._limbs.deviates(x[:, self._limbs.columns])[:, np.newaxis])
         return self._finish(self._clean(self._pipeline, self._mains.feed(x)))
 
     def flush(self) -> Block:
@@ -307,9 +312,24 @@ class Cleaning:
                 full = np.where(untrusted, np.nan, full)
             cleaned[known, lead] = mix(noisy[known, lead], full, self._strength)
         if self._limbs is not None:
-            columns = list(self._limbs.columns)
-            cleaned[:, columns] = self._limbs.project(cleaned[:, columns])
+            obeying = np.ix_(~self._near_deviation(first, len(values)), self._limbs.columns)
+            cleaned[obeying] = self._limbs.project(cleaned[obeying])
         return Block(noisy, cleaned, sd, trust)
+
+    def _near_deviation(self, first: int, samples: int) -> NDArray[np.bool_]:
+        """Mask of samples from ``first`` on around which recorded limb leads break the equations.
+
+        What is behind a sample is known in time, since the latency is longer.
+        """
+        low = self._deviating.first
+        high = min(first + samples + self._reach, self._deviating.stop)
+        count = np.append(0, np.cumsum(self._deviating.rows(low, high)))
+        place = np.arange(first, first + samples)
+        before = np.maximum(place - self._reach, low) - low
+        behind = np.minimum(place + self._reach + 1, high) - low
+        self._deviating.drop(first + samples - self._reach)
+        near: NDArray[np.bool_] = count[behind] > count[before]
+        return near
 
 
 def projects(leads: Leads) -> bool:

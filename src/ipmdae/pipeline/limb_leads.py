@@ -32,6 +32,14 @@ TOLERANCE = 0.01
 """Largest root mean square in mV with which recorded leads count as consistent: a few steps of
 common recorders."""
 
+REACH = 0.2
+"""Seconds around a deviation in which the leads do not count as consistent: an electrode that is
+off, for one, also passes values that obey the equations by chance. Within the least latency."""
+
+_DEVIATION = 5 * TOLERANCE
+"""Deviation in mV of a sample from the equations: an electrode is off, or a lead has noise of its
+own."""
+
 _PREFIX = re.compile(r"^(MDC_ECG_LEAD_|ECG[ _-]*|LEAD[ _-]*)+")
 
 
@@ -62,6 +70,12 @@ class LimbLeads:
     def consistent(self) -> bool:
         """True if the recorded leads obey the equations."""
         return self.rms <= TOLERANCE
+
+    def deviates(self, recorded: Array) -> NDArray[np.bool_]:
+        """Mask (time,) of samples whose leads (time, leads), as recorded, break the equations."""
+        residual = recorded - recorded @ _projection(self.names) - self.shift
+        deviating: NDArray[np.bool_] = (np.abs(residual) > _DEVIATION).any(axis=1)
+        return deviating
 
     def project(self, signal: Array) -> Array:
         """The leads nearest to (time, leads) that deviate from the equations as recorded.

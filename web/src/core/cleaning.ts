@@ -24,7 +24,7 @@ export interface Cleaned {
 
 /**
  * Denoise a recording: each lead keeps its offset, its missing samples and its pacing spikes, and
- * limb leads that obeyed Einthoven's and Goldberger's equations obey them again.
+ * where limb leads obeyed Einthoven's and Goldberger's equations, they obey them again.
  *
  * `source` are its leads without powerline interference. Throws an Error where the network needs
  * another number of leads.
@@ -59,7 +59,9 @@ export async function clean(
     });
   }
   const { limbs } = known;
-  if (limbs?.consistent && !limbs.columns.some((lead) => known.why[lead])) project(limbs, leads);
+  const recorded = recording.leads.map(({ samples }) => samples);
+  if (limbs?.consistent && !limbs.columns.some((lead) => known.why[lead]))
+    project(limbs, leads, recorded, fs);
   return { leads, trust, failed: pipeline.failed };
 }
 

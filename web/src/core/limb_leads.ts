@@ -1,5 +1,7 @@
 /** Consistency of limb leads: Einthoven's and Goldberger's equations; see ipmdae.pipeline.limb_leads. */
 
+import { roundEven } from "./numbers.ts";
+
 /** Each limb lead as a combination of I and II. */
 const EQUATIONS: Record<string, readonly [number, number]> = {
   I: [1, 0],
@@ -12,6 +14,11 @@ const EQUATIONS: Record<string, readonly [number, number]> = {
 
 /** Largest root mean square in mV with which recorded leads count as consistent. */
 const TOLERANCE = 0.01;
+
+/** Deviation in mV of a sample from the equations: an electrode is off, or a lead has own noise. */
+const DEVIATION = 5 * TOLERANCE;
+/** Seconds around a deviation in which the leads do not count as consistent. */
+const REACH = 0.2;
 
 const PREFIX = /^(MDC_ECG_LEAD_|ECG[ _-]*|LEAD[ _-]*)+/;
 
@@ -49,15 +56,46 @@ export function findLimbLeads(
   return { columns, projection, shift, consistent: rms <= TOLERANCE };
 }
 
-/** Replace leads by the nearest that deviate from the equations as recorded; NaN changes nothing. */
-export function project({ columns, projection, shift }: LimbLeads, leads: Float64Array[]): void {
+/**
+ * Replace leads by the nearest that deviate from the equations by a constant, where those recorded
+ * do so; NaN changes nothing.
+ */
+export function project(
+  limbs: LimbLeads,
+  leads: readonly Float64Array[],
+  recorded: readonly Float64Array[],
+  fs: number,
+): void {
+  const { columns, projection, shift } = limbs;
   const own = columns.map((column) => leads[column]);
   const values = new Float64Array(own.length);
+  const apart = nearDeviation(limbs, recorded, roundEven(REACH * fs));
   for (let t = 0; t < own[0].length; t++) {
+    if (apart[t]) continue;
     own.forEach((lead, i) => (values[i] = lead[t]));
     if (!values.every(Number.isFinite)) continue;
     own.forEach((lead, i) => (lead[t] = dot(projection[i], values) + shift[i]));
   }
+}
+
+/** Mask of samples with a deviation of the recorded leads from the equations within `reach`. */
+function nearDeviation(
+  { columns, projection, shift }: LimbLeads,
+  recorded: readonly Float64Array[],
+  reach: number,
+): Uint8Array {
+  const own = columns.map((column) => recorded[column]);
+  const values = new Float64Array(own.length);
+  const near = new Uint8Array(own[0].length);
+  let marked = 0; // end of the samples that are marked already
+  for (let t = 0; t < near.length; t++) {
+    own.forEach((lead, i) => (values[i] = lead[t]));
+    const rest = (i: number) => Math.abs(values[i] - dot(projection[i], values) - shift[i]);
+    if (!own.some((_, i) => rest(i) > DEVIATION)) continue;
+    near.fill(1, Math.max(t - reach, marked), t + reach + 1);
+    marked = t + reach + 1;
+  }
+  return near;
 }
 
 /** Mean deviation of leads from the equations, and the largest standard deviation about it. */
