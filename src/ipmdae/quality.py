@@ -46,7 +46,8 @@ class Grade(IntEnum):
     """Usability of a second."""
 
     GOOD = 0
-    """All waves are reliable."""
+    """P waves, QRS complexes, ST segments and T waves are reliable; waves of less than 25 ms may be
+    lost."""
     LIMITED = 1
     """Beats and rhythm are reliable, small waves need a look at the recorded signal."""
     UNUSABLE = 2

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.containers import Container
+from ipmdae.pipeline.blocks import Trust
 from ipmdae.pipeline.guarantees import check_strength, mix, report
 from ipmdae.quality import GRADES, Grade, Quality, Reason, quality
 from ipmdae.recording import Recording
@@ -105,7 +106,7 @@ class Result(Generic[Data]):
         leads[np.isnan(self.noisy.signal)] = Reason.MISSING
         if self.container is None:
             return leads
-        whole = np.zeros((len(leads), len(self.container.labels)), np.uint8)
+        whole = np.full((len(leads), len(self.container.labels)), Reason.UNVERIFIED, np.uint8)
         whole[:, list(self.columns)] = leads
         return whole.reshape(self.container.shape)
 
@@ -142,7 +143,7 @@ def among(result: Result[Recording], noisy: Recording, leads: Sequence[int]) -> 
         sd = np.full(signal.shape, np.nan, np.float32)
         sd[:, leads] = result.sd
     if result.trust is not None:
-        trust = np.zeros(signal.shape, np.uint8)
+        trust = np.full(signal.shape, Trust.UNKNOWN, np.uint8)
         trust[:, leads] = result.trust
     comments = result.recording.comments
     recording = dataclasses.replace(noisy, signal=signal, comments=comments)

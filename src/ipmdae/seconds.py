@@ -125,7 +125,7 @@ def _worst(trust: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.u
     """Worst level of (time, leads) in a quarter of each second: (leads, seconds)."""
     table = _apart(trust, lengths, _PADDING)
     worst = np.zeros(table.shape[:2], np.uint8)
-    for level in range(1, 4):
+    for level in range(1, max(Trust) + 1):
         worst[(table == level).sum(axis=-1) >= _QUARTER * np.maximum(lengths, 1)] = level
     return worst
 

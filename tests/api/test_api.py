@@ -19,6 +19,7 @@ import ipmdae
 from ipmdae import examples, methods
 from ipmdae.methods import classical
 from ipmdae.pipeline.survey import Survey
+from ipmdae.quality import Reason
 from ipmdae.recording import AuxiliaryChannel
 
 SOURCE = examples.path("118e06_excerpt")
@@ -80,6 +81,10 @@ def test_some_leads_of_a_recording(recording: ipmdae.Recording, tmp_path: Path) 
     assert np.isnan(result.uncertainty[:, 0]).all()
     assert (result.noise[:, 0] == 0).all()
     assert result.readable.shape == recording.signal.shape
+    assert (result.reason[:, 0] == Reason.UNVERIFIED).all()  # a lead that was not checked
+    frame = pd.DataFrame(recording.signal, columns=list(recording.leads))
+    table = ipmdae.denoise(frame, FS, leads=["V1"], return_details=True)
+    assert_array_equal(table.reason, result.reason)
     with pytest.raises(ValueError, match="no lead 'V7'; there are: 'MLII', 'V1'"):
         ipmdae.denoise(recording, leads=["V7"])
     with pytest.raises(ValueError, match="no lead is chosen"):

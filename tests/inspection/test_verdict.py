@@ -20,6 +20,7 @@ from ipmdae.inspection.verdict import (
     percent,
     verdicts,
 )
+from ipmdae.pipeline.resample import resample
 from ipmdae.recording import Recording
 from ipmdae.result import Result
 
@@ -103,6 +104,14 @@ def test_r_peaks_are_the_annotated_beats(clean: Recording) -> None:
     distance = np.abs(peaks[:, None] - beats).min(0)
     assert np.mean(distance < 0.1 * clean.fs) > 0.95
     assert np.mean(np.abs(peaks[:, None] - beats).min(1) < 0.1 * clean.fs) > 0.95
+
+
+@pytest.mark.parametrize("fs", [125, 500, 1000, 2000, 4000])
+def test_beats_are_found_at_any_rate(clean: Recording, fs: int) -> None:
+    lead = clean.signal[:7200, 0]
+    expected = detect_beats(lead, 360) / 360
+    found = detect_beats(resample(0.5 * lead, 360, fs), fs) / fs
+    np.testing.assert_allclose(found, expected, atol=0.03)
 
 
 def test_r_peaks_do_not_depend_on_pieces(clean: Recording, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,15 @@ def test_seconds_that_may_have_lost_small_waves_are_limited() -> None:
     assert not gentle.doubt.any()
 
 
+def test_the_height_of_the_qrs_is_not_that_of_p_waves_in_a_slow_rhythm() -> None:
+    qrs = 1.5 * np.exp(-0.5 * (((T % 2.4) - 1.2) / 0.012) ** 2)  # 25 a minute
+    p_waves = 0.12 * np.exp(-0.5 * (((T % 0.67) - 0.3) / 0.025) ** 2)
+    clean = window(qrs + p_waves)
+    sd = np.full_like(clean, 0.02)  # 1.3 % of the QRS complex, 17 % of the P wave
+    found = guard(clean + window(WANDER), clean, sd, FS, Safeguards())
+    assert found.doubt.max() < LIMITED
+
+
 def test_a_flattened_beat_under_doubt_is_replaced_by_a_filtered_one() -> None:
     noisy = window(beats(2.5) + 0.3 * HISS)
     sd = np.full_like(noisy, 0.01)

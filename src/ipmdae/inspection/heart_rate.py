@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.pipeline.gaps import fill_gaps
+from ipmdae.pipeline.resample import resample
 from ipmdae.pipeline.window import MIN_SPREAD
 
 WINDOW = 15.0
@@ -18,6 +19,10 @@ WINDOW = 15.0
 DETECTOR = "XQRS of wfdb"
 """Beat detector: XQRS of the ``wfdb`` package (A. Johnson, L. Bulgarelli, T. Pollard, S. Horng,
 L. A. Celi, R. G. Mark)."""
+
+_FS = 250.0
+"""Sampling rate in Hz at which the detector runs: its filters have fixed numbers of samples, so
+that it misses beats at high rates."""
 
 _DETECTIONS = 240
 """Largest number of windows for beat detection, over all leads: it is slower than denoising."""
@@ -111,15 +116,16 @@ def detect_beats(signal: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
         return nothing
     from wfdb.processing import XQRS  # type: ignore[import-untyped]  # slow to import
 
-    filled = fill_gaps(signal[:, None])[:, 0]
+    filled = resample(fill_gaps(signal[:, None])[:, 0], fs, _FS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            detector = XQRS(sig=filled, fs=fs)
+            detector = XQRS(sig=filled, fs=_FS)
             detector.detect(verbose=False)
         except (ValueError, IndexError):  # how it fails on signals too short for its filters
             return nothing
-    return np.sort(np.asarray(detector.qrs_inds, np.int64))
+    beats = np.rint(np.asarray(detector.qrs_inds) * (fs / _FS)).astype(np.int64)
+    return np.sort(np.minimum(beats, len(signal) - 1))
 
 
 def r_peaks(

@@ -61,7 +61,7 @@ class Trust(IntEnum):
     UNTRUSTED = 3
     """The predicted error of the network is too large."""
     UNKNOWN = 4
-    """Denoised without a prediction of the error, as by a classical method."""
+    """No prediction of the error: not denoised, or by a classical method."""
 
 
 class Pipeline:
@@ -297,7 +297,7 @@ class Cleaning:
         cleaned = noisy.copy()
         states_sd = values.shape[1] > 4 * count
         sd = np.full(noisy.shape, np.nan, np.float32) if states_sd else None
-        trust = np.zeros(noisy.shape, np.uint8)
+        trust = np.full(noisy.shape, Trust.UNKNOWN, np.uint8)
         for i, lead in self._cleaned:
             there = ~np.isnan(noisy[:, lead])
             known = slice(None) if there.all() else there

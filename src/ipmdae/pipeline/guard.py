@@ -102,6 +102,12 @@ _SMALL = 0.2
 _SMALLEST = 0.05
 """Least height of a QRS complex in mV for any measure: an ECG is not smaller."""
 
+_UPPER, _WITH_BEAT = 0.75, 0.3
+"""A second holds a QRS complex if its range is at least that share of this quantile of the ranges
+per second: below 60 beats a minute, others hold P and T waves only. The quantile is that of seconds
+with a beat from 20 a minute on; the share includes beats beside ectopic ones of three times their
+height."""
+
 
 class Guarded(NamedTuple):
     """A batch of guarded windows; all (batch, time, leads).
@@ -266,11 +272,14 @@ def _rise(frequency: NDArray[np.floating], low: float, high: float) -> NDArray[n
 def _size(y: Array, fs: float) -> Array:
     """Height of the QRS complex in each row, (rows, 1): median of the ranges per second.
 
-    Seconds without a beat, as with a disconnected electrode, do not count.
+    Seconds without a beat, as with a disconnected electrode or a slow rhythm, do not count.
     """
     second = min(round(fs), y.shape[1])
     ranges = np.ptp(y[:, : y.shape[1] // second * second].reshape(len(y), -1, second), axis=2)
-    beats = np.sort(np.where(ranges > _SMALLEST, ranges, np.inf), axis=1)
+    ranges.sort(axis=1)
+    upper = ranges[:, int(_UPPER * ranges.shape[1]), None]
+    least = np.maximum(np.float32(_WITH_BEAT) * upper, np.float32(_SMALLEST))
+    beats = np.sort(np.where(ranges > least, ranges, np.inf), axis=1)
     count = np.maximum(np.isfinite(beats).sum(axis=1, keepdims=True), 1)
     size: Array = np.take_along_axis(beats, (count - 1) // 2, axis=1)
     return np.where(np.isfinite(size), size, np.float32(_SMALLEST))

@@ -47,6 +47,8 @@ const OPEN = 0.95;
 /** Least height in mV of a QRS complex for a noise measure, and for any measure. */
 const SMALL = 0.2;
 const SMALLEST = 0.05;
+/** A second holds a QRS if its range is this share of that quantile of the ranges per second. */
+const [WITH_BEAT, UPPER] = [0.3, 0.75];
 
 /** A guarded window. */
 export interface Guarded {
@@ -286,7 +288,10 @@ function heightOf(cleaned: Float32Array, fs: number): number {
   const ranges = [];
   for (let t = 0; t + second <= cleaned.length; t += second)
     ranges.push(spread(cleaned.subarray(t, t + second)));
-  const beats = ranges.filter((range) => range > SMALLEST).sort((a, b) => a - b);
+  ranges.sort((a, b) => a - b);
+  const upper = ranges[Math.floor(UPPER * ranges.length)];
+  const least = Math.max(Math.fround(Math.fround(WITH_BEAT) * upper), Math.fround(SMALLEST));
+  const beats = ranges.filter((range) => range > least);
   return beats.length ? beats[(beats.length - 1) >> 1] : SMALLEST;
 }
 
