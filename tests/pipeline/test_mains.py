@@ -53,6 +53,22 @@ def test_an_ecg_without_hum_hardly_changes(mains: float) -> None:
     assert np.abs(change).max() < 0.02
 
 
+@pytest.mark.parametrize("fs", [500, 1000, 2000])
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_pacing_spikes_leave_no_pulses_of_the_mains(fs: float, level: float) -> None:
+    x = ecg(fs)
+    paced = x.copy()
+    middles = np.arange(round(0.35 * fs), len(x), round(0.85 * fs))
+    near = middles[:, None] + np.arange(-round(0.012 * fs), round(0.012 * fs))
+    for i in range(max(round(0.001 * fs), 1)):
+        paced[middles + i] += 8
+    added = level * hum(fs, len(x), 50, 3)
+    left = remove_mains(paced + added, fs, 50) - remove_mains(x + added, fs, 50)
+    np.testing.assert_allclose(left[middles], 8, atol=0.04)
+    left[np.clip(near, 0, len(x) - 1).ravel()] = 0
+    assert np.abs(left[round(fs) : -round(fs)]).max() < 0.04
+
+
 def test_hum_that_starts_and_stops_is_followed() -> None:
     clean = ecg(360)
     added = hum(360, len(clean), 50, 3)

@@ -312,8 +312,9 @@ class Cleaning:
                 full = np.where(untrusted, np.nan, full)
             cleaned[known, lead] = mix(noisy[known, lead], full, self._strength)
         if self._limbs is not None:
-            obeying = np.ix_(~self._near_deviation(first, len(values)), self._limbs.columns)
-            cleaned[obeying] = self._limbs.project(cleaned[obeying])
+            obeying = np.flatnonzero(~self._near_deviation(first, len(values)))[:, np.newaxis]
+            columns = np.array(self._limbs.columns)
+            cleaned[obeying, columns] = self._limbs.project(cleaned[obeying, columns])
         return Block(noisy, cleaned, sd, trust)
 
     def _near_deviation(self, first: int, samples: int) -> NDArray[np.bool_]:

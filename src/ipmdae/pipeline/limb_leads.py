@@ -74,8 +74,8 @@ class LimbLeads:
     def deviates(self, recorded: Array) -> NDArray[np.bool_]:
         """Mask (time,) of samples whose leads (time, leads), as recorded, break the equations."""
         residual = recorded - recorded @ _projection(self.names) - self.shift
-        deviating: NDArray[np.bool_] = (np.abs(residual) > _DEVIATION).any(axis=1)
-        return deviating
+        largest: Array = np.abs(residual).max(axis=1)
+        return largest > _DEVIATION
 
     def project(self, signal: Array) -> Array:
         """The leads nearest to (time, leads) that deviate from the equations as recorded.

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.pipeline.gaps import fill_gaps
+from ipmdae.pipeline.pacing import reach, spikes_of
 from ipmdae.pipeline.tail import Tail
 
 NOMINAL = (50.0, 60.0)
@@ -160,6 +161,8 @@ class MainsFilter:
 
     def _fit(self, windows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Interference in windows (windows, time, leads), and the weight of each sample."""
+        # Pacing spikes and glitches, which have all harmonics, would be fitted by the mains'.
+        windows = _without_spikes(windows, self._fs)
         known = ~np.isnan(windows)
         filled = np.stack([fill_gaps(window) for window in windows])
         filled -= filled.mean(axis=1, keepdims=True)
@@ -238,6 +241,18 @@ class MainsStage:
         signal[:, self._active] = without_mains
         self._waiting.drop(first + len(without_mains))
         return signal
+
+
+def _without_spikes(windows: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
+    """Windows (windows, time, leads) whose spikes are missing (NaN)."""
+    _, time, leads = windows.shape
+    rows, middles = spikes_of(windows.swapaxes(1, 2).reshape(-1, time), fs)
+    if not len(rows):
+        return windows
+    result: NDArray[np.float64] = windows.copy()
+    near = np.arange(-reach(fs), reach(fs) + 1)
+    result[rows[:, None] // leads, middles[:, None] + near, rows[:, None] % leads] = np.nan
+    return result
 
 
 def _project(

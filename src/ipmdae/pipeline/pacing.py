@@ -46,10 +46,10 @@ def spikes(x: Array, fs: float, least: float | None = None) -> NDArray[np.intp]:
         fs: its sampling rate in Hz.
         least: least height in mV; by default what stands out from the rest of ``x``.
     """
-    return _spikes(x[None], fs, least)[1]
+    return spikes_of(x[None], fs, least)[1]
 
 
-def _spikes(
+def spikes_of(
     chunks: Array, fs: float, least: float | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """:func:`spikes` of chunks (chunks, time): the chunk of each, and its place there."""
@@ -103,7 +103,7 @@ class PacingCheck:
         self._samples += chunks.shape[1] * chunks.shape[2]
         k = reach(self._fs)
         for heights, x in zip(self._heights, chunks, strict=True):
-            chunk, at = _spikes(x, self._fs)
+            chunk, at = spikes_of(x, self._fs)
             beside = (x[chunk, at - k] + x[chunk, at + k]) / 2
             heights += np.abs(x[chunk, at] - beside).tolist()
 

@@ -3,6 +3,7 @@
  * ipmdae.pipeline.mains for the method and its sources.
  */
 import { fillGaps } from "./gaps.ts";
+import { missingSpikes } from "./pacing.ts";
 import { clip, general, roundEven, tabulate } from "./numbers.ts";
 import type { Tick } from "./tick.ts";
 
@@ -78,6 +79,7 @@ class MainsFit {
   /** Samples of half a window. */
   readonly hop: number;
   readonly taper: Float64Array;
+  readonly #fs: number;
   readonly #harmonics: number;
   readonly #time: Float64Array;
   readonly #grid: number[];
@@ -89,6 +91,7 @@ class MainsFit {
     this.hop = roundEven((fs * WINDOW) / 2);
     const length = 2 * this.hop;
     this.taper = tabulate(length, (t) => Math.sin((Math.PI * (t + 0.5)) / length) ** 2);
+    this.#fs = fs;
     this.#harmonics = harmonics;
     this.#time = tabulate(length, (t) => (t + 0.5 - this.hop) / fs);
     const count = roundEven((2 * DEVIATION) / STEP) + 1;
@@ -105,7 +108,9 @@ class MainsFit {
   }
 
   /** Interference in a window of all leads, NaN where a sample is missing. */
-  interference(windows: Float64Array[]): Fitted[] {
+  interference(leads: Float64Array[]): Fitted[] {
+    // Pacing spikes and glitches, which have all harmonics, would be fitted by the mains'.
+    const windows = leads.map((lead) => missingSpikes(lead, this.#fs));
     const filled = windows.map((window) => centred(fillGaps(window, window.length)));
     this.#setWaves(this.#frequency(filled));
     const whole = this.#gram(this.taper);

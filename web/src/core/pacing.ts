@@ -44,6 +44,14 @@ export function withoutSpikes(x: Float64Array, fs: number, height: number): Floa
   return smooth;
 }
 
+/** A lead whose spikes are missing (NaN). */
+export function missingSpikes(x: Float64Array, fs: number): Float64Array {
+  const missing = x.slice();
+  const k = reachOf(fs);
+  for (const at of spikes(x, fs)) missing.fill(NaN, at - k, at + k + 1);
+  return missing;
+}
+
 /** Median height of a lead's pacing spikes in mV, searched in pieces of it; null if not paced. */
 export function pacingHeight(pieces: readonly Float64Array[], fs: number): number | null {
   const k = reachOf(fs);
