@@ -73,13 +73,14 @@ class Channel(Signal):
     Attributes:
         place: its index among all signals of the file.
         part, count: its bytes and the number of its samples in a data record.
-        resolution: its scaling; ``None`` where the header's ranges are invalid.
+        resolution: its scaling; that of steps, without a unit, where the header's ranges are
+            invalid.
     """
 
     place: int
     part: slice
     count: int
-    resolution: EdfResolution | None
+    resolution: EdfResolution
 
 
 def plain(text: str, size: int) -> str:
