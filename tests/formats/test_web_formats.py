@@ -222,6 +222,11 @@ def _edf(folder: Path) -> Iterator[Case]:
     yield Case("asked", "unit", _saved(folder, "x.edf", parted.replace(b"mV ", b"   ")))
     for name, fields in edf.READABLE.items():
         yield Case("edf", name, [edf.altered(_saved(folder, "x.edf", b"")[0], **fields)])
+    for end in (b"", b"\0" * 1560, b"\xff" * 1560):
+        path = _saved(folder, "x.edf", b"")[0]
+        edf.interrupted_writing(path)
+        edf.appended(path, end)
+        yield Case("edf", f"records that are not announced {end[:1]!r}", [path])
     path = _saved(folder, "x.edf", b"")[0]
     edf.partly_in_steps(path)
     yield Case("edf", "steps", [path])

@@ -46,6 +46,9 @@ _MAGIC = {b"0       ": 2, b"\xffBIOSEMI": 3}
 
 _NOTES = tuple(label.encode() for label in RESERVED)
 
+_SIGNS = b"+-"
+"""Signs with which a time begins."""
+
 _BLOCK = 1 << 20
 """Bytes of data records that are read at once."""
 
@@ -236,8 +239,8 @@ class _Records:
                 f"the file is cut off: its header announces {announced} data records, {found} are "
                 "there; fetch it again",
             )
-        self._count = found if announced < 0 else announced
-        if not self._count:
+        self._count, self._announced = found, found if announced < 0 else announced
+        if not found:
             raise FormatError(self._path, "holds no samples")
         return header
 
@@ -283,13 +286,16 @@ class _Records:
                 "its" if len(self._in_steps) == 1 else "their",
             )
             yield f"states no valid range of {names}; {whose} values are steps of the converter"
+        if self._count > self._announced:
+            yield (
+                f"its header announces {self._announced} data records, {self._count} are there; "
+                "all are read"
+            )
 
     def _read_events(self) -> float:
         """Read the annotations of all records; return the time of the first record, if said."""
-        records: list[list[Event]] = []
-        for number in range(-(-self._count // self._step) if self._notes else 0):
-            records += map(self._events_in, self._block(number))
-        timed = bool(records) and all(events and not events[0].text for events in records)
+        records = self._read_notes() if self._notes else []
+        timed = bool(records) and all(map(_is_timed, records))
         begin = records[0][0].onset if timed else 0.0
         self.events = [
             Event(event.onset - begin, event.duration, event.text)
@@ -307,6 +313,25 @@ class _Records:
                     self._path, "is interrupted (EDF+D), and its records overlap in time"
                 )
         return begin
+
+    def _read_notes(self) -> list[list[Event]]:
+        """Read the annotations of each record.
+
+        Records beyond the announced ones end where one does not begin with its time as the first.
+        """
+        records: list[list[Event]] = []
+        blocks = range(-(-self._count // self._step))
+        for record in (record for number in blocks for record in self._block(number)):
+            beyond = len(records) >= max(self._announced, 1)
+            if (
+                beyond
+                and _is_timed(records[0])
+                and record[self._notes[0]][:1].tobytes() not in _SIGNS
+            ):
+                self._count = len(records)
+                break
+            records.append(self._events_in(record))
+        return records
 
     def _events_in(self, record: NDArray[np.uint8]) -> list[Event]:
         try:
@@ -370,6 +395,11 @@ class _Records:
             block = block.reshape(-1, self._size)
             self._last = number, block
         return block
+
+
+def _is_timed(record: Sequence[Event]) -> bool:
+    """True if the annotations of a record begin with its time, as those of EDF+ do."""
+    return bool(record) and not record[0].text
 
 
 def _integers(octets: NDArray[np.uint8]) -> NDArray[np.int32]:

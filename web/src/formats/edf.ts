@@ -37,6 +37,8 @@ interface Event {
 
 interface Header {
   bits: number;
+  /** Data records that the header announces, and that are there. */
+  announced: number;
   records: number;
   recordBytes: number;
   /** Bytes of the header, and seconds of a data record. */
@@ -63,6 +65,9 @@ export async function readEdf(job: Job, blob: Blob): Promise<Parts> {
   const header = await headerOf(job.path, blob);
   warnSteps(job, header);
   const events = await eventsOf(job.path, blob, header);
+  const { announced, records } = header;
+  if (records > announced)
+    warn(job, `its header announces ${announced} data records, ${records} are there; all are read`);
   const timed = events.length > 0 && events.every((own) => own.length && !own[0].text);
   const first = timed ? events[0][0].onset : 0;
   const notes = events
@@ -204,7 +209,8 @@ async function headerOf(path: string, blob: Blob): Promise<Header> {
   }
   return {
     ...{ bits, recordBytes, size, duration, channels, annotations },
-    records: announced < 0 ? found : announced,
+    announced: announced < 0 ? found : announced,
+    records: found,
     interrupted: raw.slice(195, 197) === "+D",
     date: raw.slice(168, 176).trimEnd(),
     time: raw.slice(176, 184).trimEnd(),
@@ -235,13 +241,24 @@ function stepsOf(bits: number): Resolution {
   return { gain: 1, baseline: 0, unit: "", bits, physical: limits, digital: limits };
 }
 
-/** The annotations of each data record; one that begins with its time has an empty text first. */
+/**
+ * The annotations of each data record; one that begins with its time has an empty text first.
+ * Records beyond the announced ones end, in `header` too, where one does not begin with its time as
+ * the first.
+ */
 async function eventsOf(path: string, blob: Blob, header: Header): Promise<Event[][]> {
   const result: Event[][] = [];
   if (!header.annotations.length) return result;
-  await readRecords(path, blob, header, (_, view) => {
+  const { announced, annotations } = header;
+  await readRecords(path, blob, { ...header }, (record, view) => {
+    const timed = result[0]?.length && !result[0][0].text;
+    const [at, stop] = annotations[0];
+    const signed = at === stop || "+-".includes(String.fromCharCode(view.getUint8(at)));
+    if (record >= Math.max(announced, 1) && timed && !signed)
+      header.records = Math.min(header.records, record);
+    if (record >= header.records) return;
     const own: Event[] = [];
-    for (const [begin, end] of header.annotations)
+    for (const [begin, end] of annotations)
       own.push(
         ...eventsIn(path, new Uint8Array(view.buffer, view.byteOffset + begin, end - begin)),
       );
