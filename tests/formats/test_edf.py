@@ -305,6 +305,32 @@ def partly_in_steps(path: Path) -> list[edfio.EdfSignal]:
     return signals
 
 
+DATES = {
+    "header": (
+        {"date": "14.03.26", "recording": "Startdate X X X X"},
+        datetime(2026, 3, 14, 9, 15),
+    ),
+    "slashes": ({"date": "14/03/26", "recording": "Startdate X"}, datetime(2026, 3, 14, 9, 15)),
+    "removed": ({"date": "01.01.85", "recording": "Startdate X X X X"}, None),
+    "plain": ({"date": "01.01.85", "recording": "Holter 3"}, datetime(1985, 1, 1, 9, 15)),
+    "both": (
+        {"date": "14.03.26", "recording": "Startdate 02-MAR-2025 X X X"},
+        datetime(2025, 3, 2, 9, 15),
+    ),
+    "none": ({"date": "", "recording": "Startdate X X X X"}, None),
+}
+"""Fields of headers, and the start that they state."""
+
+
+@pytest.mark.parametrize("name", DATES)
+def test_starts(tmp_path: Path, name: str) -> None:
+    fields, start = DATES[name]
+    path = altered(tmp_path / "x.edf", time="09.15.00", **fields)
+    r = formats.read(path)
+    assert r.start == start
+    assert r.metadata.get("time of day") == (None if start else "09:15:00")
+
+
 def appended(path: Path, more: bytes) -> None:
     path.write_bytes(path.read_bytes() + more)
 

@@ -222,6 +222,9 @@ def _edf(folder: Path) -> Iterator[Case]:
     yield Case("asked", "unit", _saved(folder, "x.edf", parted.replace(b"mV ", b"   ")))
     for name, fields in edf.READABLE.items():
         yield Case("edf", name, [edf.altered(_saved(folder, "x.edf", b"")[0], **fields)])
+    for name, (fields, _) in edf.DATES.items():
+        path = edf.altered(_saved(folder, "x.edf", b"")[0], time="09.15.00", **fields)
+        yield Case("edf", f"date {name}", [path])
     for end in (b"", b"\0" * 1560, b"\xff" * 1560):
         path = _saved(folder, "x.edf", b"")[0]
         edf.interrupted_writing(path)

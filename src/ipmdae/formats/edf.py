@@ -194,7 +194,7 @@ class _Records:
                 warnings.simplefilter("ignore")
                 header = self._read_header()
                 first = self._read_events()
-                self.start, self.metadata = edf_text.identity(header, first)
+                self.start, self.metadata = edf_text.identity(header, self._day, first)
         except (FormatError, OSError):
             raise
         except (ZeroDivisionError, UnboundLocalError) as error:  # in edfio
@@ -213,6 +213,7 @@ class _Records:
                 raise FormatError(self._path, "is empty")
             self._width = _MAGIC[head[:8]]
             count = int(head[252:256])
+            self._day = head[168:176].decode("latin-1").rstrip()
             head += file.read(256 * count)
             if len(head) < 256 * (count + 1):
                 raise FormatError(self._path, "the file is cut off in its header; fetch it again")

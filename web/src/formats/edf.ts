@@ -334,7 +334,10 @@ function decode(view: DataView, channel: Channel, bits: number, out: Float64Arra
   }
 }
 
-/** Start of the recording, `offset` s after the header's; undefined if the date was removed. */
+/**
+ * Start of the recording, `offset` s after the header's; undefined if the date was removed, which
+ * the recording field of EDF+ says by X and the header by 01.01.85.
+ */
 function startOf({ date, time, study }: Header, offset: number): string | undefined {
   const three = /^( ?\d{1,2})[.:'\-/ ]( ?\d{1,2})[.:'\-/ ]( ?\d{1,2})$/;
   const [day, month, short] = three.exec(date)?.slice(1).map(Number) ?? [];
@@ -343,7 +346,7 @@ function startOf({ date, time, study }: Header, offset: number): string | undefi
   let full: number[] | undefined;
   if (study.startsWith("Startdate ")) {
     const stated = study.split(/\s+/)[1] || "X";
-    if (stated === "X") return undefined;
+    if (stated === "X" && legacy.join() === "1985,1,1") return undefined;
     const [, d, name, y] = /^(\d+)-([A-Za-z]+)-(\d+)$/.exec(stated) ?? [];
     full = [Number(y), MONTHS.indexOf(name?.toUpperCase()) + 1, Number(d)];
   }
