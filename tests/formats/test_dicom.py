@@ -50,6 +50,45 @@ def test_a_12_lead_ecg_of_a_device(example: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("age", "stored"),
+    [("74", "074Y"), ("101", "101Y"), ("006M", "006M"), ("074Y", "074Y"), ("74 years", ""),
+     ("074", "074Y"), ("1234", ""), ("٧٤", "")],
+)  # fmt: skip
+def test_ages(tmp_path: Path, age: str, stored: str) -> None:
+    formats.write(recording(300, ("I",), metadata={"age": age}), tmp_path / "x.dcm")
+    assert pydicom.dcmread(tmp_path / "x.dcm").PatientAge == stored
+    assert formats.read(tmp_path / "x.dcm").metadata["age"] == age
+
+
+@pytest.mark.parametrize(
+    ("elements", "start"),
+    [
+        (
+            {"AcquisitionDate": "20260314", "AcquisitionTime": "091502.25"},
+            datetime(2026, 3, 14, 9, 15, 2, 250_000),
+        ),
+        ({"AcquisitionDate": "20260314", "AcquisitionTime": "0915"}, datetime(2026, 3, 14, 9, 15)),
+        ({"AcquisitionDateTime": "202603140915"}, datetime(2026, 3, 14, 9, 15)),
+        (
+            {"AcquisitionDateTime": "20260314091502.25+0100"},
+            datetime(2026, 3, 14, 9, 15, 2, 250_000),
+        ),
+        ({"AcquisitionDateTime": "2026031409"}, None),
+        ({"AcquisitionDate": "20260314"}, None),
+        ({"AcquisitionTime": "091502"}, None),
+    ],
+)
+def test_starts(tmp_path: Path, elements: dict[str, str], start: datetime | None) -> None:
+    path = tmp_path / "x.dcm"
+    formats.write(recording(300, ("I",)), path)
+    dataset = pydicom.dcmread(path)
+    for name, text in elements.items():
+        setattr(dataset, name, text)
+    dataset.save_as(path)
+    assert formats.read(path).start == start
+
+
+@pytest.mark.parametrize(
     ("samples", "leads", "fs", "kind"),
     [
         (5000, STANDARD, 500, "12-lead ECG"),

@@ -214,6 +214,167 @@ def test_a_date_that_was_taken_out(tmp_path: Path) -> None:
     assert edfio.read_edf(tmp_path / "y.edf").starttime == time(3, 4, 5)
 
 
+# Unusual headers
+
+
+FIELDS = {
+    "recording": (88, 80),
+    "date": (168, 8),
+    "time": (176, 8),
+    "records": (236, 8),
+    "duration": (244, 8),
+    "unit": (352, 8),
+    "low": (360, 8),
+    "high": (368, 8),
+    "least": (376, 8),
+    "most": (384, 8),
+}
+"""Place and size of fields in the header of a file of one signal."""
+
+
+def altered(path: Path, **fields: str) -> Path:
+    """A file of one signal whose header has other fields; ten records of 1 s."""
+    edfio.Edf([signal("ECG II", 100, "mV")], data_record_duration=1).write(path)
+    data = bytearray(path.read_bytes())
+    for name, text in fields.items():
+        at, size = FIELDS[name]
+        data[at : at + size] = text.encode().ljust(size)
+    path.write_bytes(data)
+    return path
+
+
+READABLE = {
+    "commas": {"low": "-32,768", "high": "32,767", "duration": "0,5"},
+    "descending": {"low": "-32.767", "high": "32.768", "least": "32767", "most": "-32768"},
+}
+"""Unusual headers that say all there is to know."""
+
+
+def steps() -> Any:
+    return signal("ECG II", 100, "mV").digital[:, None]
+
+
+def test_decimal_commas(tmp_path: Path) -> None:
+    r = formats.read(altered(tmp_path / "x.edf", **READABLE["commas"]))
+    assert (r.fs, r.units) == (200, ("mV",))
+    assert_allclose(r.signal, steps() / 1000, atol=1e-9)
+
+
+def test_a_digital_range_that_descends(tmp_path: Path) -> None:
+    path = altered(tmp_path / "x.edf", **READABLE["descending"])
+    r = formats.read(path)
+    assert_allclose(r.signal, -steps() / 1000, atol=1e-9)
+    assert_allclose(r.signal[:, 0], edfio.read_edf(path).signals[0].data, atol=1e-9)
+    formats.write(r, tmp_path / "y.edf")
+    written = edfio.read_edf(tmp_path / "y.edf").signals[0]
+    assert written.digital_range == (-32768, 32767)
+    assert_array_equal(written.digital, steps()[:, 0])
+    assert_allclose(written.data, r.signal[:, 0], atol=1e-9)
+    assert_array_equal(formats.read(tmp_path / "y.edf").signal, r.signal)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"low": "0", "high": "0"}, {"least": "7", "most": "7"}, {"low": "low"}, {"most": ""}],
+)
+def test_without_a_valid_range_values_are_steps(tmp_path: Path, fields: dict[str, str]) -> None:
+    path = altered(tmp_path / "x.edf", **fields)
+    said = "x.edf: states no valid range of ECG II; its values are steps of the converter$"
+    with pytest.warns(UserWarning, match=said):
+        r = formats.read(path)
+    assert r.units == ("NU",)
+    assert_array_equal(r.signal, steps())
+    formats.write(r, tmp_path / "y.edf")
+    again = formats.read(tmp_path / "y.edf")
+    assert again.units == ("NU",)
+    assert_array_equal(again.signal, steps())
+    with pytest.warns(UserWarning, match=said):
+        stated = formats.read(path, options=formats.ReadOptions(unit="2uV"))
+    assert stated.units == ("mV",)
+    assert_allclose(stated.signal, steps() * 0.002)
+
+
+def partly_in_steps(path: Path) -> list[edfio.EdfSignal]:
+    """A file of three signals, of which two state no range."""
+    signals = [signal(name, fs, "uV") for name, fs in (("ECG", 100), ("EEG", 100), ("EOG", 50))]
+    edfio.Edf(signals).write(path)
+    data = bytearray(path.read_bytes())
+    at = 256 + 3 * 104
+    data[at + 8 : at + 24] = data[at + 32 : at + 48] = b"0".ljust(8) * 2
+    path.write_bytes(data)
+    return signals
+
+
+DATES = {
+    "header": (
+        {"date": "14.03.26", "recording": "Startdate X X X X"},
+        datetime(2026, 3, 14, 9, 15),
+    ),
+    "slashes": ({"date": "14/03/26", "recording": "Startdate X"}, datetime(2026, 3, 14, 9, 15)),
+    "removed": ({"date": "01.01.85", "recording": "Startdate X X X X"}, None),
+    "plain": ({"date": "01.01.85", "recording": "Holter 3"}, datetime(1985, 1, 1, 9, 15)),
+    "both": (
+        {"date": "14.03.26", "recording": "Startdate 02-MAR-2025 X X X"},
+        datetime(2025, 3, 2, 9, 15),
+    ),
+    "none": ({"date": "", "recording": "Startdate X X X X"}, None),
+}
+"""Fields of headers, and the start that they state."""
+
+
+@pytest.mark.parametrize("name", DATES)
+def test_starts(tmp_path: Path, name: str) -> None:
+    fields, start = DATES[name]
+    path = altered(tmp_path / "x.edf", time="09.15.00", **fields)
+    r = formats.read(path)
+    assert r.start == start
+    assert r.metadata.get("time of day") == (None if start else "09:15:00")
+
+
+def appended(path: Path, more: bytes) -> None:
+    path.write_bytes(path.read_bytes() + more)
+
+
+@pytest.mark.parametrize("announced", [0, 3])
+def test_more_data_records_than_the_header_announces(tmp_path: Path, announced: int) -> None:
+    path = altered(tmp_path / "x.edf", records=f"{announced}")
+    appended(path, b"\0" * 199)  # of a record that is not complete
+    said = f"x.edf: its header announces {announced} data records, 10 are there; all are read$"
+    with pytest.warns(UserWarning, match=said):
+        r = formats.read(path)
+    assert_allclose(r.signal, (steps() + 0.5) * 6400 / 65535)
+
+
+def interrupted_writing(path: Path) -> bytes:
+    """A file of EDF+ with 4 data records that announces 2; the content without more."""
+    formats.write(Recording.from_array(np.sin(np.arange(1000) / 20), 250, ("II",)), path)
+    data = path.read_bytes()
+    path.write_bytes(data[:236] + b"2       " + data[244:])
+    return data
+
+
+def test_more_data_records_with_their_times(tmp_path: Path) -> None:
+    path = tmp_path / "x.edf"
+    data = interrupted_writing(path)
+    appended(path, b"\0" * 1560)  # a file that was allocated before
+    with pytest.warns(UserWarning, match="announces 2 data records, 4 are there; all are read"):
+        r = formats.read(path)
+    path.write_bytes(data)
+    assert_array_equal(r.signal, formats.read(path).signal)
+    appended(path, b"\xff" * 1560)
+    assert_array_equal(formats.read(path).signal, r.signal)
+
+
+def test_other_signals_without_a_valid_range_are_steps_too(tmp_path: Path) -> None:
+    path = tmp_path / "x.edf"
+    signals = partly_in_steps(path)
+    with pytest.warns(UserWarning, match="of EEG, EOG; their values are steps of the converter"):
+        r = formats.read(path)
+    assert (r.leads, r.units) == (("ECG", "EEG"), ("mV", "NU"))
+    assert [(p.name, p.unit) for p in r.auxiliary] == [("EOG", "")]
+    assert_array_equal(r.auxiliary[0].read(0, 500), signals[2].digital)
+
+
 # Broken files
 
 
@@ -240,7 +401,6 @@ def test_an_unknown_number_of_records_is_counted(polysomnography: Path) -> None:
         (252, b"many", "malformed"),
         (244, b"0       ", "malformed"),
         (244, b"nan     ", "malformed"),
-        (236, b"0       ", "holds no samples"),
         (256 + 7 * 216, b"-5      ", "malformed .a data record holds no samples"),
         (256 + 7 * 216, b"99999999", "cut off"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,87 @@ def test_an_option_names_one_of_several_arrays(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"several.*first \(300, 2\)"):
         formats.read(path)
     assert_array_equal(formats.read(path, options=ReadOptions(array="second")).signal, -ECG)
+
+
+# LabChart's exports
+
+
+def labchart(path: Path, **changes: Any) -> Path:
+    """Two channels at 250 Hz and one at 50 Hz in two blocks, the second 10 s later; one empty."""
+    lengths = np.array([[300, 200], [300, 200], [60, 40], [-1, -1]])
+    ends = np.cumsum(np.maximum(lengths, 0).T.reshape(-1)).reshape(2, 4).T
+    recorded = lengths > 0
+    content = {
+        "data": np.arange(ends.max(), dtype=np.float64)[None],
+        "datastart": np.where(recorded, ends - lengths + 1, -1),
+        "dataend": np.where(recorded, ends, -1),
+        "titles": np.array(["ECG II  ", "Pressure", "Resp    ", "Empty   "]),
+        "samplerate": np.array([[250.0], [250], [50], [0]]) * [1, 1],
+        "unittext": np.array(["mmHg", "uV  "]),
+        "unittextmap": np.array([[2, 2], [1, 1], [-1, -1], [-1, -1]]),
+        "blocktimes": 740055.375 + np.array([[0, 10]]) / 86400,
+    }
+    content = {name: value for name, value in (content | changes).items() if value is not None}
+    scipy_io.savemat(path, content)
+    return path
+
+
+ONE_BLOCK = {
+    "data": np.arange(1000)[None] / 8,
+    "datastart": np.array([[1], [501]]),
+    "dataend": np.array([[500], [1000]]),
+    "samplerate": np.array([[250], [250]]),
+    "unittextmap": np.array([[2], [1]]),
+    "blocktimes": np.array([[740055.375]]),
+}
+
+
+def test_the_channels_of_labchart(tmp_path: Path) -> None:
+    r = formats.read(labchart(tmp_path / "x.mat", **ONE_BLOCK))
+    assert (r.fs, r.leads, r.units) == (250, ("ECG II", "Pressure"), ("mV", "mmHg"))
+    assert r.start == datetime(2026, 3, 14, 9)
+    np.testing.assert_allclose(r.signal[:, 0], np.arange(500) / 8e3)
+    assert_array_equal(r.signal[:, 1], np.arange(500, 1000) / 8)
+
+
+def test_the_16_bits_of_labchart(tmp_path: Path) -> None:
+    stored = {"data": np.arange(1000, dtype=np.int16)[None]}
+    scale = {"scaleunits": np.array([[0.5], [2]]), "scaleoffset": np.array([[-100], [10]])}
+    r = formats.read(labchart(tmp_path / "x.mat", **ONE_BLOCK | stored | scale))
+    np.testing.assert_allclose(r.signal[:, 0], (np.arange(500) - 100) * 0.5 / 1000)
+    assert_array_equal(r.signal[:, 1], (np.arange(500, 1000) + 10) * 2)
+    with pytest.raises(FormatError, match="holds integers without their size"):
+        formats.read(labchart(tmp_path / "x.mat", **ONE_BLOCK | stored))
+
+
+def test_blocks_of_labchart_and_other_rates(tmp_path: Path) -> None:
+    path = labchart(tmp_path / "x.mat")
+    with pytest.warns(UserWarning, match="holds 2 blocks; what lies between them is missing"):
+        r = formats.read(path)
+    assert (r.leads, r.units, r.samples) == (("ECG II", "Pressure"), ("mV", "mmHg"), 2700)
+    known = ~np.isnan(r.signal[:, 0])
+    assert_array_equal(np.flatnonzero(np.diff(known)) + 1, [300, 2500])
+    assert_array_equal(r.signal[2500:, 1], np.arange(860, 1060))
+    assert [(a.name, a.fs, a.unit, a.samples) for a in r.auxiliary] == [("Resp", 50, "", 540)]
+    assert_array_equal(r.auxiliary[0].read(0, 60), np.arange(600, 660))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"samplerate": None}, "is an export of LabChart without samplerate"),
+        ({"blocktimes": None}, "is an export of LabChart without blocktimes"),
+        ({"blocktimes": [[5.0, 4.0]]}, "its blocks do not follow one another in time"),
+        ({"dataend": np.full((4, 2), 5000)}, "lie outside of its data"),
+        ({"datastart": np.full((4, 2), -1)}, "holds no signal"),
+        ({"samplerate": np.zeros((3, 2))}, "datastart and samplerate are of different shapes"),
+        ({"samplerate": np.array([[250, 125]])}, "its blocks differ in samplerate"),
+        ({"samplerate": np.zeros((4, 2))}, "announces a rate of 0 Hz"),
+    ],
+)
+def test_broken_exports_of_labchart(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(FormatError, match=message):
+        formats.read(labchart(tmp_path / "x.mat", **changes))
 
 
 # Broken files

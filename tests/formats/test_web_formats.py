@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 import test_delimited as delimited
 import test_dialects as dialects
+import test_edf as edf
 from conftest import DATA
 from table_variants import variant
 from test_json import kardia
@@ -219,6 +220,22 @@ def _edf(folder: Path) -> Iterator[Case]:
     (data / "d.edf").unlink()
     yield Case("edf", "interrupted", _saved(folder, "x.edf", parted))
     yield Case("asked", "unit", _saved(folder, "x.edf", parted.replace(b"mV ", b"   ")))
+    for name, fields in edf.READABLE.items():
+        yield Case("edf", name, [edf.altered(_saved(folder, "x.edf", b"")[0], **fields)])
+    for name, (fields, _) in edf.DATES.items():
+        path = edf.altered(_saved(folder, "x.edf", b"")[0], time="09.15.00", **fields)
+        yield Case("edf", f"date {name}", [path])
+    for end in (b"", b"\0" * 1560, b"\xff" * 1560):
+        path = _saved(folder, "x.edf", b"")[0]
+        edf.interrupted_writing(path)
+        edf.appended(path, end)
+        yield Case("edf", f"records that are not announced {end[:1]!r}", [path])
+    path = _saved(folder, "x.edf", b"")[0]
+    edf.partly_in_steps(path)
+    yield Case("edf", "steps", [path])
+    path = edf.altered(_saved(folder, "x.edf", b"")[0], low="0", high="0")
+    yield Case("edf", "steps of 2 uV", [path], {"unit": "2uV"})
+    yield Case("asked", "unit", [path])
 
 
 def _kardia(folder: Path) -> Iterator[Case]:

@@ -56,7 +56,7 @@ def from_arrays(
         ours = name == SIGNALS[0] and len(scopes) == 1 and description.KEY in scopes[0]
         signal = numbers(path, signal)
         if ours:
-            known = description.from_json(_texts(scopes[0][description.KEY])[0])
+            known = description.from_json(texts(scopes[0][description.KEY])[0])
             header = Header(samples=len(signal), **known)
             header, scales = restated(path, header, options)
             signal *= scales
@@ -208,16 +208,16 @@ def _names(scopes: list[Struct], keys: tuple[str, ...]) -> list[str]:
     """The texts under the first of the keys that has any."""
     for struct in scopes:
         for key in keys:
-            texts = _texts(struct[key]) if key in struct else []
-            if texts:
-                return texts
+            found = texts(struct[key]) if key in struct else []
+            if found:
+                return found
     return []
 
 
-def _texts(value: Any) -> list[str]:
+def texts(value: Any) -> list[str]:
     """Strings in an array or a list of them; blanks at their ends are off."""
     if isinstance(value, (list, tuple)):
-        return [text for item in value[:_MAX_NAMES] for text in _texts(item)]
+        return [text for item in value[:_MAX_NAMES] for text in texts(item)]
     array = np.asarray(value)
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -34,6 +35,10 @@ LIBRARY = "pydicom"
 
 _TYPES = {(8, "SB"): "<i1", (8, "UB"): "<u1", (16, "SS"): "<i2", (16, "US"): "<u2"}
 _TYPES |= {(32, "SL"): "<i4", (32, "UL"): "<u4"}
+
+_MOMENT = re.compile(r"\s*(\d{12})(\d\d)?(\.\d{1,6})?\s*(?:[+-]|$)")
+"""Date and time to the minute at least, seconds, their fraction, and perhaps a zone."""
+_LAYOUT = "%Y%m%d%H%M%S.%f"
 
 
 def recognises(path: Path) -> bool:
@@ -187,15 +192,18 @@ def _name(channel: Any) -> str:
 
 def _start(dataset: Any, group: Any) -> datetime | None:
     text = str(dataset.get("AcquisitionDateTime", "") or "")
+    if not text.strip():
+        parts = [str(dataset.get(f"Acquisition{of}", "") or "").strip() for of in ("Date", "Time")]
+        text = "".join(parts) if all(parts) else ""
     # A zone, if there is one, follows the time; a recording's start is the local time.
-    digits = text.partition("+")[0].partition("-")[0]
-    for pattern in ("%Y%m%d%H%M%S.%f", "%Y%m%d%H%M%S", "%Y%m%d%H%M"):
-        try:
-            start = datetime.strptime(digits, pattern)
-        except ValueError:
-            continue
-        return start + timedelta(milliseconds=float(group.get("MultiplexGroupTimeOffset", 0) or 0))
-    return None
+    found = _MOMENT.match(text)
+    if not found:
+        return None
+    try:
+        start = datetime.strptime(f"{found[1]}{found[2] or '00'}{found[3] or '.0'}", _LAYOUT)
+    except ValueError:
+        return None
+    return start + timedelta(milliseconds=float(group.get("MultiplexGroupTimeOffset", 0) or 0))
 
 
 def _annotations(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ipmdae.formats import description
@@ -66,6 +67,20 @@ ELEMENTS = {
 """The element of each, and how many characters it holds."""
 
 
+_AGE = re.compile(r"[0-9]{3}[DWMY]")
+
+
+def age_of(text: str) -> str:
+    """An age as DICOM writes it (``074Y``), where the text is one or a number of years."""
+    stated = f"{text:0>3}Y" if re.fullmatch(r"[0-9]{1,3}", text) else text
+    return stated if _AGE.fullmatch(stated) else ""
+
+
+def years_of(age: str) -> str:
+    """The inverse of :func:`age_of`; an age in months or days stays as it is."""
+    return str(int(age[:3])) if _AGE.fullmatch(age) and age[3] == "Y" else age
+
+
 def metadata_of(dataset: Any) -> dict[str, str]:
     """Metadata of patient, study and equipment of an object."""
     elements = {name: element for name, (element, _) in ELEMENTS.items()}
@@ -75,4 +90,5 @@ def metadata_of(dataset: Any) -> dict[str, str]:
     if len(birth) == 8 and birth.isdigit():
         birth = f"{birth[:4]}-{birth[4:6]}-{birth[6:]}"
     known[description.BIRTH_DATE] = birth
+    known[description.AGE] = years_of(known[description.AGE].strip())
     return {name: " ".join(value.split()) for name, value in known.items() if value.strip()}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ipmdae.files import replacing
 from ipmdae.formats import description
-from ipmdae.formats.dicom_terms import ELEMENTS, OWN, code, is_twelve_lead, metadata_of
+from ipmdae.formats.dicom_terms import ELEMENTS, OWN, age_of, code, is_twelve_lead, metadata_of
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.optional import needs
 from ipmdae.recording import COARSE, Recording, Resolution, millivolts
@@ -220,6 +220,7 @@ def _elements(metadata: Mapping[str, str]) -> dict[str, Any]:
     known["PatientName"] = "=".join(group[:64] for group in groups)
     if known["PatientSex"] not in ("M", "F", "O"):
         known["PatientSex"] = ""
+    known["PatientAge"] = age_of(metadata.get(description.AGE, ""))
     birth = metadata.get(description.BIRTH_DATE, "").replace("-", "")
     known["PatientBirthDate"] = birth if len(birth) == 8 and birth.isdigit() else ""
     study = UID(metadata.get(description.STUDY_UID, ""))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import pairwise
@@ -34,6 +34,7 @@ from ipmdae.formats.errors import MAX_SAMPLES, FormatError, check_samples, first
 from ipmdae.formats.names import is_ecg, symbol
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Annotations, AuxiliaryChannel, Header, Recording, millivolts
+from ipmdae.text import enumerated
 
 __all__ = ["NAME", "SUFFIXES", "open_reader", "open_writer", "read", "recognises", "write"]
 
@@ -44,6 +45,9 @@ _MAGIC = {b"0       ": 2, b"\xffBIOSEMI": 3}
 """First bytes of a file, and the width in bytes of its samples."""
 
 _NOTES = tuple(label.encode() for label in RESERVED)
+
+_SIGNS = b"+-"
+"""Signs with which a time begins."""
 
 _BLOCK = 1 << 20
 """Bytes of data records that are read at once."""
@@ -108,6 +112,8 @@ class EdfReader(SignalReader):
     def __init__(self, path: Path, *, annotations: bool = True) -> None:
         """Read header and annotations; see :func:`open_reader`."""
         self._records = _Records(path)
+        for doubt in self._records.doubts():
+            warnings.warn(f"{path}: {doubt}", stacklevel=4)
         channels, events = self._records.channels, self._records.events
         leads, others, comments = _parted(path, channels, events)
         self._channels, fs = leads, leads[0].fs
@@ -116,14 +122,14 @@ class EdfReader(SignalReader):
         stored = self._records.samples(leads[0])
         samples = end if end is not None and stored - leads[0].count < end <= stored else stored
         check_samples(path, samples, len(leads))
-        self._scales = [(c.resolution and millivolts(c.unit)) or 1.0 for c in leads]
+        self._scales = [millivolts(c.unit) or 1.0 for c in leads]
         cut = (stored - samples) / fs
         try:
             self.info = Header(
                 samples=samples,
                 fs=fs,
                 leads=tuple(c.label or f"lead {i + 1}" for i, c in enumerate(leads)),
-                units=tuple("mV" if c.resolution and millivolts(c.unit) else c.unit for c in leads),
+                units=tuple("mV" if millivolts(c.unit) else c.unit for c in leads),
                 start=self._records.start,
                 annotations=marks if annotations else {},
                 resolution=tuple(c.resolution for c in leads),
@@ -188,7 +194,7 @@ class _Records:
                 warnings.simplefilter("ignore")
                 header = self._read_header()
                 first = self._read_events()
-                self.start, self.metadata = edf_text.identity(header, first)
+                self.start, self.metadata = edf_text.identity(header, self._day, first)
         except (FormatError, OSError):
             raise
         except (ZeroDivisionError, UnboundLocalError) as error:  # in edfio
@@ -207,9 +213,11 @@ class _Records:
                 raise FormatError(self._path, "is empty")
             self._width = _MAGIC[head[:8]]
             count = int(head[252:256])
+            self._day = head[168:176].decode("latin-1").rstrip()
             head += file.read(256 * count)
             if len(head) < 256 * (count + 1):
                 raise FormatError(self._path, "the file is cut off in its header; fetch it again")
+            head = _with_points(head, count)
             if count < 1 or int(head[184:192]) != len(head):
                 raise ValueError(f"{count} signals, but {int(head[184:192])} bytes of header")
             self._data, size = len(head), file.seek(0, 2) - len(head)
@@ -232,8 +240,8 @@ class _Records:
                 f"the file is cut off: its header announces {announced} data records, {found} are "
                 "there; fetch it again",
             )
-        self._count = found if announced < 0 else announced
-        if not self._count:
+        self._count, self._announced = found, found if announced < 0 else announced
+        if not found:
             raise FormatError(self._path, "holds no samples")
         return header
 
@@ -248,6 +256,7 @@ class _Records:
             raise ValueError("a data record holds no samples")
         ends = (np.cumsum(counts) * self._width).tolist()
         parts = [slice(end - n * self._width, end) for end, n in zip(ends, counts, strict=True)]
+        known = [_resolution(signal, 8 * self._width) for signal in header.signals]
         self._size = ends[-1]
         self._step = max(_BLOCK // self._size, 1)
         self._notes = [parts[i] for i in notes]
@@ -255,22 +264,39 @@ class _Records:
             Channel(
                 place=i,
                 label=signal.label,
-                unit=_unit(signal),
+                unit=_unit(signal) if how else "",
                 fs=counts[i] / self._duration,
                 part=parts[i],
                 count=counts[i],
-                resolution=_resolution(signal, 8 * self._width),
+                resolution=how or _steps(signal, 8 * self._width),
             )
-            for i, signal in enumerate(header.signals)
+            for i, (signal, how) in enumerate(zip(header.signals, known, strict=True))
             if i not in notes
         ]
+        self._in_steps = [
+            c.label or f"signal {c.place + 1}"
+            for c in self.channels
+            if c.count and not known[c.place]
+        ]
+
+    def doubts(self) -> Iterator[str]:
+        """Statements that the header lacks or that the file contradicts, for warnings."""
+        if self._in_steps:
+            names, whose = (
+                enumerated(self._in_steps),
+                "its" if len(self._in_steps) == 1 else "their",
+            )
+            yield f"states no valid range of {names}; {whose} values are steps of the converter"
+        if self._count > self._announced:
+            yield (
+                f"its header announces {self._announced} data records, {self._count} are there; "
+                "all are read"
+            )
 
     def _read_events(self) -> float:
         """Read the annotations of all records; return the time of the first record, if said."""
-        records: list[list[Event]] = []
-        for number in range(-(-self._count // self._step) if self._notes else 0):
-            records += map(self._events_in, self._block(number))
-        timed = bool(records) and all(events and not events[0].text for events in records)
+        records = self._read_notes() if self._notes else []
+        timed = bool(records) and all(map(_is_timed, records))
         begin = records[0][0].onset if timed else 0.0
         self.events = [
             Event(event.onset - begin, event.duration, event.text)
@@ -288,6 +314,25 @@ class _Records:
                     self._path, "is interrupted (EDF+D), and its records overlap in time"
                 )
         return begin
+
+    def _read_notes(self) -> list[list[Event]]:
+        """Read the annotations of each record.
+
+        Records beyond the announced ones end where one does not begin with its time as the first.
+        """
+        records: list[list[Event]] = []
+        blocks = range(-(-self._count // self._step))
+        for record in (record for number in blocks for record in self._block(number)):
+            beyond = len(records) >= max(self._announced, 1)
+            if (
+                beyond
+                and _is_timed(records[0])
+                and record[self._notes[0]][:1].tobytes() not in _SIGNS
+            ):
+                self._count = len(records)
+                break
+            records.append(self._events_in(record))
+        return records
 
     def _events_in(self, record: NDArray[np.uint8]) -> list[Event]:
         try:
@@ -334,8 +379,7 @@ class _Records:
                 octets = block[:, channel.part].reshape(-1, self._width)
                 for at, part in runs:
                     digital = _integers(octets[part])
-                    how = channel.resolution
-                    column[at : at + len(digital)] = how.to_physical(digital) if how else digital
+                    column[at : at + len(digital)] = channel.resolution.to_physical(digital)
         return out
 
     def _block(self, number: int) -> NDArray[np.uint8]:
@@ -352,6 +396,11 @@ class _Records:
             block = block.reshape(-1, self._size)
             self._last = number, block
         return block
+
+
+def _is_timed(record: Sequence[Event]) -> bool:
+    """True if the annotations of a record begin with its time, as those of EDF+ do."""
+    return bool(record) and not record[0].text
 
 
 def _integers(octets: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -394,11 +443,9 @@ def _parted(
         raise FormatError(path, "holds no samples")
     texts = [event.text.removeprefix(COMMENT) for event in events if _is_comment(event)]
     usable, listed, comments = edf_text.restored(usable, texts)
-    # A unit without a scale is not used.
-    known = [c if c.resolution else dataclasses.replace(c, unit="") for c in usable]
-    chosen = edf_text.leads_by_rule(known) if listed is None else listed
+    chosen = edf_text.leads_by_rule(usable) if listed is None else listed
     leads = tuple(usable[i] for i in chosen)
-    named = [c for c in known if millivolts(c.unit) and is_ecg(c.label)]
+    named = [c for c in usable if millivolts(c.unit) and is_ecg(c.label)]
     slower = ", ".join(f"{c.label} ({c.fs:g} Hz)" for c in named if c.fs != leads[0].fs)
     if slower and listed is None:
         warnings.warn(
@@ -449,7 +496,16 @@ def _unit(signal: Any) -> str:
     return symbol(unit).replace("µ", "u").replace("μ", "u")
 
 
+def _with_points(head: bytes, count: int) -> bytes:
+    """The header with points for decimal commas in physical limits and the length of a record."""
+    fields, limits = bytearray(head), 256 + 104 * count
+    for part in (slice(244, 252), slice(limits, limits + 16 * count)):
+        fields[part] = fields[part].replace(b",", b".")
+    return bytes(fields)
+
+
 def _resolution(signal: Any, bits: int) -> EdfResolution | None:
+    """The scaling of a signal; ``None`` where its ranges cannot be read or make none."""
     try:
         return EdfResolution.of(
             tuple(signal.physical_range),
@@ -461,3 +517,9 @@ def _resolution(signal: Any, bits: int) -> EdfResolution | None:
         )
     except ValueError:
         return None
+
+
+def _steps(signal: Any, bits: int) -> EdfResolution:
+    return EdfResolution.of_steps(
+        bits=bits, transducer=signal.transducer_type, prefiltering=signal.prefiltering
+    )

@@ -31,7 +31,7 @@ class EdfResolution(Resolution):
     """Digital resolution of an EDF or BDF signal, with other header fields.
 
     Attributes:
-        physical, digital: lowest and highest value; the physical ones in ``unit``.
+        physical, digital: values in ``unit`` and as stored, for the lowest and highest of these.
         transducer, prefiltering: free text.
     """
 
@@ -51,13 +51,15 @@ class EdfResolution(Resolution):
         transducer: str = "",
         prefiltering: str = "",
     ) -> EdfResolution:
-        """The resolution that two ranges make.
+        """The resolution that two ranges make; the digital one may descend.
 
         Raises:
             ValueError: a range is empty, or its limits are not finite.
         """
+        if digital[1] < digital[0]:  # the same line from its other end
+            physical, digital = physical[::-1], digital[::-1]
         span = physical[1] - physical[0]
-        if not np.isfinite(span) or span == 0 or digital[1] <= digital[0]:
+        if not np.isfinite(span) or span == 0 or digital[1] == digital[0]:
             raise ValueError(f"the ranges {physical} {unit} and {digital} make no scale")
         gain = (digital[1] - digital[0]) / span
         baseline = digital[0] - physical[0] * gain
@@ -70,6 +72,19 @@ class EdfResolution(Resolution):
             bits=bits,
             physical=physical,
             digital=digital,
+            transducer=transducer,
+            prefiltering=prefiltering,
+        )
+
+    @classmethod
+    def of_steps(cls, *, bits: int, transducer: str, prefiltering: str) -> EdfResolution:
+        """The steps of a converter as they are, where their size is not known."""
+        limits = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+        return cls.of(
+            (float(limits[0]), float(limits[1])),
+            limits,
+            unit="",
+            bits=bits,
             transducer=transducer,
             prefiltering=prefiltering,
         )

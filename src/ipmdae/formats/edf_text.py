@@ -73,13 +73,14 @@ class Channel(Signal):
     Attributes:
         place: its index among all signals of the file.
         part, count: its bytes and the number of its samples in a data record.
-        resolution: its scaling; ``None`` where the header's ranges are invalid.
+        resolution: its scaling; that of steps, without a unit, where the header's ranges are
+            invalid.
     """
 
     place: int
     part: slice
     count: int
-    resolution: EdfResolution | None
+    resolution: EdfResolution
 
 
 def plain(text: str, size: int) -> str:
@@ -165,16 +166,22 @@ _PATIENT_LAYOUT = re.compile(rf"\S+ [MFX] (?:{_DAY}|X) \S+(?: .*)?")
 _STUDY_LAYOUT = re.compile(rf"Startdate (?:{_DAY}|X) \S+ \S+ \S+(?: .*)?")
 
 
-def identity(header: Any, first: float) -> tuple[datetime | None, dict[str, str]]:
+_HEADER_DAY = re.compile(r"([ ]?\d{1,2})[.:'\-/ ]([ ]?\d{1,2})[.:'\-/ ]([ ]?\d{1,2})")
+_REMOVED = date(1985, 1, 1)
+"""The date in a header of EDF+ from which it was removed."""
+
+
+def identity(header: Any, day: str, first: float) -> tuple[datetime | None, dict[str, str]]:
     """Start of the first sample, if the file says it, and metadata of patient and recording.
 
     Args:
         header: as edfio reads it.
+        day: its date as it stands.
         first: time of the first sample in s after that of the header.
     """
     known: dict[str, str] = {}
     try:
-        start = header.startdatetime + timedelta(seconds=first)
+        start = datetime.combine(_date(header, day), header.starttime) + timedelta(seconds=first)
     except (ValueError, IndexError, OverflowError):
         start, known[description.TIME_OF_DAY] = None, _time_of_day(header, first)
     known |= parse_identity(
@@ -183,6 +190,25 @@ def identity(header: Any, first: float) -> tuple[datetime | None, dict[str, str]
         plus="+" in header.reserved[:4],
     )
     return start, {key: value for key, value in known.items() if value}
+
+
+def _date(header: Any, day: str) -> date:
+    """Date of the start by the recording field of EDF+, else by the header.
+
+    Raises:
+        ValueError: it is invalid, or was removed.
+    """
+    try:
+        known: date = header.startdate
+    except ValueError:  # also where the recording field says X
+        found = _HEADER_DAY.fullmatch(day)
+        if not found:
+            raise
+        number, month, year = map(int, found.groups())
+        known = date(year + (1900 if year >= 85 else 2000), month, number)
+        if known == _REMOVED:
+            raise
+    return known
 
 
 def parse_identity(patient: str, study: str, *, plus: bool) -> dict[str, str]:

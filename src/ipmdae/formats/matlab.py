@@ -21,6 +21,7 @@ from ipmdae.formats import description, hdf5, isolated, wfdb
 from ipmdae.formats.arrays import from_arrays
 from ipmdae.formats.blocks import SignalReader, WholeReader, read_whole
 from ipmdae.formats.errors import Budget, FormatError, first_bytes
+from ipmdae.formats.labchart import from_labchart, is_labchart
 from ipmdae.formats.optional import needs
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Recording
@@ -48,7 +49,8 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
 
     PhysioNet's files hold digital samples ``val`` (leads, time), as version 4, and state their gain
     in a ``.hea`` file beside: with it they are read as WFDB; without, 200 steps per mV are assumed,
-    with a warning. Files of version 7.3 are read in a process of their own.
+    with a warning. Exports of LabChart are known by their arrays ``datastart`` and ``dataend``.
+    Files of version 7.3 are read in a process of their own.
 
     Args:
         path: the file.
@@ -88,6 +90,8 @@ def open_here(path: Path, options: ReadOptions) -> SignalReader:
 
 def _reader(path: Path, content: dict[str, Any], options: ReadOptions) -> SignalReader:
     arrays = {name.lower(): value for name, value in content.items()}
+    if is_labchart(arrays) and options.array in (None, "data"):
+        return WholeReader(from_labchart(path, arrays, options))
     said = description.KEY in arrays or "units" in arrays or options.unit
     if not said and getattr(arrays.get("val"), "dtype", np.dtype(bool)).kind in "iu":
         arrays["val"] = np.asarray(arrays["val"], np.float64) / _GAIN

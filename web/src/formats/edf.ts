@@ -12,7 +12,7 @@ import { FormatError } from "./errors.ts";
 import { checkSamples, millivolts, warn, type Job, type Parts } from "./job.ts";
 import { toNumber } from "./layout.ts";
 import { bytesOf } from "./source.ts";
-import { decoded, general, latin1, visible } from "./text.ts";
+import { decoded, enumerated, general, latin1, visible } from "./text.ts";
 
 const BLOCK = 1 << 22;
 const MAX_SAMPLES = 2 ** 31;
@@ -23,8 +23,9 @@ interface Channel extends Named {
   place: number;
   offset: number;
   count: number;
-  /** Missing where the header's ranges are invalid. */
-  resolution?: Resolution;
+  /** That of steps, without a unit, where the header's ranges are invalid. */
+  resolution: Resolution;
+  inSteps: boolean;
 }
 
 /** A text at a time, with a duration if it has one; both in s. */
@@ -36,6 +37,8 @@ interface Event {
 
 interface Header {
   bits: number;
+  /** Data records that the header announces, and that are there. */
+  announced: number;
   records: number;
   recordBytes: number;
   /** Bytes of the header, and seconds of a data record. */
@@ -60,7 +63,11 @@ export function isEdf(head: Uint8Array): boolean {
  */
 export async function readEdf(job: Job, blob: Blob): Promise<Parts> {
   const header = await headerOf(job.path, blob);
+  warnSteps(job, header);
   const events = await eventsOf(job.path, blob, header);
+  const { announced, records } = header;
+  if (records > announced)
+    warn(job, `its header announces ${announced} data records, ${records} are there; all are read`);
   const timed = events.length > 0 && events.every((own) => own.length && !own[0].text);
   const first = timed ? events[0][0].onset : 0;
   const notes = events
@@ -106,9 +113,17 @@ export async function readEdf(job: Job, blob: Blob): Promise<Parts> {
 
 function leadOf(channel: Channel, index: number, samples: Float64Array): Lead {
   const { resolution, unit, label } = channel;
-  const voltage = resolution ? millivolts(unit) : undefined;
+  const voltage = millivolts(unit);
   if (voltage && voltage !== 1) samples.forEach((value, i) => (samples[i] = value * voltage));
   return { name: label || `lead ${index + 1}`, unit: voltage ? "mV" : unit, samples, resolution };
+}
+
+function warnSteps(job: Job, { channels }: Header): void {
+  const without = channels.filter(({ count, inSteps }) => count && inSteps);
+  if (!without.length) return;
+  const names = enumerated(without.map(({ label, place }) => label || `signal ${place + 1}`));
+  const whose = without.length === 1 ? "its" : "their";
+  warn(job, `states no valid range of ${names}; ${whose} values are steps of the converter`);
 }
 
 function warnLeftOut(job: Job, others: readonly Channel[], marks: number): void {
@@ -123,9 +138,7 @@ function parted(path: string, header: Header, notes: readonly Event[]) {
   if (!usable.length || !header.records) throw new FormatError(path, "holds no samples");
   const texts = notes.map((event) => event.text.slice(COMMENT.length));
   const { leads: listed, comments } = restore(usable, texts);
-  // A unit without a scale is not used.
-  const known = usable.map((c) => (c.resolution ? c : { ...c, unit: "" }));
-  const leads = (listed ?? leadsByRule(known)).map((i) => usable[i]);
+  const leads = (listed ?? leadsByRule(usable)).map((i) => usable[i]);
   return { leads, others: usable.filter((c) => !leads.includes(c)), texts: comments };
 }
 
@@ -155,7 +168,8 @@ async function headerOf(path: string, blob: Blob): Promise<Header> {
   const units = column(96, 8).map((unit) =>
     symbol(decoded(Uint8Array.from(unit, (c) => c.charCodeAt(0)))).replace(/[µμ]/g, "u"),
   );
-  const limits = [104, 112, 120, 128].map((at) => column(at, 8));
+  const physical = [104, 112].map((at) => column(at, 8));
+  const digital = [120, 128].map((at) => column(at, 8));
   const counts = column(216, 8).map(whole);
   const total = counts.reduce((sum, n) => sum + n, 0);
   if (Math.min(...counts) < 0 || total < 1) throw malformed("a data record holds no samples");
@@ -169,7 +183,8 @@ async function headerOf(path: string, blob: Blob): Promise<Header> {
       `the file is cut off: its header announces ${announced} data records, ${found} are there; ` +
         "fetch it again",
     );
-  const duration = toNumber(raw.slice(244, 252), ".");
+  const number = (text: string) => toNumber(text.replaceAll(",", "."), ".");
+  const duration = number(raw.slice(244, 252));
   if (!labels.some((label) => !RESERVED.includes(label)))
     throw new FormatError(path, "holds annotations only, no signal");
   if (!(duration > 0 && duration < Infinity))
@@ -180,18 +195,22 @@ async function headerOf(path: string, blob: Blob): Promise<Header> {
   for (const [place, label] of labels.entries()) {
     const [count, unit] = [counts[place], units[place]];
     const end = offset + (count * bits) / 8;
-    const resolution = resolutionOf(
-      limits.map((of) => toNumber(of[place], ".")),
-      unit,
-      bits,
-    );
+    const limits = [
+      ...physical.map((of) => number(of[place])),
+      ...digital.map((of) => toNumber(of[place], ".")),
+    ];
+    const stated = resolutionOf(limits, unit, bits);
+    const resolution = stated ?? stepsOf(bits);
+    const inSteps = !stated;
+    const own = { place, label, unit: resolution.unit, fs: count / duration, offset, count };
     if (RESERVED.includes(label)) annotations.push([offset, end]);
-    else channels.push({ place, label, unit, fs: count / duration, offset, count, resolution });
+    else channels.push({ ...own, resolution, inSteps });
     offset = end;
   }
   return {
     ...{ bits, recordBytes, size, duration, channels, annotations },
-    records: announced < 0 ? found : announced,
+    announced: announced < 0 ? found : announced,
+    records: found,
     interrupted: raw.slice(195, 197) === "+D",
     date: raw.slice(168, 176).trimEnd(),
     time: raw.slice(176, 184).trimEnd(),
@@ -199,12 +218,14 @@ async function headerOf(path: string, blob: Blob): Promise<Header> {
   };
 }
 
-/** The resolution that two ranges make, if they do. */
-export function resolutionOf(
+/** The resolution that two ranges make, if they do; the digital one may descend. */
+function resolutionOf(
   [low, high, least, most]: readonly number[],
   unit: string,
   bits: number,
 ): Resolution | undefined {
+  // The same line from its other end.
+  if (most < least) return resolutionOf([high, low, most, least], unit, bits);
   const gain = (most - least) / (high - low);
   const baseline = least - low * gain;
   const sound = Number.isInteger(least) && Number.isInteger(most) && most > least;
@@ -214,13 +235,30 @@ export function resolutionOf(
   return { gain, baseline: roundEven(baseline), unit, bits, physical: [low, high], digital };
 }
 
-/** The annotations of each data record; one that begins with its time has an empty text first. */
+/** The steps of a converter as they are, where their size is not known. */
+function stepsOf(bits: number): Resolution {
+  const limits: [number, number] = [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
+  return { gain: 1, baseline: 0, unit: "", bits, physical: limits, digital: limits };
+}
+
+/**
+ * The annotations of each data record; one that begins with its time has an empty text first.
+ * Records beyond the announced ones end, in `header` too, where one does not begin with its time as
+ * the first.
+ */
 async function eventsOf(path: string, blob: Blob, header: Header): Promise<Event[][]> {
   const result: Event[][] = [];
   if (!header.annotations.length) return result;
-  await readRecords(path, blob, header, (_, view) => {
+  const { announced, annotations } = header;
+  await readRecords(path, blob, { ...header }, (record, view) => {
+    const timed = result[0]?.length && !result[0][0].text;
+    const [at, stop] = annotations[0];
+    const signed = at === stop || "+-".includes(String.fromCharCode(view.getUint8(at)));
+    if (record >= Math.max(announced, 1) && timed && !signed)
+      header.records = Math.min(header.records, record);
+    if (record >= header.records) return;
     const own: Event[] = [];
-    for (const [begin, end] of header.annotations)
+    for (const [begin, end] of annotations)
       own.push(
         ...eventsIn(path, new Uint8Array(view.buffer, view.byteOffset + begin, end - begin)),
       );
@@ -284,8 +322,8 @@ async function readRecords(
 /** Put the values of a signal in a data record into an array, in the signal's unit. */
 function decode(view: DataView, channel: Channel, bits: number, out: Float64Array, at: number) {
   const { offset, count, resolution } = channel;
-  const [low, high] = resolution?.physical ?? [0, 1];
-  const [least, most] = resolution?.digital ?? [0, 1];
+  const [low, high] = resolution.physical!;
+  const [least, most] = resolution.digital!;
   const scale = (high - low) / (most - least);
   for (let i = 0; i < count; i++) {
     const value =
@@ -296,7 +334,10 @@ function decode(view: DataView, channel: Channel, bits: number, out: Float64Arra
   }
 }
 
-/** Start of the recording, `offset` s after the header's; undefined if the date was removed. */
+/**
+ * Start of the recording, `offset` s after the header's; undefined if the date was removed, which
+ * the recording field of EDF+ says by X and the header by 01.01.85.
+ */
 function startOf({ date, time, study }: Header, offset: number): string | undefined {
   const three = /^( ?\d{1,2})[.:'\-/ ]( ?\d{1,2})[.:'\-/ ]( ?\d{1,2})$/;
   const [day, month, short] = three.exec(date)?.slice(1).map(Number) ?? [];
@@ -305,7 +346,7 @@ function startOf({ date, time, study }: Header, offset: number): string | undefi
   let full: number[] | undefined;
   if (study.startsWith("Startdate ")) {
     const stated = study.split(/\s+/)[1] || "X";
-    if (stated === "X") return undefined;
+    if (stated === "X" && legacy.join() === "1985,1,1") return undefined;
     const [, d, name, y] = /^(\d+)-([A-Za-z]+)-(\d+)$/.exec(stated) ?? [];
     full = [Number(y), MONTHS.indexOf(name?.toUpperCase()) + 1, Number(d)];
   }

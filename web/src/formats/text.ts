@@ -24,6 +24,12 @@ export function oneLine(text: string): string {
   );
 }
 
+/** Names with commas between; of many, the first ones and the number of the others. */
+export function enumerated(names: readonly string[], most = 12): string {
+  const more = names.length > most ? ` and ${names.length - most} more` : "";
+  return names.slice(0, most).join(", ") + more;
+}
+
 /** Unique names of leads: empty ones get a number, repeated ones a suffix. */
 export function unique(names: readonly string[]): string[] {
   const taken = new Set<string>();
