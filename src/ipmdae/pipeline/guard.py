@@ -103,10 +103,9 @@ _SMALLEST = 0.05
 """Least height of a QRS complex in mV for any measure: an ECG is not smaller."""
 
 _UPPER, _WITH_BEAT = 0.75, 0.3
-"""A second holds a QRS complex if its range is at least that share of this quantile of the ranges
-per second: below 60 beats a minute, others hold P and T waves only. The quantile is that of seconds
-with a beat from 20 a minute on; the share includes beats beside ectopic ones of three times their
-height."""
+"""A second of a quiet signal holds a QRS complex if its range is at least that share of this
+quantile of the ranges per second: in slow rhythms, others hold P and T waves only. Under noise all
+seconds count, since none can be told to be without a beat."""
 
 
 class Guarded(NamedTuple):
@@ -138,9 +137,9 @@ def guard(noisy: Array, cleaned: Array, sd: Array | None, fs: float, limits: Saf
     """
     shape = noisy.shape
     x, y = _rows(noisy), _rows(cleaned)
-    size = np.maximum(_size(y, fs), np.float32(_SMALLEST))
     grid = _grid(x.shape[1], fs, _CHUNK)
     middle, sharp = _bands(x - y, fs)
+    size = _size(y, middle, fs, grid, limits.guard)
     height = np.maximum(size, np.float32(_SMALL))
     quiet = _gain(middle, height, grid, limits.guard)
     gain = grid.expanded(_gain(sharp, height, grid, limits.guard * _SHARP))
@@ -269,20 +268,31 @@ def _rise(frequency: NDArray[np.floating], low: float, high: float) -> NDArray[n
     return rise
 
 
-def _size(y: Array, fs: float) -> Array:
+def _size(y: Array, removed: Array, fs: float, grid: _Grid, limit: float) -> Array:
     """Height of the QRS complex in each row, (rows, 1): median of the ranges per second.
 
-    Seconds without a beat, as with a disconnected electrode or a slow rhythm, do not count.
+    Seconds without a signal, as with a disconnected electrode, do not count; nor do those without a
+    beat where little is ``removed`` up to 15 Hz throughout.
     """
     second = min(round(fs), y.shape[1])
     ranges = np.ptp(y[:, : y.shape[1] // second * second].reshape(len(y), -1, second), axis=2)
     ranges.sort(axis=1)
     upper = ranges[:, int(_UPPER * ranges.shape[1]), None]
-    least = np.maximum(np.float32(_WITH_BEAT) * upper, np.float32(_SMALLEST))
-    beats = np.sort(np.where(ranges > least, ranges, np.inf), axis=1)
-    count = np.maximum(np.isfinite(beats).sum(axis=1, keepdims=True), 1)
-    size: Array = np.take_along_axis(beats, (count - 1) // 2, axis=1)
-    return np.where(np.isfinite(size), size, np.float32(_SMALLEST))
+    signal = np.full_like(upper, _SMALLEST)
+    size = _median_above(ranges, signal)
+    beat = _median_above(ranges, np.maximum(np.float32(_WITH_BEAT) * upper, signal))
+    if (beat > size).any():
+        restored = _gain(removed, np.maximum(beat, np.float32(_SMALL)), grid, limit)
+        size = np.where(restored.min(axis=1, keepdims=True) >= _OPEN, beat, size)
+    return size
+
+
+def _median_above(ranges: Array, least: Array) -> Array:
+    """Lower median of those of the ascending ranges (rows, seconds) that are above ``least``."""
+    above = np.sort(np.where(ranges > least, ranges, np.inf), axis=1)
+    count = np.maximum(np.isfinite(above).sum(axis=1, keepdims=True), 1)
+    median: Array = np.take_along_axis(above, (count - 1) // 2, axis=1)
+    return np.where(np.isfinite(median), median, np.float32(_SMALLEST))
 
 
 class _Grid:
