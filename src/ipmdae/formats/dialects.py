@@ -34,7 +34,9 @@ _START_KEY, _NO_START_KEY, _PERSONAL = (
 )
 _DAY = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}/\d{1,2}/\d{4}")
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?", re.IGNORECASE)
-_NUMBER = re.compile(r"(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"(\d{1,3}(?: \d{3})+|\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)", re.IGNORECASE
+)
 _DATE = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)")
 _SLASHED = re.compile(
     r"\b(\d{1,2})/(\d{1,2})/(\d{4})[T, ]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?", re.I
@@ -145,10 +147,13 @@ def _lines(sample: Sample) -> Head:
 
 
 def is_pair(cells: Sequence[str]) -> bool:
-    """True if two cells are a key and the rate, interval or unit that it states."""
-    key, value = cells[0], cells[-1]
+    """True if a row is a key and the rate, interval, unit or start that it states."""
+    filled = [cell for cell in cells if cell]
+    key, value = _pair("\t".join(filled))
+    if not key or len(filled) > 3:  # the third may be the unit of a rate
+        return False
     unit = _UNIT_KEY.search(key) and millivolts(plain_unit(value))
-    return len(cells) == 2 and bool(unit or _rate(key, value))
+    return bool(unit or _rate(key, value) or local_time(value))
 
 
 def _stated_rate(pairs: Sequence[tuple[str, str]]) -> float | None:
@@ -179,20 +184,24 @@ def _rate(key: str, value: str) -> float | None:
     stated = _RATE.fullmatch(value)
     number = _NUMBER.match(value)
     if stated:
-        rate = _float(stated[1]) * (1000 if stated[2] else 1)
+        rate = 1000 * _float(stated[1]) if stated[2] else _hertz(stated[1])
     elif number and _INTERVAL_KEY.search(key):
         unit = number[2].lower() or ("ms" if "ms" in key else "s")
         interval = _INTERVALS.get(unit, 0.0) * _float(number[1])
         rate = 1 / interval if interval else 0.0
     elif number and _RATE_KEY.search(key) and not number[2]:
-        rate = _float(number[1]) * (1000 if "khz" in key.lower() else 1)
+        rate = 1000 * _float(number[1]) if "khz" in key.lower() else _hertz(number[1])
     else:
         return None
     return rate if 0 < rate <= 1e6 else None
 
 
+def _hertz(text: str) -> float:
+    return float(re.sub("[., ]", "", text)) if _GROUPED.fullmatch(text) else _float(text)
+
+
 def _float(text: str) -> float:
-    return float(re.sub("[., ]", "", text) if _GROUPED.fullmatch(text) else text.replace(",", "."))
+    return float(text.replace(" ", "").replace(",", "."))
 
 
 def _apple_watch(sample: Sample) -> Head | None:

@@ -46,7 +46,9 @@ class Stamps:
             if len(finite) and self.scale:
                 self.start = self.start or epoch(finite[0], self.scale)
                 rounded = float(np.spacing(np.abs(finite).max()))
-        decimals = min(max(map(_decimals, cells)), 15)
+        grouped = layout.thousands if not self.kind else ""
+        decimals = max(_decimals(cell.replace(grouped, "") if grouped else cell) for cell in cells)
+        decimals = min(decimals, 15)
         self.quantum = max(10.0 ** -max(decimals, 0), rounded) * (self.scale or 1.0)
         times = _clock_or_dates(self.kind, cells) if self.kind else values * (self.scale or 1.0)
         self.faults = _faults(times, self.quantum, counted=self.scale is None)

@@ -24,7 +24,9 @@ export interface Column {
   zero?: number;
 }
 
-type Pattern = "ecg" | "rate" | "interval" | "unit key" | "personal" | "hertz";
+type Pattern =
+  | ("ecg" | "rate" | "plain rate" | "interval" | "hertz" | "filter key" | "unit key")
+  | ("start key" | "no start key" | "personal");
 
 /** A regular expression of the list of words, for Unicode as Python has it. */
 export function pattern(key: Pattern, around = (text: string) => text): RegExp {

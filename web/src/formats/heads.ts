@@ -35,12 +35,23 @@ export interface Sample {
   stem: string;
 }
 
-const RATE = pattern("hertz", (words) => `^(\\d+(?:[.,]\\d+)?)\\s*(k?)(?:${words}).*$`);
+const RATE = pattern(
+  "hertz",
+  (words) => `^(\\d{1,3}(?: \\d{3})+|\\d+(?:[.,]\\d+)?)\\s*(k?)(?:${words}).*$`,
+);
+/** A rate with a thousands separator: nobody samples an ECG at 1.000 Hz. */
+const GROUPED = /^(?:[1-9]\d{0,2}(?: \d{3})+|[1-9][.,]\d{3})$/;
 const RATE_KEY = pattern("rate");
+const PLAIN_RATE = pattern("plain rate");
 const INTERVAL_KEY = pattern("interval");
+const FILTER_KEY = pattern("filter key");
 const UNIT_KEY = pattern("unit key");
+const START_KEY = pattern("start key");
+const NO_START_KEY = pattern("no start key");
 const PERSONAL = pattern("personal");
-const NUMBER = /^(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)/i;
+const DAY = /^(?:\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}\/\d{1,2}\/\d{4})$/;
+const TIME_OF_DAY = /^\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?$/i;
+const NUMBER = /^(\d{1,3}(?: \d{3})+|\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)/i;
 const LEAD = /(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])/;
 
 /** The head of a table: by the layout of a vendor, or else line by line. */
@@ -52,8 +63,10 @@ export function headOf(sample: Sample): Head {
   return lines(sample);
 }
 
+type Pair = [key: string, value: string];
+
 /** Key and value of a line such as `Sample Rate,512 Hz` or `%Sample Rate = 250 Hz`. */
-function pair(line: string): [key: string, value: string] {
+function pair(line: string): Pair {
   const text = line
     .trim()
     .replace(/^[#%]+/, "")
@@ -67,21 +80,51 @@ function pair(line: string): [key: string, value: string] {
 
 /** A head of lines with a key and a value each, in any order. */
 function lines(sample: Sample): Head {
-  const head: Head = { comments: [] };
-  for (const line of sample.above) {
-    const [key, value] = pair(line);
-    head.fs ||= rateIn(key, value);
-    const unit = plainUnit(value);
-    if (millivolts(unit) !== undefined && UNIT_KEY.test(key)) head.unit ||= unit;
-    if (PERSONAL.test(key)) continue;
-    if (key) head.start ||= localTime(value);
-    const comment = line
+  const pairs = sample.above.map(pair);
+  const units = pairs.filter(([key]) => UNIT_KEY.test(key)).map(([, value]) => plainUnit(value));
+  const bare = sample.above.map((line) =>
+    line
       .trim()
       .replace(/^[#%]+/, "")
-      .trim();
-    if (comment) head.comments.push(comment);
-  }
-  return head;
+      .trim(),
+  );
+  return {
+    fs: statedRate(pairs),
+    unit: units.find((unit) => millivolts(unit) !== undefined),
+    start: statedStart(pairs.filter(([key]) => !PERSONAL.test(key))),
+    comments: bare.filter((comment, i) => comment && !PERSONAL.test(pairs[i][0])),
+  };
+}
+
+/** True if a row is a key and the rate, interval, unit or start that it states. */
+export function isPair(cells: readonly string[]): boolean {
+  const filled = cells.filter(Boolean);
+  const [key, value] = pair(filled.join("\t"));
+  if (!key || filled.length > 3) return false; // the third may be the unit of a rate
+  const unit = UNIT_KEY.test(key) && millivolts(plainUnit(value)) !== undefined;
+  return unit || rateIn(key, value) !== undefined || localTime(value) !== undefined;
+}
+
+/** The rate in Hz by the clearest key: of sampling, of a rate, or none; not of a filter. */
+function statedRate(pairs: readonly Pair[]): number | undefined {
+  const found = pairs.flatMap(([key, value]) => {
+    const rate = rateIn(key, value);
+    if (!rate || FILTER_KEY.test(key)) return [];
+    const clear = RATE_KEY.test(key) || INTERVAL_KEY.test(key);
+    return [{ rate, doubt: !clear ? 2 : Number(PLAIN_RATE.test(key)) }];
+  });
+  return least(found, ({ doubt }) => [doubt])?.rate;
+}
+
+/** When the recording began: by a key that says so, or another; not when it was exported. */
+function statedStart(pairs: readonly Pair[]): string | undefined {
+  const values = pairs
+    .filter(([key]) => key && !NO_START_KEY.test(key))
+    .sort(([a], [b]) => Number(START_KEY.test(b)) - Number(START_KEY.test(a)))
+    .map(([, value]) => value);
+  const [day, time] = [DAY, TIME_OF_DAY].map((form) => values.find((value) => form.test(value)));
+  const texts = day && time ? [...values, `${day} ${time}`] : values;
+  return texts.map(localTime).find(Boolean);
 }
 
 /** A rate in Hz that a line states, if it does. */
@@ -89,18 +132,22 @@ function rateIn(key: string, value: string): number | undefined {
   const stated = RATE.exec(value);
   const number = NUMBER.exec(value);
   let rate = 0;
-  if (stated) rate = float(stated[1]) * (stated[2] ? 1000 : 1);
+  if (stated) rate = stated[2] ? 1000 * float(stated[1]) : hertz(stated[1]);
   else if (number && INTERVAL_KEY.test(key)) {
     const unit = number[2].toLowerCase() || (key.includes("ms") ? "ms" : "s");
     const parts = new Map([["s", 1], ["ms", 1e-3], ["us", 1e-6], ["µs", 1e-6], ["μs", 1e-6]]); // prettier-ignore
     rate = 1 / ((parts.get(unit) ?? 0) * float(number[1]));
   } else if (number && RATE_KEY.test(key) && !number[2])
-    rate = float(number[1]) * (/khz/i.test(key) ? 1000 : 1);
+    rate = /khz/i.test(key) ? 1000 * float(number[1]) : hertz(number[1]);
   return rate > 0 && rate <= 1e6 ? rate : undefined;
 }
 
+function hertz(text: string): number {
+  return GROUPED.test(text) ? Number(text.replace(/[., ]/g, "")) : float(text);
+}
+
 function float(text: string): number {
-  return Number(text.replace(",", "."));
+  return Number(text.replaceAll(" ", "").replace(",", "."));
 }
 
 /**

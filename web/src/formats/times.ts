@@ -52,7 +52,12 @@ export class Stamps {
     this.index = index;
     this.cells = cellsOf(layout, index);
     this.start = column.start;
-    const decimals = layout.rows.reduce((most, row) => Math.max(most, decimalsOf(row[index])), 0);
+    const grouped = this.cells === "number" ? layout.thousands : "";
+    const decimals = layout.rows.reduce(
+      (most, row) =>
+        Math.max(most, decimalsOf(grouped ? row[index].replaceAll(grouped, "") : row[index])),
+      0,
+    );
     let [scale, rounded]: [number | undefined, number] = [1, 0];
     if (this.cells === "number") {
       const values = firstValues(layout, index).filter(Number.isFinite);

@@ -1,0 +1,163 @@
+"""Tables of text as programs and spreadsheets export them: heads, signs of numbers, times."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from test_dialects import ECG, T, quiet, read
+
+from ipmdae.formats import FormatError
+
+MV = "".join(f"{value / 1000:.3f}\n" for value in ECG)
+TWO = "".join(f"{k / 250:.3f},{ECG[k] / 1000:.3f}\n" for k in T)
+RECORDED = datetime(2026, 3, 14, 9, 15)
+
+
+@pytest.mark.parametrize(
+    ("text", "fs"),
+    [
+        (f"{head}ecg (mV)\n{MV}", fs)
+        for head, fs in (
+            ("Notch filter: 60 Hz\nSampling rate: 250 Hz\n", 250),
+            ("Rate: 72\nSampling rate: 250\n", 250),
+            ("Frequency: 50\nSampling interval: 4.000 ms\n", 250),
+            ("Sampling rate: 1,000 Hz\n", 1000),
+            ("Sampling rate: 1 000 Hz\n", 1000),
+            ("Sampling rate (Hz): 1\u00a0000\n", 1000),
+            ("Sampling rate: 1.000 kHz\n", 1000),
+        )
+    ],
+)
+def test_the_rate_of_a_head_with_others(tmp_path: Path, text: str, fs: float) -> None:
+    assert read(tmp_path, text).fs == fs
+
+
+def test_a_filter_states_no_rate(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="says no sampling rate"):
+        read(tmp_path, f"Filter: 150 Hz\necg (mV)\n{MV}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{head}fs: 250\necg (mV)\n{MV}"
+        for head in (
+            "Export date: 2026-05-01 12:00:00\nRecording date: 2026-03-14 09:15:00\n",
+            "Date: 14.03.2026\nTime: 09:15:00\n",
+            "Exported: 2026-05-01 12:00:00\nDate: 3/14/2026\nTime: 9:15:00 AM\n",
+        )
+    ],
+)
+def test_the_start_of_a_head_with_other_dates(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text).start == RECORDED
+
+
+PAIRS = [f"{value:.0f},{-value:.0f}" for value in ECG]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        text.replace("{}", "\n".join(PAIRS)).replace("{,}", ",\n".join([*PAIRS, ""]))
+        for text in (
+            "Sampling rate,250\nUnit,uV\nStart,2026-03-14 09:15:00\nII,V5\n{}",
+            "Sampling rate,250,Hz\nUnit,uV,\nStart,2026-03-14 09:15:00,\nII,V5,\n{,}",
+            "II,V5\nSampling rate,250\nUnit,uV\nStart,2026-03-14 09:15:00\n{}",
+            "Unit,uV\nStart,2026-03-14 09:15:00\nSampling rate,250\nII,V5\nuV,uV\n{,}",
+            "II,V5\n# Sampling rate: 250 Hz\n# Unit: uV\n# Start: 2026-03-14 09:15:00\n{}",
+        )
+    ],
+)
+def test_a_head_of_as_many_cells_as_the_table(tmp_path: Path, text: str) -> None:
+    r = read(tmp_path, text)
+    assert (r.fs, r.leads, r.units, r.start) == (250, ("II", "V5"), ("mV", "mV"), RECORDED)
+    assert_allclose(r.signal[:, 0], ECG / 1000)
+
+
+def test_a_rate_above_a_table_without_headings(tmp_path: Path) -> None:
+    with quiet():
+        r = read(tmp_path, "\n".join(["Sampling rate: 250 Hz", *PAIRS, ""]))
+    assert (r.fs, r.leads, r.samples) == (250, ("lead 1", "lead 2"), len(ECG))
+
+
+def noted(rows: int, note: int) -> str:
+    """A table with a column that is empty but for one word."""
+    lines = [f"{k / 250:.3f},{k % 9},{'start' if k == note else ''}" for k in range(rows)]
+    return "\n".join(["time,II (mV),note", *lines, ""])
+
+
+@pytest.mark.parametrize("text", [noted(400, 3), noted(400, 390)])
+def test_a_column_with_a_word_now_and_then_is_left_out(tmp_path: Path, text: str) -> None:
+    with pytest.warns(UserWarning, match="note holds no numbers and is left out"):
+        r = read(tmp_path, text)
+    assert (r.leads, r.samples) == (("II",), len(ECG))
+
+
+def test_a_word_after_the_rows_that_are_looked_at(tmp_path: Path) -> None:
+    text = noted(9000, 8000)
+    with pytest.raises(FormatError, match=r"choose columns that are \(columns=, --columns\)"):
+        read(tmp_path, text)
+    assert read(tmp_path, text, columns=("II",)).samples == 9000
+
+
+def grouped(mark: str, sep: str, time: float = 4.0) -> str:
+    """A table in µV whose thousands are grouped by a mark, and whose times by the same."""
+    rows = [f'"{k * time:,g}"{sep}"{3 * ECG[k]:,.0f}"' for k in T]
+    return "\n".join([f"Time (ms){sep}ECG (uV)", *rows, ""]).replace(",", mark)
+
+
+@pytest.mark.parametrize("text", [grouped(",", ";"), grouped(".", ";"), grouped(".", "\t")])
+def test_thousands_separators(tmp_path: Path, text: str) -> None:
+    r = read(tmp_path, text)
+    assert (r.fs, r.samples) == (250, len(ECG))
+    assert_allclose(r.signal[:, 0], 3 * ECG / 1000)
+
+
+def doubtful() -> tuple[str, str]:
+    """Tables in which a mark groups thousands and is a decimal sign, one of them further down."""
+    first = [f"{k / 250:.3f};{3 * ECG[k]:,.0f};0,25" for k in T]
+    rows = [f'"{4 * k:,}","{3 * (k % 900):,}"' for k in range(9000)]
+    rows[8000] = '"32,000","1,5"'
+    return "\n".join(["time;II (uV);V5 (mV)", *first]), "\n".join(["time (ms),ECG (uV)", *rows])
+
+
+def test_a_mark_of_thousands_and_of_decimals(tmp_path: Path) -> None:
+    first, second = doubtful()
+    with pytest.raises(FormatError, match="grouped by ',', which is the decimal sign of others"):
+        read(tmp_path, first)
+    with pytest.raises(FormatError, match="could not convert string to float: '1,5'"):
+        read(tmp_path, second)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    ["0.123 1.250 3 4", "1.250 2.5 3 4", "1.250 2.125 0 3", "1.250 2.125 0.000 3", "1.250 2.1 3e0"],
+)
+def test_decimals_that_are_no_thousands(tmp_path: Path, cells: str) -> None:
+    rows, first = cells.split(), float(cells.split(maxsplit=1)[0])
+    assert read(tmp_path, "\n".join(["ecg (mV)", *rows, ""]), fs=250).signal[0, 0] == first
+    rows = [f"{cell};0".replace(".", ",") for cell in rows]
+    assert read(tmp_path, "\n".join(["ecg (mV);hr", *rows, ""]), fs=250).signal[0, 0] == first
+
+
+def turned(samples: int, names: str) -> str:
+    """A table of a row for each lead, perhaps after its name."""
+    row = ",".join(f"{np.sin(k / 9):.3f}" for k in range(samples))
+    return "".join(f"{name}{row}\n" for name in names.split(" "))
+
+
+@pytest.mark.parametrize("text", [turned(n, s) for n in (2500, 20_000) for s in (" ", "I, II,")])
+def test_a_row_for_each_lead_is_refused(tmp_path: Path, text: str) -> None:
+    message = r"has 2 rows of 2\d+ cells: one row per sample is needed; transpose it"
+    with pytest.raises(FormatError, match=message), quiet():
+        read(tmp_path, text)
+
+
+def test_a_wide_table_of_many_rows(tmp_path: Path) -> None:
+    row = ",".join(f"{k % 9}.5000" for k in range(512))
+    with quiet():
+        assert read(tmp_path, f"{row}\n" * 80, fs=250).signal.shape == (80, 512)
