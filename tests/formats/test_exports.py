@@ -157,7 +157,73 @@ def test_a_row_for_each_lead_is_refused(tmp_path: Path, text: str) -> None:
         read(tmp_path, text)
 
 
-def test_a_wide_table_of_many_rows(tmp_path: Path) -> None:
+def test_a_wide_table(tmp_path: Path) -> None:
     row = ",".join(f"{k % 9}.5000" for k in range(512))
     with quiet():
         assert read(tmp_path, f"{row}\n" * 80, fs=250).signal.shape == (80, 512)
+
+
+LABCHART = (
+    "Interval=\t0.004 s\nExcelDateTime=\t4.6095e+04\t14/03/2026 09:15:00.00000\n"
+    "TimeFormat=\tStartOfBlock\nDateFormat=\t\nChannelTitle=\tII\tResp\n"
+    "Range=\t5.000 mV\t10.00 V\nUnitName=\tmV\tV\nTopValue=\t2.5\t10.0\n"
+    "BottomValue=\t-2.5\t-10.0\n"
+)
+
+
+def labchart(times: bool, remarks: str) -> str:
+    """An export of LabChart: with or without times and comments, those in a few rows or in all."""
+    rows = [f"{k / 250:.3f}\t{ECG[k] / 1000:.3f}\t{k % 7}" for k in T]
+    rows = rows if times else [row.split("\t", 1)[1] for row in rows]
+    rows[9] += "\t#* cough" if remarks else ""
+    rows = [row if "*" in row or remarks != "all" else f"{row}\t" for row in rows]
+    return LABCHART + "\n".join([*rows, ""])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(labchart(times, remarks) for times in (True, False) for remarks in ("", "one")),
+        labchart(True, "all"),
+    ],
+)
+def test_labchart(tmp_path: Path, text: str) -> None:
+    with quiet():
+        r = read(tmp_path, text, "x.txt")
+    assert (r.fs, r.leads, r.units, r.start) == (250, ("II", "Resp"), ("mV", "V"), RECORDED)
+    assert_allclose(r.signal.T, [ECG / 1000, T % 7])
+
+
+def test_a_row_of_labchart_with_a_cell_too_few_is_refused(tmp_path: Path) -> None:
+    text = labchart(True, "one").replace("0.800\t", "")
+    with pytest.raises(FormatError, match="not all of the rows 1 to 400 have 3 cells"), quiet():
+        read(tmp_path, text)
+
+
+ACQKNOWLEDGE = "x.acq\n{}\n2 channels\nECG Lead II\nmV\nRSP\nVolts\n"
+
+
+def acqknowledge(rate: str, unit: str, scale: float, end: str = "\t") -> str:
+    """An export of AcqKnowledge: times in a unit, or none, tabs at the ends of lines, or none."""
+    rows = [[unit, "CH1", "CH2"], ["", "400", "400"]]
+    rows += [[f"{scale * k / 250:.8g}", f"{ECG[k] / 1000:.3f}", f"{k % 7}"] for k in T]
+    lines = ["\t".join(row if unit else row[1:]) + end for row in rows]
+    return ACQKNOWLEDGE.format(rate) + "\n".join([*lines, ""])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        acqknowledge("4 msec/sample", "sec", 1),
+        acqknowledge("0.004 sec/sample", "sec", 1, ""),
+        acqknowledge("250 samples/second", "msec", 1000),
+        acqknowledge("250.0 samples/sec", "min", 1 / 60, ""),
+        acqknowledge("4 msec/sample", "", 1),
+        acqknowledge("4 msec/sample", "", 1, ""),
+        acqknowledge("4 msec/sample", "min", 1 / 60).replace("\t", ","),
+    ],
+)
+def test_acqknowledge(tmp_path: Path, text: str) -> None:
+    r = read(tmp_path, text, "x.txt")
+    assert (r.fs, r.leads, r.units) == (250, ("ECG Lead II", "RSP"), ("mV", "V"))
+    assert_allclose(r.signal.T, [ECG / 1000, T % 7])

@@ -153,6 +153,8 @@ def _exports() -> Iterator[str]:
         exports.test_a_column_with_a_word_now_and_then_is_left_out,
         exports.test_thousands_separators,
         exports.test_a_row_for_each_lead_is_refused,
+        exports.test_labchart,
+        exports.test_acqknowledge,
     ):
         yield from _parameters(test)
     yield from exports.doubtful()

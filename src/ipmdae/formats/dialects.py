@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats.columns import Column, column, epoch, epoch_scale, is_epoch, plain_unit
+from ipmdae.formats.columns import SECONDS, Column, column, epoch, epoch_scale, is_epoch, plain_unit
 from ipmdae.formats.names import WORDS
 from ipmdae.recording import millivolts
 
@@ -58,6 +58,7 @@ class Head:
         comments: the lines, without personal ones.
         columns: of a table without headings, where the layout says what they are.
         skip: rows at the beginning of the data that are not samples.
+        remarks: whether rows may end in one cell more, which is a comment.
     """
 
     device: str = ""
@@ -68,6 +69,7 @@ class Head:
     comments: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     skip: int = 0
+    remarks: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +78,14 @@ class Sample:
 
     Attributes:
         above: the lines above the data, empty ones left out.
-        headed: whether the last of them are headings of the columns.
+        names: headings of the columns, which are not among these; empty where there are none.
         separator: of the cells.
         values: (rows, columns) numbers of the first rows, NaN where a cell is not a number.
         stem: name of the file without suffixes.
     """
 
     above: Sequence[str]
-    headed: bool
+    names: Sequence[str]
     separator: str
     values: NDArray[np.float64]
     stem: str
@@ -236,7 +238,7 @@ def _openbci(sample: Sample) -> Head | None:
     pairs = ((key.lower(), value) for key, value in map(_pair, sample.above))
     counts = (int(n) for key, n in pairs if key == "number of channels" and n.isdecimal())
     count, width = next(counts, 0), sample.values.shape[1]
-    known = not sample.headed and 0 < count < width
+    known = not sample.names and 0 < count < width
     columns = _numbered(width, count) if known else ()
     return dataclasses.replace(_lines(sample), device="OpenBCI", unit="uV", columns=columns)
 
@@ -253,7 +255,7 @@ def _brainflow(sample: Sample) -> Head | None:
     """A file that BrainFlow writes: tabs, no headings; counter, channels, ..., time, marker."""
     width = sample.values.shape[1]
     boards = _BRAINFLOW.get(width)
-    if not boards or sample.headed or sample.above or sample.separator != "\t":
+    if not boards or sample.names or sample.above or sample.separator != "\t":
         return None
     stamps = sample.values[:, -2]
     if not is_epoch(stamps) or epoch_scale(stamps[0]) != 1:
@@ -354,6 +356,54 @@ def _empatica(sample: Sample) -> Head | None:
     )
 
 
-DIALECTS = (_apple_watch, _openbci, _opensignals, _brainflow, _empatica)
+def _labchart(sample: Sample) -> Head | None:
+    """A text file of LabChart: rows such as ``ChannelTitle=`` name what follows the times."""
+    cells = [line.rstrip().split("\t") for line in sample.above]
+    rows = {row[0]: row[1:] for row in cells}
+    titles, width = rows.get("ChannelTitle=", []), sample.values.shape[1]
+    if not titles or len(titles) > width:
+        return None
+    units = [*rows.get("UnitName=", []), *[""] * width]
+    columns = [column("time (s)")] * (len(titles) < width)
+    columns += map(column, titles, units)
+    comments = [Column("comment", "comment", "", "other")] * (width - len(columns))
+    found = dataclasses.replace(_lines(sample), device="LabChart", remarks=True)
+    return dataclasses.replace(found, columns=(*columns, *comments))
+
+
+_PER_SAMPLE = re.compile(r"(\d+\.?\d*) (samples/sec|msec|sec)(?:/sample|ond)?")
+
+
+def _acqknowledge(sample: Sample) -> Head | None:
+    """A text file of AcqKnowledge.
+
+    Its name, the rate, ``2 channels``, name and unit of each; above the data a row ``sec CH1 CH2``
+    and one of numbers of samples, which leaves the times' column empty.
+    """
+    _, rate, count, *lines = [line.strip() for line in sample.above] + [""] * 3
+    lines = [line for line in lines if line]
+    known = np.isfinite(sample.values[0])
+    stated, channels = _PER_SAMPLE.fullmatch(rate), map(column, lines[::2], lines[1::2])
+    if not stated or count != f"{known.sum()} channels" or len(lines) != 2 * known.sum():
+        return None
+    unit = sample.names[0] if sample.names else ""
+    time = Column(unit or "time", unit, unit, "time", SECONDS.get(unit.lower()))
+    seconds = {"samples/sec": None, "msec": 1e-3, "sec": 1.0}[stated[2]]
+    number = float(stated[1])
+    return Head(
+        device="AcqKnowledge",
+        fs=(1 / (seconds * number) if seconds else number) if number else None,
+        columns=tuple(
+            next(channels) if filled else time if i == 0 else Column("", "", "", "empty")
+            for i, filled in enumerate(known)
+        ),
+        skip=1,
+    )
+
+
+DIALECTS = (
+    *(_apple_watch, _openbci, _opensignals, _brainflow, _empatica),
+    *(_labchart, _acqknowledge),
+)
 """Recognisers of vendors' layouts, in the order in which they are tried; headings and lines with a
 rate or a unit, as Polar's, Movesense's and Shimmer's files have them, need none."""

@@ -257,6 +257,8 @@ class TableReader(SignalReader):
     def _check_turned(self) -> None:
         """Refuse a table that has a row for each lead instead of each sample."""
         rows = width = 0
+        if any(column.kind == "time" and column.heading for column in self._layout.columns):
+            return
         for _, data in self._pieces() if self._layout.width > _WIDE else ():
             width = width or len(self._layout.split(data.split(b"\n", 1)[0].decode("latin-1")))
             rows += sum(map(bool, map(bytes.strip, data.split(b"\n"))))
@@ -269,7 +271,13 @@ class TableReader(SignalReader):
     def _check_width(self, data: bytes, first: int, rows: int) -> None:
         """Refuse rows of more or fewer cells, which pandas would cut or fill up without a word."""
         mark, width = self._layout.separator, self._layout.width
-        if len(mark) == 1 and b'"' not in data and data.count(mark.encode()) != rows * (width - 1):
+        if len(mark) != 1 or b'"' in data:
+            return
+        even = data.count(mark.encode()) == rows * (width - 1)
+        if not even and self._layout.head.remarks:
+            lines = filter(bytes.strip, data.split(b"\n"))
+            even = all(line.count(mark.encode()) in (width - 1, width) for line in lines)
+        if not even:
             raise FormatError(
                 self._path,
                 f"not all of the rows {first + 1} to {first + rows} have {width} cells",

@@ -125,9 +125,7 @@ def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Lay
     above = [texts[i] for i in range(first) if texts[i].strip() and i not in taken]
     above = [text for text in above if not _SEP_LINE.fullmatch(text)]
     head = dialects.head(
-        dialects.Sample(
-            above=above, headed=bool(names), separator=separator, values=values, stem=stem
-        )
+        dialects.Sample(above=above, names=names, separator=separator, values=values, stem=stem)
     )
     rows, values = rows[head.skip :], values[head.skip :]
     columns = by_shape(

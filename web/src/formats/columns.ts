@@ -34,7 +34,7 @@ export function pattern(key: Pattern, around = (text: string) => text): RegExp {
 }
 
 const words = (text: string) => new Set(text.split(" "));
-const SECONDS = new Map(Object.entries(WORDS.seconds));
+export const SECONDS = new Map(Object.entries(WORDS.seconds));
 const TIME = words(WORDS.time);
 const TIME_ALONE = words(WORDS["time alone"]);
 const COUNTER = words(WORDS.counter);

@@ -1,5 +1,5 @@
 /** Heads of text tables: rate, unit, lead and start above the data, and the layouts of vendors. */
-import { column, isEpoch, pattern, plainUnit, type Column, type Kind } from "./columns.ts";
+import { column, isEpoch, pattern, plainUnit, SECONDS, type Column, type Kind } from "./columns.ts";
 import { localTime, sinceEpoch } from "./dates.ts";
 import { millivolts } from "./job.ts";
 import { least } from "./statistics.ts";
@@ -19,14 +19,16 @@ export interface Head {
   columns?: Column[];
   /** Rows at the beginning of the data that are not samples. */
   skip?: number;
+  /** Whether rows may end in one cell more, which is a comment. */
+  remarks?: boolean;
 }
 
 /** The beginning of a table, as the recognisers of layouts look at it. */
 export interface Sample {
   /** The lines above the data, empty ones left out. */
   above: string[];
-  /** Whether the last of them are headings of the columns. */
-  headed: boolean;
+  /** Headings of the columns, which are not among these; empty where there are none. */
+  names: readonly string[];
   separator: string;
   /** Numbers of the first rows, NaN where a cell is not a number. */
   values: number[][];
@@ -56,7 +58,8 @@ const LEAD = /(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])/;
 
 /** The head of a table: by the layout of a vendor, or else line by line. */
 export function headOf(sample: Sample): Head {
-  for (const known of [appleWatch, openBci, openSignals, brainFlow, empatica]) {
+  const vendors = [appleWatch, openBci, openSignals, brainFlow, empatica, labChart, acqKnowledge];
+  for (const known of vendors) {
     const found = known(sample);
     if (found) return found;
   }
@@ -178,7 +181,7 @@ function openBci(sample: Sample): Head | undefined {
   if (!sample.above.some((line) => line.startsWith("%OpenBCI"))) return undefined;
   const stated = sample.above.map(pair).find(([key]) => key.toLowerCase() === "number of channels");
   const count = stated && /^\d+$/.test(stated[1]) ? Number(stated[1]) : 0;
-  const known = !sample.headed && count > 0 && count < sample.width;
+  const known = !sample.names.length && count > 0 && count < sample.width;
   const columns = known ? numbered(sample, count) : undefined;
   return { ...lines(sample), unit: "uV", columns };
 }
@@ -196,7 +199,7 @@ const BRAINFLOW: Record<number, [number, number][]> = {
 /** A file that BrainFlow writes: tabs, no headings; counter, channels, ..., time, marker. */
 function brainFlow(sample: Sample): Head | undefined {
   const boards = BRAINFLOW[sample.width];
-  if (!boards || sample.headed || sample.above.length || sample.separator !== "\t")
+  if (!boards || sample.names.length || sample.above.length || sample.separator !== "\t")
     return undefined;
   const at = sample.width - 2;
   const stamps = Float64Array.from(sample.values, (row) => row[at]);
@@ -307,5 +310,55 @@ function empatica({ above, values, width, stem }: Sample): Head | undefined {
     comments: [],
     columns: names.map((name) => column(name)),
     skip: 2,
+  };
+}
+
+/** A text file of LabChart: rows such as `ChannelTitle=` name what follows the times. */
+function labChart(sample: Sample): Head | undefined {
+  const cells = sample.above.map((line) => line.trimEnd().split("\t"));
+  const named = (key: string) =>
+    cells
+      .filter((row) => row[0] === key)
+      .pop()
+      ?.slice(1) ?? [];
+  const [titles, units, { width }] = [named("ChannelTitle="), named("UnitName="), sample];
+  if (!titles.length || titles.length > width) return undefined;
+  const columns = titles.length < width ? [column("time (s)")] : [];
+  columns.push(...titles.map((title, i) => column(title, units[i] ?? "")));
+  while (columns.length < width)
+    columns.push({ heading: "comment", name: "comment", unit: "", kind: "other" });
+  return { ...lines(sample), columns, remarks: true };
+}
+
+/**
+ * A text file of AcqKnowledge.
+ *
+ * Its name, the rate, `2 channels`, name and unit of each; above the data a row `sec CH1 CH2` and
+ * one of numbers of samples, which leaves the times' column empty.
+ */
+function acqKnowledge({ above, names, values, width }: Sample): Head | undefined {
+  const [, rate = "", count, ...rest] = above.map((line) => line.trim());
+  const stated = /^(\d+\.?\d*) (samples\/sec|msec|sec)(?:\/sample|ond)?$/.exec(rate);
+  const known = [...values[0]].map(Number.isFinite);
+  const channels = known.filter(Boolean).length;
+  if (!stated || count !== `${channels} channels` || rest.length !== 2 * channels) return undefined;
+  const unit = names[0] ?? "";
+  const time = {
+    heading: unit || "time",
+    name: unit,
+    unit,
+    seconds: SECONDS.get(unit.toLowerCase()),
+  };
+  const number = Number(stated[1]);
+  const seconds = new Map([["msec", 1e-3], ["sec", 1]]).get(stated[2]); // prettier-ignore
+  let at = 0;
+  return {
+    fs: (number && seconds ? 1 / (seconds * number) : number) || undefined,
+    comments: [],
+    columns: Array.from({ length: width }, (_, i): Column => {
+      if (known[i]) return column(rest[2 * at], rest[2 * at++ + 1]);
+      return i ? { heading: "", name: "", unit: "", kind: "empty" } : { ...time, kind: "time" };
+    }),
+    skip: 1,
   };
 }

@@ -75,7 +75,7 @@ export function layOut(texts: readonly string[], stem: string): Layout {
   const above = texts.slice(0, first).filter((text, i) => text.trim() && !taken.has(i));
   const head = headOf({
     above: above.filter((text) => !SEP_LINE.test(text)),
-    headed: names.length > 0,
+    names,
     separator,
     values: rows.map((row) => row.map((cell) => toNumber(cell, decimal, thousands))),
     width,

@@ -113,7 +113,8 @@ class Rows {
         );
       this.parse(this.rest);
     }
-    if (layout.columns.length > WIDE && 8 * this.rows < this.firstWidth)
+    const timed = layout.columns.some(({ kind, heading }) => kind === "time" && heading);
+    if (!timed && layout.columns.length > WIDE && 8 * this.rows < this.firstWidth)
       throw new FormatError(
         job.path,
         `has ${this.rows} rows of ${this.firstWidth} cells: one row per sample is needed; ` +
@@ -197,7 +198,8 @@ class Rows {
         quoted || layout.separator === BLANKS
           ? split(line, layout.separator)
           : line.split(layout.separator);
-      even &&= cells.length === width;
+      const remark = layout.head.remarks && cells.length === width + 1;
+      even &&= cells.length === width || !!remark;
       this.firstWidth ||= cells.length;
       this.push(cells);
     }
