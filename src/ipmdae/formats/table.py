@@ -273,10 +273,11 @@ class TableReader(SignalReader):
         mark, width = self._layout.separator, self._layout.width
         if len(mark) != 1 or b'"' in data:
             return
-        even = data.count(mark.encode()) == rows * (width - 1)
-        if not even and self._layout.head.remarks:
+        if self._layout.head.remarks:
             lines = filter(bytes.strip, data.split(b"\n"))
             even = all(line.count(mark.encode()) in (width - 1, width) for line in lines)
+        else:
+            even = data.count(mark.encode()) == rows * (width - 1)
         if not even:
             raise FormatError(
                 self._path,
