@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -227,3 +227,49 @@ def test_acqknowledge(tmp_path: Path, text: str) -> None:
     r = read(tmp_path, text, "x.txt")
     assert (r.fs, r.leads, r.units) == (250, ("ECG Lead II", "RSP"), ("mV", "V"))
     assert_allclose(r.signal.T, [ECG / 1000, T % 7])
+
+
+def clocked(form: str, step: float = 0.004) -> str:
+    """A table whose times are those of the day in a form of dates, or durations."""
+    rows = []
+    for k in T:
+        at = RECORDED + timedelta(seconds=k * step)
+        days, seconds = divmod(86399.0 + k * step, 86400)
+        rows.append(
+            at.strftime(form)
+            .replace("MS", f"{at.microsecond // 1000:03}")
+            .replace("DAYS", f"{days:.0f} days 0{timedelta(seconds=seconds)}")
+            .replace("DAY,", str(timedelta(days=days, seconds=seconds)))
+            .replace("SEC", f"{k * step:.5g} sec")
+        )
+    lines = [f"{row};{ECG[k] / 1000:.3f}" for k, row in enumerate(rows)]
+    return "\n".join(["Time;ECG (mV)", *lines, ""])
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        (clocked("DAYS"), None),
+        (clocked("DAY,"), None),
+        (clocked("SEC"), None),
+        (clocked("%H:%M:%S:MS"), None),
+        (clocked("%d-%b-%Y %H:%M:%S.MS"), RECORDED),
+        (clocked("%m/%d/%y %H:%M:%S.MS"), RECORDED),
+        (clocked("%d-%m-%Y %H:%M:%S.MS"), RECORDED),
+        (clocked("%m-%d-%Y %H:%M:%S,MS"), RECORDED),
+        # the year may be the first number
+        (clocked("%d.%m.%y %H:%M:%S.MS"), None),
+        (clocked("%d/%m/%y %H:%M:%S.MS"), None),
+        (clocked("%d.%m.%Y;%H:%M:%S,MS").replace("Time;", "Datum;Uhrzeit;"), RECORDED),
+    ],
+)
+def test_forms_of_times(tmp_path: Path, text: str, start: datetime | None) -> None:
+    r = read(tmp_path, text)
+    assert (r.fs, r.leads, r.samples, r.start) == (250, ("ECG",), len(ECG), start)
+    assert_allclose(r.signal[:, 0], ECG / 1000)
+
+
+@pytest.mark.parametrize("form", ["%H:%M:%S:1MS", "14-Mai-2026 %H:%M:%S.MS"])
+def test_forms_that_are_no_times(tmp_path: Path, form: str) -> None:
+    with pytest.raises(FormatError):
+        read(tmp_path, clocked(form))

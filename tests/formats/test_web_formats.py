@@ -155,6 +155,7 @@ def _exports() -> Iterator[str]:
         exports.test_a_row_for_each_lead_is_refused,
         exports.test_labchart,
         exports.test_acqknowledge,
+        exports.test_forms_of_times,
     ):
         yield from _parameters(test)
     yield from exports.doubtful()

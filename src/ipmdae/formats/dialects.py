@@ -39,8 +39,12 @@ _NUMBER = re.compile(
 )
 _DATE = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)")
 _SLASHED = re.compile(
-    r"\b(\d{1,2})/(\d{1,2})/(\d{4})[T, ]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?", re.I
+    r"\b(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)[T, ]+"
+    r"(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?",
+    re.IGNORECASE,
 )
+_NAMED = re.compile(r"\b(\d\d)-([A-Z][a-z]{2})-(\d{4})\b")
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _INTERVALS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6}
 _LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])")
 
@@ -101,7 +105,7 @@ def local_time(text: str) -> datetime | None:
 
     Of ``03/14/2026`` the number above 12 is the day; where none is, the date is not known.
     """
-    text = re.sub(r"\b(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", text)
+    text = re.sub(r"\b(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", numbered_month(text))
     found = _DATE.search(_SLASHED.sub(_iso, text))
     if not found:
         return None
@@ -113,15 +117,28 @@ def local_time(text: str) -> datetime | None:
     return at.replace(microsecond=int(f"{decimals:0<6.6}"))
 
 
+def numbered_month(text: str) -> str:
+    """``14-Mar-2026``, as MATLAB writes it, as ``2026-03-14``."""
+    if not (found := _NAMED.search(text)) or found[2] not in _MONTHS:
+        return text
+    date = f"{found[3]}-{_MONTHS.index(found[2]) + 1:02}-{found[1]}"
+    return text[: found.start()] + date + text[found.end() :]
+
+
 def _iso(found: re.Match[str]) -> str:
-    """``3/14/2026 9:15:00 PM`` as ISO has it; empty if day and month are ambiguous."""
+    """``3/14/2026 9:15:00 PM`` as ISO has it; empty if day and month are ambiguous.
+
+    In ``14/03/26`` the year may be the first number; in ``03/14/26`` it is the last.
+    """
     month, day = sorted((int(found[1]), int(found[2])))
-    hour = int(found[4])
-    if month != day and (day <= 12 or month > 12):
+    hour, year = int(found[4]), found[3] if len(found[3]) == 4 else f"20{found[3]}"
+    if (month != day or year != found[3]) and (day <= 12 or month > 12):
+        return ""
+    if year != found[3] and int(found[2]) != day:
         return ""
     if found[6]:
         hour = hour % 12 + 12 * (found[6] in "Pp")
-    return f"{found[3]}-{month:02}-{day:02} {hour:02}{found[5]}"
+    return f"{year}-{month:02}-{day:02} {hour:02}{found[5]}"
 
 
 def _pair(line: str) -> tuple[str, str]:

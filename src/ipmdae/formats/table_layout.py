@@ -21,15 +21,18 @@ from ipmdae.formats.columns import Column, by_shape, columns_of, is_unit, unquot
 _SEPARATORS = (";", "\t", ",", "|", r"\s+")
 _EMPTY = {"", "nan", "na", "n/a", "null", "none", "-", "nil"}
 CLOCK = re.compile(
-    r"(?:\d{1,2}/\d{1,2}/\d{4}[T, ]+)?"
-    r"\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*)?)\]?(?: ?([AP])M)?",
+    r"(?:\d{1,2}[/-]\d{1,2}[/-](?:\d{4}|\d\d)[T, ]+|\d\d\.\d\d\.\d\d[T, ]+|(\d+) days?,? )?"
+    r"\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*|(?<=:\d\d:\d\d):\d{3})?)\]?(?: ?([AP])M)?",
     re.IGNORECASE,
 )
-"""A time of the day, perhaps after a date that may begin with the day or with the month."""
+"""A time of the day, perhaps after a date whose order is not certain, or after days passed."""
 DATE = re.compile(
-    r"(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?"
-    r" ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?"
+    r"(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4})"
+    r"[T ]\d\d:\d\d(:\d\d([.,]\d+)?)? ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?"
 )
+DURATION = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)? ?s(?:ec)?")
+"""A time in s that says its unit, as MATLAB writes it."""
+_STAMPS = (DATE, CLOCK, DURATION)
 _SEP_LINE = re.compile(r"\"?sep=(.)\"?", re.IGNORECASE)
 _COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
@@ -53,7 +56,8 @@ class Layout:
         thousands: sign that groups the thousands of numbers; empty where none does.
         first: line where the data begin.
         columns: one a column, empty ones too.
-        stamps: of each column the pattern that all its cells match, :data:`DATE` or :data:`CLOCK`.
+        stamps: of each column the pattern that all its cells match, :data:`DATE`, :data:`CLOCK`
+            or :data:`DURATION`.
         head: information from above the data.
         rows: the cells of the first rows.
         values: their numbers (rows, columns), NaN where a cell is not a number.
@@ -146,9 +150,9 @@ def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Lay
 
 
 def _stamps(cells: Cells) -> re.Pattern[str] | None:
-    """The pattern that all cells of a column match: of dates with times, or of times of the day."""
+    """The pattern that all cells of a column match: of dates, times of the day, or durations."""
     cells = [cell for cell in cells if not is_empty(cell)]
-    kinds = (kind for kind in (DATE, CLOCK) if cells and all(map(kind.fullmatch, cells)))
+    kinds = (kind for kind in _STAMPS if cells and all(map(kind.fullmatch, cells)))
     return next(kinds, None)
 
 
@@ -265,7 +269,7 @@ def _is_data(cells: Cells, decimals: str, thousands: str = "") -> bool:
     if _is_keyed(cells):
         return False
     numbers = sum(any(_is_number(cell, sign, thousands) for sign in decimals) for cell in filled)
-    stamps = sum(bool(CLOCK.fullmatch(cell) or DATE.fullmatch(cell)) for cell in filled)
+    stamps = sum(any(kind.fullmatch(cell) for kind in _STAMPS) for cell in filled)
     return numbers > 0 and 2 * (numbers + stamps) > len(filled)
 
 

@@ -12,10 +12,18 @@ const EMPTY = new Set(["", "nan", "na", "n/a", "null", "none", "-", "nil"]);
 export const MISSING = new Set(
   "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null|-|nil".split("|"), // prettier-ignore
 );
+/** A time of the day, perhaps after a date whose order is not certain, or after days passed. */
 const CLOCK =
-  /^(?:\d{1,2}\/\d{1,2}\/\d{4}[T, ]+)?\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*)?)\]?(?: ?([AP])M)?$/i;
+  /^(?:\d{1,2}[/-]\d{1,2}[/-](?:\d{4}|\d\d)[T, ]+|\d\d\.\d\d\.\d\d[T, ]+|(\d+) days?,? )?\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*|(?<=:\d\d:\d\d):\d{3})?)\]?(?: ?([AP])M)?$/i;
 const DATE =
-  /^(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)? ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?$/;
+  /^(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)? ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?$/;
+/** A time in s that says its unit, as MATLAB writes it. */
+const DURATION = /^([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?) ?s(?:ec)?$/;
+const STAMPS = [
+  ["date", DATE],
+  ["clock", CLOCK],
+  ["duration", DURATION],
+] as const;
 const SEP_LINE = /^"?sep=(.)"?$/i;
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 const COMMA = /^[+-]?\d+,\d+([eE][+-]?\d+)?$/;
@@ -28,7 +36,7 @@ const GROUPED_DECIMAL = /^[+-]?[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*(?:(?!\1)[
 /** Rows by which columns are judged. */
 const ROWS = 2000;
 
-export type Cells = "number" | "clock" | "date";
+export type Cells = "number" | "clock" | "date" | "duration";
 
 export interface Layout {
   separator: string;
@@ -107,11 +115,11 @@ export function firstValues(layout: Layout, index: number): Float64Array {
   return Float64Array.from(rows, (row) => toNumber(row[index], decimal, thousands));
 }
 
-/** Type of a column's cells: numbers, times of the day, or dates with times. */
+/** Type of a column's cells: numbers, times of the day, dates with times, or durations. */
 export function cellsOf({ rows }: Layout, index: number): Cells {
   const cells = rows.map((row) => row[index]).filter((cell) => !isEmpty(cell));
-  if (cells.length && cells.every((cell) => DATE.test(cell))) return "date";
-  return cells.length && cells.every((cell) => CLOCK.test(cell)) ? "clock" : "number";
+  const kinds = cells.length ? STAMPS : [];
+  return kinds.find(([, form]) => cells.every((cell) => form.test(cell)))?.[0] ?? "number";
 }
 
 /** The cells of a row, without quotes and blanks around them. */
@@ -171,9 +179,15 @@ export function isNumber(cell: string, decimal: string, thousands = ""): boolean
 export function clockSeconds(cell: string): number {
   const found = CLOCK.exec(cell.trim().replace(/^['"]+|['"]+$/g, ""));
   if (!found) return NaN;
-  const [, hours, minutes, seconds, half] = found;
+  const [, days, hours, minutes, seconds, half] = found;
   const twelve = half ? (Number(hours ?? 0) % 12) + (/p/i.test(half) ? 12 : 0) : Number(hours ?? 0);
-  return twelve * 3600 + Number(minutes) * 60 + Number(seconds.replace(",", "."));
+  const whole = Number(days ?? 0) * 86_400 + twelve * 3600 + Number(minutes) * 60;
+  return whole + Number(seconds.replace(/[,:]/, "."));
+}
+
+/** `0.004 sec` in s; NaN for others. */
+export function durationSeconds(cell: string): number {
+  return Number(DURATION.exec(cell.trim())?.[1].replace(",", ".") ?? NaN);
 }
 
 /** The separator by which the last lines, which are data, have equally many cells of data. */
@@ -260,7 +274,7 @@ function isData(cells: readonly string[], decimals: string, thousands = ""): boo
   for (const cell of cells) {
     if (!cell) empty++;
     else if ([...decimals].some((sign) => isNumber(cell, sign, thousands))) numbers++;
-    if (CLOCK.test(cell) || DATE.test(cell)) stamps++;
+    if (STAMPS.some(([, form]) => form.test(cell))) stamps++;
   }
   return numbers > 0 && numbers + stamps > cells.length - numbers - stamps - empty;
 }
