@@ -273,3 +273,19 @@ def test_forms_of_times(tmp_path: Path, text: str, start: datetime | None) -> No
 def test_forms_that_are_no_times(tmp_path: Path, form: str) -> None:
     with pytest.raises(FormatError):
         read(tmp_path, clocked(form))
+
+
+def merged(every: int) -> str:
+    """An ECG in some rows of a table of faster sensors."""
+    lead = [f"{ECG[k] / 1000:.3f}" if k % every == 0 else "" for k in T]
+    rows = [f"{k / 1000:.3f},{lead[k]},0.5" for k in T]
+    return "\n".join(["time,ECG (mV),acc_x", *rows, ""])
+
+
+@pytest.mark.parametrize("text", [merged(4)])
+def test_a_lead_in_some_rows_only(tmp_path: Path, text: str) -> None:
+    with pytest.warns(UserWarning, match="ECG has a value in one of 4 rows only; keep those rows"):
+        r = read(tmp_path, text)
+    assert (r.fs, r.samples) == (1000, len(ECG))
+    read(tmp_path, text.replace("0.003,,", "0.003,1,"))  # a lead that is missing here and there
+    read(tmp_path, merged(1))

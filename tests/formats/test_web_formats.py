@@ -156,6 +156,7 @@ def _exports() -> Iterator[str]:
         exports.test_labchart,
         exports.test_acqknowledge,
         exports.test_forms_of_times,
+        exports.test_a_lead_in_some_rows_only,
     ):
         yield from _parameters(test)
     yield from exports.doubtful()

@@ -277,6 +277,24 @@ def select(
     return found
 
 
+def warn_sparse(path: Path, columns: Sequence[Column], filled: Sequence[NDArray[np.bool_]]) -> None:
+    """Warn of leads that have values in every second, third, ... row only.
+
+    Args:
+        path: named in the warning.
+        columns: those that are read.
+        filled: which of the first rows of each hold a value.
+    """
+    for i, (column, known) in enumerate(zip(columns, filled, strict=True)):
+        steps = np.diff(np.flatnonzero(known))
+        if column.kind == "lead" and len(steps) > 1 and steps[0] > 1 and np.ptp(steps) == 0:
+            warnings.warn(
+                f"{path}: {column.name or f'lead {i + 1}'} has a value in one of {steps[0]} rows "
+                "only; keep those rows alone, in a file of their own",
+                stacklevel=5,
+            )
+
+
 def _index(path: Path, columns: Sequence[Column], numeric: Sequence[bool], name: str) -> int:
     """The column of a heading, a name, or a number from 1."""
     called = [{column.heading.lower(), column.name.lower()} for column in columns]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ipmdae.files import replacing
 from ipmdae.formats import description
 from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length, read_whole
-from ipmdae.formats.columns import heading, select, units_of
+from ipmdae.formats.columns import heading, select, units_of, warn_sparse
 from ipmdae.formats.errors import (
     FormatError,
     check_expansion,
@@ -129,6 +129,11 @@ class TableReader(SignalReader):
         filled = [[c for c in layout.cells(i) if not is_empty(c)] for i in range(layout.width)]
         numeric = [sum(map(layout.is_number, cells)) >= 0.9 * len(cells) for cells in filled]
         self._leads = select(path, layout.columns, numeric, options.columns)
+        warn_sparse(
+            path,
+            [layout.columns[i] for i in self._leads],
+            [np.array([not is_empty(cell) for cell in layout.cells(i)]) for i in self._leads],
+        )
         times = [
             i
             for i, column in enumerate(layout.columns)

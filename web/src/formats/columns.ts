@@ -201,6 +201,25 @@ export function select(
   return found;
 }
 
+/** Warn of leads that have values in every second, third, ... row only. */
+export function warnSparse(
+  job: Job,
+  columns: readonly Column[],
+  filled: readonly (readonly boolean[])[],
+): void {
+  columns.forEach(({ kind, name }, i) => {
+    const rows = [...filled[i].keys()].filter((row) => filled[i][row]);
+    const steps = differences(rows);
+    if (kind !== "lead" || steps.length < 2 || steps[0] < 2) return;
+    if (steps.some((step) => step !== steps[0])) return;
+    warn(
+      job,
+      `${name || `lead ${i + 1}`} has a value in one of ${steps[0]} rows only; ` +
+        "keep those rows alone, in a file of their own",
+    );
+  });
+}
+
 /** True if a column counts up by one, perhaps beginning anew at times (0 to 255). */
 export function counts(cells: Float64Array): boolean {
   if (cells.length < 2 || !cells.every(Number.isInteger)) return false;

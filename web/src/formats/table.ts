@@ -1,5 +1,5 @@
 /** CSV and other tables of text, also compressed by gzip: one row a sample, one column a lead. */
-import { select } from "./columns.ts";
+import { select, warnSparse } from "./columns.ts";
 import { FormatError, NeedError, reasonOf } from "./errors.ts";
 import { checkSamples, type Job, type Parts } from "./job.ts";
 import {
@@ -82,6 +82,11 @@ class Rows {
       return numbers >= 0.9 * filled.length;
     });
     this.leads = select(job, layout.columns, numeric);
+    warnSparse(
+      job,
+      this.leads.map((i) => layout.columns[i]),
+      this.leads.map((i) => layout.rows.map((row) => !isEmpty(row[i]))),
+    );
     const times = [...layout.columns.keys()].filter(
       (i) => layout.columns[i].kind === "time" && (numeric[i] || cellsOf(layout, i) !== "number"),
     );
