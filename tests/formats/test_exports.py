@@ -78,6 +78,19 @@ def test_a_head_of_as_many_cells_as_the_table(tmp_path: Path, text: str) -> None
     assert_allclose(r.signal[:, 0], ECG / 1000)
 
 
+SCOPE = "Record Length,400,points,,\nSample Interval,0.004,s,,\n" + "".join(
+    f",,,{k / 250:.4f},{ECG[k] / 1000:.3f}\n" for k in T
+)
+
+
+@pytest.mark.parametrize("text", [SCOPE])
+def test_an_oscilloscope_states_beside_the_data(tmp_path: Path, text: str) -> None:
+    with quiet():
+        r = read(tmp_path, text)
+    assert (r.fs, r.leads) == (250, ("lead 1",))
+    assert_allclose(r.signal[:, 0], ECG / 1000)
+
+
 def test_a_rate_above_a_table_without_headings(tmp_path: Path) -> None:
     with quiet():
         r = read(tmp_path, "\n".join(["Sampling rate: 250 Hz", *PAIRS, ""]))

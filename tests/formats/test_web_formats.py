@@ -153,6 +153,7 @@ def _exports() -> Iterator[str]:
         exports.test_a_column_with_a_word_now_and_then_is_left_out,
         exports.test_thousands_separators,
         exports.test_a_row_for_each_lead_is_refused,
+        exports.test_an_oscilloscope_states_beside_the_data,
         exports.test_labchart,
         exports.test_acqknowledge,
         exports.test_forms_of_times,

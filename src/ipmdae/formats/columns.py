@@ -156,11 +156,12 @@ def by_shape(columns: Sequence[Column], values: Sequence[NDArray[np.float64]]) -
         values: the first rows of each, NaN where a cell is not a number.
     """
     axes = {"x", "y", "z"} <= {column.name.lower() for column in columns}
+    begin = next((i for i, cells in enumerate(values) if np.isfinite(cells).any()), 0)
     result = []
     for i, (column, cells) in enumerate(zip(columns, values, strict=True)):
         kind = _kind_by_shape(column, cells, axes)
         unnamed = column.name.lower() in _PERHAPS_SAMPLES
-        first = i == 0 and len(columns) > 1 and not column.heading and _is_even(cells)
+        first = i == begin < len(columns) - 1 and not column.heading and _is_even(cells)
         if kind == "lead" and unnamed and (first or is_epoch(cells)):
             kind = "time"
         if kind != column.kind:

@@ -270,7 +270,8 @@ class TableReader(SignalReader):
         if 8 * rows < width:
             raise FormatError(
                 self._path,
-                f"has {rows} rows of {width} cells: one row per sample is needed; transpose it",
+                f"has {rows} row{'s' * (rows > 1)} of {width} cells: one row per sample is needed; "
+                "transpose it",
             )
 
     def _check_width(self, data: bytes, first: int, rows: int) -> None:

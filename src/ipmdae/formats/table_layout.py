@@ -315,7 +315,10 @@ def _headings(
 def _is_statement(row: Cells) -> bool:
     """True if a row above the data is a key and a value, and no heading of columns."""
     alone = len(row) == 1 and re.search(r"[:=;,]", row[0])
-    return bool(alone) or _is_keyed(row) or dialects.is_pair(row)
+    filled = [cell for cell in row if cell]
+    short = len(filled) in (2, 3) and len(row) - len(filled) > 1  # Record Length,2500,points,,
+    stated = short and not np.isnan(_number(filled[1], "."))
+    return bool(alone or stated) or _is_keyed(row) or dialects.is_pair(row)
 
 
 def _are_units(row: Cells) -> bool:

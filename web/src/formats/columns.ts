@@ -159,8 +159,12 @@ export function isUnit(text: string): boolean {
 export function byShape(columns: readonly Column[], values: readonly Float64Array[]): Column[] {
   const names = new Set(columns.map((column) => column.name.toLowerCase()));
   const axes = ["x", "y", "z"].every((axis) => names.has(axis));
+  const begin = Math.max(
+    values.findIndex((cells) => cells.some(Number.isFinite)),
+    0,
+  );
   return columns.map((column, i) => {
-    const kind = kindByShape(column, values[i], axes, i === 0 && columns.length > 1);
+    const kind = kindByShape(column, values[i], axes, i === begin && begin < columns.length - 1);
     if (kind === column.kind) return column;
     const seconds = kind === "time" ? SECONDS.get(column.unit.toLowerCase()) : column.seconds;
     return { ...column, kind, seconds };

@@ -318,7 +318,12 @@ function headings(
 
 /** True if a row above the data is a key and a value, and no heading of columns. */
 function isStatement(row: readonly string[]): boolean {
-  return (row.length === 1 && /[:=;,]/.test(row[0])) || isKeyed(row) || isPair(row);
+  const alone = row.length === 1 && /[:=;,]/.test(row[0]);
+  const filled = row.filter(Boolean);
+  // Record Length,2500,points,,
+  const short = [2, 3].includes(filled.length) && row.length - filled.length > 1;
+  const stated = short && !Number.isNaN(toNumber(filled[1], "."));
+  return alone || stated || isKeyed(row) || isPair(row);
 }
 
 function areUnits(row: readonly string[]): boolean {

@@ -122,7 +122,7 @@ class Rows {
     if (!timed && layout.columns.length > WIDE && 8 * this.rows < this.firstWidth)
       throw new FormatError(
         job.path,
-        `has ${this.rows} rows of ${this.firstWidth} cells: one row per sample is needed; ` +
+        `has ${this.rows} row${this.rows > 1 ? "s" : ""} of ${this.firstWidth} cells: one row per sample is needed; ` +
           "transpose it",
       );
     if (this.uneven) throw this.uneven;
