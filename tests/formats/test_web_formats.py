@@ -23,6 +23,7 @@ import pytest
 import test_delimited as delimited
 import test_dialects as dialects
 import test_edf as edf
+import test_exports as exports
 from conftest import DATA
 from table_variants import variant
 from test_json import kardia
@@ -41,7 +42,7 @@ pytestmark = [
     ),
 ]
 
-KINDS = ("table", "variant", "record", "edf", "kardia")
+KINDS = ("table", "export", "variant", "record", "edf", "kardia")
 REASON = re.compile(r" \((?!fs=|\d).*\)(?=$|;)")
 """Reasons that a library gives within a message, which are its own."""
 
@@ -127,6 +128,8 @@ def _tables(folder: Path) -> Iterator[Case]:
     ]
     for i, text in enumerate(texts):
         yield Case("table", f"{i}", _saved(folder, "x.csv", text))
+    for i, text in enumerate(_exports()):
+        yield Case("export", f"{i}", _saved(folder, "x.csv", text))
     yield Case("table", "polar", _saved(folder, "x.txt", dialects.polar()))
     yield Case("table", "gzip", _saved(folder, "x.csv.gz", gzip.compress(texts[0].encode())))
     for seed in range(120):
@@ -140,6 +143,26 @@ def _tables(folder: Path) -> Iterator[Case]:
             archive.writestr(f"{ecgs}/{language}.csv", dialects.apple(language))
     yield Case("table", "export", export)
     yield Case("table", "export/fr", export, member=f"export.zip/{ecgs}/fr.csv")
+
+
+def _exports() -> Iterator[str]:
+    """The tables of the tests of programs' exports."""
+    for test in (
+        exports.test_the_rate_of_a_head_with_others,
+        exports.test_the_start_of_a_head_with_other_dates,
+        exports.test_a_head_of_as_many_cells_as_the_table,
+        exports.test_a_column_with_a_word_now_and_then_is_left_out,
+        exports.test_thousands_separators,
+        exports.test_a_row_for_each_lead_is_refused,
+        exports.test_an_oscilloscope_states_beside_the_data,
+        exports.test_labchart,
+        exports.test_acqknowledge,
+        exports.test_forms_of_times,
+        exports.test_a_lead_in_some_rows_only,
+    ):
+        yield from _parameters(test)
+    yield from exports.doubtful()
+    yield exports.noted(9000, 8000)
 
 
 def _records(folder: Path) -> Iterator[Case]:

@@ -156,11 +156,12 @@ def by_shape(columns: Sequence[Column], values: Sequence[NDArray[np.float64]]) -
         values: the first rows of each, NaN where a cell is not a number.
     """
     axes = {"x", "y", "z"} <= {column.name.lower() for column in columns}
+    begin = next((i for i, cells in enumerate(values) if np.isfinite(cells).any()), 0)
     result = []
     for i, (column, cells) in enumerate(zip(columns, values, strict=True)):
         kind = _kind_by_shape(column, cells, axes)
         unnamed = column.name.lower() in _PERHAPS_SAMPLES
-        first = i == 0 and len(columns) > 1 and not column.heading and _is_even(cells)
+        first = i == begin < len(columns) - 1 and not column.heading and _is_even(cells)
         if kind == "lead" and unnamed and (first or is_epoch(cells)):
             kind = "time"
         if kind != column.kind:
@@ -275,6 +276,24 @@ def select(
     if not found:
         raise FormatError(path, "has no column of samples")
     return found
+
+
+def warn_sparse(path: Path, columns: Sequence[Column], filled: Sequence[NDArray[np.bool_]]) -> None:
+    """Warn of leads that have values in every second, third, ... row only.
+
+    Args:
+        path: named in the warning.
+        columns: those that are read.
+        filled: which of the first rows of each hold a value.
+    """
+    for i, (column, known) in enumerate(zip(columns, filled, strict=True)):
+        steps = np.diff(np.flatnonzero(known))
+        if column.kind == "lead" and len(steps) > 1 and steps[0] > 1 and np.ptp(steps) == 0:
+            warnings.warn(
+                f"{path}: {column.name or f'lead {i + 1}'} has a value in one of {steps[0]} rows "
+                "only; keep those rows alone, in a file of their own",
+                stacklevel=5,
+            )
 
 
 def _index(path: Path, columns: Sequence[Column], numeric: Sequence[bool], name: str) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats.columns import Column, column, epoch, epoch_scale, is_epoch, plain_unit
+from ipmdae.formats.columns import SECONDS, Column, column, epoch, epoch_scale, is_epoch, plain_unit
 from ipmdae.formats.names import WORDS
 from ipmdae.recording import millivolts
 
@@ -34,11 +34,17 @@ _START_KEY, _NO_START_KEY, _PERSONAL = (
 )
 _DAY = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}/\d{1,2}/\d{4}")
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?", re.IGNORECASE)
-_NUMBER = re.compile(r"(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"(\d{1,3}(?: \d{3})+|\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)", re.IGNORECASE
+)
 _DATE = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)")
 _SLASHED = re.compile(
-    r"\b(\d{1,2})/(\d{1,2})/(\d{4})[T, ]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?", re.I
+    r"\b(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)[T, ]+"
+    r"(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?",
+    re.IGNORECASE,
 )
+_NAMED = re.compile(r"\b(\d\d)-([A-Z][a-z]{2})-(\d{4})\b")
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _INTERVALS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6}
 _LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])")
 
@@ -56,6 +62,7 @@ class Head:
         comments: the lines, without personal ones.
         columns: of a table without headings, where the layout says what they are.
         skip: rows at the beginning of the data that are not samples.
+        remarks: whether rows may end in one cell more, which is a comment.
     """
 
     device: str = ""
@@ -66,6 +73,7 @@ class Head:
     comments: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     skip: int = 0
+    remarks: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +82,14 @@ class Sample:
 
     Attributes:
         above: the lines above the data, empty ones left out.
-        headed: whether the last of them are headings of the columns.
+        names: headings of the columns, which are not among these; empty where there are none.
         separator: of the cells.
         values: (rows, columns) numbers of the first rows, NaN where a cell is not a number.
         stem: name of the file without suffixes.
     """
 
     above: Sequence[str]
-    headed: bool
+    names: Sequence[str]
     separator: str
     values: NDArray[np.float64]
     stem: str
@@ -97,7 +105,7 @@ def local_time(text: str) -> datetime | None:
 
     Of ``03/14/2026`` the number above 12 is the day; where none is, the date is not known.
     """
-    text = re.sub(r"\b(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", text)
+    text = re.sub(r"\b(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", numbered_month(text))
     found = _DATE.search(_SLASHED.sub(_iso, text))
     if not found:
         return None
@@ -109,15 +117,28 @@ def local_time(text: str) -> datetime | None:
     return at.replace(microsecond=int(f"{decimals:0<6.6}"))
 
 
+def numbered_month(text: str) -> str:
+    """``14-Mar-2026``, as MATLAB writes it, as ``2026-03-14``."""
+    if not (found := _NAMED.search(text)) or found[2] not in _MONTHS:
+        return text
+    date = f"{found[3]}-{_MONTHS.index(found[2]) + 1:02}-{found[1]}"
+    return text[: found.start()] + date + text[found.end() :]
+
+
 def _iso(found: re.Match[str]) -> str:
-    """``3/14/2026 9:15:00 PM`` as ISO has it; empty if day and month are ambiguous."""
+    """``3/14/2026 9:15:00 PM`` as ISO has it; empty if day and month are ambiguous.
+
+    In ``14/03/26`` the year may be the first number; in ``03/14/26`` it is the last.
+    """
     month, day = sorted((int(found[1]), int(found[2])))
-    hour = int(found[4])
-    if month != day and (day <= 12 or month > 12):
+    hour, year = int(found[4]), found[3] if len(found[3]) == 4 else f"20{found[3]}"
+    if (month != day or year != found[3]) and (day <= 12 or month > 12):
+        return ""
+    if year != found[3] and int(found[2]) != day:
         return ""
     if found[6]:
         hour = hour % 12 + 12 * (found[6] in "Pp")
-    return f"{found[3]}-{month:02}-{day:02} {hour:02}{found[5]}"
+    return f"{year}-{month:02}-{day:02} {hour:02}{found[5]}"
 
 
 def _pair(line: str) -> tuple[str, str]:
@@ -145,10 +166,13 @@ def _lines(sample: Sample) -> Head:
 
 
 def is_pair(cells: Sequence[str]) -> bool:
-    """True if two cells are a key and the rate, interval or unit that it states."""
-    key, value = cells[0], cells[-1]
+    """True if a row is a key and the rate, interval, unit or start that it states."""
+    filled = [cell for cell in cells if cell]
+    key, value = _pair("\t".join(filled))
+    if not key or len(filled) > 3:  # the third may be the unit of a rate
+        return False
     unit = _UNIT_KEY.search(key) and millivolts(plain_unit(value))
-    return len(cells) == 2 and bool(unit or _rate(key, value))
+    return bool(unit or _rate(key, value) or local_time(value))
 
 
 def _stated_rate(pairs: Sequence[tuple[str, str]]) -> float | None:
@@ -179,20 +203,24 @@ def _rate(key: str, value: str) -> float | None:
     stated = _RATE.fullmatch(value)
     number = _NUMBER.match(value)
     if stated:
-        rate = _float(stated[1]) * (1000 if stated[2] else 1)
+        rate = 1000 * _float(stated[1]) if stated[2] else _hertz(stated[1])
     elif number and _INTERVAL_KEY.search(key):
         unit = number[2].lower() or ("ms" if "ms" in key else "s")
         interval = _INTERVALS.get(unit, 0.0) * _float(number[1])
         rate = 1 / interval if interval else 0.0
     elif number and _RATE_KEY.search(key) and not number[2]:
-        rate = _float(number[1]) * (1000 if "khz" in key.lower() else 1)
+        rate = 1000 * _float(number[1]) if "khz" in key.lower() else _hertz(number[1])
     else:
         return None
     return rate if 0 < rate <= 1e6 else None
 
 
+def _hertz(text: str) -> float:
+    return float(re.sub("[., ]", "", text)) if _GROUPED.fullmatch(text) else _float(text)
+
+
 def _float(text: str) -> float:
-    return float(re.sub("[., ]", "", text) if _GROUPED.fullmatch(text) else text.replace(",", "."))
+    return float(text.replace(" ", "").replace(",", "."))
 
 
 def _apple_watch(sample: Sample) -> Head | None:
@@ -227,7 +255,7 @@ def _openbci(sample: Sample) -> Head | None:
     pairs = ((key.lower(), value) for key, value in map(_pair, sample.above))
     counts = (int(n) for key, n in pairs if key == "number of channels" and n.isdecimal())
     count, width = next(counts, 0), sample.values.shape[1]
-    known = not sample.headed and 0 < count < width
+    known = not sample.names and 0 < count < width
     columns = _numbered(width, count) if known else ()
     return dataclasses.replace(_lines(sample), device="OpenBCI", unit="uV", columns=columns)
 
@@ -244,7 +272,7 @@ def _brainflow(sample: Sample) -> Head | None:
     """A file that BrainFlow writes: tabs, no headings; counter, channels, ..., time, marker."""
     width = sample.values.shape[1]
     boards = _BRAINFLOW.get(width)
-    if not boards or sample.headed or sample.above or sample.separator != "\t":
+    if not boards or sample.names or sample.above or sample.separator != "\t":
         return None
     stamps = sample.values[:, -2]
     if not is_epoch(stamps) or epoch_scale(stamps[0]) != 1:
@@ -345,6 +373,54 @@ def _empatica(sample: Sample) -> Head | None:
     )
 
 
-DIALECTS = (_apple_watch, _openbci, _opensignals, _brainflow, _empatica)
+def _labchart(sample: Sample) -> Head | None:
+    """A text file of LabChart: rows such as ``ChannelTitle=`` name what follows the times."""
+    cells = [line.rstrip().split("\t") for line in sample.above]
+    rows = {row[0]: row[1:] for row in cells}
+    titles, width = rows.get("ChannelTitle=", []), sample.values.shape[1]
+    if not titles or len(titles) > width:
+        return None
+    units = [*rows.get("UnitName=", []), *[""] * width]
+    columns = [column("time (s)")] * (len(titles) < width)
+    columns += map(column, titles, units)
+    comments = [Column("comment", "comment", "", "other")] * (width - len(columns))
+    found = dataclasses.replace(_lines(sample), device="LabChart", remarks=True)
+    return dataclasses.replace(found, columns=(*columns, *comments))
+
+
+_PER_SAMPLE = re.compile(r"(\d+\.?\d*) (samples/sec|msec|sec)(?:/sample|ond)?")
+
+
+def _acqknowledge(sample: Sample) -> Head | None:
+    """A text file of AcqKnowledge.
+
+    Its name, the rate, ``2 channels``, name and unit of each; above the data a row ``sec CH1 CH2``
+    and one of numbers of samples, which leaves the times' column empty.
+    """
+    _, rate, count, *lines = [line.strip() for line in sample.above] + [""] * 3
+    lines = [line for line in lines if line]
+    known = np.isfinite(sample.values[0])
+    stated, channels = _PER_SAMPLE.fullmatch(rate), map(column, lines[::2], lines[1::2])
+    if not stated or count != f"{known.sum()} channels" or len(lines) != 2 * known.sum():
+        return None
+    unit = sample.names[0] if sample.names else ""
+    time = Column(unit or "time", unit, unit, "time", SECONDS.get(unit.lower()))
+    seconds = {"samples/sec": None, "msec": 1e-3, "sec": 1.0}[stated[2]]
+    number = float(stated[1])
+    return Head(
+        device="AcqKnowledge",
+        fs=(1 / (seconds * number) if seconds else number) if number else None,
+        columns=tuple(
+            next(channels) if filled else time if i == 0 else Column("", "", "", "empty")
+            for i, filled in enumerate(known)
+        ),
+        skip=1,
+    )
+
+
+DIALECTS = (
+    *(_apple_watch, _openbci, _opensignals, _brainflow, _empatica),
+    *(_labchart, _acqknowledge),
+)
 """Recognisers of vendors' layouts, in the order in which they are tried; headings and lines with a
 rate or a unit, as Polar's, Movesense's and Shimmer's files have them, need none."""

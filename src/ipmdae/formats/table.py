@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ipmdae.files import replacing
 from ipmdae.formats import description
 from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length, read_whole
-from ipmdae.formats.columns import heading, select, units_of
+from ipmdae.formats.columns import heading, select, units_of, warn_sparse
 from ipmdae.formats.errors import (
     FormatError,
     check_expansion,
@@ -26,6 +26,7 @@ from ipmdae.formats.errors import (
     reason,
 )
 from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.table_layout import is_empty
 from ipmdae.formats.table_text import expanding, is_archive, open_text, sniff, stored_size
 from ipmdae.formats.table_times import chosen
 from ipmdae.formats.times import Timeline, placed, resampled
@@ -40,6 +41,9 @@ _MINUS = "\u2212".encode()
 
 _CHUNK = 1 << 23
 """Bytes that are parsed at once."""
+
+_WIDE = 64
+"""Columns that few tables have."""
 
 _ROWS = 1 << 16
 """Rows that become text at once."""
@@ -122,11 +126,14 @@ class TableReader(SignalReader):
         layout, self._offset, self._encoding = sniff(path)
         self._layout = layout
         # A stray word among numbers is an error later.
-        numeric = [
-            sum(map(layout.is_number, layout.cells(i))) >= 0.9 * len(layout.rows)
-            for i in range(layout.width)
-        ]
+        filled = [[c for c in layout.cells(i) if not is_empty(c)] for i in range(layout.width)]
+        numeric = [sum(map(layout.is_number, cells)) >= 0.9 * len(cells) for cells in filled]
         self._leads = select(path, layout.columns, numeric, options.columns)
+        warn_sparse(
+            path,
+            [layout.columns[i] for i in self._leads],
+            [np.array([not is_empty(cell) for cell in layout.cells(i)]) for i in self._leads],
+        )
         times = [
             i
             for i, column in enumerate(layout.columns)
@@ -145,6 +152,7 @@ class TableReader(SignalReader):
 
     def _open(self, options: ReadOptions) -> Header:
         layout, head, path = self._layout, self._layout.head, self._path
+        self._check_turned()
         columns = [layout.columns[i] for i in self._leads]
         rows, timeline, times = self._scan(keep=options.resample)
         check_samples(path, rows, len(columns))
@@ -251,10 +259,32 @@ class TableReader(SignalReader):
                 )
             yield offset, rest
 
+    def _check_turned(self) -> None:
+        """Refuse a table that has a row for each lead instead of each sample."""
+        rows = width = 0
+        if any(column.kind == "time" and column.heading for column in self._layout.columns):
+            return
+        for _, data in self._pieces() if self._layout.width > _WIDE else ():
+            width = width or len(self._layout.split(data.split(b"\n", 1)[0].decode("latin-1")))
+            rows += sum(map(bool, map(bytes.strip, data.split(b"\n"))))
+        if 8 * rows < width:
+            raise FormatError(
+                self._path,
+                f"has {rows} row{'s' * (rows > 1)} of {width} cells: one row per sample is needed; "
+                "transpose it",
+            )
+
     def _check_width(self, data: bytes, first: int, rows: int) -> None:
         """Refuse rows of more or fewer cells, which pandas would cut or fill up without a word."""
         mark, width = self._layout.separator, self._layout.width
-        if len(mark) == 1 and b'"' not in data and data.count(mark.encode()) != rows * (width - 1):
+        if len(mark) != 1 or b'"' in data:
+            return
+        if self._layout.head.remarks:
+            lines = filter(bytes.strip, data.split(b"\n"))
+            even = all(line.count(mark.encode()) in (width - 1, width) for line in lines)
+        else:
+            even = data.count(mark.encode()) == rows * (width - 1)
+        if not even:
             raise FormatError(
                 self._path,
                 f"not all of the rows {first + 1} to {first + rows} have {width} cells",
@@ -265,23 +295,37 @@ class TableReader(SignalReader):
         import pandas as pd
 
         check_exponents(self._path, data)
+        layout = self._layout
+        textual = any(layout.stamps[i] for i in columns)
         try:
             table = pd.read_csv(
                 io.BytesIO(data.replace(_MINUS, b"-") if _MINUS in data else data),
-                sep=self._layout.separator,
-                decimal=self._layout.decimal,
+                sep=layout.separator,
+                decimal=layout.decimal,
                 header=None,
                 usecols=columns,
-                dtype=str if any(self._layout.stamps[i] for i in columns) else np.float64,
+                dtype=str if textual or layout.thousands else np.float64,
                 encoding=self._encoding,
                 encoding_errors="replace",
                 skipinitialspace=True,
                 na_values=["-", "nil"],
                 engine="c",
             )
+            if layout.thousands and not textual:
+                table = table.apply(lambda cells: cells.map(self._ungrouped, na_action="ignore"))
         except Exception as error:
-            raise FormatError(self._path, f"is not a table of numbers ({reason(error)})") from error
+            raise FormatError(
+                self._path,
+                f"is not a table of numbers ({reason(error)}); "
+                "choose columns that are (columns=, --columns)",
+            ) from error
         return table[columns]
+
+    def _ungrouped(self, cell: str) -> float:
+        """The number in a cell that may have thousands separators; pandas takes 1,5 for 15."""
+        if not self._layout.is_number(cell):
+            raise ValueError(f"could not convert string to float: {cell!r}")
+        return self._layout.number(cell)
 
 
 class TableWriter(SignalWriter):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,19 +21,26 @@ from ipmdae.formats.columns import Column, by_shape, columns_of, is_unit, unquot
 _SEPARATORS = (";", "\t", ",", "|", r"\s+")
 _EMPTY = {"", "nan", "na", "n/a", "null", "none", "-", "nil"}
 CLOCK = re.compile(
-    r"(?:\d{1,2}/\d{1,2}/\d{4}[T, ]+)?"
-    r"\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*)?)\]?(?: ?([AP])M)?",
+    r"(?:\d{1,2}[/-]\d{1,2}[/-](?:\d{4}|\d\d)[T, ]+|\d\d\.\d\d\.\d\d[T, ]+|(\d+) days?,? )?"
+    r"\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*|(?<=:\d\d:\d\d):\d{3})?)\]?(?: ?([AP])M)?",
     re.IGNORECASE,
 )
-"""A time of the day, perhaps after a date that may begin with the day or with the month."""
+"""A time of the day, perhaps after a date whose order is not certain, or after days passed."""
 DATE = re.compile(
-    r"(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?"
-    r" ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?"
+    r"(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4})"
+    r"[T ]\d\d:\d\d(:\d\d([.,]\d+)?)? ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?"
 )
+DURATION = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)? ?s(?:ec)?")
+"""A time in s that says its unit, as MATLAB writes it."""
+_STAMPS = (DATE, CLOCK, DURATION)
 _SEP_LINE = re.compile(r"\"?sep=(.)\"?", re.IGNORECASE)
 _COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
+_SMALL = re.compile(r"[+-]?\d{1,3}")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*")
+_MARKED = re.compile(r"[+-]?[\d.,]*[.,][\d.,]*(?:[eE][+-]?\d+)?")
+_GROUPED_DECIMAL = re.compile(_GROUPED.pattern + r"(?:(?!\1)[.,]\d*)?")
 _ROWS = 2000
 """Rows by which columns are judged."""
 
@@ -46,9 +53,11 @@ class Layout:
 
     Attributes:
         separator, decimal: as pandas takes them.
+        thousands: sign that groups the thousands of numbers; empty where none does.
         first: line where the data begin.
         columns: one a column, empty ones too.
-        stamps: of each column the pattern that all its cells match, :data:`DATE` or :data:`CLOCK`.
+        stamps: of each column the pattern that all its cells match, :data:`DATE`, :data:`CLOCK`
+            or :data:`DURATION`.
         head: information from above the data.
         rows: the cells of the first rows.
         values: their numbers (rows, columns), NaN where a cell is not a number.
@@ -56,6 +65,7 @@ class Layout:
 
     separator: str
     decimal: str
+    thousands: str
     first: int
     columns: tuple[Column, ...]
     stamps: tuple[re.Pattern[str] | None, ...]
@@ -78,11 +88,11 @@ class Layout:
 
     def number(self, cell: str) -> float:
         """The number in a cell; NaN where it is empty or none."""
-        return _number(cell, self.decimal)
+        return _number(cell, self.decimal, self.thousands)
 
     def is_number(self, cell: str) -> bool:
         """True if a cell is a number or marks a missing one."""
-        return _is_number(cell, self.decimal)
+        return _is_number(cell, self.decimal, self.thousands)
 
 
 def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Layout:
@@ -94,7 +104,7 @@ def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Lay
         judged: whether kinds of columns are found by what they hold too, not by headings alone.
 
     Raises:
-        ValueError: no line is a row of numbers.
+        ValueError: no line is a row of numbers, or a sign groups thousands and is a decimal one.
     """
     filled = [i for i, text in enumerate(texts) if text.strip() and text.lstrip()[0] not in "#%"]
     stated = _SEP_LINE.fullmatch(texts[filled[0]].rstrip("\n")) if filled else None
@@ -103,25 +113,23 @@ def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Lay
         raise ValueError("holds no table")
     separator = stated[1] if stated else _separator([texts[i] for i in filled])
     cells = {i: _split(texts[i], separator) for i in filled}
-    decimal = _decimal(cells.values())
+    decimal, thousands = _signs(list(cells.values()))
     if separator == "," and _is_single(list(cells.values())):
         separator, decimal = ";", ","
         cells |= {i: [texts[i].strip()] for i in filled if all(map(_WHOLE.fullmatch, cells[i]))}
-    first = next((i for i in filled if _is_data(cells[i], decimal)), None)
+    first = next((i for i in filled if _is_data(cells[i], decimal, thousands)), None)
     if first is None:
         raise ValueError("holds no row of numbers")
     data = [cells[i] for i in filled if i >= first][:_ROWS]
     width = Counter(map(len, data)).most_common(1)[0][0]
     rows = [row for row in data if len(row) == width]
-    values = np.array([[_number(cell, decimal) for cell in row] for row in rows])
-    above = [text for text in texts[:first] if text.strip() and not _SEP_LINE.fullmatch(text)]
+    values = np.array([[_number(cell, decimal, thousands) for cell in row] for row in rows])
     trailing = all(not row[-1] for row in rows)
-    names, units, used = _headings(texts[:first], cells, separator, width, trailing)
-    above = above[: len(above) - used]
+    names, units, taken = _headings(texts[:first], cells, separator, width, trailing)
+    above = [texts[i] for i in range(first) if texts[i].strip() and i not in taken]
+    above = [text for text in above if not _SEP_LINE.fullmatch(text)]
     head = dialects.head(
-        dialects.Sample(
-            above=above, headed=bool(names), separator=separator, values=values, stem=stem
-        )
+        dialects.Sample(above=above, names=names, separator=separator, values=values, stem=stem)
     )
     rows, values = rows[head.skip :], values[head.skip :]
     columns = by_shape(
@@ -136,13 +144,15 @@ def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Lay
             columns[i] = Column("", "", "", "empty")
         elif stamps[i]:
             columns[i] = Column(found.heading, found.name, found.unit, "time")
-    return Layout(separator, decimal, first, tuple(columns), stamps, head, tuple(rows), values)
+    return Layout(
+        *(separator, decimal, thousands, first, tuple(columns), stamps, head, tuple(rows), values)
+    )
 
 
 def _stamps(cells: Cells) -> re.Pattern[str] | None:
-    """The pattern that all cells of a column match: of dates with times, or of times of the day."""
-    cells = [cell for cell in cells if cell.lower() not in _EMPTY]
-    kinds = (kind for kind in (DATE, CLOCK) if cells and all(map(kind.fullmatch, cells)))
+    """The pattern that all cells of a column match: of dates, times of the day, or durations."""
+    cells = [cell for cell in cells if not is_empty(cell)]
+    kinds = (kind for kind in _STAMPS if cells and all(map(kind.fullmatch, cells)))
     return next(kinds, None)
 
 
@@ -158,8 +168,11 @@ def _split(text: str, separator: str) -> list[str]:
     return [unquoted(part) for part in parts]
 
 
-def _number(cell: str, decimal: str) -> float:
+def _number(cell: str, decimal: str, thousands: str = "") -> float:
     """The number in a cell; NaN where it is empty or none."""
+    if thousands and thousands in cell:
+        grouped = _GROUPED_DECIMAL.fullmatch(cell)
+        cell = cell.replace(thousands, "") if grouped and grouped[1] == thousands else ""
     if "_" in cell or (decimal == "," and "." in cell):
         return np.nan
     try:
@@ -168,9 +181,14 @@ def _number(cell: str, decimal: str) -> float:
         return np.nan
 
 
-def _is_number(cell: str, decimal: str) -> bool:
+def is_empty(cell: str) -> bool:
+    """True if a cell marks a missing number."""
+    return cell.lower() in _EMPTY
+
+
+def _is_number(cell: str, decimal: str, thousands: str = "") -> bool:
     """True if a cell is a number or marks a missing one."""
-    return cell.lower() in _EMPTY or not np.isnan(_number(cell, decimal))
+    return is_empty(cell) or not np.isnan(_number(cell, decimal, thousands))
 
 
 def _separator(texts: Sequence[str]) -> str:
@@ -179,16 +197,49 @@ def _separator(texts: Sequence[str]) -> str:
     for separator in _SEPARATORS:
         rows = [_split(text, separator) for text in data]
         width, times = Counter(map(len, rows)).most_common(1)[0]
-        good = [row for row in rows if len(row) == width and _is_data(row, ".", ",")]
+        good = [row for row in rows if len(row) == width and _is_data(row, ".,")]
         if width > 1 and times >= 0.8 * len(rows) and len(good) >= 0.5 * len(rows):
             return separator
     return next((s for s in _SEPARATORS[:4] if any(s in text for text in data)), ",")
 
 
-def _decimal(rows: Iterable[Cells]) -> str:
+def _signs(rows: Sequence[Cells]) -> tuple[str, str]:
+    """The decimal sign of a table, and that which groups thousands; empty where none does.
+
+    Raises:
+        ValueError: one sign is both.
+    """
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    columns = list(zip(*(row for row in rows if len(row) == width), strict=True))
+    for thousands in filter(None, map(_grouping, columns)):
+        decimal, form = (".", _COMMA) if thousands == "," else (",", _POINT)
+        if any(_is_decimal(cell, form) for cells in columns for cell in cells):
+            raise ValueError(
+                f"has columns whose thousands are grouped by {thousands!r}, which is the decimal "
+                "sign of others; write one of them otherwise"
+            )
+        return decimal, thousands
     cells = [cell for row in rows for cell in row]
     commas, points = (sum(map(bool, map(sign.fullmatch, cells))) for sign in (_COMMA, _POINT))
-    return "," if commas > points else "."
+    return ("," if commas > points else "."), ""
+
+
+def _is_decimal(cell: str, form: re.Pattern[str]) -> bool:
+    return bool(form.fullmatch(cell) and not _GROUPED.fullmatch(cell))
+
+
+def _grouping(cells: Cells) -> str:
+    """The sign that groups the thousands of a column, as ``-2,762`` beside ``-998`` and ``17``.
+
+    A sign after which not always three digits follow is a decimal one, and so is one after a zero,
+    or in a column without whole numbers.
+    """
+    grouped = [_GROUPED.fullmatch(cell) for cell in cells if _MARKED.fullmatch(cell)]
+    whole = [cell for cell in cells if _WHOLE.fullmatch(cell)]
+    signs = {found[1] if found else "" for found in grouped}
+    several = sum(bool(cell.strip("+-0")) for cell in whole) > 1
+    small = several and all(map(_SMALL.fullmatch, whole))
+    return signs.pop() if len(signs) == 1 and small else ""
 
 
 def _is_single(rows: Sequence[Cells]) -> bool:
@@ -209,18 +260,28 @@ def _is_single(rows: Sequence[Cells]) -> bool:
     return len(digits) == 1 and max(digits) > 1 and len(decimals) > 2
 
 
-def _is_data(cells: Cells, *decimals: str) -> bool:
-    """True if a row is data: numbers, stamps, perhaps a word, but not words only."""
+def _is_data(cells: Cells, decimals: str, thousands: str = "") -> bool:
+    """True if a row is data: numbers, stamps, perhaps a word, but not words only.
+
+    Rows such as LabChart's ``TopValue=`` are none, whatever follows.
+    """
     filled = [cell for cell in cells if cell]
-    numbers = sum(any(_is_number(cell, decimal) for decimal in decimals) for cell in filled)
-    stamps = sum(bool(CLOCK.fullmatch(cell) or DATE.fullmatch(cell)) for cell in filled)
+    if _is_keyed(cells):
+        return False
+    numbers = sum(any(_is_number(cell, sign, thousands) for sign in decimals) for cell in filled)
+    stamps = sum(any(kind.fullmatch(cell) for kind in _STAMPS) for cell in filled)
     return numbers > 0 and 2 * (numbers + stamps) > len(filled)
+
+
+def _is_keyed(cells: Cells) -> bool:
+    """True if the first cell of a row is a key such as LabChart's ``ChannelTitle=``."""
+    return any(cell.endswith("=") for cell in cells[:1])
 
 
 def _headings(
     texts: Sequence[str], cells: dict[int, list[str]], separator: str, width: int, trailing: bool
-) -> tuple[list[str], list[str], int]:
-    """Names and units of the columns, from rows of cells above the data, and how many these are.
+) -> tuple[list[str], list[str], set[int]]:
+    """Names and units of the columns, from rows of cells above the data, and the lines of these.
 
     Args:
         texts: the lines above the data.
@@ -229,21 +290,35 @@ def _headings(
         width: cells in a row of data.
         trailing: whether the last cell of all rows is empty.
     """
-    rows = [cells[i] for i in range(len(texts)) if i in cells]
-    if not rows and texts and texts[-1].lstrip()[:1] in ("#", "%"):
-        rows = [_split(texts[-1].lstrip("#% "), separator)]
-    shorter = [row for row in rows[-1:] if len(row) == width - 1]
-    rows = [row for row in rows[-4:] if len(row) == width] or [
-        [*row, ""] if trailing else ["", *row] for row in shorter
-    ]
-    if width == 1:  # any line is a row of one cell; one with a key and a value is not a heading
-        rows = rows[-2:] if rows and _are_units(rows[-1]) else rows[-1:]
-        rows = [row for row in rows if not re.search(r"[:=;,]", row[0])]
+    lines = [i for i in range(len(texts)) if i in cells]
+    if not lines and texts and texts[-1].lstrip()[:1] in ("#", "%"):
+        lines = [len(texts) - 1]
+        cells = {lines[0]: _split(texts[-1].lstrip("#% "), separator)}
+    if width == 1:  # any line is a row of one cell
+        lines = [i for i in lines[-4:] if len(cells[i]) == 1]
+        lines = lines[-2:] if lines and _are_units(cells[lines[-1]]) else lines[-1:]
+    lines = [i for i in lines if not _is_statement(cells[i])]
+    rows = {i: cells[i] for i in lines[-4:] if len(cells[i]) == width} or {
+        i: [*cells[i], ""] if trailing else ["", *cells[i]]
+        for i in lines[-2:]
+        if len(cells[i]) == width - 1
+    }
     # A row that says the same of all columns (the device, CAL) is not that of their names.
-    named = [row for row in rows if len({*filter(None, row)}) > 1 or _are_units(row)]
+    named = [i for i, row in rows.items() if len({*filter(None, row)}) > 1 or _are_units(row)]
     named = named if named and width > 1 else [*rows]
-    units = named.pop() if len(named) > 1 and _are_units(named[-1]) else [""] * width
-    return (named[-1] if named else []), units, len(rows)
+    units = rows[named.pop()] if len(named) > 1 and _are_units(rows[named[-1]]) else [""] * width
+    if not named:
+        return [], units, set()
+    return rows[named[-1]], units, {i for i in rows if i >= named[-1]}
+
+
+def _is_statement(row: Cells) -> bool:
+    """True if a row above the data is a key and a value, and no heading of columns."""
+    alone = len(row) == 1 and re.search(r"[:=;,]", row[0])
+    filled = [cell for cell in row if cell]
+    short = len(filled) in (2, 3) and len(row) - len(filled) > 1  # Record Length,2500,points,,
+    stated = short and not np.isnan(_number(filled[1], "."))
+    return bool(alone or stated) or _is_keyed(row) or dialects.is_pair(row)
 
 
 def _are_units(row: Cells) -> bool:

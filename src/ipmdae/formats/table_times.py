@@ -1,4 +1,4 @@
-"""Time columns of text tables: numbers in some unit, times of the day, dates with times."""
+"""Time columns of text tables: numbers in some unit, durations, times of the day, dates."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.columns import epoch
-from ipmdae.formats.dialects import local_time
+from ipmdae.formats.dialects import local_time, numbered_month
 from ipmdae.formats.errors import FormatError, reason
-from ipmdae.formats.table_layout import CLOCK, DATE, Layout
+from ipmdae.formats.table_layout import CLOCK, DATE, DURATION, Layout
 from ipmdae.formats.times import scale_of
 
 _DAY = 86_400.0
-_NUMBER = re.compile(r"[+-]?\d*(?:[.,](\d*))?(?:[eE]([+-]?\d+))?")
-_SECONDS = re.compile(r":\d\d[.,](\d+)")
+_NUMBER = re.compile(r"[+-]?\d*(?:[.,](\d*))?(?:[eE]([+-]?\d+))?(?: ?s(?:ec)?)?")
+_SECONDS = re.compile(r":\d\d(?:[.,](\d+)|:(\d{3})$)")
 
 
 class Stamps:
@@ -46,7 +46,9 @@ class Stamps:
             if len(finite) and self.scale:
                 self.start = self.start or epoch(finite[0], self.scale)
                 rounded = float(np.spacing(np.abs(finite).max()))
-        decimals = min(max(map(_decimals, cells)), 15)
+        grouped = layout.thousands if not self.kind else ""
+        decimals = max(_decimals(cell.replace(grouped, "") if grouped else cell) for cell in cells)
+        decimals = min(decimals, 15)
         self.quantum = max(10.0 ** -max(decimals, 0), rounded) * (self.scale or 1.0)
         times = _clock_or_dates(self.kind, cells) if self.kind else values * (self.scale or 1.0)
         self.faults = _faults(times, self.quantum, counted=self.scale is None)
@@ -111,13 +113,19 @@ def _faults(
 
 
 def _clock_or_dates(kind: re.Pattern[str], cells: Any) -> NDArray[np.float64]:
-    """Times of the day in s since midnight; dates in s since 1970, in UTC if they have a zone."""
+    """Times of the day in s since midnight; dates in s since 1970, in UTC if they have a zone.
+
+    Durations are in s.
+    """
     import pandas as pd
 
     if kind is CLOCK:
         return np.array([_clock(cell) for cell in cells], np.float64)
+    if kind is DURATION:
+        numbers = pd.Series(cells).str.strip(" sec").str.replace(",", ".", regex=False)
+        return np.asarray(pd.to_numeric(numbers), np.float64)
     texts = pd.Series(cells).str.strip().str.replace(",", ".", regex=False)
-    texts = texts.str.replace("/", "-", regex=False)
+    texts = texts.str.replace("/", "-", regex=False).map(numbered_month, na_action="ignore")
     texts = texts.str.replace(r"^(\d\d)\.(\d\d)\.(\d{4})", r"\3-\2-\1", regex=True)
     texts = texts.str.replace(r" ?[A-Z]{3,4}$", "", regex=True)
     dates = pd.to_datetime(texts, format="ISO8601", utc=True)
@@ -127,20 +135,23 @@ def _clock_or_dates(kind: re.Pattern[str], cells: Any) -> NDArray[np.float64]:
 def _clock(cell: str) -> float:
     """``12:34:56.7``, ``34:56.7`` or ``03/14/2026 12:34:56.7 PM`` in s since midnight.
 
+    ``1 day, 12:34:56`` is in s from the beginning.
+
     Raises:
         ValueError: it is not a time.
     """
     found = CLOCK.fullmatch(cell.strip().strip("'\""))
     if not found:
         raise ValueError(f"{cell!r} is not a time")
-    hours, minutes, seconds, half = found.groups("0")
+    days, hours, minutes, seconds, half = found.groups("0")
     hour = int(hours) if half == "0" else int(hours) % 12 + 12 * (half in "Pp")
-    return hour * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
+    seconds = seconds.replace(",", ".").replace(":", ".")
+    return int(days) * _DAY + hour * 3600 + int(minutes) * 60 + float(seconds)
 
 
 def _decimals(cell: str) -> int:
     """Number of decimals of a number, or of the seconds of a time."""
     seconds, number = _SECONDS.search(cell), _NUMBER.fullmatch(cell)
     if seconds:
-        return len(seconds[1])
+        return len(seconds[1] or seconds[2])
     return len(number[1] or "") - int(number[2] or 0) if number else 0

@@ -24,7 +24,9 @@ export interface Column {
   zero?: number;
 }
 
-type Pattern = "ecg" | "rate" | "interval" | "unit key" | "personal" | "hertz";
+type Pattern =
+  | ("ecg" | "rate" | "plain rate" | "interval" | "hertz" | "filter key" | "unit key")
+  | ("start key" | "no start key" | "personal");
 
 /** A regular expression of the list of words, for Unicode as Python has it. */
 export function pattern(key: Pattern, around = (text: string) => text): RegExp {
@@ -32,7 +34,7 @@ export function pattern(key: Pattern, around = (text: string) => text): RegExp {
 }
 
 const words = (text: string) => new Set(text.split(" "));
-const SECONDS = new Map(Object.entries(WORDS.seconds));
+export const SECONDS = new Map(Object.entries(WORDS.seconds));
 const TIME = words(WORDS.time);
 const TIME_ALONE = words(WORDS["time alone"]);
 const COUNTER = words(WORDS.counter);
@@ -157,8 +159,12 @@ export function isUnit(text: string): boolean {
 export function byShape(columns: readonly Column[], values: readonly Float64Array[]): Column[] {
   const names = new Set(columns.map((column) => column.name.toLowerCase()));
   const axes = ["x", "y", "z"].every((axis) => names.has(axis));
+  const begin = Math.max(
+    values.findIndex((cells) => cells.some(Number.isFinite)),
+    0,
+  );
   return columns.map((column, i) => {
-    const kind = kindByShape(column, values[i], axes, i === 0 && columns.length > 1);
+    const kind = kindByShape(column, values[i], axes, i === begin && begin < columns.length - 1);
     if (kind === column.kind) return column;
     const seconds = kind === "time" ? SECONDS.get(column.unit.toLowerCase()) : column.seconds;
     return { ...column, kind, seconds };
@@ -197,6 +203,25 @@ export function select(
   const found = kept.filter((i) => numeric[i]);
   if (!found.length) throw new FormatError(job.path, "has no column of samples");
   return found;
+}
+
+/** Warn of leads that have values in every second, third, ... row only. */
+export function warnSparse(
+  job: Job,
+  columns: readonly Column[],
+  filled: readonly (readonly boolean[])[],
+): void {
+  columns.forEach(({ kind, name }, i) => {
+    const rows = [...filled[i].keys()].filter((row) => filled[i][row]);
+    const steps = differences(rows);
+    if (kind !== "lead" || steps.length < 2 || steps[0] < 2) return;
+    if (steps.some((step) => step !== steps[0])) return;
+    warn(
+      job,
+      `${name || `lead ${i + 1}`} has a value in one of ${steps[0]} rows only; ` +
+        "keep those rows alone, in a file of their own",
+    );
+  });
 }
 
 /** True if a column counts up by one, perhaps beginning anew at times (0 to 255). */

@@ -2,7 +2,10 @@
 
 const DATE = /(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?/;
 const SLASHED =
-  /\b(\d{1,2})\/(\d{1,2})\/(\d{4})[T, ]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?/gi;
+  /\b(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)[T, ]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?/gi;
+
+const NAMED = /\b(\d\d)-([A-Z][a-z]{2})-(\d{4})\b/;
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 /**
  * A date with a time as it stands, whatever its time zone: `2026-03-14 09:15:00 -0400`.
@@ -10,7 +13,7 @@ const SLASHED =
  * Of `03/14/2026` the number above 12 is the day; where none is, the date is not known.
  */
 export function localTime(text: string): string | undefined {
-  const iso = text.replace(/\b(\d\d)\.(\d\d)\.(\d{4})\b/, "$3-$2-$1");
+  const iso = numberedMonth(text).replace(/\b(\d\d)\.(\d\d)\.(\d{4})\b/, "$3-$2-$1");
   const found = DATE.exec(iso.replace(SLASHED, slashed));
   return found
     ? isoTime(
@@ -20,7 +23,19 @@ export function localTime(text: string): string | undefined {
     : undefined;
 }
 
-/** `3/14/2026 9:15:00 PM` as ISO has it; empty if day and month are ambiguous. */
+/** `14-Mar-2026`, as MATLAB writes it, as `2026-03-14`. */
+export function numberedMonth(text: string): string {
+  return text.replace(NAMED, (date, day, name, year) => {
+    const month = MONTHS.indexOf(name) + 1;
+    return month ? `${year}-${String(month).padStart(2, "0")}-${day}` : date;
+  });
+}
+
+/**
+ * `3/14/2026 9:15:00 PM` as ISO has it; empty if day and month are ambiguous.
+ *
+ * In `14/03/26` the year may be the first number; in `03/14/26` it is the last.
+ */
 function slashed(...found: string[]): string {
   const [, one, two, year, clock, rest, half] = found;
   const [first, second, pad] = [
@@ -28,9 +43,11 @@ function slashed(...found: string[]): string {
     Number(two),
     (n: number) => String(n).padStart(2, "0"),
   ];
-  if (first !== second && first > 12 === second > 12) return "";
+  const short = year.length === 2;
+  if ((first !== second || short) && first > 12 === second > 12) return "";
+  if (short && second < first) return "";
   const hour = half ? (Number(clock) % 12) + (/p/i.test(half) ? 12 : 0) : Number(clock);
-  return `${year}-${pad(Math.min(first, second))}-${pad(Math.max(first, second))} ${pad(hour)}${rest}`;
+  return `${short ? "20" : ""}${year}-${pad(Math.min(first, second))}-${pad(Math.max(first, second))} ${pad(hour)}${rest}`;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Heads of text tables: rate, unit, lead and start above the data, and the layouts of vendors. */
-import { column, isEpoch, pattern, plainUnit, type Column, type Kind } from "./columns.ts";
+import { column, isEpoch, pattern, plainUnit, SECONDS, type Column, type Kind } from "./columns.ts";
 import { localTime, sinceEpoch } from "./dates.ts";
 import { millivolts } from "./job.ts";
 import { least } from "./statistics.ts";
@@ -19,14 +19,16 @@ export interface Head {
   columns?: Column[];
   /** Rows at the beginning of the data that are not samples. */
   skip?: number;
+  /** Whether rows may end in one cell more, which is a comment. */
+  remarks?: boolean;
 }
 
 /** The beginning of a table, as the recognisers of layouts look at it. */
 export interface Sample {
   /** The lines above the data, empty ones left out. */
   above: string[];
-  /** Whether the last of them are headings of the columns. */
-  headed: boolean;
+  /** Headings of the columns, which are not among these; empty where there are none. */
+  names: readonly string[];
   separator: string;
   /** Numbers of the first rows, NaN where a cell is not a number. */
   values: number[][];
@@ -35,25 +37,39 @@ export interface Sample {
   stem: string;
 }
 
-const RATE = pattern("hertz", (words) => `^(\\d+(?:[.,]\\d+)?)\\s*(k?)(?:${words}).*$`);
+const RATE = pattern(
+  "hertz",
+  (words) => `^(\\d{1,3}(?: \\d{3})+|\\d+(?:[.,]\\d+)?)\\s*(k?)(?:${words}).*$`,
+);
+/** A rate with a thousands separator: nobody samples an ECG at 1.000 Hz. */
+const GROUPED = /^(?:[1-9]\d{0,2}(?: \d{3})+|[1-9][.,]\d{3})$/;
 const RATE_KEY = pattern("rate");
+const PLAIN_RATE = pattern("plain rate");
 const INTERVAL_KEY = pattern("interval");
+const FILTER_KEY = pattern("filter key");
 const UNIT_KEY = pattern("unit key");
+const START_KEY = pattern("start key");
+const NO_START_KEY = pattern("no start key");
 const PERSONAL = pattern("personal");
-const NUMBER = /^(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)/i;
+const DAY = /^(?:\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}\/\d{1,2}\/\d{4})$/;
+const TIME_OF_DAY = /^\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?$/i;
+const NUMBER = /^(\d{1,3}(?: \d{3})+|\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)/i;
 const LEAD = /(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])/;
 
 /** The head of a table: by the layout of a vendor, or else line by line. */
 export function headOf(sample: Sample): Head {
-  for (const known of [appleWatch, openBci, openSignals, brainFlow, empatica]) {
+  const vendors = [appleWatch, openBci, openSignals, brainFlow, empatica, labChart, acqKnowledge];
+  for (const known of vendors) {
     const found = known(sample);
     if (found) return found;
   }
   return lines(sample);
 }
 
+type Pair = [key: string, value: string];
+
 /** Key and value of a line such as `Sample Rate,512 Hz` or `%Sample Rate = 250 Hz`. */
-function pair(line: string): [key: string, value: string] {
+function pair(line: string): Pair {
   const text = line
     .trim()
     .replace(/^[#%]+/, "")
@@ -67,21 +83,51 @@ function pair(line: string): [key: string, value: string] {
 
 /** A head of lines with a key and a value each, in any order. */
 function lines(sample: Sample): Head {
-  const head: Head = { comments: [] };
-  for (const line of sample.above) {
-    const [key, value] = pair(line);
-    head.fs ||= rateIn(key, value);
-    const unit = plainUnit(value);
-    if (millivolts(unit) !== undefined && UNIT_KEY.test(key)) head.unit ||= unit;
-    if (PERSONAL.test(key)) continue;
-    if (key) head.start ||= localTime(value);
-    const comment = line
+  const pairs = sample.above.map(pair);
+  const units = pairs.filter(([key]) => UNIT_KEY.test(key)).map(([, value]) => plainUnit(value));
+  const bare = sample.above.map((line) =>
+    line
       .trim()
       .replace(/^[#%]+/, "")
-      .trim();
-    if (comment) head.comments.push(comment);
-  }
-  return head;
+      .trim(),
+  );
+  return {
+    fs: statedRate(pairs),
+    unit: units.find((unit) => millivolts(unit) !== undefined),
+    start: statedStart(pairs.filter(([key]) => !PERSONAL.test(key))),
+    comments: bare.filter((comment, i) => comment && !PERSONAL.test(pairs[i][0])),
+  };
+}
+
+/** True if a row is a key and the rate, interval, unit or start that it states. */
+export function isPair(cells: readonly string[]): boolean {
+  const filled = cells.filter(Boolean);
+  const [key, value] = pair(filled.join("\t"));
+  if (!key || filled.length > 3) return false; // the third may be the unit of a rate
+  const unit = UNIT_KEY.test(key) && millivolts(plainUnit(value)) !== undefined;
+  return unit || rateIn(key, value) !== undefined || localTime(value) !== undefined;
+}
+
+/** The rate in Hz by the clearest key: of sampling, of a rate, or none; not of a filter. */
+function statedRate(pairs: readonly Pair[]): number | undefined {
+  const found = pairs.flatMap(([key, value]) => {
+    const rate = rateIn(key, value);
+    if (!rate || FILTER_KEY.test(key)) return [];
+    const clear = RATE_KEY.test(key) || INTERVAL_KEY.test(key);
+    return [{ rate, doubt: !clear ? 2 : Number(PLAIN_RATE.test(key)) }];
+  });
+  return least(found, ({ doubt }) => [doubt])?.rate;
+}
+
+/** When the recording began: by a key that says so, or another; not when it was exported. */
+function statedStart(pairs: readonly Pair[]): string | undefined {
+  const values = pairs
+    .filter(([key]) => key && !NO_START_KEY.test(key))
+    .sort(([a], [b]) => Number(START_KEY.test(b)) - Number(START_KEY.test(a)))
+    .map(([, value]) => value);
+  const [day, time] = [DAY, TIME_OF_DAY].map((form) => values.find((value) => form.test(value)));
+  const texts = day && time ? [...values, `${day} ${time}`] : values;
+  return texts.map(localTime).find(Boolean);
 }
 
 /** A rate in Hz that a line states, if it does. */
@@ -89,18 +135,22 @@ function rateIn(key: string, value: string): number | undefined {
   const stated = RATE.exec(value);
   const number = NUMBER.exec(value);
   let rate = 0;
-  if (stated) rate = float(stated[1]) * (stated[2] ? 1000 : 1);
+  if (stated) rate = stated[2] ? 1000 * float(stated[1]) : hertz(stated[1]);
   else if (number && INTERVAL_KEY.test(key)) {
     const unit = number[2].toLowerCase() || (key.includes("ms") ? "ms" : "s");
     const parts = new Map([["s", 1], ["ms", 1e-3], ["us", 1e-6], ["µs", 1e-6], ["μs", 1e-6]]); // prettier-ignore
     rate = 1 / ((parts.get(unit) ?? 0) * float(number[1]));
   } else if (number && RATE_KEY.test(key) && !number[2])
-    rate = float(number[1]) * (/khz/i.test(key) ? 1000 : 1);
+    rate = /khz/i.test(key) ? 1000 * float(number[1]) : hertz(number[1]);
   return rate > 0 && rate <= 1e6 ? rate : undefined;
 }
 
+function hertz(text: string): number {
+  return GROUPED.test(text) ? Number(text.replace(/[., ]/g, "")) : float(text);
+}
+
 function float(text: string): number {
-  return Number(text.replace(",", "."));
+  return Number(text.replaceAll(" ", "").replace(",", "."));
 }
 
 /**
@@ -131,7 +181,7 @@ function openBci(sample: Sample): Head | undefined {
   if (!sample.above.some((line) => line.startsWith("%OpenBCI"))) return undefined;
   const stated = sample.above.map(pair).find(([key]) => key.toLowerCase() === "number of channels");
   const count = stated && /^\d+$/.test(stated[1]) ? Number(stated[1]) : 0;
-  const known = !sample.headed && count > 0 && count < sample.width;
+  const known = !sample.names.length && count > 0 && count < sample.width;
   const columns = known ? numbered(sample, count) : undefined;
   return { ...lines(sample), unit: "uV", columns };
 }
@@ -149,7 +199,7 @@ const BRAINFLOW: Record<number, [number, number][]> = {
 /** A file that BrainFlow writes: tabs, no headings; counter, channels, ..., time, marker. */
 function brainFlow(sample: Sample): Head | undefined {
   const boards = BRAINFLOW[sample.width];
-  if (!boards || sample.headed || sample.above.length || sample.separator !== "\t")
+  if (!boards || sample.names.length || sample.above.length || sample.separator !== "\t")
     return undefined;
   const at = sample.width - 2;
   const stamps = Float64Array.from(sample.values, (row) => row[at]);
@@ -260,5 +310,55 @@ function empatica({ above, values, width, stem }: Sample): Head | undefined {
     comments: [],
     columns: names.map((name) => column(name)),
     skip: 2,
+  };
+}
+
+/** A text file of LabChart: rows such as `ChannelTitle=` name what follows the times. */
+function labChart(sample: Sample): Head | undefined {
+  const cells = sample.above.map((line) => line.trimEnd().split("\t"));
+  const named = (key: string) =>
+    cells
+      .filter((row) => row[0] === key)
+      .pop()
+      ?.slice(1) ?? [];
+  const [titles, units, { width }] = [named("ChannelTitle="), named("UnitName="), sample];
+  if (!titles.length || titles.length > width) return undefined;
+  const columns = titles.length < width ? [column("time (s)")] : [];
+  columns.push(...titles.map((title, i) => column(title, units[i] ?? "")));
+  while (columns.length < width)
+    columns.push({ heading: "comment", name: "comment", unit: "", kind: "other" });
+  return { ...lines(sample), columns, remarks: true };
+}
+
+/**
+ * A text file of AcqKnowledge.
+ *
+ * Its name, the rate, `2 channels`, name and unit of each; above the data a row `sec CH1 CH2` and
+ * one of numbers of samples, which leaves the times' column empty.
+ */
+function acqKnowledge({ above, names, values, width }: Sample): Head | undefined {
+  const [, rate = "", count, ...rest] = above.map((line) => line.trim());
+  const stated = /^(\d+\.?\d*) (samples\/sec|msec|sec)(?:\/sample|ond)?$/.exec(rate);
+  const known = [...values[0]].map(Number.isFinite);
+  const channels = known.filter(Boolean).length;
+  if (!stated || count !== `${channels} channels` || rest.length !== 2 * channels) return undefined;
+  const unit = names[0] ?? "";
+  const time = {
+    heading: unit || "time",
+    name: unit,
+    unit,
+    seconds: SECONDS.get(unit.toLowerCase()),
+  };
+  const number = Number(stated[1]);
+  const seconds = new Map([["msec", 1e-3], ["sec", 1]]).get(stated[2]); // prettier-ignore
+  let at = 0;
+  return {
+    fs: (number && seconds ? 1 / (seconds * number) : number) || undefined,
+    comments: [],
+    columns: Array.from({ length: width }, (_, i): Column => {
+      if (known[i]) return column(rest[2 * at], rest[2 * at++ + 1]);
+      return i ? { heading: "", name: "", unit: "", kind: "empty" } : { ...time, kind: "time" };
+    }),
+    skip: 1,
   };
 }

@@ -1,6 +1,6 @@
 /** Layout of a text table: separator, decimal sign, header, headings, first row of data. */
 import { byShape, columnsOf, isUnit, unquoted, type Column } from "./columns.ts";
-import { headOf, type Head } from "./heads.ts";
+import { headOf, isPair, type Head } from "./heads.ts";
 import { mostCommon } from "./statistics.ts";
 
 /** Blanks in a row, instead of one separator. */
@@ -12,23 +12,37 @@ const EMPTY = new Set(["", "nan", "na", "n/a", "null", "none", "-", "nil"]);
 export const MISSING = new Set(
   "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null|-|nil".split("|"), // prettier-ignore
 );
+/** A time of the day, perhaps after a date whose order is not certain, or after days passed. */
 const CLOCK =
-  /^(?:\d{1,2}\/\d{1,2}\/\d{4}[T, ]+)?\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*)?)\]?(?: ?([AP])M)?$/i;
+  /^(?:\d{1,2}[/-]\d{1,2}[/-](?:\d{4}|\d\d)[T, ]+|\d\d\.\d\d\.\d\d[T, ]+|(\d+) days?,? )?\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*|(?<=:\d\d:\d\d):\d{3})?)\]?(?: ?([AP])M)?$/i;
 const DATE =
-  /^(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)? ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?$/;
+  /^(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)? ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?$/;
+/** A time in s that says its unit, as MATLAB writes it. */
+const DURATION = /^([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?) ?s(?:ec)?$/;
+const STAMPS = [
+  ["date", DATE],
+  ["clock", CLOCK],
+  ["duration", DURATION],
+] as const;
 const SEP_LINE = /^"?sep=(.)"?$/i;
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 const COMMA = /^[+-]?\d+,\d+([eE][+-]?\d+)?$/;
 const POINT = /^[+-]?\d*\.\d+([eE][+-]?\d+)?$/;
 const WHOLE = /^[+-]?\d+$/;
+const SMALL = /^[+-]?\d{1,3}$/;
+const MARKED = /^[+-]?[\d.,]*[.,][\d.,]*(?:[eE][+-]?\d+)?$/;
+const GROUPED = /^[+-]?[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*$/;
+const GROUPED_DECIMAL = /^[+-]?[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d*)?$/;
 /** Rows by which columns are judged. */
 const ROWS = 2000;
 
-export type Cells = "number" | "clock" | "date";
+export type Cells = "number" | "clock" | "date" | "duration";
 
 export interface Layout {
   separator: string;
   decimal: string;
+  /** Sign that groups the thousands of numbers; empty where none does. */
+  thousands: string;
   /** Line where the data begin. */
   first: number;
   /** One a column, empty ones too. */
@@ -46,24 +60,32 @@ export function layOut(texts: readonly string[], stem: string): Layout {
   if (!filled.length) throw new Error("holds no table");
   let separator = stated ? stated[1] : separatorOf(filled.map((i) => texts[i]));
   const cells = new Map(filled.map((i) => [i, split(texts[i], separator)]));
-  let decimal = decimalOf([...cells.values()]);
+  const signs = signsOf([...cells.values()]);
+  let [decimal] = signs;
+  const [, thousands] = signs;
   if (separator === "," && isSingle([...cells.values()])) {
     [separator, decimal] = [";", ","];
     for (const i of filled) if (cells.get(i)!.every(isWhole)) cells.set(i, [texts[i].trim()]);
   }
-  const first = filled.find((i) => isData(cells.get(i)!, decimal));
+  const first = filled.find((i) => isData(cells.get(i)!, decimal, thousands));
   if (first === undefined) throw new Error("holds no row of numbers");
   const data = filled.filter((i) => i >= first).slice(0, ROWS).map((i) => cells.get(i)!); // prettier-ignore
   const [width] = mostCommon(data.map((row) => row.length));
   const rows = data.filter((row) => row.length === width);
-  const above = texts.slice(0, first).filter((text) => text.trim() && !SEP_LINE.test(text));
   const trailing = rows.every((row) => !row[width - 1]);
-  const { names, units, used } = headings(texts.slice(0, first), cells, separator, width, trailing);
-  const head = headOf({
-    above: above.slice(0, above.length - used),
-    headed: names.length > 0,
+  const { names, units, taken } = headings(
+    texts.slice(0, first),
+    cells,
     separator,
-    values: rows.map((row) => row.map((cell) => toNumber(cell, decimal))),
+    width,
+    trailing,
+  );
+  const above = texts.slice(0, first).filter((text, i) => text.trim() && !taken.has(i));
+  const head = headOf({
+    above: above.filter((text) => !SEP_LINE.test(text)),
+    names,
+    separator,
+    values: rows.map((row) => row.map((cell) => toNumber(cell, decimal, thousands))),
     width,
     stem,
   });
@@ -72,7 +94,7 @@ export function layOut(texts: readonly string[], stem: string): Layout {
     ? head.columns
     : columnsOf(names.length ? names : blank, units.length ? units : blank);
   const kept = rows.slice(head.skip ?? 0);
-  const layout = { separator, decimal, first, columns, head, rows: kept };
+  const layout = { separator, decimal, thousands, first, columns, head, rows: kept };
   const corrected = byShape(
     columns,
     columns.map((_, i) => firstValues(layout, i)),
@@ -88,15 +110,16 @@ export function layOut(texts: readonly string[], stem: string): Layout {
 }
 
 /** The numbers in the first cells of a column, NaN where there is none. */
-export function firstValues({ rows, decimal }: Layout, index: number): Float64Array {
-  return Float64Array.from(rows, (row) => toNumber(row[index], decimal));
+export function firstValues(layout: Layout, index: number): Float64Array {
+  const { rows, decimal, thousands } = layout;
+  return Float64Array.from(rows, (row) => toNumber(row[index], decimal, thousands));
 }
 
-/** Type of a column's cells: numbers, times of the day, or dates with times. */
+/** Type of a column's cells: numbers, times of the day, dates with times, or durations. */
 export function cellsOf({ rows }: Layout, index: number): Cells {
-  const cells = rows.map((row) => row[index]).filter((cell) => !EMPTY.has(cell.toLowerCase()));
-  if (cells.length && cells.every((cell) => DATE.test(cell))) return "date";
-  return cells.length && cells.every((cell) => CLOCK.test(cell)) ? "clock" : "number";
+  const cells = rows.map((row) => row[index]).filter((cell) => !isEmpty(cell));
+  const kinds = cells.length ? STAMPS : [];
+  return kinds.find(([, form]) => cells.every((cell) => form.test(cell)))?.[0] ?? "number";
 }
 
 /** The cells of a row, without quotes and blanks around them. */
@@ -131,25 +154,40 @@ function splitQuoted(text: string, separator: string): string[] {
 }
 
 /** The number in a cell; NaN where it is empty or none. */
-export function toNumber(cell: string, decimal: string): number {
+export function toNumber(cell: string, decimal: string, thousands = ""): number {
+  if (thousands && cell.includes(thousands)) {
+    if (GROUPED_DECIMAL.exec(cell.trim())?.[1] !== thousands) return NaN;
+    return toNumber(cell.replaceAll(thousands, ""), decimal);
+  }
   const text = decimal === "," && cell.includes(".") ? "?" : cell.trim().replaceAll(decimal, ".");
   if (NUMBER.test(text)) return Number(text);
   const infinite = /^([+-]?)inf(?:inity)?$/i.exec(text);
   return infinite ? (infinite[1] === "-" ? -Infinity : Infinity) : NaN;
 }
 
+/** True if a cell marks a missing number. */
+export function isEmpty(cell: string): boolean {
+  return EMPTY.has(cell.toLowerCase());
+}
+
 /** True if a cell is a number or marks a missing one. */
-export function isNumber(cell: string, decimal: string): boolean {
-  return EMPTY.has(cell.toLowerCase()) || !Number.isNaN(toNumber(cell, decimal));
+export function isNumber(cell: string, decimal: string, thousands = ""): boolean {
+  return isEmpty(cell) || !Number.isNaN(toNumber(cell, decimal, thousands));
 }
 
 /** `12:34:56.7`, `34:56.7` or `03/14/2026 12:34:56.7 PM` in s since midnight; NaN for others. */
 export function clockSeconds(cell: string): number {
   const found = CLOCK.exec(cell.trim().replace(/^['"]+|['"]+$/g, ""));
   if (!found) return NaN;
-  const [, hours, minutes, seconds, half] = found;
+  const [, days, hours, minutes, seconds, half] = found;
   const twelve = half ? (Number(hours ?? 0) % 12) + (/p/i.test(half) ? 12 : 0) : Number(hours ?? 0);
-  return twelve * 3600 + Number(minutes) * 60 + Number(seconds.replace(",", "."));
+  const whole = Number(days ?? 0) * 86_400 + twelve * 3600 + Number(minutes) * 60;
+  return whole + Number(seconds.replace(/[,:]/, "."));
+}
+
+/** `0.004 sec` in s; NaN for others. */
+export function durationSeconds(cell: string): number {
+  return Number(DURATION.exec(cell.trim())?.[1].replace(",", ".") ?? NaN);
 }
 
 /** The separator by which the last lines, which are data, have equally many cells of data. */
@@ -158,21 +196,55 @@ function separatorOf(texts: readonly string[]): string {
   for (const separator of SEPARATORS) {
     const rows = data.map((text) => split(text, separator));
     const [width, times] = mostCommon(rows.map((row) => row.length));
-    const good = rows.filter((row) => row.length === width && isData(row, ".", ","));
+    const good = rows.filter((row) => row.length === width && isData(row, ".,"));
     if (width > 1 && times >= 0.8 * rows.length && good.length >= 0.5 * rows.length)
       return separator;
   }
   return SEPARATORS.slice(0, 4).find((s) => data.some((text) => text.includes(s))) ?? ",";
 }
 
-function decimalOf(rows: readonly string[][]): string {
+/**
+ * The decimal sign of a table, and that which groups thousands; empty where none does.
+ *
+ * Throws Error where one sign is both.
+ */
+function signsOf(rows: readonly string[][]): [decimal: string, thousands: string] {
+  const [width] = mostCommon(rows.map((row) => row.length));
+  const even = rows.filter((row) => row.length === width);
+  for (let i = 0; i < width; i++) {
+    const thousands = grouping(even.map((row) => row[i]));
+    if (!thousands) continue;
+    const [decimal, form] = thousands === "," ? [".", COMMA] : [",", POINT];
+    if (even.some((row) => row.some((cell) => form.test(cell) && !GROUPED.test(cell))))
+      throw new Error(
+        `has columns whose thousands are grouped by '${thousands}', which is the decimal sign of ` +
+          "others; write one of them otherwise",
+      );
+    return [decimal, thousands];
+  }
   let [commas, points] = [0, 0];
   for (const row of rows)
     for (const cell of row) {
       if (COMMA.test(cell)) commas++;
       if (POINT.test(cell)) points++;
     }
-  return commas > points ? "," : ".";
+  return [commas > points ? "," : ".", ""];
+}
+
+/**
+ * The sign that groups the thousands of a column, as `-2,762` beside `-998` and `17`.
+ *
+ * A sign after which not always three digits follow is a decimal one, and so is one after a zero,
+ * or in a column without whole numbers.
+ */
+function grouping(cells: readonly string[]): string {
+  const signs = new Set(
+    cells.filter((cell) => MARKED.test(cell)).map((cell) => GROUPED.exec(cell)?.[1] ?? ""),
+  );
+  const whole = cells.filter(isWhole);
+  const several = whole.filter((cell) => /[1-9]/.test(cell)).length > 1;
+  const small = several && whole.every((cell) => SMALL.test(cell));
+  return signs.size === 1 && small ? [...signs][0] : "";
 }
 
 const isWhole = (cell: string) => WHOLE.test(cell);
@@ -191,46 +263,67 @@ function isSingle(rows: readonly string[][]): boolean {
   return digits.size === 1 && !digits.has(1) && pairs.length > 2;
 }
 
-/** True if a row is data: numbers, stamps, perhaps a word, but not words only. */
-function isData(cells: readonly string[], ...decimals: string[]): boolean {
+/**
+ * True if a row is data: numbers, stamps, perhaps a word, but not words only.
+ *
+ * Rows such as LabChart's `TopValue=` are none, whatever follows.
+ */
+function isData(cells: readonly string[], decimals: string, thousands = ""): boolean {
+  if (isKeyed(cells)) return false;
   let [numbers, stamps, empty] = [0, 0, 0];
   for (const cell of cells) {
     if (!cell) empty++;
-    else if (decimals.some((decimal) => isNumber(cell, decimal))) numbers++;
-    if (CLOCK.test(cell) || DATE.test(cell)) stamps++;
+    else if ([...decimals].some((sign) => isNumber(cell, sign, thousands))) numbers++;
+    if (STAMPS.some(([, form]) => form.test(cell))) stamps++;
   }
   return numbers > 0 && numbers + stamps > cells.length - numbers - stamps - empty;
 }
 
-/** Names and units of the columns from rows of cells above the data, and how many these are. */
+/** True if the first cell of a row is a key such as LabChart's `ChannelTitle=`. */
+function isKeyed(cells: readonly string[]): boolean {
+  return cells[0].endsWith("=");
+}
+
+/** Names and units of the columns from rows of cells above the data, and the lines of these. */
 function headings(
   texts: readonly string[],
-  cells: ReadonlyMap<number, string[]>,
+  known: ReadonlyMap<number, string[]>,
   separator: string,
   width: number,
   trailing: boolean,
-): { names: string[]; units: string[]; used: number } {
-  let rows = [...texts.keys()].flatMap((i) => (cells.has(i) ? [cells.get(i)!] : []));
+): { names: string[]; units: string[]; taken: Set<number> } {
+  type Row = [line: number, row: string[]];
+  let rows = [...texts.keys()].flatMap((i): Row[] => (known.has(i) ? [[i, known.get(i)!]] : []));
   const last = texts[texts.length - 1];
   if (!rows.length && last && /^\s*[#%]/.test(last))
-    rows = [split(last.trimStart().replace(/^[#% ]+/, ""), separator)];
-  const shorter = rows.slice(-1).filter((row) => row.length === width - 1);
-  rows = rows.slice(-4).filter((row) => row.length === width);
-  if (!rows.length) rows = shorter;
+    rows = [[texts.length - 1, split(last.trimStart().replace(/^[#% ]+/, ""), separator)]];
   if (width === 1) {
-    // any line is a row of one cell; one with a key and a value is not a heading
-    rows = rows.slice(rows.length && areUnits(rows[rows.length - 1]) ? -2 : -1);
-    rows = rows.filter((row) => !/[:=;,]/.test(row[0]));
+    // any line is a row of one cell
+    rows = rows.slice(-4).filter(([, row]) => row.length === 1);
+    rows = rows.slice(rows.length && areUnits(rows[rows.length - 1][1]) ? -2 : -1);
   }
-  rows = rows.map((row) => {
-    const missing = Array<string>(width - row.length).fill("");
-    return trailing ? [...row, ...missing] : [...missing, ...row];
-  });
+  rows = rows.filter(([, row]) => !isStatement(row));
+  const shorter = rows.slice(-2).filter(([, row]) => row.length === width - 1);
+  rows = rows.slice(-4).filter(([, row]) => row.length === width);
+  if (!rows.length) rows = shorter.map(([i, row]) => [i, trailing ? [...row, ""] : ["", ...row]]);
   // A row that says the same of all columns (the device, CAL) is not that of their names.
-  let named = rows.filter((row) => new Set(row.filter(Boolean)).size > 1 || areUnits(row));
+  let named = rows.filter(([, row]) => new Set(row.filter(Boolean)).size > 1 || areUnits(row));
   if (width === 1 || !named.length) named = [...rows];
-  const units = named.length > 1 && areUnits(named[named.length - 1]) ? named.pop()! : [];
-  return { names: named[named.length - 1] ?? [], units, used: rows.length };
+  const united = named.length > 1 && areUnits(named[named.length - 1][1]);
+  const units = united ? named.pop()![1] : [];
+  const [at, names] = named[named.length - 1] ?? [texts.length, []];
+  const taken = new Set(rows.map(([line]) => line).filter((line) => line >= at));
+  return { names, units, taken };
+}
+
+/** True if a row above the data is a key and a value, and no heading of columns. */
+function isStatement(row: readonly string[]): boolean {
+  const alone = row.length === 1 && /[:=;,]/.test(row[0]);
+  const filled = row.filter(Boolean);
+  // Record Length,2500,points,,
+  const short = [2, 3].includes(filled.length) && row.length - filled.length > 1;
+  const stated = short && !Number.isNaN(toNumber(filled[1], "."));
+  return alone || stated || isKeyed(row) || isPair(row);
 }
 
 function areUnits(row: readonly string[]): boolean {

@@ -1,11 +1,12 @@
 /** CSV and other tables of text, also compressed by gzip: one row a sample, one column a lead. */
-import { select } from "./columns.ts";
+import { select, warnSparse } from "./columns.ts";
 import { FormatError, NeedError, reasonOf } from "./errors.ts";
 import { checkSamples, type Job, type Parts } from "./job.ts";
 import {
   BLANKS,
   cellsOf,
   firstValues,
+  isEmpty,
   isNumber,
   layOut,
   MISSING,
@@ -19,6 +20,8 @@ import { chosen, placed, type Stamps } from "./times.ts";
 import { unitsOf } from "./units.ts";
 
 const LONGEST_LINE = 1 << 26;
+/** Columns that few tables have. */
+const WIDE = 64;
 const EXPONENT = /(?<![\p{L}\p{N}_.,])[-+]?[\d.,]+e[-+]?\d{4}/iu;
 
 /**
@@ -66,14 +69,24 @@ class Rows {
   private rest = "";
   /** A value that cannot be read; whether the rows make sense is asked first. */
   private broken?: FormatError;
+  /** Cells of the first row; rows of a wide table that have not as many as the columns. */
+  private firstWidth = 0;
+  private uneven?: FormatError;
 
   constructor(job: Job, layout: Layout) {
     [this.job, this.layout] = [job, layout];
     const numeric = layout.columns.map((_, i) => {
-      const numbers = layout.rows.filter((row) => isNumber(row[i], layout.decimal)).length;
-      return numbers >= 0.9 * layout.rows.length;
+      const { decimal, thousands } = layout;
+      const filled = layout.rows.map((row) => row[i]).filter((cell) => !isEmpty(cell));
+      const numbers = filled.filter((cell) => isNumber(cell, decimal, thousands)).length;
+      return numbers >= 0.9 * filled.length;
     });
     this.leads = select(job, layout.columns, numeric);
+    warnSparse(
+      job,
+      this.leads.map((i) => layout.columns[i]),
+      this.leads.map((i) => layout.rows.map((row) => !isEmpty(row[i]))),
+    );
     const times = [...layout.columns.keys()].filter(
       (i) => layout.columns[i].kind === "time" && (numeric[i] || cellsOf(layout, i) !== "number"),
     );
@@ -105,6 +118,14 @@ class Rows {
         );
       this.parse(this.rest);
     }
+    const timed = layout.columns.some(({ kind, heading }) => kind === "time" && heading);
+    if (!timed && layout.columns.length > WIDE && 8 * this.rows < this.firstWidth)
+      throw new FormatError(
+        job.path,
+        `has ${this.rows} row${this.rows > 1 ? "s" : ""} of ${this.firstWidth} cells: one row per sample is needed; ` +
+          "transpose it",
+      );
+    if (this.uneven) throw this.uneven;
     return this.compose(this.columns.map((column) => column.subarray(0, this.rows)));
   }
 
@@ -182,14 +203,17 @@ class Rows {
         quoted || layout.separator === BLANKS
           ? split(line, layout.separator)
           : line.split(layout.separator);
-      even &&= cells.length === width;
+      const remark = layout.head.remarks && cells.length === width + 1;
+      even &&= cells.length === width || !!remark;
+      this.firstWidth ||= cells.length;
       this.push(cells);
     }
-    if (!even && !quoted && layout.separator !== BLANKS)
-      throw new FormatError(
-        job.path,
-        `not all of the rows ${rows + 1} to ${this.rows} have ${width} cells`,
-      );
+    if (even || quoted || layout.separator === BLANKS) return;
+    this.uneven ??= new FormatError(
+      job.path,
+      `not all of the rows ${rows + 1} to ${this.rows} have ${width} cells`,
+    );
+    if (width <= WIDE) throw this.uneven;
   }
 
   private push(cells: readonly string[]): void {
@@ -226,15 +250,16 @@ class Rows {
 
   /** The number in a cell, NaN where it is missing; notes a cell that is neither. */
   private number(text: string): number {
-    const { decimal } = this.layout;
+    const { decimal, thousands } = this.layout;
     const value = decimal === "." ? +text : NaN;
     // Number() takes "" for 0 and "0x1" for 1.
     if (value === value && value !== 0 && (text.charCodeAt(1) | 32) < 97) return value;
-    const known = toNumber(text, decimal);
+    const known = toNumber(text, decimal, thousands);
     if (known === known || MISSING.has(text.trim())) return known;
     this.broken ??= new FormatError(
       this.job.path,
-      `is not a table of numbers (could not convert string to float: '${text.trim()}')`,
+      `is not a table of numbers (could not convert string to float: '${text.trim()}'); ` +
+        "choose columns that are (columns=, --columns)",
     );
     return NaN;
   }

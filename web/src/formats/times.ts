@@ -1,9 +1,17 @@
 /** Time columns of tables: their units, and the sampling rate and the gaps that they tell. */
 import { median, roundEven } from "../core/numbers.ts";
-import { isoTime, localTime, sinceEpoch } from "./dates.ts";
+import { isoTime, localTime, numberedMonth, sinceEpoch } from "./dates.ts";
 import { FormatError, NeedError } from "./errors.ts";
 import { warn, type Job } from "./job.ts";
-import { cellsOf, clockSeconds, firstValues, MISSING, type Cells, type Layout } from "./layout.ts";
+import {
+  cellsOf,
+  clockSeconds,
+  durationSeconds,
+  firstValues,
+  MISSING,
+  type Cells,
+  type Layout,
+} from "./layout.ts";
 import { differences, least, share } from "./statistics.ts";
 import { general } from "./text.ts";
 
@@ -52,7 +60,12 @@ export class Stamps {
     this.index = index;
     this.cells = cellsOf(layout, index);
     this.start = column.start;
-    const decimals = layout.rows.reduce((most, row) => Math.max(most, decimalsOf(row[index])), 0);
+    const grouped = this.cells === "number" ? layout.thousands : "";
+    const decimals = layout.rows.reduce(
+      (most, row) =>
+        Math.max(most, decimalsOf(grouped ? row[index].replaceAll(grouped, "") : row[index])),
+      0,
+    );
     let [scale, rounded]: [number | undefined, number] = [1, 0];
     if (this.cells === "number") {
       const values = firstValues(layout, index).filter(Number.isFinite);
@@ -69,10 +82,10 @@ export class Stamps {
 
   /** The time in a text cell in s; NaN for an empty one. Throws Error for another that is none. */
   seconds(cell: string): number {
-    const time = this.cells === "date" ? dateSeconds(cell) : clockSeconds(cell);
-    const missing = this.cells === "date" && MISSING.has(cell.trim());
+    const time = readerOf(this.cells)(cell);
+    const missing = this.cells !== "clock" && MISSING.has(cell.trim());
     if (Number.isNaN(time) && !missing) throw new Error(`'${cell}' is not a time`);
-    if (this.cells === "date") return time;
+    if (this.cells !== "clock") return time;
     if (time - this.clock < -DAY / 2) this.days++;
     this.clock = time;
     return time + DAY * this.days;
@@ -103,7 +116,7 @@ function dateBeside({ rows, columns }: Layout, clock: Stamps): string | undefine
 
 /** Penalty of a time column: stamps that do not rise, unevenness, rounding. */
 function faults(layout: Layout, stamps: Stamps): number[] {
-  const read = stamps.cells === "date" ? dateSeconds : clockSeconds;
+  const read = readerOf(stamps.cells);
   const times =
     stamps.cells === "number"
       ? firstValues(layout, stamps.index).map((value) => value * (stamps.scale ?? 1))
@@ -117,9 +130,15 @@ function faults(layout: Layout, stamps: Stamps): number[] {
   return [counting + still, Math.round(spread * 10) / 10, stamps.quantum];
 }
 
+/** How the cells of a type become seconds. */
+function readerOf(cells: Cells): (cell: string) => number {
+  if (cells === "duration") return durationSeconds;
+  return cells === "date" ? dateSeconds : clockSeconds;
+}
+
 /** A date with a time in s since 1970, in UTC where it has a time zone; NaN for an empty cell. */
 function dateSeconds(cell: string): number {
-  const text = cell.trim().replace(/^(\d\d)\.(\d\d)\.(\d{4})/, "$3-$2-$1");
+  const text = numberedMonth(cell.trim()).replace(/^(\d\d)\.(\d\d)\.(\d{4})/, "$3-$2-$1");
   const found =
     /^(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)? ?(?:Z|[A-Z]{3,4}|([+-]\d\d):?(\d\d))?$/.exec(text); // prettier-ignore
   if (!found) return NaN;
@@ -135,9 +154,9 @@ function dateSeconds(cell: string): number {
 
 /** Number of decimals of a number, or of the seconds of a time. */
 function decimalsOf(cell: string): number {
-  const seconds = /:\d\d[.,](\d+)/.exec(cell);
-  if (seconds) return seconds[1].length;
-  const number = /^[+-]?\d*(?:[.,](\d*))?(?:e([+-]?\d+))?$/i.exec(cell);
+  const seconds = /:\d\d(?:[.,](\d+)|:(\d{3})$)/.exec(cell);
+  if (seconds) return (seconds[1] ?? seconds[2]).length;
+  const number = /^[+-]?\d*(?:[.,](\d*))?(?:e([+-]?\d+))?(?: ?s(?:ec)?)?$/i.exec(cell);
   return number ? (number[1] ?? "").length - Number(number[2] ?? 0) : 0;
 }
 
