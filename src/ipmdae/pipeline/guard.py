@@ -105,7 +105,7 @@ _SMALLEST = 0.05
 _UPPER, _WITH_BEAT = 0.75, 0.3
 """A second of a quiet signal holds a QRS complex if its range is at least that share of this
 quantile of the ranges per second: in slow rhythms, others hold P and T waves only. Under noise all
-seconds count, since none can be told to be without a beat."""
+seconds count, since noise has a range, too."""
 
 
 class Guarded(NamedTuple):

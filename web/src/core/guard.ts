@@ -99,8 +99,8 @@ export class Guard {
   run(noisy: Float32Array, cleaned: Float32Array, sd: Float32Array | null): Guarded {
     const { guard, classical } = this.#limits;
     const grid = this.#chunks;
-    const size = Math.max(heightOf(cleaned, this.#fs), SMALLEST);
     const { middle, sharp } = this.#bands(noisy, cleaned);
+    const size = Math.max(heightOf(cleaned, middle, this.#fs, grid, guard), SMALLEST);
     const height = Math.max(size, SMALL);
     const quiet = gainOf(middle, height, grid, guard);
     const open = grid.expanded(quiet);
@@ -282,17 +282,34 @@ function limits(removed: Float64Array, height: number, grid: Grid): Float64Array
   return grid.expanded(power.map((mean) => (Math.sqrt(mean) >= LOSS * height ? LIMITED : 0)));
 }
 
-/** Height of the QRS complex: median of the ranges of seconds with a beat. */
-function heightOf(cleaned: Float32Array, fs: number): number {
+/**
+ * Height of the QRS complex: median of the ranges per second. Seconds without a signal do not count,
+ * nor do those without a beat where little is `removed` up to 15 Hz throughout.
+ */
+function heightOf(
+  cleaned: Float32Array,
+  removed: Float64Array,
+  fs: number,
+  grid: Grid,
+  limit: number,
+): number {
   const second = Math.min(roundEven(fs), cleaned.length);
-  const ranges = [];
+  const ranges: number[] = [];
   for (let t = 0; t + second <= cleaned.length; t += second)
     ranges.push(spread(cleaned.subarray(t, t + second)));
   ranges.sort((a, b) => a - b);
-  const upper = ranges[Math.floor(UPPER * ranges.length)];
-  const least = Math.max(Math.fround(Math.fround(WITH_BEAT) * upper), Math.fround(SMALLEST));
-  const beats = ranges.filter((range) => range > least);
-  return beats.length ? beats[(beats.length - 1) >> 1] : SMALLEST;
+  const upper = Math.fround(Math.fround(WITH_BEAT) * ranges[Math.floor(UPPER * ranges.length)]);
+  const size = medianAbove(ranges, SMALLEST);
+  const beat = medianAbove(ranges, Math.max(upper, SMALLEST));
+  if (!(beat > size)) return size;
+  const restored = gainOf(removed, Math.max(beat, SMALL), grid, limit);
+  return restored.every((share) => share >= OPEN) ? beat : size;
+}
+
+/** Lower median of those of the ascending ranges that are above `least`. */
+function medianAbove(ranges: readonly number[], least: number): number {
+  const above = ranges.filter((range) => range > least);
+  return above.length ? above[(above.length - 1) >> 1] : SMALLEST;
 }
 
 /** A window in chunks of a fraction of a second, in which slow quantities are computed. */
