@@ -101,7 +101,8 @@ def measure(
     if cleaned is not None:
         cleaned_low, cleaned_high = _extremes(_apart(cleaned, lengths))
         noise = _apart(noisy - cleaned, lengths)
-        power, mean = _mean(np.square(noise)), _mean(noise)
+        with np.errstate(over="ignore"):
+            power, mean = _mean(np.square(noise)), _mean(noise)
     unjudged = Trust.GOOD if cleaned is None else Trust.UNKNOWN
     return Seconds(
         missing=(1 - np.isfinite(values).sum(axis=-1) / np.maximum(lengths, 1)).T,
