@@ -174,6 +174,8 @@ def test_a_wide_table(tmp_path: Path) -> None:
     row = ",".join(f"{k % 9}.5000" for k in range(512))
     with quiet():
         assert read(tmp_path, f"{row}\n" * 80, fs=250).signal.shape == (80, 512)
+        names = ",".join(["a"] * 512)
+        assert read(tmp_path, f"{names}\n" + f"{row}\n" * 5, fs=250).signal.shape == (5, 512)
 
 
 LABCHART = (

@@ -262,7 +262,7 @@ class TableReader(SignalReader):
     def _check_turned(self) -> None:
         """Refuse a table that has a row for each lead instead of each sample."""
         rows = width = 0
-        if any(column.kind == "time" and column.heading for column in self._layout.columns):
+        if any(column.heading for column in self._layout.columns):
             return
         for _, data in self._pieces() if self._layout.width > _WIDE else ():
             width = width or len(self._layout.split(data.split(b"\n", 1)[0].decode("latin-1")))

@@ -118,8 +118,8 @@ class Rows {
         );
       this.parse(this.rest);
     }
-    const timed = layout.columns.some(({ kind, heading }) => kind === "time" && heading);
-    if (!timed && layout.columns.length > WIDE && 8 * this.rows < this.firstWidth)
+    const headed = layout.columns.some(({ heading }) => heading);
+    if (!headed && layout.columns.length > WIDE && 8 * this.rows < this.firstWidth)
       throw new FormatError(
         job.path,
         `has ${this.rows} row${this.rows > 1 ? "s" : ""} of ${this.firstWidth} cells: one row per sample is needed; ` +
