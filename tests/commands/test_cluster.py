@@ -14,9 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import command_line
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from ipmdae import cli, examples, formats
 from ipmdae.commands import cluster as clusters
@@ -84,8 +85,7 @@ def folder(tree: Path) -> Path:
 
 
 def run(*arguments: object) -> Result:
-    words = ["denoise", *map(str, arguments), "--method", "tiny.safetensors"]
-    return CliRunner().invoke(cli.app, words)
+    return command_line.run("denoise", *arguments, "--method", "tiny.safetensors")
 
 
 def content(folder: str) -> dict[str, bytes]:

@@ -82,7 +82,7 @@ class Sample:
 
     Attributes:
         above: the lines above the data, empty ones left out.
-        names: headings of the columns, which are not among these; empty where there are none.
+        names: headings of the columns, not contained in ``above``; empty if there are none.
         separator: of the cells.
         values: (rows, columns) numbers of the first rows, NaN where a cell is not a number.
         stem: name of the file without suffixes.
@@ -216,6 +216,7 @@ def _rate(key: str, value: str) -> float | None:
 
 
 def _hertz(text: str) -> float:
+    """A rate in Hz, perhaps with a thousands separator."""
     return float(re.sub("[., ]", "", text)) if _GROUPED.fullmatch(text) else _float(text)
 
 

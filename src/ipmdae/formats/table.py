@@ -8,6 +8,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +44,7 @@ _CHUNK = 1 << 23
 """Bytes that are parsed at once."""
 
 _WIDE = 64
-"""Columns that few tables have."""
+"""Columns from which on a table without headings may be transposed."""
 
 _ROWS = 1 << 16
 """Rows that become text at once."""
@@ -126,13 +127,16 @@ class TableReader(SignalReader):
         layout, self._offset, self._encoding = sniff(path)
         self._layout = layout
         # A stray word among numbers is an error later.
-        filled = [[c for c in layout.cells(i) if not is_empty(c)] for i in range(layout.width)]
-        numeric = [sum(map(layout.is_number, cells)) >= 0.9 * len(cells) for cells in filled]
+        filled = [[not is_empty(c) for c in layout.cells(i)] for i in range(layout.width)]
+        numeric = [
+            sum(map(layout.is_number, compress(layout.cells(i), known))) >= 0.9 * sum(known)
+            for i, known in enumerate(filled)
+        ]
         self._leads = select(path, layout.columns, numeric, options.columns)
         warn_sparse(
             path,
             [layout.columns[i] for i in self._leads],
-            [np.array([not is_empty(cell) for cell in layout.cells(i)]) for i in self._leads],
+            [np.array(filled[i]) for i in self._leads],
         )
         times = [
             i
@@ -152,7 +156,7 @@ class TableReader(SignalReader):
 
     def _open(self, options: ReadOptions) -> Header:
         layout, head, path = self._layout, self._layout.head, self._path
-        self._check_turned()
+        self._check_transposed()
         columns = [layout.columns[i] for i in self._leads]
         rows, timeline, times = self._scan(keep=options.resample)
         check_samples(path, rows, len(columns))
@@ -259,7 +263,7 @@ class TableReader(SignalReader):
                 )
             yield offset, rest
 
-    def _check_turned(self) -> None:
+    def _check_transposed(self) -> None:
         """Refuse a table that has a row for each lead instead of each sample."""
         rows = width = 0
         if any(column.heading for column in self._layout.columns):

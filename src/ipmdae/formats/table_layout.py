@@ -263,7 +263,7 @@ def _is_single(rows: Sequence[Cells]) -> bool:
 def _is_data(cells: Cells, decimals: str, thousands: str = "") -> bool:
     """True if a row is data: numbers, stamps, perhaps a word, but not words only.
 
-    Rows such as LabChart's ``TopValue=`` are none, whatever follows.
+    A row that begins with a key, such as LabChart's ``TopValue=``, is not data.
     """
     filled = [cell for cell in cells if cell]
     if _is_keyed(cells):

@@ -100,7 +100,7 @@ export class Guard {
     const { guard, classical } = this.#limits;
     const grid = this.#chunks;
     const { middle, sharp } = this.#bands(noisy, cleaned);
-    const size = Math.max(heightOf(cleaned, middle, this.#fs, grid, guard), SMALLEST);
+    const size = heightOf(cleaned, middle, this.#fs, grid, guard);
     const height = Math.max(size, SMALL);
     const quiet = gainOf(middle, height, grid, guard);
     const open = grid.expanded(quiet);

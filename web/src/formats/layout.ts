@@ -266,7 +266,7 @@ function isSingle(rows: readonly string[][]): boolean {
 /**
  * True if a row is data: numbers, stamps, perhaps a word, but not words only.
  *
- * Rows such as LabChart's `TopValue=` are none, whatever follows.
+ * A row that begins with a key, such as LabChart's `TopValue=`, is not data.
  */
 function isData(cells: readonly string[], decimals: string, thousands = ""): boolean {
   if (isKeyed(cells)) return false;

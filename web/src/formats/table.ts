@@ -75,17 +75,18 @@ class Rows {
 
   constructor(job: Job, layout: Layout) {
     [this.job, this.layout] = [job, layout];
-    const numeric = layout.columns.map((_, i) => {
-      const { decimal, thousands } = layout;
-      const filled = layout.rows.map((row) => row[i]).filter((cell) => !isEmpty(cell));
-      const numbers = filled.filter((cell) => isNumber(cell, decimal, thousands)).length;
-      return numbers >= 0.9 * filled.length;
+    const { decimal, thousands } = layout;
+    const filled = layout.columns.map((_, i) => layout.rows.map((row) => !isEmpty(row[i])));
+    const numeric = filled.map((known, i) => {
+      const cells = layout.rows.map((row) => row[i]).filter((_, at) => known[at]);
+      const numbers = cells.filter((cell) => isNumber(cell, decimal, thousands)).length;
+      return numbers >= 0.9 * cells.length;
     });
     this.leads = select(job, layout.columns, numeric);
     warnSparse(
       job,
       this.leads.map((i) => layout.columns[i]),
-      this.leads.map((i) => layout.rows.map((row) => !isEmpty(row[i]))),
+      this.leads.map((i) => filled[i]),
     );
     const times = [...layout.columns.keys()].filter(
       (i) => layout.columns[i].kind === "time" && (numeric[i] || cellsOf(layout, i) !== "number"),
