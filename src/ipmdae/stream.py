@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from ipmdae.denoiser import Denoiser, MethodLike
 from ipmdae.methods import DEFAULT_MODEL, LiveMethod
 from ipmdae.pipeline.blocks import LONGEST_LINE, Block
-from ipmdae.pipeline.guarantees import check_rate
+from ipmdae.pipeline.guarantees import NO_ECG, check_rate
+from ipmdae.pipeline.other_signals import is_other
 from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Grade, Reason, judge
@@ -62,8 +64,9 @@ class Streamer:
     wander. A file has all of a lead to go by, not the opening alone.
 
     Samples that are missing are fed as NaN and come out as NaN. While a lead is missing all leads
-    may be held up by 2 s more than :attr:`latency`, never longer. A lead without any sample, and
-    one that is flat for a whole window, come out as they are.
+    may be held up by 2 s more than :attr:`latency`, never longer. A lead without any sample, one
+    that is flat for a whole window, and one called as another signal is (``RESP``) come out as they
+    are.
 
     Examples:
         >>> import ipmdae
@@ -125,6 +128,9 @@ class Streamer:
         self.leads = tuple(unique([""] * leads if isinstance(leads, int) else list(leads)))
         if not self.leads:
             raise ValueError("a signal needs at least one lead")
+        self._why = tuple(NO_ECG if is_other(lead) else "" for lead in self.leads)
+        for lead in (lead for lead, why in zip(self.leads, self._why, strict=True) if why):
+            warnings.warn(f"lead {lead} is {NO_ECG} and comes back unchanged", stacklevel=2)
         given = np.full(len(self.leads), np.nan) if offset is None else np.asarray(offset, float)
         if given.shape != (len(self.leads),):
             raise ValueError(f"offset must be one value a lead, ({len(self.leads)},)")
@@ -233,7 +239,7 @@ class Streamer:
         check_rate(fs)
         count = len(self.leads)
         offset = np.zeros(count)
-        leads = Leads(names=self.leads, units=("mV",) * count, why=("",) * count, offset=offset)
+        leads = Leads(names=self.leads, units=("mV",) * count, why=self._why, offset=offset)
         self._method.begin_live(fs, leads)
 
     def _begin(self, fs: float) -> None:
@@ -250,7 +256,6 @@ class Streamer:
         assert self._opening is not None
         x = self._opening.rows(0, self._opening.stop)
         self._opening = None
-        count = len(self.leads)
         survey = self._method.survey(Header(fs=self._fs, samples=max(len(x), 1), leads=self.leads))
         # No more than that, however much came in at once: chunks must not matter.
         survey.add(x[: self._opening_length])
@@ -258,7 +263,7 @@ class Streamer:
         unseen = np.isnan(x[: self._opening_length]).all(axis=0)
         offset = np.where(unseen, np.nan, found.offset)
         offset = np.where(np.isnan(self._offset), offset, self._offset)
-        leads = dataclasses.replace(found, why=("",) * count, offset=offset)
+        leads = dataclasses.replace(found, why=self._why, offset=offset)
         self._cleaning = self._method.begin_live(self._fs, leads, strength=self._strength)
         return self._clean(x)
 

@@ -183,6 +183,7 @@ def _records(folder: Path) -> Iterator[Case]:
         "skew": "x 2 100 50\nx.dat 16:2 1000 16 0 0 0 0 II\nx.dat 16 1000 16 0 0 0 0 V\n",
         "no length": "x 2 250 \nx.dat 16\nx.dat 16\n",
         "offset": "x 1 250/360(0) 60 10:11:12.5 01/02/2003\nx.dat 16+24 10(5)/µV 12 0 0 0 0 a  b\n",
+        "challenge": "x 1 250 60 12-May-2020 12:33:59\nx.dat 16 200\n",
         "no file": "x 2 250 10\ny.dat 16\ny.dat 16\n",
         "cut off": "x 1 250 1000\nx.dat 16\n",
         "flac": "x 1 250 10\nx.dat 99\n",

@@ -57,7 +57,8 @@ def test_another_gain(qtdb_folder: Path) -> None:
 
 
 def test_a_gain_of_zero_is_the_default_of_200(nstdb_folder: Path) -> None:
-    r = formats.read(nstdb_folder / "bw")
+    with pytest.warns(UserWarning, match="states no gain of noise1, noise2; 200 steps per mV"):
+        r = formats.read(nstdb_folder / "bw")
     digital = wfdb.rdrecord(str(nstdb_folder / "bw"), physical=False).d_signal
     assert_array_equal(r.signal, digital / 200)
 
@@ -92,9 +93,17 @@ def test_missing_samples_are_nan(tmp_path: Path) -> None:
 def test_a_header_may_leave_out_length_gain_and_names(tmp_path: Path) -> None:
     (tmp_path / "x.hea").write_text("x 2\nx.dat 16\nx.dat 16\n")
     np.arange(6, dtype="<i2").tofile(tmp_path / "x.dat")
-    r = formats.read(tmp_path / "x")
+    with pytest.warns(UserWarning, match="states no gain of lead 1, lead 2"):
+        r = formats.read(tmp_path / "x")
     assert_array_equal(r.signal, np.arange(6).reshape(3, 2) / 200)
     assert (r.fs, r.leads) == (250, ("lead 1", "lead 2"))
+
+
+@pytest.mark.parametrize("day", ["12-May-2020", "12-may-2020"])
+def test_the_challenges_write_the_date_before_the_time(tmp_path: Path, day: str) -> None:
+    (tmp_path / "x.hea").write_text(f"x 1 500 3 {day} 12:33:59\nx.dat 16 1000/mV 16 0 0 0 0 I\n")
+    np.arange(3, dtype="<i2").tofile(tmp_path / "x.dat")
+    assert formats.read(tmp_path / "x").start == datetime(2020, 5, 12, 12, 33, 59)
 
 
 def test_leads_of_different_rates_are_brought_to_the_highest(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def test_rates_that_are_none(folder: Path, rate: str) -> None:
         ("x.dat 16 200/°C 16 0 0 0 0 Brustwand außen", "°C", "Brustwand außen", 1 / 200),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*states no gain")
 def test_units_and_names_are_those_of_their_own_fields(
     folder: Path, signal: str, unit: str, name: str, step: float
 ) -> None:

@@ -97,7 +97,7 @@ def test_rate_start_and_texts_are_kept(tmp_path: Path, fs: float, start: datetim
 
 
 def test_a_time_without_a_date_is_kept(tmp_path: Path) -> None:
-    (tmp_path / "x.hea").write_text("x 1 250 3 12:34:56\nx.dat 16\n")
+    (tmp_path / "x.hea").write_text("x 1 250 3 12:34:56\nx.dat 16 200\n")
     np.arange(3, dtype="<i2").tofile(tmp_path / "x.dat")
     r = formats.read(tmp_path / "x")
     assert r.start is None

@@ -24,6 +24,7 @@ from datetime import time as clock
 from typing import Any
 
 from ipmdae.formats import description
+from ipmdae.formats.description import MONTHS
 from ipmdae.formats.edf_range import EdfResolution
 from ipmdae.formats.names import is_ecg
 from ipmdae.recording import NO_UNIT, millivolts
@@ -150,7 +151,6 @@ def restored(
     return list(found.values()), leads, others
 
 
-_MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 _PATIENT = (
     description.PATIENT_ID,
     description.SEX,
@@ -161,7 +161,7 @@ _STUDY = (description.STUDY_ID, description.TECHNICIAN, description.DEVICE)
 _SPOKEN = (description.PATIENT_NAME, description.TECHNICIAN, description.DEVICE)
 """Subfields whose ``_`` stand for blanks."""
 
-_DAY = rf"\d\d-(?:{'|'.join(_MONTHS)})-\d{{4}}"
+_DAY = rf"\d\d-(?:{'|'.join(MONTHS)})-\d{{4}}"
 _PATIENT_LAYOUT = re.compile(rf"\S+ [MFX] (?:{_DAY}|X) \S+(?: .*)?")
 _STUDY_LAYOUT = re.compile(rf"Startdate (?:{_DAY}|X) \S+ \S+ \S+(?: .*)?")
 
@@ -265,14 +265,14 @@ def _edf(day: str) -> str:
         known = date.fromisoformat(day)
     except ValueError:
         return day
-    return f"{known.day:02}-{_MONTHS[known.month - 1]}-{known.year:04}"
+    return f"{known.day:02}-{MONTHS[known.month - 1]}-{known.year:04}"
 
 
 def _iso(day: str) -> str:
     """The inverse of :func:`_edf`."""
     number, month, year = day.split("-")
     try:
-        return date(int(year), _MONTHS.index(month) + 1, int(number)).isoformat()
+        return date(int(year), MONTHS.index(month) + 1, int(number)).isoformat()
     except ValueError:
         return day
 

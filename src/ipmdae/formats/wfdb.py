@@ -7,6 +7,7 @@ them.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Hashable
 from fractions import Fraction
@@ -21,7 +22,7 @@ from ipmdae.formats.blocks import SignalReader
 from ipmdae.formats.errors import FormatError, check_expansion, check_samples
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import shifted
-from ipmdae.formats.wfdb_header import beside, header_path, is_segmented, read_header
+from ipmdae.formats.wfdb_header import DEFAULT_GAIN, beside, header_path, is_segmented, read_header
 from ipmdae.formats.wfdb_writer import open_writer, write
 from ipmdae.pipeline.resample import resample
 from ipmdae.recording import Header, Recording, Resolution, millivolts
@@ -122,6 +123,12 @@ class Record(SignalReader):
             and set(fields.samps_per_frame) == {1}
             and not any(fields.skew)
         )
+        if fields.uncalibrated:
+            warnings.warn(
+                f"{header}: states no gain of {', '.join(fields.uncalibrated)}; "
+                f"{DEFAULT_GAIN:g} steps per mV are assumed, as WFDB does",
+                stacklevel=5,
+            )
         record = self._decode(0, 1 if in_blocks else None)
         units = fields.units
         self._scale = np.array([millivolts(unit) or 1.0 for unit in units])

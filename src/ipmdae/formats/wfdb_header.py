@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import os
 import re
-from datetime import datetime
+from datetime import date, datetime
 from datetime import time as clock
 from pathlib import Path
 from typing import Any
 
-from ipmdae.formats.description import PATIENT, TIME_OF_DAY, metadata_in
+from ipmdae.formats.description import MONTHS, PATIENT, TIME_OF_DAY, metadata_in
 from ipmdae.formats.errors import FormatError, check_name, reason
 from ipmdae.recording import millivolts
 
@@ -21,13 +21,17 @@ _MOST_SIGNALS = 4096
 """Signals that a header may describe."""
 
 _DEFAULT_RATE = "250"
-_DEFAULT_GAIN = 200.0
+DEFAULT_GAIN = 200.0
+"""Steps per unit of a signal without a gain, by the specification."""
 
 _RATE = re.compile(r"([\d.eE+-]+)(?:/[^()]*)?(?:\([^()]*\))?")
 """A rate in Hz, perhaps with the frequency of a counter and its first value."""
 
 TIME = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,2}):)?(\d{1,2})(?:\.(\d{1,6})\d*)?")
 """A time of the day."""
+
+_DAY = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{4})")
+"""A date as the PhysioNet Challenges since 2020 write it, before the time."""
 
 UNIT = "unit"
 """Beginning of a comment that has a unit with blanks, which its line has with ``_``."""
@@ -145,7 +149,9 @@ def _correct_record(fields: Any, words: list[str]) -> None:
     fields.fs = int(fs) if fs == int(fs) else fs
     length = int(words[3]) if len(words) > 3 else None
     fields.agreed, fields.sig_len = fields.sig_len == length, length
-    time, date, *_ = *words[4:6], "", ""
+    time, day, *_ = *words[4:6], "", ""
+    if _DAY.fullmatch(time):
+        time, day = day, time
     if time:
         parts = TIME.fullmatch(time)
         if not parts:
@@ -153,23 +159,37 @@ def _correct_record(fields: Any, words: list[str]) -> None:
         hour, minute, second, fraction = parts.groups()
         microsecond = int((fraction or "0").ljust(6, "0"))
         fields.base_time = clock(int(hour or 0), int(minute or 0), int(second), microsecond)
-    if date:
-        fields.base_date = datetime.strptime(date, "%d/%m/%Y").date()
+    if day:
+        fields.base_date = _date(day)
+
+
+def _date(text: str) -> date:
+    """A date such as ``31/12/2020`` or, in the PhysioNet Challenges, ``31-Dec-2020``."""
+    named = _DAY.fullmatch(text)
+    if not named:
+        return datetime.strptime(text, "%d/%m/%Y").date()
+    day, month, year = named.groups()
+    if month.upper() not in MONTHS:
+        raise ValueError(f"{text} is not a date")
+    return date(int(year), MONTHS.index(month.upper()) + 1, int(day))
 
 
 def _correct_signals(fields: Any, lines: list[str]) -> None:
-    """Set units and names by the signal lines.
+    """Set units and names by the signal lines; ``fields.uncalibrated``: voltages without a gain.
 
     Raises:
         ValueError: a line is malformed, or the ``wfdb`` package understands another gain.
     """
     units: list[str] = []
     names: list[str] = []
+    fields.uncalibrated = []
     for i, line in enumerate(lines):
         rest = line.split(maxsplit=2)[2:]
         gain, baseline, unit, name = _described(rest[0] if rest else "")
-        if (gain, baseline) != (fields.adc_gain[i], fields.baseline[i]):
+        if (gain or DEFAULT_GAIN, baseline) != (fields.adc_gain[i], fields.baseline[i]):
             raise ValueError(f"gain or baseline of signal {i + 1} cannot be understood")
+        if not gain and millivolts(unit):
+            fields.uncalibrated.append(name or f"lead {i + 1}")
         units.append(unit)
         names.append(name)
     fields.units, fields.sig_name = units, names
@@ -190,11 +210,14 @@ def _without_units(fields: Any, comments: list[str]) -> list[str]:
 
 
 def _described(text: str) -> tuple[float, int, str, str]:
-    """Gain, baseline, unit and name of a signal from what follows its file and format."""
+    """Gain, baseline, unit and name of a signal from what follows its file and format.
+
+    The gain is 0 where none is stated.
+    """
     numbers: list[int] = []
     found = _GAIN.match(text)
     if not found:
-        return _DEFAULT_GAIN, 0, "mV", text
+        return 0.0, 0, "mV", text
     text = text[found.end() :]
     while len(numbers) < _NUMBERS and (number := _NUMBER.match(text)):
         numbers.append(int(number[1]))
@@ -203,7 +226,7 @@ def _described(text: str) -> tuple[float, int, str, str]:
     unit = found[3] or "mV"
     if millivolts(unit):
         unit = unit.replace("µ", "u").replace("μ", "u")
-    return float(found[1]) or _DEFAULT_GAIN, int(baseline), unit, text
+    return float(found[1]), int(baseline), unit, text
 
 
 def description(fields: Any) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def _unchanged(header: Header, found: Inspection | None) -> dict[str, str]:
         low, high = found.seconds.low, found.seconds.high
         ranges[list(found.columns)] = np.fmax.reduce(high) - np.fmin.reduce(low)
     return {
-        lead: reason(unit, float(peak_to_peak))
+        lead: reason(lead, unit, float(peak_to_peak))
         for lead, unit, peak_to_peak in zip(header.leads, header.units, ranges, strict=True)
     }
 

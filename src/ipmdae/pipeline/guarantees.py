@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.pipeline.other_signals import is_other
 from ipmdae.pipeline.window import MIN_SPREAD
 from ipmdae.recording import Header, Recording
 
@@ -48,19 +49,24 @@ def report(header: Header, why: Sequence[str], name: str, strength: float = 1.0)
 UNWANTED = "not asked for"
 """Reason that a lead left out by the user was not cleaned."""
 
+NO_ECG = "no ECG by its name"
+"""Reason that a lead called as other signals are was not cleaned."""
+
 
 def idle(recording: Recording, lead: int) -> str:
     """Reason not to clean a lead, given by its index; empty if it is to be cleaned."""
     values = recording.signal[:, lead]
     known = values[~np.isnan(values)]
     peak_to_peak = float(np.ptp(known)) if len(known) else np.nan
-    return reason(recording.units[lead], peak_to_peak)
+    return reason(recording.leads[lead], recording.units[lead], peak_to_peak)
 
 
-def reason(unit: str, peak_to_peak: float) -> str:
-    """Reason not to clean a lead, by its unit and range; the range is NaN without samples."""
+def reason(name: str, unit: str, peak_to_peak: float) -> str:
+    """Reason not to clean a lead, by its name, unit and range; the range is NaN without samples."""
     if unit != "mV":
         return "no voltage" if unit == "NU" else f"in {unit}"
+    if is_other(name):
+        return NO_ECG
     if np.isnan(peak_to_peak):
         return "without samples"
     return "flat" if peak_to_peak <= MIN_SPREAD else ""

@@ -101,7 +101,8 @@ class Survey:
 
     def _why(self) -> list[str]:
         peak_to_peak = np.where(self._low <= self._high, self._high - self._low, np.nan)
-        return [reason(unit, value) for unit, value in zip(self._units, peak_to_peak, strict=True)]
+        leads = zip(self._names, self._units, peak_to_peak, strict=True)
+        return [reason(name, unit, value) for name, unit, value in leads]
 
     def _offset(self) -> NDArray[np.float64]:
         """The offset of each lead (leads,) in mV; 0 for one without samples."""

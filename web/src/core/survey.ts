@@ -1,7 +1,8 @@
 /** What is known of the leads of a recording before they are denoised; see ipmdae.pipeline.survey. */
-import type { Recording } from "../recording.ts";
+import type { Lead, Recording } from "../recording.ts";
 import { findLimbLeads, type LimbLeads } from "./limb_leads.ts";
 import { roundEven, sortedKnown, quantile } from "./numbers.ts";
+import { isOther } from "./other_signals.ts";
 import { pacingHeight } from "./pacing.ts";
 import type { Tick } from "./tick.ts";
 import { MIN_SPREAD } from "./window.ts";
@@ -34,7 +35,7 @@ export async function survey(
   for (const [i, lead] of leads.entries()) {
     const pieces = piecesOf(lead, size);
     const { range, offset } = measure(pieces);
-    found.why.push(reason(recording.leads[i].unit, range));
+    found.why.push(reason(recording.leads[i], range));
     found.offset.push(offset);
     found.pacing.push(pacingHeight(pieces, fs));
     await tick((i + 1) / leads.length);
@@ -42,9 +43,10 @@ export async function survey(
   return found;
 }
 
-/** Reason not to denoise a lead, by its unit and range; the range is NaN without samples. */
-function reason(unit: string, range: number): string {
+/** Reason not to denoise a lead, by name, unit and range; the range is NaN without samples. */
+function reason({ name, unit }: Lead, range: number): string {
   if (unit !== "mV") return unit === "NU" || unit === "" ? "no voltage" : `in ${unit}`;
+  if (isOther(name)) return "no ECG by its name";
   if (Number.isNaN(range)) return "without samples";
   return range <= MIN_SPREAD ? "flat" : "";
 }

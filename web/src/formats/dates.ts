@@ -5,7 +5,7 @@ const SLASHED =
   /\b(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)[T, ]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?/gi;
 
 const NAMED = /\b(\d\d)-([A-Z][a-z]{2})-(\d{4})\b/;
-const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+export const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 /**
  * A date with a time as it stands, whatever its time zone: `2026-03-14 09:15:00 -0400`.

@@ -12,7 +12,7 @@ import { FormatError } from "./errors.ts";
 import { checkExpansion, checkSamples, millivolts, type Job, type Parts } from "./job.ts";
 import { bytesOf } from "./source.ts";
 import { general } from "./text.ts";
-import { headerIn, type Described, type Header } from "./wfdb_header.ts";
+import { DEFAULT_GAIN, headerIn, type Described, type Header } from "./wfdb_header.ts";
 
 const LONGEST = 2 ** 34;
 const DECODED = 24;
@@ -48,7 +48,7 @@ export type Beside = (name: string) => Promise<Blob | undefined>;
 /** Read a record by its header. Throws FormatError. */
 export async function readWfdb(job: Job, beside: Beside): Promise<Parts> {
   const header = await headerOf(job.path, beside);
-  return header.segments ? joined(header, beside) : record(header, beside);
+  return header.segments ? joined(job, header, beside) : record(job, header, beside);
 }
 
 /** The names of the files that a header names. */
@@ -77,8 +77,16 @@ function neighbour(path: string, name: string): string {
 }
 
 /** A record with its own signal files. */
-async function record(header: Header, beside: Beside): Promise<Parts> {
+async function record(job: Job, header: Header, beside: Beside): Promise<Parts> {
   const { path, signals } = header;
+  const silent = signals.flatMap(({ calibrated, name, unit }, i) =>
+    calibrated || millivolts(unit) === undefined ? [] : name || `lead ${i + 1}`,
+  );
+  if (silent.length)
+    job.warnings.push(
+      `${path}: states no gain of ${silent.join(", ")}; ${DEFAULT_GAIN} steps per mV are ` +
+        "assumed, as WFDB does",
+    );
   const files = [...new Set(signals.map((signal) => signal.file))];
   let { frames } = header;
   const decoded = new Map<Described, Float64Array>();
@@ -241,8 +249,8 @@ function atHighest(lead: Float64Array, fs: number, own: number, most: number): F
  * first segment has no samples, and leads are identified by name. A lead whose resolution changes
  * gets the finest.
  */
-async function joined(header: Header, beside: Beside): Promise<Parts> {
-  const { parts, samples, fs } = await segments(header, beside);
+async function joined(job: Job, header: Header, beside: Beside): Promise<Parts> {
+  const { parts, samples, fs } = await segments(job, header, beside);
   const fixed = header.segments![0][1] !== 0;
   const columns = new Map<number | string, Lead & { from: [number, Float64Array][] }>();
   for (const [start, part] of parts)
@@ -273,7 +281,7 @@ async function joined(header: Header, beside: Beside): Promise<Parts> {
 }
 
 /** The segments that hold samples, each with its first sample; samples in all; their rate. */
-async function segments(header: Header, beside: Beside) {
+async function segments(job: Job, header: Header, beside: Beside) {
   const { path, fs } = header;
   const opened = new Map<string, Parts>();
   const parts: [number, Parts][] = [];
@@ -281,7 +289,7 @@ async function segments(header: Header, beside: Beside) {
   for (const [name, frames] of header.segments!) {
     if (name !== "~" && frames) {
       const own = neighbour(path, `${name}.hea`);
-      const known = opened.get(name) ?? (await segment(await headerOf(own, beside), beside));
+      const known = opened.get(name) ?? (await segment(job, await headerOf(own, beside), beside));
       opened.set(name, known);
       rate = roundEven(known.fs / fs);
       const samples = known.leads[0].samples.length;
@@ -303,7 +311,7 @@ async function segments(header: Header, beside: Beside) {
   return { parts, samples: frame * rate, fs: parts[0][1].fs };
 }
 
-async function segment(header: Header, beside: Beside): Promise<Parts> {
+async function segment(job: Job, header: Header, beside: Beside): Promise<Parts> {
   if (header.segments) throw new FormatError(header.path, "a segment cannot be made of segments");
-  return record(header, beside);
+  return record(job, header, beside);
 }

@@ -1,12 +1,14 @@
 /** WFDB headers: https://wfdb.io/spec/header-files/. */
-import { isoTime } from "./dates.ts";
+import { isoTime, MONTHS } from "./dates.ts";
 import { FormatError, reasonOf } from "./errors.ts";
 import { millivolts } from "./job.ts";
 import { decoded } from "./text.ts";
 
 const LARGEST = 1 << 24;
 const MOST_SIGNALS = 4096;
-const DEFAULT_GAIN = 200;
+export const DEFAULT_GAIN = 200;
+/** A date as the PhysioNet Challenges since 2020 write it, before the time. */
+const NAMED_DAY = /^(\d{1,2})-([a-z]{3})-(\d{4})$/i;
 const GAIN = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(([+-]?\d+)\))?(?:\/(\S+))?(?:\s+|$)/;
 
 /** One signal of a header. */
@@ -17,6 +19,8 @@ export interface Described {
   skew: number;
   offset: number;
   gain: number;
+  /** False if the gain is not stated. */
+  calibrated: boolean;
   baseline: number;
   unit: string;
   initial: number;
@@ -79,12 +83,13 @@ function recordOf([signals = "", rate = "250", length, time, date]: string[]): P
   const [, frequency = ""] = /^([\d.eE+-]+)(?:\/[^()]*)?(?:\([^()]*\))?$/.exec(rate) ?? [];
   const fs = frequency ? Number(frequency) : NaN;
   if (!(fs > 0 && fs < Infinity)) throw new Error(`${rate} is not a sampling rate`);
+  if (NAMED_DAY.test(time ?? "")) [time, date] = [date, time];
   const clock = /^(?:(?:(\d{1,2}):)?(\d{1,2}):)?(\d{1,2})(?:\.(\d{1,6})\d*)?$/.exec(time ?? "");
   if (time && !clock) throw new Error(`${time} is not a time of the day`);
-  const day = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(date ?? "");
+  const day = dayIn(date ?? "");
   if (date && !day) throw new Error(`time data '${date}' does not match format '%d/%m/%Y'`);
   const at = clock?.slice(1, 4).map((part) => Number(part ?? 0)) ?? [0, 0, 0];
-  const on = day ? [day[3], day[2], day[1]].map(Number) : [2000, 1, 1];
+  const on = day ?? [2000, 1, 1];
   const start = isoTime([...on, ...at], clock?.[4]);
   if (!start) throw new Error(`${time} ${date ?? ""} is not a time`);
   return {
@@ -92,6 +97,15 @@ function recordOf([signals = "", rate = "250", length, time, date]: string[]): P
     frames: length ? Number(length) : undefined,
     start: clock && day ? start : undefined,
   };
+}
+
+/** Year, month and day of `31/12/2020`, or of `31-Dec-2020` as in the PhysioNet Challenges. */
+function dayIn(text: string): number[] | undefined {
+  const [, d, name = "", y] = NAMED_DAY.exec(text) ?? [];
+  const month = MONTHS.findIndex((known) => known.toUpperCase() === name.toUpperCase()) + 1;
+  if (month) return [Number(y), month, Number(d)];
+  const found = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(text);
+  return found?.slice(1).reverse().map(Number);
 }
 
 function segmentOf(line: string): [string, number] {
@@ -122,6 +136,7 @@ function signalOf(line: string, index: number): Described {
   return {
     ...{ file, format: String(format), samplesPerFrame, skew, offset, name },
     gain: Number(gain?.[1] ?? 0) || DEFAULT_GAIN,
+    calibrated: Number(gain?.[1] ?? 0) !== 0,
     baseline: Number(gain?.[2] ?? numbers[1] ?? 0),
     initial: numbers[2] ?? 0,
     unit: millivolts(stated) === undefined ? stated : stated.replace(/[µμ]/, "u"),

@@ -11,6 +11,7 @@ noise; :meth:`Noise.segments` divides each minute of noise once.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -98,7 +99,9 @@ def read(folder: Path, kind: str) -> Recording:
     """
     if not (folder / f"{kind}.hea").is_file():
         raise DatasetNotFoundError("nstdb", folder)
-    return formats.read(folder / kind, annotations=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*states no gain")
+        return formats.read(folder / kind, annotations=False)
 
 
 def load(folder: Path, fs: float = FS) -> Noise:
