@@ -75,8 +75,15 @@ def test_seconds_that_may_have_lost_small_waves_are_limited() -> None:
     level = found.doubt[0, :, 0]
     assert (level[T > 14] >= LIMITED).all()
     assert not level[T < 6].any()
+
+
+def test_seconds_in_which_noise_is_left_are_limited_too() -> None:
+    waves = np.where(T < 10, 0.01, 0.06) * np.sin(2 * np.pi * 5 * T)
+    noisy = window(beats() + WANDER + waves)
     gentle = guard(noisy, window(beats()), None, FS, MODES["gentle"])
-    assert not gentle.doubt.any()
+    level = gentle.doubt[0, :, 0]
+    assert (level[T > 14] >= LIMITED).all()
+    assert not level[T < 6].any()
 
 
 def test_the_height_of_the_qrs_is_not_that_of_p_waves_in_a_slow_rhythm() -> None:

@@ -101,11 +101,46 @@ def test_projection_obeys_and_leaves_what_obeys(columns: set[int], seed: int) ->
     found = check.result()
     assert found is not None
     assert found.consistent
-    np.testing.assert_allclose(found.project(signal), signal, atol=1e-9)
+    error = rng.uniform(0, 0.1, signal.shape)
+    np.testing.assert_allclose(found.project(signal, error), signal, atol=1e-9)
     noisy = signal + rng.standard_normal(signal.shape)
-    assert inconsistency(names, found.project(noisy)) == pytest.approx(0, abs=1e-6)
+    assert inconsistency(names, found.project(noisy, error)) == pytest.approx(0, abs=1e-6)
     noisy[3, 0] = np.nan
-    np.testing.assert_array_equal(found.project(noisy)[3], noisy[3])
+    np.testing.assert_array_equal(found.project(noisy, error)[3], noisy[3])
+
+
+def test_projection_is_weighted_least_squares() -> None:
+    rng = np.random.default_rng(0)
+    leads = limb_leads(rng.standard_normal((50, 2)))
+    check = LimbLeadCheck(NAMES, [True] * 6)
+    check.add(leads)
+    found = check.result()
+    assert found is not None
+    noisy, error = leads + rng.standard_normal(leads.shape), rng.uniform(0.1, 1, leads.shape)
+    basis = limb_leads(np.eye(2)).T
+    for at in range(50):
+        root = 1 / np.sqrt(error[at] ** 2 + 0.005**2)
+        fit = np.linalg.lstsq(basis * root[:, np.newaxis], noisy[at] * root)[0]
+        np.testing.assert_allclose(found.project(noisy, error)[at], basis @ fit, atol=1e-9)
+
+
+def test_the_noise_of_one_electrode_does_not_enter_the_lead_without_it() -> None:
+    from ipmdae import examples, read
+
+    ecg, noise = (read(examples.path(f"118e{snr}_excerpt")) for snr in ("24", "06"))
+    clean = limb_leads(ecg.signal[:, :2] - np.median(ecg.signal[:, :2], axis=0))
+    right_arm = noise.signal[:, :1] - ecg.signal[:, :1]  # I, II and the augmented leads have it
+    noisy = clean + limb_leads(np.repeat(right_arm, 2, axis=1))
+    recording = Recording.from_array(noisy, ecg.fs, NAMES)
+    cleaned = ipmdae.denoise(recording).signal
+    apart = ipmdae.denoise(recording, consistent_leads=False).signal
+    check = LimbLeadCheck(NAMES, [True] * 6)
+    check.add(noisy)
+    uniform = check.result().project(apart, np.zeros_like(apart))  # type: ignore[union-attr]
+    third = NAMES.index("III")
+    moved, otherwise = (np.std((x - apart)[:, third]) for x in (cleaned, uniform))
+    assert moved < otherwise / 2
+    assert inconsistency(NAMES, cleaned) < 1e-9 < inconsistency(NAMES, apart)
 
 
 @pytest.mark.parametrize("chunk", [None, 97])

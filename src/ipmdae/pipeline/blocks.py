@@ -295,7 +295,7 @@ class Cleaning:
         without_mains = self._without_mains.rows(first, first + len(values))
         self._without_mains.drop(first + len(values))
         cleaned = noisy.copy()
-        states_sd = values.shape[1] > 4 * count
+        states_sd = values.shape[1] > 5 * count
         sd = np.full(noisy.shape, np.nan, np.float32) if states_sd else None
         trust = np.full(noisy.shape, Trust.UNKNOWN, np.uint8)
         for i, lead in self._cleaned:
@@ -303,7 +303,7 @@ class Cleaning:
             known = slice(None) if there.all() else there
             full = values[known, i] + self.offset[lead] + spikes[known, i]
             if sd is not None:
-                sd[known, lead] = np.maximum(values[known, 4 * count + i], 0)
+                sd[known, lead] = np.maximum(values[known, 5 * count + i], 0)
             trust[:, lead] = _trust(values[:, 2 * count + i], values[:, 3 * count + i])
             untrusted = trust[known, lead] == Trust.UNTRUSTED
             if self._unreadable == "raw":
@@ -314,7 +314,8 @@ class Cleaning:
         if self._limbs is not None:
             obeying = np.flatnonzero(~self._near_deviation(first, len(values)))[:, np.newaxis]
             columns = np.array(self._limbs.columns)
-            cleaned[obeying, columns] = self._limbs.project(cleaned[obeying, columns])
+            error = values[obeying, [4 * count + self._group.index(lead) for lead in columns]]
+            cleaned[obeying, columns] = self._limbs.project(cleaned[obeying, columns], error)
         return Block(noisy, cleaned, sd, trust)
 
     def _near_deviation(self, first: int, samples: int) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ The six limb leads are differences of three electrodes, so two of them give the 
 III = II - I, aVR = -(I + II)/2, aVL = I - II/2, aVF = II - I/2 (P. Kligfield et al.,
 "Recommendations for the standardization and interpretation of the electrocardiogram, part I",
 Circulation 115, 2007). A network that cleans lead by lead breaks these equations; projecting its
-result onto the leads that obey them (least squares) corrects that, sample by sample.
+result onto the leads that obey them (weighted least squares) corrects that, sample by sample.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ off, for one, also passes values that obey the equations by chance. Within the l
 _DEVIATION = 5 * TOLERANCE
 """Deviation in mV of a sample from the equations: an electrode is off, or a lead has noise of its
 own."""
+
+_LEAST_ERROR = 0.005
+"""Least error of a lead in mV, so that leads without noise have equal weights."""
 
 _PREFIX = re.compile(r"^(MDC_ECG_LEAD_|ECG[ _-]*|LEAD[ _-]*)+")
 
@@ -77,12 +80,21 @@ class LimbLeads:
         largest: Array = np.abs(residual).max(axis=1)
         return largest > _DEVIATION
 
-    def project(self, signal: Array) -> Array:
+    def project(self, signal: Array, error: NDArray[np.floating]) -> Array:
         """The leads nearest to (time, leads) that deviate from the equations as recorded.
 
-        The deviation is a constant offset, or zero. Where one is missing (NaN) nothing changes.
+        The deviation is a constant offset, or zero. The squared distances are weighted by the
+        inverse variance of the ``error``, (time, leads) in mV, so that the noise of one electrode
+        does not enter the lead that it has no part in. Where one is missing (NaN) nothing changes.
         """
-        projected: Array = signal @ _projection(self.names) + self.shift
+        basis = np.array([EQUATIONS[name] for name in self.names])
+        first, second = basis.T
+        weight = 1 / (np.square(error, dtype=np.float64) + _LEAST_ERROR**2)
+        # The normal equations of two unknowns, I and II, for each sample.
+        a, b, d = (weight @ np.stack([first * first, first * second, second * second], axis=1)).T
+        x, y = ((weight * (signal - self.shift)) @ basis).T
+        leads = np.stack([d * x - b * y, a * y - b * x], axis=1) / (a * d - b * b)[:, np.newaxis]
+        projected: Array = leads @ basis.T + self.shift
         return np.where(np.isfinite(projected), projected, signal)
 
 

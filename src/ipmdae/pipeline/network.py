@@ -52,7 +52,7 @@ class WindowedNetwork:
 
     Attributes:
         columns: output channels, for each lead in turn: the denoised lead; the share of the noise
-            removed above 15 Hz that the guard restored; doubt and altered rhythm
+            removed above 15 Hz that the guard restored; doubt, altered rhythm and smoothed error
             (:class:`ipmdae.pipeline.guard.Guarded`); and, for a network with uncertainty, the
             predicted standard deviation of the error.
     """
@@ -83,7 +83,7 @@ class WindowedNetwork:
         self._framing = framing
         self._fs, self._limits = fs, limits
         self._width = architecture.leads
-        self.columns = leads * (5 if architecture.uncertainty else 4)
+        self.columns = leads * (6 if architecture.uncertainty else 5)
         self._signal: Tail[np.float32] = Tail(leads, np.float32)
         self._absent: Tail[np.bool_] = Tail(leads, np.bool_)
         self._adder: OverlapAdd[np.float32] = OverlapAdd(framing, self.columns)
@@ -200,6 +200,7 @@ class WindowedNetwork:
         # Where the network returns non-finite values the input is kept, and is not trusted.
         if lost.any():
             np.copyto(guarded.doubt, _FAILED, where=lost)
+            np.copyto(guarded.error, _FAILED, where=lost)
             np.copyto(guarded.gain, 1, where=lost)
         return _side_by_side([*guarded, *others])
 

@@ -42,6 +42,7 @@ export async function clean(
   const pipeline = new Pipeline(denoiser, fs, limits);
   const leads = recording.leads.map(({ samples }) => samples.slice());
   const trust: Cleaned["trust"] = leads.map(() => null);
+  const errors: Float32Array[] = [];
   const groups = groupsOf(recording, known, denoiser);
   for (const [i, group] of groups.entries()) {
     const centred = group.map((lead) =>
@@ -56,12 +57,13 @@ export async function clean(
       const constant = known.offset[lead];
       finish(leads[lead], denoised[j], constant, centred[j].spikes, source[lead], options);
       trust[lead] = denoised[j].trust;
+      errors[lead] = denoised[j].error;
     });
   }
   const { limbs } = known;
   const recorded = recording.leads.map(({ samples }) => samples);
   if (limbs?.consistent && !limbs.columns.some((lead) => known.why[lead]))
-    project(limbs, leads, recorded, fs);
+    project(limbs, leads, errors, recorded, fs);
   return { leads, trust, failed: pipeline.failed };
 }
 

@@ -14,7 +14,9 @@ const REPLACED = 0.09 / DOUBT;
 export const LIMITED = 0.75;
 /** Removed root mean square up to 15 Hz, relative to the QRS complex, from which on they may be. */
 const LOSS = 0.01;
-/** Chunks on both sides over which it is taken. */
+/** Restored root mean square up to 15 Hz, likewise, from which on noise may be left. */
+const LEFT = 0.02;
+/** Chunks on both sides over which these are taken. */
 const AROUND = 6;
 /** Transition in Hz between baseline wander and the band that the guard monitors. */
 const SPLIT = [0.5, 0.9] as const;
@@ -60,6 +62,8 @@ export interface Guarded {
   doubt: Float64Array;
   /** 1 where a periodic component or a beat was restored, else 0. */
   altered: Float64Array;
+  /** Predicted error in mV, averaged over about a second; see ipmdae.pipeline.guard. */
+  error: Float64Array;
 }
 
 /** Limits on the changes of a network. */
@@ -113,14 +117,21 @@ export class Guard {
       rest[t] = middle[t] + sharp[t] - given;
     }
     const slow = tabulate(this.#time, (t) => (1 - open[t]) * middle[t]);
+    const kept = tabulate(this.#time, (t) => open[t] * middle[t]);
     const altered = new Float64Array(this.#time);
     this.#restorePeriodic(signal, rest, slow, altered, size);
-    const { doubt, rejected } = doubts(sd, size, quiet, grid);
+    const error = sd ? errorOf(sd, size, grid) : new Float64Array(grid.count);
+    const doubt = error.map((value) => value / (DOUBT * size));
+    // Where everything is restored, the output that would be replaced is not the network's.
+    const distrust = doubt.map((level, i) => Number(level >= REPLACED && quiet[i] < OPEN));
+    const rejected = average(distrust, 2).map((share) => Number(share > 0));
     this.#restoreBeats(signal, rest, slow, altered, size, grid.expanded(rejected));
     if (classical && rejected.includes(1)) this.#replace(signal, noisy, rejected);
-    const limited = limits(slow, height, grid);
-    const uncertain = grid.expanded(doubt).map((level, t) => Math.max(level, limited[t]));
-    return { signal, gain, doubt: uncertain, altered };
+    const [lost, left] = [limits(slow, LOSS * height, grid), limits(kept, LEFT * height, grid)];
+    // A filter leaves noise of any size.
+    const shown = error.map((value, i) => (rejected[i] ? size : value));
+    const levels = grid.expanded(doubt).map((level, t) => Math.max(level, lost[t], left[t]));
+    return { signal, gain, doubt: levels, altered, error: grid.expanded(shown) };
   }
 
   /** Removed noise other than baseline wander, in two bands: up to 15 Hz, and above. */
@@ -260,26 +271,16 @@ function rise(frequency: number, low: number, high: number): number {
   return Math.sin((Math.PI / 2) * clip((frequency - low) / (high - low), 0, 1)) ** 2;
 }
 
-/** Uncertainty relative to its limit, and 1 where it rejects the output, for each chunk. */
-function doubts(
-  sd: Float32Array | null,
-  size: number,
-  quiet: Float64Array,
-  grid: Grid,
-): { doubt: Float64Array; rejected: Float64Array } {
-  if (!sd) return { doubt: new Float64Array(grid.count), rejected: new Float64Array(grid.count) };
+/** Predicted error in mV, averaged over about a second, for each chunk. */
+function errorOf(sd: Float32Array, size: number, grid: Grid): Float64Array {
   // An error above the height of the QRS is clipped, so that it does not dominate its seconds.
-  const bounded = tabulate(sd.length, (t) => Math.min(sd[t], size));
-  const doubt = average(grid.means(bounded), 2).map((level) => level / (DOUBT * size));
-  // Where everything is restored, the output that would be replaced is not the network's.
-  const distrust = doubt.map((level, i) => Number(level >= REPLACED && quiet[i] < OPEN));
-  return { doubt, rejected: average(distrust, 2).map((share) => Number(share > 0)) };
+  return average(grid.means(tabulate(sd.length, (t) => Math.min(sd[t], size))), 2);
 }
 
-/** LIMITED where more than LOSS was removed, 0 elsewhere, for each sample. */
-function limits(removed: Float64Array, height: number, grid: Grid): Float64Array {
-  const power = average(grid.means(removed.map((value) => value * value)), AROUND);
-  return grid.expanded(power.map((mean) => (Math.sqrt(mean) >= LOSS * height ? LIMITED : 0)));
+/** LIMITED where the root mean square of the noise reaches a limit, 0 elsewhere, for each sample. */
+function limits(noise: Float64Array, limit: number, grid: Grid): Float64Array {
+  const power = average(grid.means(noise.map((value) => value * value)), AROUND);
+  return grid.expanded(power.map((mean) => (Math.sqrt(mean) >= limit ? LIMITED : 0)));
 }
 
 /**

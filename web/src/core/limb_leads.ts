@@ -17,6 +17,8 @@ const TOLERANCE = 0.01;
 
 /** Deviation in mV of a sample from the equations: an electrode is off, or a lead has own noise. */
 const DEVIATION = 5 * TOLERANCE;
+/** Least error of a lead in mV. */
+const LEAST_ERROR = 0.005;
 /** Seconds around a deviation in which the leads do not count as consistent. */
 const REACH = 0.2;
 
@@ -26,6 +28,8 @@ const PREFIX = /^(MDC_ECG_LEAD_|ECG[ _-]*|LEAD[ _-]*)+/;
 export interface LimbLeads {
   /** Indices of the leads. */
   columns: number[];
+  /** Each lead as a combination of I and II. */
+  basis: (readonly [number, number])[];
   /** Projection onto the leads that obey the equations. */
   projection: number[][];
   /** Constant offset of each from the equations, mV. */
@@ -48,25 +52,27 @@ export function findLimbLeads(
   });
   if (found.size < 3) return null;
   const columns = [...found.values()];
-  const projection = projectionOnto([...found.keys()]);
+  const basis = [...found.keys()].map((name) => EQUATIONS[name]);
+  const projection = projectionOnto(basis);
   const { shift, rms } = residual(
     columns.map((column) => leads[column]),
     projection,
   );
-  return { columns, projection, shift, consistent: rms <= TOLERANCE };
+  return { columns, basis, projection, shift, consistent: rms <= TOLERANCE };
 }
 
 /**
  * Replace leads by the nearest that deviate from the equations by a constant, where those recorded
- * do so; NaN changes nothing.
+ * do so; NaN changes nothing. Squared distances are weighted by the inverse variance of `errors`.
  */
 export function project(
   limbs: LimbLeads,
   leads: readonly Float64Array[],
+  errors: readonly Float32Array[],
   recorded: readonly Float64Array[],
   fs: number,
 ): void {
-  const { columns, projection, shift } = limbs;
+  const { columns, basis, shift } = limbs;
   const own = columns.map((column) => leads[column]);
   const values = new Float64Array(own.length);
   const apart = nearDeviation(limbs, recorded, roundEven(REACH * fs));
@@ -74,7 +80,18 @@ export function project(
     if (apart[t]) continue;
     own.forEach((lead, i) => (values[i] = lead[t]));
     if (!values.every(Number.isFinite)) continue;
-    own.forEach((lead, i) => (lead[t] = dot(projection[i], values) + shift[i]));
+    let [a, b, d, first, second] = [0, 0, 0, 0, 0];
+    basis.forEach(([x, y], i) => {
+      const weight = 1 / (errors[columns[i]][t] ** 2 + LEAST_ERROR ** 2);
+      const value = values[i] - shift[i];
+      a += weight * x * x;
+      b += weight * x * y;
+      d += weight * y * y;
+      first += weight * x * value;
+      second += weight * y * value;
+    });
+    const [I, II] = [d * first - b * second, a * second - b * first];
+    basis.forEach(([x, y], i) => (own[i][t] = (x * I + y * II) / (a * d - b * b) + shift[i]));
   }
 }
 
@@ -121,8 +138,7 @@ function residual(leads: Float64Array[], projection: number[][]): { shift: numbe
 }
 
 /** B (BᵀB)⁻¹ Bᵀ for the matrix B of the leads' equations. */
-function projectionOnto(names: string[]): number[][] {
-  const basis = names.map((name) => EQUATIONS[name]);
+function projectionOnto(basis: LimbLeads["basis"]): number[][] {
   const sum = (i: number, j: number) => basis.reduce((total, row) => total + row[i] * row[j], 0);
   const [a, b, d] = [sum(0, 0), sum(0, 1), sum(1, 1)];
   const determinant = a * d - b * b;

@@ -21,6 +21,8 @@ export interface Denoised {
   signal: Float32Array;
   /** A Trust for each sample. */
   trust: Uint8Array;
+  /** Predicted error in mV, averaged over about a second. */
+  error: Float32Array;
 }
 
 /** Denoises leads at one sampling rate. */
@@ -48,8 +50,12 @@ export class Pipeline {
     const absent = leads.map((lead) => this.#absent(lead, narrow[0].length));
     const windows = await this.#windows(narrow, absent, tick);
     return windows.map((lead, i) => {
-      const trust = lead.trust && this.#slow(lead.trust, filled[i].length);
-      return { signal: this.#returned(lead, narrow[i], filled[i]), trust };
+      const { length } = filled[i];
+      return {
+        signal: this.#returned(lead, narrow[i], filled[i]),
+        trust: this.#slow(lead.trust, length),
+        error: this.#slow(lead.error, length),
+      };
     });
   }
 
@@ -159,9 +165,10 @@ export class Pipeline {
     return guarded;
   }
 
-  #distrust({ doubt, gain }: Guarded, lost: Uint8Array): void {
+  #distrust({ doubt, gain, error }: Guarded, lost: Uint8Array): void {
     this.failed = true;
-    for (let t = 0; t < lost.length; t++) if (lost[t]) [doubt[t], gain[t]] = [FAILED, 1];
+    for (let t = 0; t < lost.length; t++)
+      if (lost[t]) [doubt[t], gain[t], error[t]] = [FAILED, 1, FAILED];
   }
 }
 
@@ -196,6 +203,7 @@ interface Columns {
   signal: OverlapAdd;
   gain: OverlapAdd;
   trust: Uint8Array;
+  error: Float32Array;
 }
 
 class Adders {
@@ -203,12 +211,14 @@ class Adders {
   readonly #gain: OverlapAdd;
   readonly #doubt: OverlapAdd;
   readonly #altered: OverlapAdd;
+  readonly #error: OverlapAdd;
 
   constructor(samples: number, overlap: number) {
     this.#signal = new OverlapAdd(samples, overlap);
     this.#gain = new OverlapAdd(samples, overlap);
     this.#doubt = new OverlapAdd(samples, overlap);
     this.#altered = new OverlapAdd(samples, overlap);
+    this.#error = new OverlapAdd(samples, overlap);
   }
 
   add(window: Guarded, end: number): void {
@@ -216,12 +226,13 @@ class Adders {
     this.#gain.add(window.gain, end);
     this.#doubt.add(window.doubt, end);
     this.#altered.add(window.altered, end);
+    this.#error.add(window.error, end);
   }
 
   columns(): Columns {
     const [doubt, altered] = [this.#doubt.signal, this.#altered.signal];
     const trust = Uint8Array.from(doubt, (value, t) => trustOf(value, altered[t]));
-    return { signal: this.#signal, gain: this.#gain, trust };
+    return { signal: this.#signal, gain: this.#gain, trust, error: this.#error.signal };
   }
 }
 
