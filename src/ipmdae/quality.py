@@ -38,6 +38,16 @@ _CLEAR = 0.2
 """Least distance of the extreme value at which a lead is saturated from its median, relative to its
 amplitude: a noiseless lead rests at its isoelectric line, which may be its extreme value too."""
 
+_HELD = 0.04
+"""Time in s at the extreme value of a lead after which it is saturated: no wave of an ECG is flat
+for so long."""
+
+_HELD_OFTEN, _OFTEN = 0.012, 5
+"""The same where as many seconds reach the value: tops of R waves that are cut off."""
+
+_FLAT_SHARE = 0.5
+"""Share of seconds with a flat part from which on they are not taken for an electrode off."""
+
 _AT_ONCE = 128
 """Seconds that are measured together, so that long recordings fit memory."""
 
@@ -224,15 +234,16 @@ def judge(seconds: Seconds, leads: tuple[str, ...]) -> Quality:
     top = over_known(np.nanmax, seconds.high)
     clear = _CLEAR * amplitude
     # Comparisons with NaN, of a second without samples, are false: it is missing anyway.
-    saturated = (seconds.high_held & (seconds.high >= top) & (top - middle > clear)) | (
-        seconds.low_held & (seconds.low <= bottom) & (middle - bottom > clear)
-    )
+    saturated = _clipped(seconds.high_held, (seconds.high >= top) & (top - middle > clear))
+    saturated |= _clipped(seconds.low_held, (seconds.low <= bottom) & (middle - bottom > clear))
+    # A simulated lead without noise is flat between all of its beats.
+    at_times = seconds.flat.mean(axis=0) < _FLAT_SHARE
     impossible = np.where(np.isnan(cleaned_span), span, cleaned_span) > AMPLITUDES[1]
     reason = np.select(
         [
             seconds.missing > _MISSING,
             saturated,
-            (span <= MIN_SPREAD) | _without_beats(seconds),
+            (span <= MIN_SPREAD) | (seconds.flat & at_times) | _without_beats(seconds),
             impossible,
             seconds.trust == Trust.UNTRUSTED,
             seconds.trust == Trust.ALTERED,
@@ -252,6 +263,19 @@ def judge(seconds: Seconds, leads: tuple[str, ...]) -> Quality:
         Reason.READABLE,
     )
     return Quality(leads=leads, reason=reason.astype(np.uint8), sd=seconds.sd.astype(np.float32))
+
+
+def _clipped(held: NDArray[np.float64], at_end: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mask (seconds, leads) of seconds that stay at the end of a recorder's range.
+
+    Args:
+        held: longest time at the extreme value, (seconds, leads) in s.
+        at_end: whether that is the extreme value of the whole lead.
+    """
+    short = at_end & (held >= _HELD_OFTEN)
+    often = short.sum(axis=0) >= _OFTEN
+    clipped: NDArray[np.bool_] = short & ((held >= _HELD) | often)
+    return clipped
 
 
 def _without_beats(seconds: Seconds) -> NDArray[np.bool_]:

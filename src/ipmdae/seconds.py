@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ipmdae.pipeline.blocks import Trust
 from ipmdae.pipeline.survey import median
 
-_HELD = 0.04
-"""Time in s at one value after which a signal counts as held: no wave of an ECG is flat for so
-long."""
+_FLAT = 0.5
+"""Time in s at one value after which a signal counts as flat: longer than between the waves of
+recorded ECGs, whose least noise changes the value within a quarter of a second."""
 
 _QUARTER = 0.25
 """Share of a second in which a level of trust applies to the whole second."""
@@ -34,7 +34,9 @@ class Seconds:
     Attributes:
         missing: share of samples that are missing, 0 to 1.
         low, middle, high: lowest, median and highest sample as recorded; NaN without samples.
-        low_held, high_held: True if it stays at ``low`` or ``high`` for long.
+        low_held, high_held: longest time at ``low`` or ``high``, in s; 0 for less than three
+            samples.
+        flat: True if it stays at one value for half a second.
         cleaned_low, cleaned_high: the same after denoising; NaN if unknown.
         removed, removed_mean: RMS and mean of the removed noise; NaN if unknown.
         sd: mean predicted standard deviation of the error; NaN if unknown.
@@ -46,8 +48,9 @@ class Seconds:
     low: NDArray[np.float64]
     middle: NDArray[np.float64]
     high: NDArray[np.float64]
-    low_held: NDArray[np.bool_]
-    high_held: NDArray[np.bool_]
+    low_held: NDArray[np.float64]
+    high_held: NDArray[np.float64]
+    flat: NDArray[np.bool_]
     cleaned_low: NDArray[np.float64]
     cleaned_high: NDArray[np.float64]
     removed: NDArray[np.float64]
@@ -111,6 +114,7 @@ def measure(
         high=high.T,
         low_held=_held(values, low, fs).T,
         high_held=_held(values, high, fs).T,
+        flat=_flat(values, fs).T,
         cleaned_low=cleaned_low.T,
         cleaned_high=cleaned_high.T,
         removed=np.sqrt(power).T,
@@ -172,15 +176,32 @@ def _mean(values: NDArray[Any]) -> NDArray[np.float64]:
 
 def _held(
     values: NDArray[np.float64], extreme: NDArray[np.float64], fs: float
-) -> NDArray[np.bool_]:
-    """Mask of seconds where (leads, seconds, time) stays at its extreme value for ``_HELD``."""
-    run = max(int(np.ceil(_HELD * fs)), 2)
-    # So many samples without a break have one among every so many: few seconds do.
-    held: NDArray[np.bool_] = (values[..., run - 1 :: run] == extreme[..., None]).any(axis=-1)
-    total = np.cumsum(values[held] == extreme[held][:, None], axis=-1, dtype=np.int32)
-    total = np.concatenate([np.zeros_like(total[:, :1]), total], axis=-1)
-    held[held] = (total[:, run:] - total[:, :-run] == run).any(axis=-1)
+) -> NDArray[np.float64]:
+    """Longest time in s that each second (leads, seconds, time) stays at its extreme value."""
+    held = np.zeros(extreme.shape)
+    # Three samples without a break have one among every three: few seconds do.
+    some = (values[..., 2::3] == extreme[..., None]).any(axis=-1)
+    longest = _longest(values[some] == extreme[some][:, None])
+    held[some] = np.where(longest < 3, 0, longest / fs)
     return held
+
+
+def _flat(values: NDArray[np.float64], fs: float) -> NDArray[np.bool_]:
+    """Mask of seconds where (leads, seconds, time) stays at one value for :data:`_FLAT`."""
+    steps = max(int(np.ceil(_FLAT * fs)) - 1, 1)
+    # Two samples half of the time apart are equal then: in few seconds they are.
+    sparse = values[..., :: max(steps // 2, 1)]
+    flat: NDArray[np.bool_] = (sparse[..., 1:] == sparse[..., :-1]).any(axis=-1)
+    flat[flat] = _longest(np.diff(values[flat], axis=-1) == 0) >= steps
+    return flat
+
+
+def _longest(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Length of the longest run in each row of a mask (rows, time)."""
+    place = np.arange(1, mask.shape[1] + 1)
+    before = np.maximum.accumulate(np.where(mask, 0, place), axis=1)
+    longest: NDArray[np.intp] = (place - before).max(axis=1, initial=0)
+    return longest
 
 
 def over_known(function: Callable[..., Any], values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -72,6 +72,25 @@ def test_a_noiseless_lead_that_rests_at_its_lowest_value_is_not_saturated() -> N
     assert quality(Recording.from_array(np.tile(beat, 10), 360)).readable.all()
 
 
+@pytest.mark.parametrize("value", [None, 0.0])
+def test_a_lead_that_stands_still_for_a_while_is_off(noisy: Recording, value: float | None) -> None:
+    middle = noisy.with_signal(noisy.signal - np.median(noisy.signal, axis=0))
+    held = middle.signal[round(10.4 * 360), 0] if value is None else value
+    found = reasons(changed(middle, slice(10.4, 12.6), 0, held))
+    assert found[10:13] == [Reason.LEAD_OFF] * 3
+    assert set(found[:10] + found[13:]) == {Reason.READABLE}
+
+
+def test_r_waves_that_are_cut_off_for_a_few_samples_are_saturated() -> None:
+    time = np.arange(20 * 360) / 360
+    noise = np.random.default_rng(0).normal(0, 0.005, len(time))
+    lead = np.exp(-0.5 * ((time % 0.8 - 0.4) / 0.012) ** 2) + noise
+    whole, clipped = (Recording.from_array(x, 360) for x in (lead, np.minimum(lead, 0.8)))
+    assert set(reasons(whole)) == {Reason.READABLE}
+    assert reasons(clipped).count(Reason.SATURATED) > 15
+    assert set(reasons(clipped.excerpt(0, 3))) == {Reason.READABLE}  # by chance, so rarely
+
+
 def test_clipped_tops_are_saturated(noisy: Recording) -> None:
     clipped = noisy.with_signal(np.minimum(noisy.signal, np.quantile(noisy.signal, 0.9, axis=0)))
     found = reasons(clipped)

@@ -12,6 +12,14 @@ const MISSING = 0.25;
 /** Least distance of a value at which a lead is saturated from its median, by its amplitude. */
 const CLEAR = 0.2;
 
+/** Time in s at the extreme value of a lead after which it is saturated. */
+const HELD = 0.04;
+/** The same where as many seconds reach the value. */
+const [HELD_OFTEN, OFTEN] = [0.012, 5];
+
+/** Share of seconds with a flat part from which on they are not taken for an electrode off. */
+const FLAT_SHARE = 0.5;
+
 export const GRADES = ["good", "limited", "unusable"] as const;
 
 /** Reasons and their grades; the first that applies counts. */
@@ -44,20 +52,35 @@ export function judge(seconds: readonly Second[]): Reason[] {
   const top = over(({ high }) => high).reduce((a, b) => (b > a || Number.isNaN(a) ? b : a), NaN);
   const middle = median(over((second) => second.middle));
   const clear = CLEAR * median(over(spanOf));
+  // A simulated lead without noise is flat between all of its beats.
+  const atTimes = seconds.filter(({ flat }) => flat).length < FLAT_SHARE * seconds.length;
   const withoutBeats = beatless(seconds);
-  const isSaturated = ({ low, high, lowHeld, highHeld }: Second) =>
-    (highHeld && high >= top && top - middle > clear) ||
-    (lowHeld && low <= bottom && middle - bottom > clear);
+  const atTop = clipped(seconds, ({ high, highHeld }) =>
+    high >= top && top - middle > clear ? highHeld : 0,
+  );
+  const atBottom = clipped(seconds, ({ low, lowHeld }) =>
+    low <= bottom && middle - bottom > clear ? lowHeld : 0,
+  );
   const rules: [Reason, (second: Second, i: number) => boolean][] = [
     ["missing", ({ missing }) => missing > MISSING],
-    ["saturated", isSaturated],
-    ["lead off or asystole", ({ low, high }, i) => high - low <= MIN_SPREAD || withoutBeats[i]],
+    ["saturated", (_, i) => atTop[i] || atBottom[i]],
+    [
+      "lead off or asystole",
+      ({ low, high, flat }, i) => high - low <= MIN_SPREAD || (flat && atTimes) || withoutBeats[i],
+    ],
     ["amplitude impossible", (second) => spanOf(second) > AMPLITUDES[1]],
     ["motion", ({ trust }) => trust === Trust.UNTRUSTED],
     ["altered rhythm", ({ trust }) => trust === Trust.ALTERED],
     ["noisy", ({ trust }) => trust === Trust.LIMITED],
   ];
   return seconds.map((second, i) => rules.find(([, holds]) => holds(second, i))?.[0] ?? "readable");
+}
+
+/** For each second whether it stays at the end of a recorder's range; `held` is for how long. */
+function clipped(seconds: readonly Second[], held: (second: Second) => number): boolean[] {
+  const times = seconds.map(held);
+  const often = times.filter((time) => time >= HELD_OFTEN).length >= OFTEN;
+  return times.map((time) => time >= (often ? HELD_OFTEN : HELD));
 }
 
 /** Warnings of leads whose amplitude no ECG has, as in a wrong unit. */

@@ -1,8 +1,8 @@
 /** Measures of one lead per second, sufficient to judge its quality; see ipmdae.seconds. */
 import { median, roundEven, tabulate } from "./numbers.ts";
 
-/** Time in s at one value after which a signal counts as held. */
-const HELD = 0.04;
+/** Time in s at one value after which a signal counts as flat. */
+const FLAT = 0.5;
 /** Share of a second in which a level of trust applies to the whole second. */
 const QUARTER = 0.25;
 
@@ -16,9 +16,11 @@ export interface Second {
   low: number;
   middle: number;
   high: number;
-  /** True if the lead stays at its lowest or highest value for long. */
-  lowHeld: boolean;
-  highHeld: boolean;
+  /** Longest time at the lowest or highest value, in s; 0 for less than three samples. */
+  lowHeld: number;
+  highHeld: number;
+  /** True if the lead stays at one value for half a second. */
+  flat: boolean;
   cleanedLow: number;
   cleanedHigh: number;
   /** Worst Trust that applies to a quarter of the second. */
@@ -55,8 +57,9 @@ export function measure(
       low,
       middle: median(thinned(before, Math.max(Math.trunc(fs / 64), 1))),
       high,
-      lowHeld: isHeld(before, low, fs),
-      highHeld: isHeld(before, high, fs),
+      lowHeld: held(before, low, fs),
+      highHeld: held(before, high, fs),
+      flat: longest(before, (value, t) => value === before[t - 1]) >= Math.max(Math.ceil(FLAT * fs) - 1, 1), // prettier-ignore
       cleanedLow,
       cleanedHigh,
       trust: trust ? worst(trust.subarray(edges[i], stop)) : Trust.GOOD,
@@ -85,14 +88,20 @@ function thinned(values: Float64Array, step: number): Float64Array {
   return tabulate(Math.ceil(values.length / step), (i) => values[i * step]);
 }
 
-function isHeld(values: Float64Array, at: number, fs: number): boolean {
-  const least = Math.max(Math.ceil(HELD * fs), 2);
-  let run = 0;
-  for (const value of values) {
-    run = value === at ? run + 1 : 0;
-    if (run === least) return true;
-  }
-  return false;
+/** Longest time in s at a value; 0 for less than three samples. */
+function held(values: Float64Array, at: number, fs: number): number {
+  const samples = longest(values, (value) => value === at);
+  return samples < 3 ? 0 : samples / fs;
+}
+
+/** Length of the longest run of samples with a property. */
+function longest(values: Float64Array, holds: (value: number, t: number) => boolean): number {
+  let [run, most] = [0, 0];
+  values.forEach((value, t) => {
+    run = holds(value, t) ? run + 1 : 0;
+    most = Math.max(most, run);
+  });
+  return most;
 }
 
 function worst(trust: Uint8Array): number {
