@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -75,8 +76,11 @@ def rate_of(container: Container, fs: float | None) -> float:
     """The sampling rate in Hz: the one stated, checked against the times of an index, or theirs.
 
     Raises:
+        TypeError: the rate stated is no number.
         ValueError: neither gives a rate, they contradict each other, or the times are not even.
     """
+    if fs is not None and not isinstance(fs, Real):
+        raise TypeError(f"fs must be a sampling rate in Hz, such as 360, not {fs!r}")
     index = container.index
     if index is None or index.dtype.kind not in "mM" or len(index) < 2:
         if fs is None:

@@ -46,7 +46,7 @@ _HELD_OFTEN, _OFTEN = 0.012, 5
 """The same where as many seconds reach the value: tops of R waves that are cut off."""
 
 _FLAT_SHARE = 0.5
-"""Share of seconds with a flat part from which on they are not taken for an electrode off."""
+"""Share of seconds with a flat part from which on the lead is not judged off."""
 
 _AT_ONCE = 128
 """Seconds that are measured together, so that long recordings fit memory."""

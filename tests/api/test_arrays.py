@@ -192,6 +192,12 @@ def test_a_sample_of_a_few_leads_is_taken_as_it_is() -> None:
     assert ipmdae.denoise(np.zeros((1, 2)), FS).shape == (1, 2)
 
 
+@pytest.mark.parametrize("fs", ["250", np.array([250.0])])
+def test_a_rate_that_is_no_number_is_refused(fs: Any) -> None:
+    with pytest.raises(TypeError, match="fs must be a sampling rate in Hz"):
+        ipmdae.denoise(np.zeros((1000, 1)), fs)
+
+
 def test_complex_tensors_are_refused() -> None:
     torch = pytest.importorskip("torch")
     for values in (torch.ones(9, dtype=torch.complex64), torch.ones(9, dtype=torch.bool)):

@@ -34,7 +34,12 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("names", "transposed"),
-    [(("signal", "fs"), False), (("ECG", "sampling_rate"), True), (("mine", "Fs"), False)],
+    [
+        (("signal", "fs"), False),
+        (("ECG", "sampling_rate"), True),
+        (("mine", "Fs"), False),
+        (("ECG", "sampling rate"), True),
+    ],
 )
 def test_arrays_by_their_usual_names(path: Path, names: tuple[str, str], transposed: bool) -> None:
     signal = ECG.T if transposed else ECG

@@ -151,6 +151,8 @@ def test_a_file_is_replaced_by_what_was_read_from_it_in_blocks(polysomnography: 
         (("EEG C3", "ecg1-ref"), ("ecg1-ref",)),
         (("EOG", "aVR", "V1"), ("aVR", "V1")),
         (("X", "MLII"), ("MLII",)),
+        (("Fp1", "C3", "C4-A1", "ECG"), ("ECG",)),
+        (("C1", "C2"), ("C1", "C2")),
     ],
 )
 def test_which_signals_are_leads(

@@ -219,6 +219,7 @@ def _edf(folder: Path) -> Iterator[Case]:
          signal("ECG V5", 250, "uV"), signal("Pressure", 250, "mmHg")],
         [signal("EOG", 100, "uV"), signal("aVR", 100, "mV")],
         [signal("a", 100, "uV"), signal("b", 50, "uV")],
+        [signal(label, 100, "uV") for label in ("Fp1", "C3", "C4-A1", "ECG")],
     ]  # fmt: skip
     for i, signals in enumerate(sets):
         path = _saved(folder, "x.edf", b"")[0]

@@ -224,7 +224,10 @@ def _clean_anew(
         header = summary.header
         if found is None:
             outcome.verdicts = unmeasured(header.leads, header.units, summary.unchanged)
-            outcome.warnings.append(f"{job.source}: no lead is a voltage: nothing was cleaned")
+            outcome.warnings.append(
+                f"{job.source}: no lead is a voltage: nothing was cleaned; --unit states the unit "
+                "of ECG leads"
+            )
         else:
             outcome.verdicts = verdicts(found, summary.unchanged)
             outcome.warnings += found.warnings(hum=settings.mains is None)

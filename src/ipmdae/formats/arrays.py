@@ -20,7 +20,7 @@ SIGNALS = ("signal", "signals", "p_signal", "ecg", "x", "data", "val", "ecg_sign
 
 _RATES = (
     *("fs", "sampling_rate", "sampling_frequency", "sample_rate", "samplingrate", "samplerate"),
-    *("freq", "sf", "srate", "sfreq", "fsample", "rate"),
+    *("sampling rate", "freq", "sf", "srate", "sfreq", "fsample", "rate"),
 )
 _LEADS = (
     *("leads", "lead_names", "leadnames", "lead", "sig_name", "channels", "channel_names"),

@@ -30,6 +30,10 @@ from ipmdae.formats.names import is_ecg
 from ipmdae.recording import NO_UNIT, millivolts
 from ipmdae.text import visible
 
+_EEG = re.compile(r"(Fp\d|F\d+|T\d|P\d|O\d|[FCPO]z)([- ].*)?", re.IGNORECASE)
+_CENTRAL = re.compile(r"C\d([- ].*)?", re.IGNORECASE)
+"""Electrodes of the 10-20 system; the central ones are called as chest leads of an ECG are."""
+
 COMMENT = "# "
 """Beginning of texts about the whole recording, at time 0."""
 
@@ -107,11 +111,14 @@ def leads_by_rule(signals: Sequence[Signal]) -> list[int]:
 
     These are the voltages with the name of an ECG; without any, all voltages; without any, all
     signals; of these, those of the highest rate. Signals of the same rate that are not voltages
-    (respiration) are leads too.
+    (respiration) are leads too. C1 to C6 are no ECG beside other electrodes of an EEG.
     """
     every = range(len(signals))
     voltages = [i for i in every if millivolts(signals[i].unit)]
-    chosen = [i for i in voltages if is_ecg(signals[i].label)] or voltages or list(every)
+    eeg = any(_EEG.fullmatch(signal.label.strip()) for signal in signals)
+    named = [i for i in voltages if is_ecg(signals[i].label)]
+    chosen = [i for i in named if not (eeg and _CENTRAL.fullmatch(signals[i].label.strip()))]
+    chosen = chosen or voltages or list(every)
     fs = max(signals[i].fs for i in chosen)
     return [i for i in every if signals[i].fs == fs and (i in chosen or i not in voltages)]
 

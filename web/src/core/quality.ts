@@ -17,7 +17,7 @@ const HELD = 0.04;
 /** The same where as many seconds reach the value. */
 const [HELD_OFTEN, OFTEN] = [0.012, 5];
 
-/** Share of seconds with a flat part from which on they are not taken for an electrode off. */
+/** Share of seconds with a flat part from which on the lead is not judged off. */
 const FLAT_SHARE = 0.5;
 
 export const GRADES = ["good", "limited", "unusable"] as const;
