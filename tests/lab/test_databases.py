@@ -99,7 +99,7 @@ def test_gaps_in_a_training_record_are_refused(tmp_path: Path) -> None:
 
 def test_flat_noise_is_refused(tmp_path: Path) -> None:
     for kind in nstdb.KINDS:
-        recording = formats.read(NSTDB / kind)
+        recording = nstdb.read(NSTDB, kind)
         formats.write(recording.with_signal(0 * recording.signal), tmp_path / kind)
     with pytest.raises(ValueError, match=r"noise bw .* flat"):
         nstdb.load(tmp_path)

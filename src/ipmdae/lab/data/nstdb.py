@@ -11,7 +11,6 @@ noise; :meth:`Noise.segments` divides each minute of noise once.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import formats
+from ipmdae.lab.data import uncalibrated
 from ipmdae.lab.data.download import DatasetNotFoundError
 from ipmdae.pipeline.resample import resample
 from ipmdae.recording import Recording
@@ -99,9 +98,7 @@ def read(folder: Path, kind: str) -> Recording:
     """
     if not (folder / f"{kind}.hea").is_file():
         raise DatasetNotFoundError("nstdb", folder)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*states no gain")
-        return formats.read(folder / kind, annotations=False)
+    return uncalibrated.read(folder / kind)
 
 
 def load(folder: Path, fs: float = FS) -> Noise:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae import formats
 from ipmdae.formats import wfdb_annotations
+from ipmdae.lab.data import uncalibrated
 from ipmdae.lab.data.download import DatasetNotFoundError
 from ipmdae.recording import Annotations, Recording
 
@@ -37,7 +37,7 @@ def record_names(folder: Path) -> list[str]:
 
 def read(folder: Path, name: str) -> Recording:
     """One recording, in mV as it is on disk (some records sit 4 to 6 mV off zero)."""
-    return formats.read(folder / name, annotations=False)
+    return uncalibrated.read(folder / name)
 
 
 def read_marks(folder: Path, name: str, annotator: str) -> Annotations:
@@ -62,7 +62,7 @@ def read_centred(folder: Path, name: str) -> NDArray[np.float32]:
     Raises:
         ValueError: samples are missing, which a training target must not.
     """
-    signal = formats.read(folder / name, annotations=False).signal
+    signal = uncalibrated.read(folder / name).signal
     missing = np.isnan(signal).any(axis=1).sum()
     if missing:
         raise ValueError(f"record {name} in {folder}: {missing} samples are missing, none may")
