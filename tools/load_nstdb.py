@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ipmdae import figures, formats
+from ipmdae import figures
 from ipmdae.lab.data import mixing, nstdb, qtdb
 from tools import show
 
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     if args.record not in known:
         raise ValueError(f"there is no noise {args.record!r}; there are: {', '.join(known)}")
     raw = [
-        formats.read(args.path / kind, annotations=False)
+        nstdb.read(args.path, kind)
         for kind in nstdb.KINDS
         if (args.path / f"{kind}.hea").is_file()
     ]
