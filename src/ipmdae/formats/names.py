@@ -38,8 +38,9 @@ _SELDOM_LEAD = words("seldom lead")
 _COUNTS = words("counts")
 """Units of a converter's steps whose size is not known."""
 
-_VOLTS = re.compile(r"(?:(m|milli|[uµμ]|mi[ck]ro|n|nano)[ -]?)?v(?:olt\w*)?", re.IGNORECASE)
+_VOLTS = re.compile(r"(?:(m|milli|[uµμ]|mc|mi[ck]ro|n|nano)[ -]?)?v(?:olt\w*)?", re.IGNORECASE)
 _PREFIXES = {"milli": "m", "micro": "u", "mikro": "u", "µ": "u", "μ": "u", "nano": "n"}
+_PREFIXES["mc"] = "u"  # as Apple's HealthKit has it
 _OTHER_UNIT = re.compile(
     r"hh?:mm:ss.*|yyyy.*|m?g|m/\(?s\^?2\)?|bpm|%|k?(?:ohms?|ω)|°?c|deg/s|dps|mmhg"
 )

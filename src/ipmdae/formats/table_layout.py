@@ -16,7 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats import dialects
-from ipmdae.formats.columns import Column, by_shape, columns_of, is_unit, unquoted
+from ipmdae.formats.columns import (
+    Column,
+    by_shape,
+    column,
+    columns_of,
+    is_even,
+    is_unit,
+    plain_unit,
+    unquoted,
+)
+from ipmdae.recording import millivolts
 
 _SEPARATORS = (";", "\t", ",", "|", r"\s+")
 _EMPTY = {"", "nan", "na", "n/a", "null", "none", "-", "nil"}
@@ -38,11 +48,14 @@ _COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
 _SMALL = re.compile(r"[+-]?\d{1,3}")
+_PADDED = re.compile(r"[+-]?0\d+")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*")
 _MARKED = re.compile(r"[+-]?[\d.,]*[.,][\d.,]*(?:[eE][+-]?\d+)?")
 _GROUPED_DECIMAL = re.compile(_GROUPED.pattern + r"(?:(?!\1)[.,]\d*)?")
 _ROWS = 2000
 """Rows by which columns are judged."""
+_MANY = 40
+"""Decimals of which some begin with a zero."""
 
 Cells = Sequence[str]
 
@@ -243,21 +256,46 @@ def _grouping(cells: Cells) -> str:
 
 
 def _is_single(rows: Sequence[Cells]) -> bool:
-    """True if rows of two cells, split by commas, are one column of numbers with decimal commas."""
+    """True if rows of two cells, split by commas, are one column of numbers with decimal commas.
+
+    Two names above say that they are not, a single one that they are. Otherwise the numbers do.
+    """
     last = [row for row in rows[-_ROWS:] if len(row) <= 2 and all(map(_WHOLE.fullmatch, row))]
-    decimals = [row[1] for row in last if len(row) == 2]
-    if len(last) < 0.8 * len(rows[-_ROWS:]) - 12 or len(decimals) < 2:
-        return False
-    if not all(map(str.isdecimal, decimals)):
+    pairs = [row for row in last if len(row) == 2]
+    if len(last) < 0.8 * len(rows[-_ROWS:]) - 12 or len(pairs) < 2:
         return False
     whole = (i for i, row in enumerate(rows) if all(map(_WHOLE.fullmatch, row)))
-    above = rows[: next(whole)]
-    if above and len(above[-1]) == 2 and not any(map(is_unit, above[-1])):
+    above = [row for row in rows[: next(whole)] if len(row) > 1 or not _is_statement(row)]
+    if above and len(above[-1]) == 2 and not _is_keyed_unit(above[-1]):
         return False
-    if above and len(above[-1]) == 1:
+    return _are_decimals(pairs, headed=bool(above) and len(above[-1]) == 1)
+
+
+def _is_keyed_unit(row: Cells) -> bool:
+    """True if two cells are a key and a unit of voltage, and not names: ``Unit,µV``, ``ms,uV``."""
+    return bool(millivolts(plain_unit(row[1]))) and column(row[0]).kind in ("lead", "other")
+
+
+def _are_decimals(pairs: Sequence[Cells], headed: bool) -> bool:
+    """True if whole numbers before and after commas are parts of one number each.
+
+    No whole number begins with a zero, but some of many decimals do (``0,012``). Where none does,
+    small numbers before equally many digits are decimal ones, unless they rise as times do.
+
+    Args:
+        pairs: the cells before and after the comma.
+        headed: whether one name stands above them.
+    """
+    wholes, decimals = zip(*pairs, strict=True)
+    if not all(map(str.isdecimal, decimals)) or any(map(_PADDED.fullmatch, wholes)):
+        return False
+    if "-0" in wholes or any(map(_PADDED.fullmatch, decimals)):
         return True
-    digits = set(map(len, decimals))
-    return len(digits) == 1 and max(digits) > 1 and len(decimals) > 2
+    values, digits = np.array(wholes, np.float64), [*map(len, decimals)]
+    small = bool((np.abs(values) < 10).all())
+    if headed:
+        return small or sum(n > 1 for n in digits) < _MANY
+    return small and len({*digits}) == 1 < digits[0] and len(digits) > 2 and not is_even(values)
 
 
 def _is_data(cells: Cells, decimals: str, thousands: str = "") -> bool:

@@ -1,6 +1,16 @@
 /** Layout of a text table: separator, decimal sign, header, headings, first row of data. */
-import { byShape, columnsOf, isUnit, unquoted, type Column } from "./columns.ts";
+import {
+  byShape,
+  column,
+  columnsOf,
+  isEven,
+  isUnit,
+  plainUnit,
+  unquoted,
+  type Column,
+} from "./columns.ts";
 import { headOf, isPair, type Head } from "./heads.ts";
+import { millivolts } from "./job.ts";
 import { mostCommon } from "./statistics.ts";
 
 /** Blanks in a row, instead of one separator. */
@@ -30,11 +40,14 @@ const COMMA = /^[+-]?\d+,\d+([eE][+-]?\d+)?$/;
 const POINT = /^[+-]?\d*\.\d+([eE][+-]?\d+)?$/;
 const WHOLE = /^[+-]?\d+$/;
 const SMALL = /^[+-]?\d{1,3}$/;
+const PADDED = /^[+-]?0\d+$/;
 const MARKED = /^[+-]?[\d.,]*[.,][\d.,]*(?:[eE][+-]?\d+)?$/;
 const GROUPED = /^[+-]?[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*$/;
 const GROUPED_DECIMAL = /^[+-]?[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d*)?$/;
 /** Rows by which columns are judged. */
 const ROWS = 2000;
+/** Decimals of which some begin with a zero. */
+const MANY = 40;
 
 export type Cells = "number" | "clock" | "date" | "duration";
 
@@ -249,18 +262,48 @@ function grouping(cells: readonly string[]): string {
 
 const isWhole = (cell: string) => WHOLE.test(cell);
 
-/** True if rows of two cells, split by commas, are one column of numbers with decimal commas. */
+/**
+ * True if rows of two cells, split by commas, are one column of numbers with decimal commas.
+ *
+ * Two names above say that they are not, a single one that they are. Otherwise the numbers do.
+ */
 function isSingle(rows: readonly string[][]): boolean {
   const judged = rows.slice(-ROWS);
   const last = judged.filter((row) => row.length <= 2 && row.every(isWhole));
   const pairs = last.filter((row) => row.length === 2);
   if (last.length < 0.8 * judged.length - 12 || pairs.length < 2) return false;
-  if (pairs.some((row) => !/^\d+$/.test(row[1]))) return false;
-  const heading = rows[rows.findIndex((row) => row.every(isWhole)) - 1];
-  if (heading?.length === 2 && !heading.some(isUnit)) return false;
-  if (heading?.length === 1) return true;
-  const digits = new Set(pairs.map((row) => row[1].length));
-  return digits.size === 1 && !digits.has(1) && pairs.length > 2;
+  const above = rows.slice(
+    0,
+    rows.findIndex((row) => row.every(isWhole)),
+  );
+  const heading = above.filter((row) => row.length > 1 || !isStatement(row)).pop();
+  if (heading?.length === 2 && !isKeyedUnit(heading)) return false;
+  return areDecimals(pairs, heading?.length === 1);
+}
+
+/** True if two cells are a key and a unit of voltage, and not names: `Unit,µV`, `ms,uV`. */
+function isKeyedUnit([key, value]: readonly string[]): boolean {
+  const voltage = millivolts(plainUnit(value)) !== undefined;
+  return voltage && ["lead", "other"].includes(column(key).kind);
+}
+
+/**
+ * True if whole numbers before and after commas are parts of one number each.
+ *
+ * No whole number begins with a zero, but some of many decimals do (`0,012`). Where none does,
+ * small numbers before equally many digits are decimal ones, unless they rise as times do.
+ * `headed` says whether one name stands above them.
+ */
+function areDecimals(pairs: readonly string[][], headed: boolean): boolean {
+  if (pairs.some(([whole, decimals]) => !/^\d+$/.test(decimals) || PADDED.test(whole)))
+    return false;
+  if (pairs.some(([whole, decimals]) => whole === "-0" || PADDED.test(decimals))) return true;
+  const values = Float64Array.from(pairs, ([whole]) => Number(whole));
+  const small = values.every((value) => Math.abs(value) < 10);
+  const digits = pairs.map(([, decimals]) => decimals.length);
+  if (headed) return small || digits.filter((n) => n > 1).length < MANY;
+  const equal = digits[0] > 1 && digits.every((n) => n === digits[0]);
+  return small && equal && digits.length > 2 && !isEven(values);
 }
 
 /**
