@@ -296,6 +296,13 @@ def test_empatica(tmp_path: Path) -> None:
         "Частота дискретизации: 300 Гц\n",
         "Frequency: 0.3 kHz\n",
         "samplingrate=300.0\n",
+        "Samples per second: 300\n",
+        "Frequency (Hz): 300\n",
+        "# dt = 3.3333333333e-3 s\n",
+        "dt (ms): 3.3333333333\n",
+        "Acquisition rate 300 Hz\n",
+        "Hz=300\n",
+        "Sample Freq. 300\n",
     ],
 )
 def test_a_rate_in_the_head(tmp_path: Path, head: str) -> None:
@@ -500,6 +507,31 @@ def test_few_numbers_with_decimal_commas(tmp_path: Path, text: str) -> None:
     with quiet():
         r = read(tmp_path, text, fs=250)
     assert r.signal.T.tolist() == [[0.125, -0.25, -1.5, 0.75]]
+
+
+MISSING = ["---", "--", "?", "*", ".", "!", "OFF", "Off", "NaN(0)", "-1.#IND", "nil", "NULL"]
+
+
+def interrupted(mark: str) -> str:
+    """A table with a cell that is missing."""
+    rows = [f"{k / 250:.3f},{mark if k == 40 else ECG[k]}" for k in T]
+    return "\n".join(["time (s),ECG (uV)", *rows, ""])
+
+
+@pytest.mark.parametrize("mark", MISSING)
+def test_marks_of_missing_values(tmp_path: Path, mark: str) -> None:
+    r = read(tmp_path, interrupted(mark))
+    assert np.flatnonzero(np.isnan(r.signal)).tolist() == [40]
+
+
+RULED = interrupted("").replace("\n", "\n---,---\n", 1)
+SETTING = "time (s),ECG (uV),notch\n" + "".join(f"{k / 250:.3f},{ECG[k]},off\n" for k in T)
+
+
+def test_marks_that_are_no_missing_values(tmp_path: Path) -> None:
+    assert np.isnan(read(tmp_path, RULED).signal[:, 0]).sum() == 1
+    with pytest.warns(UserWarning, match="notch holds no numbers and is left out"):
+        assert read(tmp_path, SETTING).leads == ("ECG",)
 
 
 def test_minus_signs_of_typesetters(tmp_path: Path) -> None:

@@ -42,6 +42,18 @@ def test_a_filter_states_no_rate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        *("LP filter frequency (Hz): 40", "Notch 50 Hz", "dt: 2026-03-14 09:15:00"),
+        "Sampling 2 electrodes",
+    ],
+)
+def test_lines_that_state_no_rate(tmp_path: Path, line: str) -> None:
+    with pytest.raises(FormatError, match="says no sampling rate"):
+        read(tmp_path, f"{line}\necg (mV)\n{MV}")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         f"{head}fs: 250\necg (mV)\n{MV}"

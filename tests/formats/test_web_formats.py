@@ -126,6 +126,8 @@ def _tables(folder: Path) -> Iterator[Case]:
         *(dialects.apple("de").encode(e) for e in ("utf-8-sig", "utf-16", "utf-16-be", "utf-32")),
         *(f"{head}ecg (uV)\n1\n2\n3\n" for head in _parameters(dialects.test_a_rate_in_the_head)),
         *(*dialects.TIMES_AND_STEPS, *dialects.TWO_STEPS, *dialects.DECIMAL_COMMAS),
+        *map(dialects.interrupted, dialects.MISSING),
+        *(dialects.RULED, dialects.SETTING),
         *map(dialects.headed, (*dialects.HEADINGS, "V")),
     ]
     for i, text in enumerate(texts):

@@ -146,7 +146,10 @@ def _pair(line: str) -> tuple[str, str]:
     text = unicodedata.normalize("NFKC", line.strip().lstrip("#%").strip())
     found = re.match(r"\"?([^,;:=\t\"]{1,60})\"?\s*[,;:=\t]\s*(.*)", text)
     if not found:
-        return "", text
+        found = re.match(
+            r"(\D{1,60}) (\d+(?:[.,]\d+)? ?[a-zA-Z]*)$", text
+        )  # Acquisition rate 250 Hz
+        return (found[1], found[2]) if found and _RATE_KEY.search(found[1]) else ("", text)
     quoted = re.match(r'"([^"]*)"', found[2])
     return found[1].strip("' "), (quoted[1] if quoted else found[2]).strip(" ;,\t'\"")
 
@@ -207,7 +210,7 @@ def _rate(key: str, value: str) -> float | None:
     elif number and _INTERVAL_KEY.search(key):
         unit = number[2].lower() or ("ms" if "ms" in key else "s")
         interval = _INTERVALS.get(unit, 0.0) * _float(number[1])
-        rate = 1 / interval if interval else 0.0
+        rate = 1 / interval if 0 < interval <= 1 else 0.0  # more is the year of a date
     elif number and _RATE_KEY.search(key) and not number[2]:
         rate = 1000 * _float(number[1]) if "khz" in key.lower() else _hertz(number[1])
     else:

@@ -26,8 +26,9 @@ from ipmdae.formats.errors import (
     check_samples,
     reason,
 )
+from ipmdae.formats.names import WORDS
 from ipmdae.formats.options import DEFAULTS, ReadOptions
-from ipmdae.formats.table_layout import is_empty
+from ipmdae.formats.table_layout import is_doubtful, is_empty
 from ipmdae.formats.table_text import expanding, is_archive, open_text, sniff, stored_size
 from ipmdae.formats.table_times import chosen
 from ipmdae.formats.times import Timeline, placed, resampled
@@ -39,6 +40,9 @@ SUFFIXES: tuple[str, ...] = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt
 OPTIONS = frozenset({"unit", "columns", "resample"})
 
 _MINUS = "\u2212".encode()
+
+_MISSING = [case(mark) for mark in WORDS["missing"] for case in (str, str.upper, str.capitalize)]
+_MISSING += ["NaN(0)", "NaN(ind)", "-NaN(ind)"]
 
 _CHUNK = 1 << 23
 """Bytes that are parsed at once."""
@@ -126,12 +130,8 @@ class TableReader(SignalReader):
         self._path = path
         layout, self._offset, self._encoding = sniff(path)
         self._layout = layout
-        # A stray word among numbers is an error later.
         filled = [[not is_empty(c) for c in layout.cells(i)] for i in range(layout.width)]
-        numeric = [
-            sum(map(layout.is_number, compress(layout.cells(i), known))) >= 0.9 * sum(known)
-            for i, known in enumerate(filled)
-        ]
+        numeric = [self._is_numeric(i, known) for i, known in enumerate(filled)]
         self._leads = select(path, layout.columns, numeric, options.columns)
         warn_sparse(
             path,
@@ -153,6 +153,12 @@ class TableReader(SignalReader):
         except BaseException:
             self._stream.close()
             raise
+
+    def _is_numeric(self, index: int, known: list[bool]) -> bool:
+        """True if a column holds numbers; a stray word among them is an error later."""
+        cells = self._layout.cells(index)
+        numbers = sum(map(self._layout.is_number, compress(cells, known)))
+        return numbers >= 0.9 * sum(known) and (numbers > 0 or not any(map(is_doubtful, cells)))
 
     def _open(self, options: ReadOptions) -> Header:
         layout, head, path = self._layout, self._layout.head, self._path
@@ -312,7 +318,7 @@ class TableReader(SignalReader):
                 encoding=self._encoding,
                 encoding_errors="replace",
                 skipinitialspace=True,
-                na_values=["-", "nil"],
+                na_values=_MISSING,
                 engine="c",
             )
             if layout.thousands and not textual:

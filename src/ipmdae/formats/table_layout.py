@@ -26,10 +26,11 @@ from ipmdae.formats.columns import (
     plain_unit,
     unquoted,
 )
+from ipmdae.formats.names import WORDS
 from ipmdae.recording import millivolts
 
 _SEPARATORS = (";", "\t", ",", "|", r"\s+")
-_EMPTY = {"", "nan", "na", "n/a", "null", "none", "-", "nil"}
+_EMPTY = set(WORDS["missing"])
 CLOCK = re.compile(
     r"(?:\d{1,2}[/-]\d{1,2}[/-](?:\d{4}|\d\d)[T, ]+|\d\d\.\d\d\.\d\d[T, ]+|(\d+) days?,? )?"
     r"\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*|(?<=:\d\d:\d\d):\d{3})?)\]?(?: ?([AP])M)?",
@@ -199,6 +200,11 @@ def is_empty(cell: str) -> bool:
     return cell.lower() in _EMPTY
 
 
+def is_doubtful(cell: str) -> bool:
+    """True if a mark of a missing number may be a setting, or a line below headings, too."""
+    return cell.lower() in ("off", "--", "---")
+
+
 def _is_number(cell: str, decimal: str, thousands: str = "") -> bool:
     """True if a cell is a number or marks a missing one."""
     return is_empty(cell) or not np.isnan(_number(cell, decimal, thousands))
@@ -306,7 +312,8 @@ def _is_data(cells: Cells, decimals: str, thousands: str = "") -> bool:
     filled = [cell for cell in cells if cell]
     if _is_keyed(cells):
         return False
-    numbers = sum(any(_is_number(cell, sign, thousands) for sign in decimals) for cell in filled)
+    known = [cell for cell in filled if not is_doubtful(cell)]
+    numbers = sum(any(_is_number(cell, sign, thousands) for sign in decimals) for cell in known)
     stamps = sum(any(kind.fullmatch(cell) for kind in _STAMPS) for cell in filled)
     return numbers > 0 and 2 * (numbers + stamps) > len(filled)
 

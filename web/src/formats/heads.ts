@@ -76,7 +76,10 @@ function pair(line: string): Pair {
     .trim()
     .normalize("NFKC");
   const found = /^"?([^,;:=\t"]{1,60})"?\s*[,;:=\t]\s*(.*)/.exec(text);
-  if (!found) return ["", text];
+  if (!found) {
+    const [, key, rate] = /^(\D{1,60}) (\d+(?:[.,]\d+)? ?[a-zA-Z]*)$/.exec(text) ?? []; // Acquisition rate 250 Hz
+    return key && RATE_KEY.test(key) ? [key, rate] : ["", text];
+  }
   const value = /^"([^"]*)"/.exec(found[2])?.[1] ?? found[2];
   return [found[1].replace(/^[' ]+|[' ]+$/g, ""), value.replace(/^[ ;,\t'"]+|[ ;,\t'"]+$/g, "")];
 }
@@ -139,7 +142,8 @@ function rateIn(key: string, value: string): number | undefined {
   else if (number && INTERVAL_KEY.test(key)) {
     const unit = number[2].toLowerCase() || (key.includes("ms") ? "ms" : "s");
     const parts = new Map([["s", 1], ["ms", 1e-3], ["us", 1e-6], ["µs", 1e-6], ["μs", 1e-6]]); // prettier-ignore
-    rate = 1 / ((parts.get(unit) ?? 0) * float(number[1]));
+    const interval = (parts.get(unit) ?? 0) * float(number[1]);
+    rate = interval <= 1 ? 1 / interval : 0; // more is the year of a date
   } else if (number && RATE_KEY.test(key) && !number[2])
     rate = /khz/i.test(key) ? 1000 * float(number[1]) : hertz(number[1]);
   return rate > 0 && rate <= 1e6 ? rate : undefined;

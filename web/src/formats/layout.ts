@@ -1,4 +1,5 @@
 /** Layout of a text table: separator, decimal sign, header, headings, first row of data. */
+import WORDS from "../../../src/ipmdae/formats/words.json";
 import {
   byShape,
   column,
@@ -17,11 +18,7 @@ import { mostCommon } from "./statistics.ts";
 export const BLANKS = " +";
 
 const SEPARATORS = [";", "\t", ",", "|", BLANKS];
-const EMPTY = new Set(["", "nan", "na", "n/a", "null", "none", "-", "nil"]);
-/** What pandas takes for a missing number. */
-export const MISSING = new Set(
-  "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null|-|nil".split("|"), // prettier-ignore
-);
+const EMPTY = new Set(WORDS.missing);
 /** A time of the day, perhaps after a date whose order is not certain, or after days passed. */
 const CLOCK =
   /^(?:\d{1,2}[/-]\d{1,2}[/-](?:\d{4}|\d\d)[T, ]+|\d\d\.\d\d\.\d\d[T, ]+|(\d+) days?,? )?\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*|(?<=:\d\d:\d\d):\d{3})?)\]?(?: ?([AP])M)?$/i;
@@ -183,6 +180,11 @@ export function isEmpty(cell: string): boolean {
   return EMPTY.has(cell.toLowerCase());
 }
 
+/** True if a mark of a missing number may be a setting, or a line below headings, too. */
+export function isDoubtful(cell: string): boolean {
+  return ["off", "--", "---"].includes(cell.toLowerCase());
+}
+
 /** True if a cell is a number or marks a missing one. */
 export function isNumber(cell: string, decimal: string, thousands = ""): boolean {
   return isEmpty(cell) || !Number.isNaN(toNumber(cell, decimal, thousands));
@@ -316,7 +318,8 @@ function isData(cells: readonly string[], decimals: string, thousands = ""): boo
   let [numbers, stamps, empty] = [0, 0, 0];
   for (const cell of cells) {
     if (!cell) empty++;
-    else if ([...decimals].some((sign) => isNumber(cell, sign, thousands))) numbers++;
+    else if (!isDoubtful(cell) && [...decimals].some((sign) => isNumber(cell, sign, thousands)))
+      numbers++;
     if (STAMPS.some(([, form]) => form.test(cell))) stamps++;
   }
   return numbers > 0 && numbers + stamps > cells.length - numbers - stamps - empty;

@@ -8,8 +8,8 @@ import {
   firstValues,
   isEmpty,
   isNumber,
+  isDoubtful,
   layOut,
-  MISSING,
   split,
   toNumber,
   type Layout,
@@ -80,7 +80,10 @@ class Rows {
     const numeric = filled.map((known, i) => {
       const cells = layout.rows.map((row) => row[i]).filter((_, at) => known[at]);
       const numbers = cells.filter((cell) => isNumber(cell, decimal, thousands)).length;
-      return numbers >= 0.9 * cells.length;
+      return (
+        numbers >= 0.9 * cells.length &&
+        (numbers > 0 || !layout.rows.some((row) => isDoubtful(row[i])))
+      );
     });
     this.leads = select(job, layout.columns, numeric);
     warnSparse(
@@ -256,7 +259,7 @@ class Rows {
     // Number() takes "" for 0 and "0x1" for 1.
     if (value === value && value !== 0 && (text.charCodeAt(1) | 32) < 97) return value;
     const known = toNumber(text, decimal, thousands);
-    if (known === known || MISSING.has(text.trim())) return known;
+    if (known === known || isEmpty(text.trim())) return known;
     this.broken ??= new FormatError(
       this.job.path,
       `is not a table of numbers (could not convert string to float: '${text.trim()}'); ` +

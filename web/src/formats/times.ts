@@ -8,7 +8,7 @@ import {
   clockSeconds,
   durationSeconds,
   firstValues,
-  MISSING,
+  isEmpty,
   type Cells,
   type Layout,
 } from "./layout.ts";
@@ -83,7 +83,7 @@ export class Stamps {
   /** The time in a text cell in s; NaN for an empty one. Throws Error for another that is none. */
   seconds(cell: string): number {
     const time = readerOf(this.cells)(cell);
-    const missing = this.cells !== "clock" && MISSING.has(cell.trim());
+    const missing = this.cells !== "clock" && isEmpty(cell.trim());
     if (Number.isNaN(time) && !missing) throw new Error(`'${cell}' is not a time`);
     if (this.cells !== "clock") return time;
     if (time - this.clock < -DAY / 2) this.days++;
