@@ -198,6 +198,39 @@ LABCHART = (
 )
 
 
+SCALES = ("Resolution: 5 uV/LSB", "# gain = 200 adu/mV\n# baseline = 1024", "Gain: 200/mV")
+
+
+def scaled(lines: str, names: str = "I,II", step: float = 5) -> str:
+    """Whole numbers below a rate and a scale."""
+    zero = 1024 if "baseline" in lines else 0
+    rows = [f"{value / step + zero:.10g},{-value / step + zero:.10g}" for value in 5 * ECG]
+    return "\n".join(["# fs = 250", lines, names, *rows, ""])
+
+
+@pytest.mark.parametrize("text", [scaled(lines) for lines in SCALES])
+def test_steps_whose_size_the_head_states(tmp_path: Path, text: str) -> None:
+    with pytest.warns(UserWarning, match="says no unit of I, II; taken as the steps of 5 uV"):
+        r = read(tmp_path, text)
+    assert_allclose(r.signal.T, [ECG / 200, -ECG / 200])
+    with quiet():
+        assert_allclose(read(tmp_path, text, unit="uV").signal[0], 200 * r.signal[0] / 1000, atol=2)
+    assert_allclose(read(tmp_path, scaled(SCALES[0], "I (counts),II (counts)")).signal, r.signal)
+
+
+UNSCALED = [
+    scaled(SCALES[0], "I (uV),II (uV)", 1),  # of the converter, not of what is written
+    scaled(f"{SCALES[0]}\nUnit: uV", step=1),
+    scaled("Sensitivity: 10 mm/mV\nSpeed: 25 mm/s", step=1),
+]
+
+
+@pytest.mark.parametrize("text", UNSCALED)
+def test_values_that_are_no_steps(tmp_path: Path, text: str) -> None:
+    with quiet():
+        assert_allclose(read(tmp_path, text).signal[:, 0], ECG / 200)
+
+
 def labchart(times: bool, remarks: str) -> str:
     """An export of LabChart: with or without times and comments, those in a few rows or in all."""
     rows = [f"{k / 250:.3f}\t{ECG[k] / 1000:.3f}\t{k % 7}" for k in T]
@@ -300,6 +333,27 @@ def test_forms_of_times(tmp_path: Path, text: str, start: datetime | None) -> No
 def test_forms_that_are_no_times(tmp_path: Path, form: str) -> None:
     with pytest.raises(FormatError):
         read(tmp_path, clocked(form))
+
+
+DAYS = [
+    (46_095 + 9.25 / 24, 11, RECORDED),
+    (740_055 + 9.25 / 24, 10, RECORDED),
+    (0, 12, None),
+    (0.5, 12, None),
+]
+"""Days since 1900, as Excel counts them, or the year 0, as MATLAB does, or midnight; decimals."""
+
+
+def counted(first: float, decimals: int) -> str:
+    """A table whose times are in days."""
+    rows = [f"{first + k / 250 / 86_400:.{decimals}f},{ECG[k] / 1000:.3f}" for k in T]
+    return "\n".join(["Time,ECG (mV)", *rows, ""])
+
+
+@pytest.mark.parametrize(("first", "decimals", "start"), DAYS)
+def test_times_in_days(tmp_path: Path, first: float, decimals: int, start: datetime | None) -> None:
+    r = read(tmp_path, counted(first, decimals))
+    assert (r.fs, r.samples, r.start) == (250, len(ECG), start)
 
 
 def merged(every: int) -> str:

@@ -165,6 +165,8 @@ def _exports() -> Iterator[str]:
         exports.test_a_lead_in_some_rows_only,
     ):
         yield from _parameters(test)
+    yield from (*exports.UNSCALED, *map(exports.scaled, exports.SCALES))
+    yield from (exports.counted(*days[:2]) for days in exports.DAYS)
     yield from exports.doubtful()
     yield exports.noted(9000, 8000)
 

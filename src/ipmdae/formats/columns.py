@@ -45,6 +45,12 @@ _SUFFIXED = re.compile(r"(.*[^\s_:/,-])[\s_:/,-]+(\S+)")
 _EPOCH = (1e9, 4.2e9)
 """Range of seconds since 1970 that is interpreted as a date: 2001 to 2103."""
 
+DAY = 86_400.0
+"""Seconds in a day."""
+DAYS = {25_569: (20_000, 80_000), 719_529: (600_000, 800_000)}
+"""Ranges of days since 1900, as Excel counts them, and since the year 0, as MATLAB does; which of
+them was the first of 1970."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -230,7 +236,14 @@ def epoch_scale(stamp: float) -> float | None:
 
 
 def epoch(stamp: float, scale: float) -> datetime | None:
-    """The date of a stamp that counts from 1970, if it can be one."""
+    """The date of a stamp that counts from 1970, or in days as in :data:`DAYS`, if it can be one.
+
+    That of days is one to the millisecond, since they are rounded.
+    """
+    if scale == DAY:
+        first = next((first for first, (a, b) in DAYS.items() if a <= stamp < b), None)
+        past = None if first is None else timedelta(milliseconds=round((stamp - first) * DAY * 1e3))
+        return None if past is None else datetime(1970, 1, 1) + past
     if not _EPOCH[0] < stamp * scale < _EPOCH[1]:
         return None
     # Whole seconds first: a float of s since 1970 holds no more than 0.1 µs.

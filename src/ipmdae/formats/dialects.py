@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.columns import SECONDS, Column, column, epoch, epoch_scale, is_epoch, plain_unit
-from ipmdae.formats.names import WORDS
+from ipmdae.formats.names import WORDS, is_step
 from ipmdae.recording import millivolts
 
 _RATE = re.compile(
@@ -29,9 +29,14 @@ _RATE_KEY, _PLAIN_RATE, _INTERVAL_KEY, _FILTER_KEY, _UNIT_KEY = (
     re.compile(WORDS[key], re.IGNORECASE)
     for key in ("rate", "plain rate", "interval", "filter key", "unit key")
 )
-_START_KEY, _NO_START_KEY, _PERSONAL = (
-    re.compile(WORDS[key], re.IGNORECASE) for key in ("start key", "no start key", "personal")
+_START_KEY, _NO_START_KEY, _PERSONAL, _ZERO_KEY = (
+    re.compile(WORDS[key], re.IGNORECASE)
+    for key in ("start key", "no start key", "personal", "zero key")
 )
+_RATIO = re.compile(
+    r"(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?) ?([^\W\d]*) ?(?:/|\bper\b) ?([^\W\d]+)", re.IGNORECASE
+)
+_INTEGER = re.compile(r"-?\d+(?:[.,]0*)?")
 _DAY = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}/\d{1,2}/\d{4}")
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?", re.IGNORECASE)
 _NUMBER = re.compile(
@@ -57,6 +62,8 @@ class Head:
         device: the vendor's name where the layout is known.
         fs: rate in Hz, if stated.
         unit: of the leads whose headings state none.
+        scale, zero: millivolts in one step of a converter, and the step that stands for zero, where
+            values may be in steps.
         lead: name of the only lead.
         start: when the recording began.
         comments: the lines, without personal ones.
@@ -68,6 +75,8 @@ class Head:
     device: str = ""
     fs: float | None = None
     unit: str = ""
+    scale: float | None = None
+    zero: float = 0.0
     lead: str = ""
     start: datetime | None = None
     comments: tuple[str, ...] = ()
@@ -158,14 +167,36 @@ def _lines(sample: Sample) -> Head:
     """A head of lines with a key and a value each, in any order."""
     pairs = [_pair(line) for line in sample.above]
     units = (plain_unit(value) for key, value in pairs if _UNIT_KEY.search(key))
+    unit = next(filter(millivolts, units), "")
+    scale = _only([step for _, value in pairs if (step := _step(value))])
+    zeros = [value for key, value in pairs if _ZERO_KEY.search(key) and _INTEGER.fullmatch(value)]
     public = [not _PERSONAL.search(key) for key, _ in pairs]
     comments = (line.strip().lstrip("#%").strip() for line in compress(sample.above, public))
     return Head(
         fs=_stated_rate(pairs),
-        unit=next(filter(millivolts, units), ""),
+        unit=unit,
+        scale=None if unit else scale,
+        zero=_only([*map(_float, zeros)]) or 0.0,
         start=_stated_start(list(compress(pairs, public))),
         comments=tuple(filter(None, comments)),
     )
+
+
+def _only(values: Sequence[float]) -> float | None:
+    """The value that all have in common."""
+    return values[0] if len({*values}) == 1 else None
+
+
+def _step(value: str) -> float | None:
+    """Millivolts in a step of a converter that ``4.88 uV/LSB`` or ``200 adu/mV`` states."""
+    found = _RATIO.fullmatch(value)
+    number = _float(found[1]) if found else 0.0
+    if not found or not number:
+        return None
+    above, below = (millivolts(plain_unit(unit)) for unit in found.group(2, 3))
+    if above and is_step(found[3]):
+        return number * above
+    return below / number if below and (not found[2] or is_step(found[2])) else None
 
 
 def is_pair(cells: Sequence[str]) -> bool:

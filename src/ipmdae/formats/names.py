@@ -37,6 +37,7 @@ _SELDOM_LEAD = words("seldom lead")
 
 _COUNTS = words("counts")
 """Units of a converter's steps whose size is not known."""
+_STEP = words("step")
 
 _VOLTS = re.compile(r"(?:(m|milli|[uµμ]|mc|mi[ck]ro|n|nano)[ -]?)?v(?:olt\w*)?", re.IGNORECASE)
 _PREFIXES = {"milli": "m", "micro": "u", "mikro": "u", "µ": "u", "μ": "u", "nano": "n"}
@@ -82,6 +83,11 @@ def symbol(unit: str) -> str:
 def is_counts(unit: str) -> bool:
     """True if a unit is the step of a converter, of unknown size."""
     return unit.lower() in _COUNTS
+
+
+def is_step(unit: str) -> bool:
+    """True if a unit is the step of a converter where a voltage is stated for it."""
+    return is_counts(unit) or unit.lower() in _STEP
 
 
 def is_measure(unit: str) -> bool:

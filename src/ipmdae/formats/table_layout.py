@@ -6,6 +6,7 @@ Files and live signals are looked at in the same way, by :func:`lay_out`.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from ipmdae.formats.columns import (
     plain_unit,
     unquoted,
 )
-from ipmdae.formats.names import WORDS
+from ipmdae.formats.names import WORDS, is_counts
 from ipmdae.recording import millivolts
 
 _SEPARATORS = (";", "\t", ",", "|", r"\s+")
@@ -158,9 +159,19 @@ def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Lay
             columns[i] = Column("", "", "", "empty")
         elif stamps[i]:
             columns[i] = Column(found.heading, found.name, found.unit, "time")
+    columns = [_in_steps(found, values[:, i], head) for i, found in enumerate(columns)]
     return Layout(
         *(separator, decimal, thousands, first, tuple(columns), stamps, head, tuple(rows), values)
     )
+
+
+def _in_steps(column: Column, cells: NDArray[np.float64], head: dialects.Head) -> Column:
+    """A lead of whole numbers without a unit, in the steps of a converter that the head states."""
+    own = column.unit and not is_counts(column.unit)
+    whole = (cells == np.rint(cells)) | np.isnan(cells)
+    if not head.scale or column.kind != "lead" or own or column.scale or not whole.all():
+        return column
+    return dataclasses.replace(column, scale=head.scale, zero=head.zero)
 
 
 def _stamps(cells: Cells) -> re.Pattern[str] | None:

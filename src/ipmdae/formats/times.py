@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats.columns import epoch_scale
+from ipmdae.formats.columns import DAY, DAYS, epoch_scale
 from ipmdae.formats.errors import FormatError
 
 _COMMON = (100, 125, 128, 130, 200, 250, 256, 300, 360, 400, 500, 512, 600, 1000, 1024, 2000)
@@ -22,6 +22,9 @@ _COMMON = (100, 125, 128, 130, 200, 250, 256, 300, 360, 400, 500, 512, 600, 1000
 
 _PLAUSIBLE = (8.0, 5000.0)
 """Rates in Hz by which the unit of unlabelled stamps is found; less than a factor of 1000 apart."""
+
+_LEAST_DAYS = 50.0
+"""Rate in Hz from which on stamps may count days, and not hours."""
 
 _MAX_GAPS = 100_000
 _ALWAYS_MISSING = 1_000_000
@@ -53,6 +56,9 @@ def scale_of(stamps: NDArray[np.float64], stated: float | None) -> float | None:
     for scale in (1.0, 1e-3, 1e-6, 1e-9):
         if step > 0 and _PLAUSIBLE[0] <= 1 / (step * scale) < _PLAUSIBLE[1]:
             return scale
+    days = [(0, 1), *DAYS.values()]
+    if step > 0 and 1 / (step * DAY) >= _LEAST_DAYS and any(a <= first < b for a, b in days):
+        return DAY
     return epoch_scale(first) or 1.0
 
 

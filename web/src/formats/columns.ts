@@ -26,7 +26,7 @@ export interface Column {
 
 type Pattern =
   | ("ecg" | "rate" | "plain rate" | "interval" | "hertz" | "filter key" | "unit key")
-  | ("start key" | "no start key" | "personal");
+  | ("start key" | "no start key" | "personal" | "zero key");
 
 /** A regular expression of the list of words, for Unicode as Python has it. */
 export function pattern(key: Pattern, around = (text: string) => text): RegExp {
@@ -42,6 +42,7 @@ const PERHAPS_SAMPLES = new Set(["sample", "samples", "n", ""]);
 const NO_LEAD = words(WORDS["no lead"]);
 const SELDOM_LEAD = words(WORDS["seldom lead"]);
 const COUNTS = words(WORDS.counts);
+const STEP = words(WORDS.step);
 const NO_UNIT = new Set(WORDS["no unit"]);
 const UNIT_WORDS = new Map(Object.entries(WORDS.unit));
 const VOLTS = /^(?:(m|milli|[uµμ]|mc|mi[ck]ro|n|nano)[ -]?)?v(?:olt[\p{L}\p{N}_]*)?$/iu;
@@ -153,6 +154,11 @@ export function isMeasure(unit: string): boolean {
 
 export function isCounts(unit: string): boolean {
   return COUNTS.has(unit.toLowerCase());
+}
+
+/** True if a unit is the step of a converter where a voltage is stated for it. */
+export function isStep(unit: string): boolean {
+  return isCounts(unit) || STEP.has(unit.toLowerCase());
 }
 
 /** A unit in the spelling of this package; empty for words that mean no unit. */

@@ -1,5 +1,14 @@
 /** Heads of text tables: rate, unit, lead and start above the data, and the layouts of vendors. */
-import { column, isEpoch, pattern, plainUnit, SECONDS, type Column, type Kind } from "./columns.ts";
+import {
+  column,
+  isEpoch,
+  isStep,
+  pattern,
+  plainUnit,
+  SECONDS,
+  type Column,
+  type Kind,
+} from "./columns.ts";
 import { localTime, sinceEpoch } from "./dates.ts";
 import { millivolts } from "./job.ts";
 import { least } from "./statistics.ts";
@@ -10,6 +19,10 @@ export interface Head {
   fs?: number;
   /** Unit of the leads whose headings state none. */
   unit?: string;
+  /** Millivolts in one step of a converter, where values may be in steps. */
+  scale?: number;
+  /** The step that stands for zero. */
+  zero?: number;
   /** Name of the only lead. */
   lead?: string;
   start?: string;
@@ -51,6 +64,9 @@ const UNIT_KEY = pattern("unit key");
 const START_KEY = pattern("start key");
 const NO_START_KEY = pattern("no start key");
 const PERSONAL = pattern("personal");
+const ZERO_KEY = pattern("zero key");
+const RATIO = /^(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?) ?(\p{L}*) ?(?:\/|\bper\b) ?(\p{L}+)$/iu;
+const INTEGER = /^-?\d+(?:[.,]0*)?$/;
 const DAY = /^(?:\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}\/\d{1,2}\/\d{4})$/;
 const TIME_OF_DAY = /^\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?$/i;
 const NUMBER = /^(\d{1,3}(?: \d{3})+|\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)/i;
@@ -88,6 +104,9 @@ function pair(line: string): Pair {
 function lines(sample: Sample): Head {
   const pairs = sample.above.map(pair);
   const units = pairs.filter(([key]) => UNIT_KEY.test(key)).map(([, value]) => plainUnit(value));
+  const unit = units.find((each) => millivolts(each) !== undefined);
+  const steps = pairs.flatMap(([, value]) => stepIn(value) ?? []);
+  const zeros = pairs.filter(([key, value]) => ZERO_KEY.test(key) && INTEGER.test(value));
   const bare = sample.above.map((line) =>
     line
       .trim()
@@ -96,10 +115,27 @@ function lines(sample: Sample): Head {
   );
   return {
     fs: statedRate(pairs),
-    unit: units.find((unit) => millivolts(unit) !== undefined),
+    unit,
+    scale: unit ? undefined : only(steps),
+    zero: only(zeros.map(([, value]) => float(value))),
     start: statedStart(pairs.filter(([key]) => !PERSONAL.test(key))),
     comments: bare.filter((comment, i) => comment && !PERSONAL.test(pairs[i][0])),
   };
+}
+
+/** The value that all have in common. */
+function only(values: readonly number[]): number | undefined {
+  return new Set(values).size === 1 ? values[0] : undefined;
+}
+
+/** Millivolts in a step of a converter that `4.88 uV/LSB` or `200 adu/mV` states. */
+function stepIn(value: string): number | undefined {
+  const [, size, first, second] = RATIO.exec(value) ?? [];
+  const number = size ? float(size) : 0;
+  if (!number) return undefined;
+  const [above, below] = [first, second].map((unit) => millivolts(plainUnit(unit)));
+  if (above && isStep(second)) return number * above;
+  return below && (!first || isStep(first)) ? below / number : undefined;
 }
 
 /** True if a row is a key and the rate, interval, unit or start that it states. */

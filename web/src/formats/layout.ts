@@ -4,6 +4,7 @@ import {
   byShape,
   column,
   columnsOf,
+  isCounts,
   isEven,
   isUnit,
   plainUnit,
@@ -116,7 +117,16 @@ export function layOut(texts: readonly string[], stem: string): Layout {
     if (found.kind === "empty" || cellsOf(layout, i) === "number") return found;
     return { heading: found.heading, name: found.name, unit: found.unit, kind: "time" };
   });
+  layout.columns = layout.columns.map((found, i) => inSteps(found, firstValues(layout, i), head));
   return layout;
+}
+
+/** A lead of whole numbers without a unit, in the steps of a converter that the head states. */
+function inSteps(column: Column, cells: Float64Array, { scale, zero }: Head): Column {
+  const own = column.unit && !isCounts(column.unit);
+  const whole = cells.every((value) => Number.isInteger(value) || Number.isNaN(value));
+  if (!scale || column.kind !== "lead" || own || column.scale || !whole) return column;
+  return { ...column, scale, zero };
 }
 
 /** The numbers in the first cells of a column, NaN where there is none. */

@@ -1,7 +1,7 @@
 /** CSV and other tables of text, also compressed by gzip: one row a sample, one column a lead. */
-import { select, warnSparse } from "./columns.ts";
+import { select, warnSparse, type Column } from "./columns.ts";
 import { FormatError, NeedError, reasonOf } from "./errors.ts";
-import { checkSamples, type Job, type Parts } from "./job.ts";
+import { checkSamples, warn, type Job, type Parts } from "./job.ts";
 import {
   BLANKS,
   cellsOf,
@@ -15,7 +15,7 @@ import {
   type Layout,
 } from "./layout.ts";
 import { headLines, textIn } from "./source.ts";
-import { unique } from "./text.ts";
+import { general, unique } from "./text.ts";
 import { chosen, placed, type Stamps } from "./times.ts";
 import { unitsOf } from "./units.ts";
 
@@ -149,6 +149,7 @@ class Rows {
     checkSamples(job.path, rows, leads.length);
     const heads = leads.map((i) => firstValues(layout, i));
     const units = lacking(() => unitsOf(job, known, heads, layout.head.unit));
+    if (units) this.warnSteps(known);
     const times = this.isTimed
       ? { values: this.seconds(columns.pop()!), quantum: this.stamps!.quantum }
       : undefined;
@@ -173,6 +174,21 @@ class Rows {
       start: this.stamps?.start ?? layout.head.start,
       comments: layout.head.comments,
     };
+  }
+
+  /** Warn of leads that state no unit, to which the steps of the head are applied. */
+  private warnSteps(columns: readonly Column[]): void {
+    const { scale } = this.layout.head;
+    if (!scale || this.job.scale) return;
+    const named = columns.flatMap((column, i) =>
+      column.scale === scale && !column.unit ? [column.name || `lead ${i + 1}`] : [],
+    );
+    if (!named.length) return;
+    warn(
+      this.job,
+      `says no unit of ${named.slice(0, 12).join(", ")}; taken as the steps of ` +
+        `${general(1000 * scale)} uV that its head states; --unit overrules it`,
+    );
   }
 
   /** Times in s since the first of them, in place. */

@@ -23,6 +23,13 @@ const ALWAYS_MISSING = 1_000_000;
 const MAX_MISSING = 20;
 const FEW = 0.01;
 const DAY = 86_400;
+/** The first of 1970 in days since 1900, as Excel counts them, and since 0, as MATLAB; ranges. */
+const DAYS = [
+  [25_569, 20_000, 80_000],
+  [719_529, 600_000, 800_000],
+];
+/** Rate in Hz from which on stamps may count days, and not hours. */
+const LEAST_DAYS = 50;
 const UNEVEN =
   "give the rate (fs=, --fs) to take the rows as even, or interpolate them (--resample)";
 
@@ -33,11 +40,26 @@ function scaleOf(stamps: Float64Array, stated?: number): number | undefined {
   const step = median(steps) || (stamps[stamps.length - 1] - stamps[0]) / steps.length;
   if (step === 1 && share(steps, (s) => s === 1) > 0.9 && !epoch(stamps[0], 1e-3)) return undefined;
   const plausible = (s: number) => step > 0 && 1 / (step * s) >= 8 && 1 / (step * s) < 5000;
-  return SCALES.find(plausible) ?? SCALES.find((s) => epoch(stamps[0], s)) ?? 1;
+  const found = SCALES.find(plausible);
+  if (found) return found;
+  const days = (stamps[0] >= 0 && stamps[0] < 1) || firstDay(stamps[0]) !== undefined;
+  if (step > 0 && 1 / (step * DAY) >= LEAST_DAYS && days) return DAY;
+  return SCALES.find((s) => epoch(stamps[0], s)) ?? 1;
 }
 
-/** The date of a stamp that counts from 1970, if it can be one. */
+/** The first of 1970 in the count of days that a stamp is one of. */
+function firstDay(stamp: number): number | undefined {
+  return DAYS.find(([, low, high]) => low <= stamp && stamp < high)?.[0];
+}
+
+/** The date of a stamp that counts from 1970, or in days, if it can be one. */
 function epoch(stamp: number, scale: number): string | undefined {
+  if (scale === DAY) {
+    const first = firstDay(stamp);
+    if (first === undefined) return undefined;
+    const milliseconds = roundEven((stamp - first) * DAY * 1e3);
+    return sinceEpoch(Math.floor(milliseconds / 1000), (milliseconds % 1000) * 1000);
+  }
   if (!(1e9 < stamp * scale && stamp * scale < 4.2e9)) return undefined;
   const whole = Math.trunc(stamp * scale);
   return sinceEpoch(whole, Math.round((stamp - whole / scale) * scale * 1e6));
