@@ -129,6 +129,31 @@ def test_a_word_after_the_rows_that_are_looked_at(tmp_path: Path) -> None:
     assert read(tmp_path, text, columns=("II",)).samples == 9000
 
 
+FOOTERS = {
+    "End of file\n": "line 402 is no row of numbers ('End of file')",
+    "\nTotal samples: n\n": "line 403 is no row of numbers",
+    "time (s),ECG (mV)\n" + TWO: "line 402 is no row of numbers",
+    "Interval=,0.004 s\n" + TWO: "line 402 is no row of numbers",
+    "end": "line 402 is no row of numbers",
+    "2.0,x\n2.004,1\n": "choose columns that are",
+    "2.0,1,1\n2.004,1\n": "not all of the rows 1 to 402 have 2 cells",
+}
+"""What may follow a table, and what is said of it."""
+
+
+@pytest.mark.parametrize("text", [f"time (s),ECG (mV)\n{TWO}{footer}" for footer in FOOTERS])
+def test_what_is_below_a_table_is_named(tmp_path: Path, text: str) -> None:
+    said = next(FOOTERS[footer] for footer in FOOTERS if text.endswith(f"\n{footer}"))
+    with pytest.raises(FormatError) as caught:
+        read(tmp_path, text)
+    assert said in str(caught.value)
+
+
+def test_what_is_below_dates_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="line 402 is no row of numbers"):
+        read(tmp_path, clocked("%Y-%m-%d %H:%M:%S.MS") + "the end;\n")
+
+
 def grouped(mark: str, sep: str, time: float = 4.0) -> str:
     """A table in µV whose thousands are grouped by a mark, and whose times by the same."""
     rows = [f'"{k * time:,g}"{sep}"{3 * ECG[k]:,.0f}"' for k in T]
@@ -317,6 +342,12 @@ def clocked(form: str, step: float = 0.004) -> str:
         (clocked("%m/%d/%y %H:%M:%S.MS"), RECORDED),
         (clocked("%d-%m-%Y %H:%M:%S.MS"), RECORDED),
         (clocked("%m-%d-%Y %H:%M:%S,MS"), RECORDED),
+        (clocked("%b %d %Y %H:%M:%S.MS"), RECORDED),
+        (clocked("%Y.%m.%d %H:%M:%S.MS"), RECORDED),
+        (clocked("%Y-%m-%dT%H:%M:%S.MS+01:00[Europe/Berlin]"), RECORDED),
+        (clocked("%Y-%m-%d_%H-%M-%S.MS"), RECORDED),
+        (clocked("%Y%m%d%H%M%S.MS"), RECORDED),
+        (clocked("%Y%m%d_%H%M%S.MS"), RECORDED),
         # the year may be the first number
         (clocked("%d.%m.%y %H:%M:%S.MS"), None),
         (clocked("%d/%m/%y %H:%M:%S.MS"), None),

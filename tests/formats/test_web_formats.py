@@ -162,11 +162,13 @@ def _exports() -> Iterator[str]:
         exports.test_labchart,
         exports.test_acqknowledge,
         exports.test_forms_of_times,
+        exports.test_what_is_below_a_table_is_named,
         exports.test_a_lead_in_some_rows_only,
     ):
         yield from _parameters(test)
     yield from (*exports.UNSCALED, *map(exports.scaled, exports.SCALES))
     yield from (exports.counted(*days[:2]) for days in exports.DAYS)
+    yield exports.clocked("%Y-%m-%d %H:%M:%S.MS") + "the end;\n"
     yield from exports.doubtful()
     yield exports.noted(9000, 8000)
 

@@ -48,7 +48,18 @@ _SLASHED = re.compile(
     r"(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?",
     re.IGNORECASE,
 )
-_NAMED = re.compile(r"\b(\d\d)-([A-Z][a-z]{2})-(\d{4})\b")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]*")
+_NAMED = re.compile(r"\b(?:(\d\d)-([A-Z][a-z]{2})-|([A-Z][a-z]{2}) (\d\d?),? )(\d{4})\b")
+_WRITTEN = (
+    (re.compile(r"\[[\w/+-]+\]$"), ""),
+    (re.compile(r"\b(\d{4})\.(\d\d)\.(\d\d)\b"), r"\1-\2-\3"),
+    (re.compile(r"\b(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-(\d\d)\b"), r"\1 \2:\3:\4"),
+    (
+        re.compile(r"^(\d{4})(\d\d)(\d\d)[T_ ]?(\d\d)(\d\d)(\d\d)(?=$|[.,]\d*$)"),
+        r"\1-\2-\3 \4:\5:\6",
+    ),
+)
+"""Parts of dates that ISO 8601 has otherwise: a zone's name, points, low lines, no signs at all."""
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _INTERVALS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6}
 _LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])")
@@ -114,7 +125,7 @@ def local_time(text: str) -> datetime | None:
 
     Of ``03/14/2026`` the number above 12 is the day; where none is, the date is not known.
     """
-    text = re.sub(r"\b(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", numbered_month(text))
+    text = re.sub(r"\b(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", plain_date(text))
     found = _DATE.search(_SLASHED.sub(_iso, text))
     if not found:
         return None
@@ -126,11 +137,17 @@ def local_time(text: str) -> datetime | None:
     return at.replace(microsecond=int(f"{decimals:0<6.6}"))
 
 
-def numbered_month(text: str) -> str:
-    """``14-Mar-2026``, as MATLAB writes it, as ``2026-03-14``."""
-    if not (found := _NAMED.search(text)) or found[2] not in _MONTHS:
+def plain_date(text: str) -> str:
+    """A date and time nearer to ISO 8601, of one such as ``14-Mar-2026``, ``2026.03.14``."""
+    if _ISO.fullmatch(text):
         return text
-    date = f"{found[3]}-{_MONTHS.index(found[2]) + 1:02}-{found[1]}"
+    for form, plain in _WRITTEN:
+        text = form.sub(plain, text)
+    found = _NAMED.search(text)
+    month = found and (found[2] or found[3])
+    if not found or month not in _MONTHS:
+        return text
+    date = f"{found[5]}-{_MONTHS.index(month) + 1:02}-{int(found[1] or found[4]):02}"
     return text[: found.start()] + date + text[found.end() :]
 
 

@@ -31,7 +31,7 @@ from ipmdae.formats.names import WORDS
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.table_layout import is_doubtful, is_empty
 from ipmdae.formats.table_text import expanding, is_archive, open_text, sniff, stored_size
-from ipmdae.formats.table_times import chosen
+from ipmdae.formats.table_times import Stamps, chosen
 from ipmdae.formats.times import Timeline, placed, resampled
 from ipmdae.recording import Header, Recording, Resolution
 from ipmdae.text import enumerated, unique
@@ -225,7 +225,7 @@ class TableReader(SignalReader):
         for offset, data in self._pieces():
             cells = self._parse(data, [stamps.index if stamps else self._leads[0]]).iloc[:, 0]
             if stamps and timeline:
-                times = stamps.seconds(self._path, cells)
+                times = self._times(stamps, cells)
                 timeline.add(times)
                 kept += [times] if keep else []
             self._check_width(data, rows, len(cells))
@@ -233,6 +233,12 @@ class TableReader(SignalReader):
                 self._chunks.append(_Chunk(offset, len(data), rows, len(cells)))
                 rows += len(cells)
         return rows, timeline, np.concatenate(kept)
+
+    def _times(self, stamps: Stamps, cells: Any) -> NDArray[np.float64]:
+        try:
+            return stamps.seconds(self._path, cells)
+        except FormatError as error:
+            raise self._refusal(error.reason) from error
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:
         """See :meth:`SignalReader.read`."""
@@ -283,8 +289,8 @@ class TableReader(SignalReader):
                 raise FormatError(self._path, "is not a table: a line of it never ends")
         if rest.strip():
             if len(self._layout.split(rest.decode(self._encoding, "replace"))) < self._layout.width:
-                raise FormatError(
-                    self._path, "is cut off in its last row; fetch it again, or delete that row"
+                raise self._refusal(
+                    "is cut off in its last row; fetch it again, or delete that row"
                 )
             yield offset, rest
 
@@ -314,10 +320,24 @@ class TableReader(SignalReader):
         else:
             even = data.count(mark.encode()) == rows * (width - 1)
         if not even:
-            raise FormatError(
-                self._path,
-                f"not all of the rows {first + 1} to {first + rows} have {width} cells",
+            raise self._refusal(
+                f"not all of the rows {first + 1} to {first + rows} have {width} cells"
             )
+
+    def _refusal(self, otherwise: str) -> FormatError:
+        """The error of a table with a footer or another table below; or else what is wrong."""
+        at, layout = 0, self._layout
+        self._stream.seek(0)
+        for number, line in enumerate(self._stream, 1):
+            text = line.decode(self._encoding, "replace").strip("\r\n")
+            below, at = at >= self._offset, at + len(line)
+            if below and text.strip() and not layout.is_row(layout.split(text)):
+                otherwise = (
+                    f"line {number} is no row of numbers ({text.strip()[:40]!r}); "
+                    "keep one table alone in the file, without what is below it"
+                )
+                break
+        return FormatError(self._path, otherwise)
 
     def _parse(self, data: bytes, columns: list[int]) -> Any:
         """Columns of rows as a DataFrame, of numbers or of stamps that are texts."""
@@ -343,10 +363,9 @@ class TableReader(SignalReader):
             if layout.thousands and not textual:
                 table = table.apply(lambda cells: cells.map(self._ungrouped, na_action="ignore"))
         except Exception as error:
-            raise FormatError(
-                self._path,
+            raise self._refusal(
                 f"is not a table of numbers ({reason(error)}); "
-                "choose columns that are (columns=, --columns)",
+                "choose columns that are (columns=, --columns)"
             ) from error
         return table[columns]
 

@@ -39,8 +39,11 @@ CLOCK = re.compile(
 )
 """A time of the day, perhaps after a date whose order is not certain, or after days passed."""
 DATE = re.compile(
-    r"(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4})"
-    r"[T ]\d\d:\d\d(:\d\d([.,]\d+)?)? ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?"
+    r"((\d{4}[-/.]\d\d[-/.]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4}"
+    r"|[A-Z][a-z]{2} \d\d?,? \d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?"
+    r"|\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d([.,]\d+)?"
+    r"|20\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])[T_ ]?([01]\d|2[0-3])([0-5]\d){2}([.,]\d+)?)"
+    r" ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?(\[[\w/+-]+\])?"
 )
 DURATION = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)? ?s(?:ec)?")
 """A time in s that says its unit, as MATLAB writes it."""
@@ -101,6 +104,10 @@ class Layout:
         """The cells of a row."""
         return _split(line, self.separator)
 
+    def is_row(self, cells: Cells) -> bool:
+        """True if cells below the first row of data are one, too; a footer is none."""
+        return _is_row(cells, self.decimal, self.thousands)
+
     def number(self, cell: str) -> float:
         """The number in a cell; NaN where it is empty or none."""
         return _number(cell, self.decimal, self.thousands)
@@ -137,7 +144,7 @@ def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Lay
         raise ValueError("holds no row of numbers")
     data = [cells[i] for i in filled if i >= first][:_ROWS]
     width = Counter(map(len, data)).most_common(1)[0][0]
-    rows = [row for row in data if len(row) == width]
+    rows = [row for row in data if len(row) == width and _is_row(row, decimal, thousands)]
     values = np.array([[_number(cell, decimal, thousands) for cell in row] for row in rows])
     trailing = all(not row[-1] for row in rows)
     names, units, taken = _headings(texts[:first], cells, separator, width, trailing)
@@ -327,6 +334,14 @@ def _is_data(cells: Cells, decimals: str, thousands: str = "") -> bool:
     numbers = sum(any(_is_number(cell, sign, thousands) for sign in decimals) for cell in known)
     stamps = sum(any(kind.fullmatch(cell) for kind in _STAMPS) for cell in filled)
     return numbers > 0 and 2 * (numbers + stamps) > len(filled)
+
+
+def _is_row(cells: Cells, decimal: str, thousands: str) -> bool:
+    """True if some number or stamp is among cells, or all are empty, and the first is no key."""
+    filled = [cell for cell in cells if cell]
+    numbers = any(_is_number(cell, decimal, thousands) for cell in filled)
+    stamps = (kind.fullmatch(cell) for kind in _STAMPS for cell in filled)
+    return not _is_keyed(cells) and (not filled or numbers or any(stamps))
 
 
 def _is_keyed(cells: Cells) -> bool:

@@ -24,7 +24,7 @@ const EMPTY = new Set(WORDS.missing);
 const CLOCK =
   /^(?:\d{1,2}[/-]\d{1,2}[/-](?:\d{4}|\d\d)[T, ]+|\d\d\.\d\d\.\d\d[T, ]+|(\d+) days?,? )?\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*|(?<=:\d\d:\d\d):\d{3})?)\]?(?: ?([AP])M)?$/i;
 const DATE =
-  /^(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)? ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?$/;
+  /^((\d{4}[-/.]\d\d[-/.]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4}|[A-Z][a-z]{2} \d\d?,? \d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?|\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d([.,]\d+)?|20\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])[T_ ]?([01]\d|2[0-3])([0-5]\d){2}([.,]\d+)?) ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?(\[[\w/+-]+\])?$/;
 /** A time in s that says its unit, as MATLAB writes it. */
 const DURATION = /^([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?) ?s(?:ec)?$/;
 const STAMPS = [
@@ -82,7 +82,7 @@ export function layOut(texts: readonly string[], stem: string): Layout {
   if (first === undefined) throw new Error("holds no row of numbers");
   const data = filled.filter((i) => i >= first).slice(0, ROWS).map((i) => cells.get(i)!); // prettier-ignore
   const [width] = mostCommon(data.map((row) => row.length));
-  const rows = data.filter((row) => row.length === width);
+  const rows = data.filter((row) => row.length === width && isRow(row, decimal, thousands));
   const trailing = rows.every((row) => !row[width - 1]);
   const { names, units, taken } = headings(
     texts.slice(0, first),
@@ -198,6 +198,14 @@ export function isDoubtful(cell: string): boolean {
 /** True if a cell is a number or marks a missing one. */
 export function isNumber(cell: string, decimal: string, thousands = ""): boolean {
   return isEmpty(cell) || !Number.isNaN(toNumber(cell, decimal, thousands));
+}
+
+/** True if some number or stamp is among cells, or all are empty, and the first is no key. */
+export function isRow(cells: readonly string[], decimal: string, thousands: string): boolean {
+  const filled = cells.filter(Boolean);
+  const known = (cell: string) =>
+    isNumber(cell, decimal, thousands) || STAMPS.some(([, form]) => form.test(cell));
+  return !isKeyed(cells) && (!filled.length || filled.some(known));
 }
 
 /** `12:34:56.7`, `34:56.7` or `03/14/2026 12:34:56.7 PM` in s since midnight; NaN for others. */

@@ -1,6 +1,6 @@
 /** Time columns of tables: their units, and the sampling rate and the gaps that they tell. */
 import { median, roundEven } from "../core/numbers.ts";
-import { isoTime, localTime, numberedMonth, sinceEpoch } from "./dates.ts";
+import { isoTime, localTime, plainDate, sinceEpoch } from "./dates.ts";
 import { FormatError, NeedError } from "./errors.ts";
 import { warn, type Job } from "./job.ts";
 import {
@@ -160,7 +160,7 @@ function readerOf(cells: Cells): (cell: string) => number {
 
 /** A date with a time in s since 1970, in UTC where it has a time zone; NaN for an empty cell. */
 function dateSeconds(cell: string): number {
-  const text = numberedMonth(cell.trim()).replace(/^(\d\d)\.(\d\d)\.(\d{4})/, "$3-$2-$1");
+  const text = plainDate(cell.trim()).replace(/^(\d\d)\.(\d\d)\.(\d{4})/, "$3-$2-$1");
   const found =
     /^(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)? ?(?:Z|[A-Z]{3,4}|([+-]\d\d):?(\d\d))?$/.exec(text); // prettier-ignore
   if (!found) return NaN;
