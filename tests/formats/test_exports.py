@@ -285,6 +285,34 @@ def test_a_row_of_labchart_with_a_cell_too_few_is_refused(tmp_path: Path) -> Non
         read(tmp_path, text)
 
 
+LABVIEW = (
+    "LabVIEW Measurement\t\nSeparator\tTab\nX_Columns\tOne\nDate\t2026/03/14\nTime\t09:15:00\n"
+    "***End_of_Header***\t\n\t\nChannels\t2\t\t\nSamples\t400\t400\t\nDate\t2026/03/14\t2026/03/14\t\n"
+    "Time\t09:15:00.0000000000000000000\t09:15:00\t\nY_Unit_Label\tVolts\tbar\t\n"
+    "X_Dimension\tTime\tTime\t\nX0\t0.0E+0\t0.0E+0\t\nDelta_X\t0.004000\t0.004000\t\n"
+    "***End_of_Header***\t\t\t\nX_Value\tECG\tPressure\tComment\n"
+)
+
+
+def labview(times: bool, end: str) -> str:
+    """A text file of LabVIEW, with times or an empty cell in their place; ends of its rows."""
+    rows = [f"{k / 250 if times else ''}\t{ECG[k] / 1e6:.9f}\t{k % 7}{end}" for k in T]
+    return LABVIEW + "\n".join([*rows, ""])
+
+
+@pytest.mark.parametrize("text", [labview(t, end) for t in (True, False) for end in ("", "\t")])
+def test_labview(tmp_path: Path, text: str) -> None:
+    for name in ("x.lvm", "x.txt"):
+        r = read(tmp_path, text, name)
+        assert (r.fs, r.leads, r.units, r.start) == (
+            250,
+            ("ECG", "Pressure"),
+            ("mV", "bar"),
+            RECORDED,
+        )
+        assert_allclose(r.signal.T, [ECG / 1000, T % 7])
+
+
 ACQKNOWLEDGE = "x.acq\n{}\n2 channels\nECG Lead II\nmV\nRSP\nVolts\n"
 
 

@@ -160,6 +160,7 @@ def _exports() -> Iterator[str]:
         exports.test_a_row_for_each_lead_is_refused,
         exports.test_an_oscilloscope_states_beside_the_data,
         exports.test_labchart,
+        exports.test_labview,
         exports.test_acqknowledge,
         exports.test_forms_of_times,
         exports.test_what_is_below_a_table_is_named,

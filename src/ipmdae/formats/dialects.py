@@ -440,6 +440,40 @@ def _labchart(sample: Sample) -> Head | None:
     return dataclasses.replace(found, columns=(*columns, *comments))
 
 
+END_OF_HEADER = "***End_of_Header***"
+"""The end of the file's header, and that of the table's, in a text file of LabVIEW."""
+
+
+def _labview(sample: Sample) -> Head | None:
+    """A text file of LabVIEW (``.lvm``): rows of a key and a cell for each channel.
+
+    Above the data stand ``X_Value``, the channels' names and ``Comment``, a cell more than most
+    rows have.
+    """
+    cells = [[cell.strip() for cell in line.split(sample.separator)] for line in sample.above]
+    rows = {row[0]: row[1:] for row in cells}
+    titles = sample.names or (cells[-1] if cells else [])
+    if END_OF_HEADER not in rows or len(titles) < sample.values.shape[1]:
+        return None
+    units, columns = iter(rows.get("Y_Unit_Label", [])), list[Column]()
+    for title, known in zip(titles, sample.values.T, strict=False):
+        if title == "Comment" or (title == "X_Value" and np.isnan(known).all()):
+            columns.append(Column(title, title, "", "empty"))
+        elif title == "X_Value":
+            columns.append(column("time (s)"))
+        else:
+            columns.append(column(title, next(units, "")))
+    interval = _rate("interval", next(iter(rows.get("Delta_X", [])), ""))
+    day, time = (next(iter(rows.get(key, [])), "") for key in ("Date", "Time"))
+    return Head(
+        device="LabVIEW",
+        fs=interval,
+        start=local_time(f"{day} {time}"),
+        columns=tuple(columns),
+        remarks=True,
+    )
+
+
 _PER_SAMPLE = re.compile(r"(\d+\.?\d*) (samples/sec|msec|sec)(?:/sample|ond)?")
 
 
@@ -472,7 +506,7 @@ def _acqknowledge(sample: Sample) -> Head | None:
 
 DIALECTS = (
     *(_apple_watch, _openbci, _opensignals, _brainflow, _empatica),
-    *(_labchart, _acqknowledge),
+    *(_labchart, _acqknowledge, _labview),
 )
 """Recognisers of vendors' layouts, in the order in which they are tried; headings and lines with a
 rate or a unit, as Polar's, Movesense's and Shimmer's files have them, need none."""

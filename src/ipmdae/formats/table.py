@@ -58,9 +58,11 @@ _ROWS = 1 << 16
 def recognises(path: Path) -> bool:
     """True if it is a table in a zip archive, as Apple Health exports it, or text with a rate.
 
+    Text of LabVIEW (``.lvm``) is read, and not written.
+
     Other text is recognised by its suffix.
     """
-    if not path.name.lower().endswith(SUFFIXES) or not path.is_file():
+    if not path.name.lower().endswith((*SUFFIXES, ".lvm")) or not path.is_file():
         return is_archive(path)
     try:
         layout, _, _ = sniff(path)

@@ -139,7 +139,9 @@ def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Lay
     if separator == "," and _is_single(list(cells.values())):
         separator, decimal = ";", ","
         cells |= {i: [texts[i].strip()] for i in filled if all(map(_WHOLE.fullmatch, cells[i]))}
-    first = next((i for i in filled if _is_data(cells[i], decimal, thousands)), None)
+    ends = [i for i in filled if texts[i].startswith(dialects.END_OF_HEADER)][:2]
+    below = [i for i in filled if i > max(ends, default=-1)]
+    first = next((i for i in below if _is_data(cells[i], decimal, thousands)), None)
     if first is None:
         raise ValueError("holds no row of numbers")
     data = [cells[i] for i in filled if i >= first][:_ROWS]

@@ -74,7 +74,16 @@ const LEAD = /(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])/;
 
 /** The head of a table: by the layout of a vendor, or else line by line. */
 export function headOf(sample: Sample): Head {
-  const vendors = [appleWatch, openBci, openSignals, brainFlow, empatica, labChart, acqKnowledge];
+  const vendors = [
+    appleWatch,
+    openBci,
+    openSignals,
+    brainFlow,
+    empatica,
+    labChart,
+    acqKnowledge,
+    labView,
+  ];
   for (const known of vendors) {
     const found = known(sample);
     if (found) return found;
@@ -368,6 +377,36 @@ function labChart(sample: Sample): Head | undefined {
   while (columns.length < width)
     columns.push({ heading: "comment", name: "comment", unit: "", kind: "other" });
   return { ...lines(sample), columns, remarks: true };
+}
+
+/** The end of the file's header, and that of the table's, in a text file of LabVIEW. */
+export const END_OF_HEADER = "***End_of_Header***";
+
+/**
+ * A text file of LabVIEW (`.lvm`): rows of a key and a cell for each channel.
+ *
+ * Above the data stand `X_Value`, the channels' names and `Comment`, a cell more than most rows
+ * have.
+ */
+function labView({ above, names, separator, values, width }: Sample): Head | undefined {
+  const cells = above.map((line) => line.split(separator).map((cell) => cell.trim()));
+  const rows = new Map(cells.map(([key, ...rest]) => [key, rest]));
+  const titles = names.length ? names : (cells[cells.length - 1] ?? []);
+  if (!rows.has(END_OF_HEADER) || titles.length < width) return undefined;
+  const units = [...(rows.get("Y_Unit_Label") ?? [])];
+  const columns = titles.slice(0, width).map((title, i): Column => {
+    if (title === "Comment" || (title === "X_Value" && values.every((row) => Number.isNaN(row[i]))))
+      return { heading: title, name: title, unit: "", kind: "empty" };
+    return title === "X_Value" ? column("time (s)") : column(title, units.shift() ?? "");
+  });
+  const first = (key: string) => rows.get(key)?.[0] ?? "";
+  return {
+    fs: rateIn("interval", first("Delta_X")),
+    start: localTime(`${first("Date")} ${first("Time")}`),
+    comments: [],
+    columns,
+    remarks: true,
+  };
 }
 
 /**

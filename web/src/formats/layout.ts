@@ -11,7 +11,7 @@ import {
   unquoted,
   type Column,
 } from "./columns.ts";
-import { headOf, isPair, type Head } from "./heads.ts";
+import { END_OF_HEADER, headOf, isPair, type Head } from "./heads.ts";
 import { millivolts } from "./job.ts";
 import { mostCommon } from "./statistics.ts";
 
@@ -78,7 +78,9 @@ export function layOut(texts: readonly string[], stem: string): Layout {
     [separator, decimal] = [";", ","];
     for (const i of filled) if (cells.get(i)!.every(isWhole)) cells.set(i, [texts[i].trim()]);
   }
-  const first = filled.find((i) => isData(cells.get(i)!, decimal, thousands));
+  const ends = filled.filter((i) => texts[i].startsWith(END_OF_HEADER)).slice(0, 2);
+  const above = ends.pop() ?? -1;
+  const first = filled.find((i) => i > above && isData(cells.get(i)!, decimal, thousands));
   if (first === undefined) throw new Error("holds no row of numbers");
   const data = filled.filter((i) => i >= first).slice(0, ROWS).map((i) => cells.get(i)!); // prettier-ignore
   const [width] = mostCommon(data.map((row) => row.length));
@@ -91,9 +93,9 @@ export function layOut(texts: readonly string[], stem: string): Layout {
     width,
     trailing,
   );
-  const above = texts.slice(0, first).filter((text, i) => text.trim() && !taken.has(i));
+  const rest = texts.slice(0, first).filter((text, i) => text.trim() && !taken.has(i));
   const head = headOf({
-    above: above.filter((text) => !SEP_LINE.test(text)),
+    above: rest.filter((text) => !SEP_LINE.test(text)),
     names,
     separator,
     values: rows.map((row) => row.map((cell) => toNumber(cell, decimal, thousands))),

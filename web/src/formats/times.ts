@@ -22,6 +22,8 @@ const MAX_GAPS = 100_000;
 const ALWAYS_MISSING = 1_000_000;
 const MAX_MISSING = 20;
 const FEW = 0.01;
+/** Gap in s from which on a clock may have been set instead. */
+const LONG = 3600;
 const DAY = 86_400;
 /** The first of 1970 in days since 1900, as Excel counts them, and since 0, as MATLAB; ranges. */
 const DAYS = [
@@ -297,6 +299,21 @@ class Timeline {
     return [nearest, roundEven(fs)].find(near) ?? fs;
   }
 
+  /** Warn of the longest gap if it is of hours, as a clock makes one that is set. */
+  warnGap(): void {
+    let [longest, row] = [0, 0];
+    this.runs.slice(1).forEach((after, i) => {
+      const gap = after.begin - this.runs[i].end;
+      if (gap >= longest) [longest, row] = [gap, after.row];
+    });
+    if (longest >= LONG)
+      warn(
+        this.job,
+        `its times have a gap of ${general(longest / 3600, 3)} h before row ` +
+          `${row + 1}, which becomes missing samples; correct them if a clock was set there`,
+      );
+  }
+
   /** The places of the rows in time at a rate, and the samples in all. Throws FormatError. */
   places(fs: number, leads: number): [places: Place[], samples: number] {
     const { job, runs, rows } = this;
@@ -354,9 +371,8 @@ export function placed(
       warn(job, `${error.reason}; taken as even at ${general(fs)} Hz`.replace(`; ${UNEVEN}`, ""));
     return [fs, even, rows];
   }
-  if (!fs) return [rate, places, samples];
-  warnOverruled(job, stated || rate);
-  if (Math.abs(fs - rate) > (job.fs ? 1e-3 : 1e-2) * rate) {
+  if (fs) warnOverruled(job, stated || rate);
+  if (fs && Math.abs(fs - rate) > (job.fs ? 1e-3 : 1e-2) * rate) {
     if (!job.fs)
       warn(
         job,
@@ -365,7 +381,8 @@ export function placed(
       );
     return [fs, even, rows];
   }
-  return places.length === 1 ? [fs, places, samples] : [rate, places, samples];
+  timeline.warnGap();
+  return fs && places.length === 1 ? [fs, places, samples] : [rate, places, samples];
 }
 
 function warnOverruled(job: Job, said: number | undefined): void {
