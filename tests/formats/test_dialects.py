@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from numpy.typing import NDArray
 
 from ipmdae import ReadOptions, formats
 from ipmdae.formats import FormatError
@@ -295,6 +296,13 @@ def test_empatica(tmp_path: Path) -> None:
         "Частота дискретизации: 300 Гц\n",
         "Frequency: 0.3 kHz\n",
         "samplingrate=300.0\n",
+        "Samples per second: 300\n",
+        "Frequency (Hz): 300\n",
+        "# dt = 3.3333333333e-3 s\n",
+        "dt (ms): 3.3333333333\n",
+        "Acquisition rate 300 Hz\n",
+        "Hz=300\n",
+        "Sample Freq. 300\n",
     ],
 )
 def test_a_rate_in_the_head(tmp_path: Path, head: str) -> None:
@@ -348,6 +356,37 @@ def test_units_in_other_encodings_and_ends_of_lines(
     r = read(tmp_path, text.replace(".", ",").replace("\n", end).encode(encoding))
     assert (r.fs, r.leads) == (250, ("Ableitung II",))
     assert_allclose(r.signal[:, 0], ECG / 1000)
+
+
+HEADINGS = {
+    "Voltage (uV) Run #1": "Voltage Run #1",
+    "ECG (uV), raw": "ECG, raw",
+    "ECG (uV) (raw)": "ECG (raw)",
+    "ECG(uV) 1": "ECG 1",
+    "ECG <uV>": "ECG",
+    "ECG:uV": "ECG",
+    "ECG/uV": "ECG",
+    "ECG,uV": "ECG",
+    "ECG (mcV)": "ECG",
+    "uV": "uV",
+}
+"""With the unit otherwise than in brackets at the end, and the name that is left of them."""
+
+
+def headed(heading: str) -> str:
+    return f"time (s);{heading}\n" + "".join(f"{k / 250:.3f};{ECG[k]:.0f}\n" for k in T)
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_units_within_headings(tmp_path: Path, heading: str) -> None:
+    r = read(tmp_path, headed(heading))
+    assert (r.fs, r.leads, r.units) == (250, (HEADINGS[heading],), ("mV",))
+    assert_allclose(r.signal[:, 0], ECG / 1000)
+
+
+def test_a_lead_called_v_states_no_unit(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="says no unit of V; by their size"):
+        assert_allclose(read(tmp_path, headed("V")).signal[:, 0], ECG / 1000)
 
 
 def test_counts_need_their_size(tmp_path: Path) -> None:
@@ -418,6 +457,81 @@ def test_two_columns_of_whole_numbers_are_two(tmp_path: Path) -> None:
     bare = "".join(f"{a:.0f},{abs(a):.0f}\n" for a in ECG)
     with quiet():
         assert read(tmp_path, bare, fs=250).signal.shape == (len(ECG), 2)
+
+
+ADC = np.round(512 + ECG / 20).astype(int)
+
+
+def two_whole(head: str, first: NDArray[np.int64] = ADC) -> str:
+    """Times or samples and samples of a converter, all of as many digits."""
+    return head + "".join(f"{a},{b}\n" for a, b in zip(first, ADC, strict=True))
+
+
+TIMES_AND_STEPS = [
+    two_whole("", 5213 + 4 * T),
+    two_whole("", 1_773_479_700_000 + 4 * T),
+    *(
+        two_whole(f"{head}\n", 5213 + 4 * T)
+        for head in ("ms,adc", "time,adc", "millis,adc", "ms,uV", "time,µV", "a title")
+    ),
+]
+TWO_STEPS = [two_whole(""), two_whole("Sampling rate: 250 Hz\n"), two_whole("a title\n", 9 * ADC)]
+
+
+@pytest.mark.parametrize("text", TIMES_AND_STEPS)
+def test_whole_times_and_steps_of_a_converter_are_two_columns(tmp_path: Path, text: str) -> None:
+    with quiet():
+        r = read(tmp_path, text, unit="uV")
+    assert (r.fs, r.signal.shape) == (250, (len(T), 1))
+    assert_allclose(r.signal[:, 0], ADC / 1000)
+
+
+@pytest.mark.parametrize("text", TWO_STEPS)
+def test_steps_of_two_converters_are_two_columns(tmp_path: Path, text: str) -> None:
+    with quiet():
+        r = read(tmp_path, text, fs=250)
+    assert r.signal.shape == (len(T), 2)
+    assert_allclose(r.signal[:, 1], ADC / 1000)
+
+
+DECIMAL_COMMAS = [
+    "0,125\n-0,250\n-1,500\n0,750\n",
+    "Sampling rate: 250 Hz\n0,125\n-0,250\n-1,500\n0,750\n",
+    "Unit,mV\n0,125\n-0,250\n-1,500\n0,750\n",
+    "ecg\n0,125\n-0,25\n-1,5\n0,75\n",
+]
+
+
+@pytest.mark.parametrize("text", DECIMAL_COMMAS)
+def test_few_numbers_with_decimal_commas(tmp_path: Path, text: str) -> None:
+    with quiet():
+        r = read(tmp_path, text, fs=250)
+    assert r.signal.T.tolist() == [[0.125, -0.25, -1.5, 0.75]]
+
+
+MISSING = ["---", "--", "?", "*", ".", "!", "OFF", "Off", "NaN(0)", "-1.#IND", "nil", "NULL"]
+
+
+def interrupted(mark: str) -> str:
+    """A table with a cell that is missing."""
+    rows = [f"{k / 250:.3f},{mark if k == 40 else ECG[k]}" for k in T]
+    return "\n".join(["time (s),ECG (uV)", *rows, ""])
+
+
+@pytest.mark.parametrize("mark", MISSING)
+def test_marks_of_missing_values(tmp_path: Path, mark: str) -> None:
+    r = read(tmp_path, interrupted(mark))
+    assert np.flatnonzero(np.isnan(r.signal)).tolist() == [40]
+
+
+RULED = interrupted("").replace("\n", "\n---,---\n", 1)
+SETTING = "time (s),ECG (uV),notch\n" + "".join(f"{k / 250:.3f},{ECG[k]},off\n" for k in T)
+
+
+def test_marks_that_are_no_missing_values(tmp_path: Path) -> None:
+    assert np.isnan(read(tmp_path, RULED).signal[:, 0]).sum() == 1
+    with pytest.warns(UserWarning, match="notch holds no numbers and is left out"):
+        assert read(tmp_path, SETTING).leads == ("ECG",)
 
 
 def test_minus_signs_of_typesetters(tmp_path: Path) -> None:

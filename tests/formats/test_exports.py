@@ -42,6 +42,18 @@ def test_a_filter_states_no_rate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        *("LP filter frequency (Hz): 40", "Notch 50 Hz", "dt: 2026-03-14 09:15:00"),
+        "Sampling 2 electrodes",
+    ],
+)
+def test_lines_that_state_no_rate(tmp_path: Path, line: str) -> None:
+    with pytest.raises(FormatError, match="says no sampling rate"):
+        read(tmp_path, f"{line}\necg (mV)\n{MV}")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         f"{head}fs: 250\necg (mV)\n{MV}"
@@ -117,6 +129,31 @@ def test_a_word_after_the_rows_that_are_looked_at(tmp_path: Path) -> None:
     assert read(tmp_path, text, columns=("II",)).samples == 9000
 
 
+FOOTERS = {
+    "End of file\n": "line 402 is no row of numbers ('End of file')",
+    "\nTotal samples: n\n": "line 403 is no row of numbers",
+    "time (s),ECG (mV)\n" + TWO: "line 402 is no row of numbers",
+    "Interval=,0.004 s\n" + TWO: "line 402 is no row of numbers",
+    "end": "line 402 is no row of numbers",
+    "2.0,x\n2.004,1\n": "choose columns that are",
+    "2.0,1,1\n2.004,1\n": "not all of the rows 1 to 402 have 2 cells",
+}
+"""What may follow a table, and what is said of it."""
+
+
+@pytest.mark.parametrize("text", [f"time (s),ECG (mV)\n{TWO}{footer}" for footer in FOOTERS])
+def test_what_is_below_a_table_is_named(tmp_path: Path, text: str) -> None:
+    said = next(FOOTERS[footer] for footer in FOOTERS if text.endswith(f"\n{footer}"))
+    with pytest.raises(FormatError) as caught:
+        read(tmp_path, text)
+    assert said in str(caught.value)
+
+
+def test_what_is_below_dates_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="line 402 is no row of numbers"):
+        read(tmp_path, clocked("%Y-%m-%d %H:%M:%S.MS") + "the end;\n")
+
+
 def grouped(mark: str, sep: str, time: float = 4.0) -> str:
     """A table in µV whose thousands are grouped by a mark, and whose times by the same."""
     rows = [f'"{k * time:,g}"{sep}"{3 * ECG[k]:,.0f}"' for k in T]
@@ -186,6 +223,39 @@ LABCHART = (
 )
 
 
+SCALES = ("Resolution: 5 uV/LSB", "# gain = 200 adu/mV\n# baseline = 1024", "Gain: 200/mV")
+
+
+def scaled(lines: str, names: str = "I,II", step: float = 5) -> str:
+    """Whole numbers below a rate and a scale."""
+    zero = 1024 if "baseline" in lines else 0
+    rows = [f"{value / step + zero:.10g},{-value / step + zero:.10g}" for value in 5 * ECG]
+    return "\n".join(["# fs = 250", lines, names, *rows, ""])
+
+
+@pytest.mark.parametrize("text", [scaled(lines) for lines in SCALES])
+def test_steps_whose_size_the_head_states(tmp_path: Path, text: str) -> None:
+    with pytest.warns(UserWarning, match="says no unit of I, II; taken as the steps of 5 uV"):
+        r = read(tmp_path, text)
+    assert_allclose(r.signal.T, [ECG / 200, -ECG / 200])
+    with quiet():
+        assert_allclose(read(tmp_path, text, unit="uV").signal[0], 200 * r.signal[0] / 1000, atol=2)
+    assert_allclose(read(tmp_path, scaled(SCALES[0], "I (counts),II (counts)")).signal, r.signal)
+
+
+UNSCALED = [
+    scaled(SCALES[0], "I (uV),II (uV)", 1),  # of the converter, not of what is written
+    scaled(f"{SCALES[0]}\nUnit: uV", step=1),
+    scaled("Sensitivity: 10 mm/mV\nSpeed: 25 mm/s", step=1),
+]
+
+
+@pytest.mark.parametrize("text", UNSCALED)
+def test_values_that_are_no_steps(tmp_path: Path, text: str) -> None:
+    with quiet():
+        assert_allclose(read(tmp_path, text).signal[:, 0], ECG / 200)
+
+
 def labchart(times: bool, remarks: str) -> str:
     """An export of LabChart: with or without times and comments, those in a few rows or in all."""
     rows = [f"{k / 250:.3f}\t{ECG[k] / 1000:.3f}\t{k % 7}" for k in T]
@@ -213,6 +283,34 @@ def test_a_row_of_labchart_with_a_cell_too_few_is_refused(tmp_path: Path) -> Non
     text = labchart(True, "one").replace("0.800\t", "")
     with pytest.raises(FormatError, match="not all of the rows 1 to 400 have 3 cells"), quiet():
         read(tmp_path, text)
+
+
+LABVIEW = (
+    "LabVIEW Measurement\t\nSeparator\tTab\nX_Columns\tOne\nDate\t2026/03/14\nTime\t09:15:00\n"
+    "***End_of_Header***\t\n\t\nChannels\t2\t\t\nSamples\t400\t400\t\nDate\t2026/03/14\t2026/03/14\t\n"
+    "Time\t09:15:00.0000000000000000000\t09:15:00\t\nY_Unit_Label\tVolts\tbar\t\n"
+    "X_Dimension\tTime\tTime\t\nX0\t0.0E+0\t0.0E+0\t\nDelta_X\t0.004000\t0.004000\t\n"
+    "***End_of_Header***\t\t\t\nX_Value\tECG\tPressure\tComment\n"
+)
+
+
+def labview(times: bool, end: str) -> str:
+    """A text file of LabVIEW, with times or an empty cell in their place; ends of its rows."""
+    rows = [f"{k / 250 if times else ''}\t{ECG[k] / 1e6:.9f}\t{k % 7}{end}" for k in T]
+    return LABVIEW + "\n".join([*rows, ""])
+
+
+@pytest.mark.parametrize("text", [labview(t, end) for t in (True, False) for end in ("", "\t")])
+def test_labview(tmp_path: Path, text: str) -> None:
+    for name in ("x.lvm", "x.txt"):
+        r = read(tmp_path, text, name)
+        assert (r.fs, r.leads, r.units, r.start) == (
+            250,
+            ("ECG", "Pressure"),
+            ("mV", "bar"),
+            RECORDED,
+        )
+        assert_allclose(r.signal.T, [ECG / 1000, T % 7])
 
 
 ACQKNOWLEDGE = "x.acq\n{}\n2 channels\nECG Lead II\nmV\nRSP\nVolts\n"
@@ -272,6 +370,12 @@ def clocked(form: str, step: float = 0.004) -> str:
         (clocked("%m/%d/%y %H:%M:%S.MS"), RECORDED),
         (clocked("%d-%m-%Y %H:%M:%S.MS"), RECORDED),
         (clocked("%m-%d-%Y %H:%M:%S,MS"), RECORDED),
+        (clocked("%b %d %Y %H:%M:%S.MS"), RECORDED),
+        (clocked("%Y.%m.%d %H:%M:%S.MS"), RECORDED),
+        (clocked("%Y-%m-%dT%H:%M:%S.MS+01:00[Europe/Berlin]"), RECORDED),
+        (clocked("%Y-%m-%d_%H-%M-%S.MS"), RECORDED),
+        (clocked("%Y%m%d%H%M%S.MS"), RECORDED),
+        (clocked("%Y%m%d_%H%M%S.MS"), RECORDED),
         # the year may be the first number
         (clocked("%d.%m.%y %H:%M:%S.MS"), None),
         (clocked("%d/%m/%y %H:%M:%S.MS"), None),
@@ -288,6 +392,27 @@ def test_forms_of_times(tmp_path: Path, text: str, start: datetime | None) -> No
 def test_forms_that_are_no_times(tmp_path: Path, form: str) -> None:
     with pytest.raises(FormatError):
         read(tmp_path, clocked(form))
+
+
+DAYS = [
+    (46_095 + 9.25 / 24, 11, RECORDED),
+    (740_055 + 9.25 / 24, 10, RECORDED),
+    (0, 12, None),
+    (0.5, 12, None),
+]
+"""Days since 1900, as Excel counts them, or the year 0, as MATLAB does, or midnight; decimals."""
+
+
+def counted(first: float, decimals: int) -> str:
+    """A table whose times are in days."""
+    rows = [f"{first + k / 250 / 86_400:.{decimals}f},{ECG[k] / 1000:.3f}" for k in T]
+    return "\n".join(["Time,ECG (mV)", *rows, ""])
+
+
+@pytest.mark.parametrize(("first", "decimals", "start"), DAYS)
+def test_times_in_days(tmp_path: Path, first: float, decimals: int, start: datetime | None) -> None:
+    r = read(tmp_path, counted(first, decimals))
+    assert (r.fs, r.samples, r.start) == (250, len(ECG), start)
 
 
 def merged(every: int) -> str:

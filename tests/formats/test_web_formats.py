@@ -125,6 +125,10 @@ def _tables(folder: Path) -> Iterator[Case]:
         dialects.apple("de", ",", "\r\n"),
         *(dialects.apple("de").encode(e) for e in ("utf-8-sig", "utf-16", "utf-16-be", "utf-32")),
         *(f"{head}ecg (uV)\n1\n2\n3\n" for head in _parameters(dialects.test_a_rate_in_the_head)),
+        *(*dialects.TIMES_AND_STEPS, *dialects.TWO_STEPS, *dialects.DECIMAL_COMMAS),
+        *map(dialects.interrupted, dialects.MISSING),
+        *(dialects.RULED, dialects.SETTING),
+        *map(dialects.headed, (*dialects.HEADINGS, "V")),
     ]
     for i, text in enumerate(texts):
         yield Case("table", f"{i}", _saved(folder, "x.csv", text))
@@ -156,11 +160,16 @@ def _exports() -> Iterator[str]:
         exports.test_a_row_for_each_lead_is_refused,
         exports.test_an_oscilloscope_states_beside_the_data,
         exports.test_labchart,
+        exports.test_labview,
         exports.test_acqknowledge,
         exports.test_forms_of_times,
+        exports.test_what_is_below_a_table_is_named,
         exports.test_a_lead_in_some_rows_only,
     ):
         yield from _parameters(test)
+    yield from (*exports.UNSCALED, *map(exports.scaled, exports.SCALES))
+    yield from (exports.counted(*days[:2]) for days in exports.DAYS)
+    yield exports.clocked("%Y-%m-%d %H:%M:%S.MS") + "the end;\n"
     yield from exports.doubtful()
     yield exports.noted(9000, 8000)
 

@@ -98,7 +98,9 @@ def open_lines(source: BinaryIO, fs: float | None) -> Iterator[Live]:
     leads = [i for i in leads if is_ecg(columns[i].name) or columns[i].unit] or leads
     if not leads:
         raise ValueError("no column of the input is a lead")
-    scales = [millivolts(columns[i].unit or layout.head.unit or "mV") for i in leads]
+    scales = [
+        columns[i].scale or millivolts(columns[i].unit or layout.head.unit or "mV") for i in leads
+    ]
     if None in scales:
         other = columns[leads[scales.index(None)]].heading
         raise ValueError(f"column {other} is not a voltage: leave it out")

@@ -39,10 +39,17 @@ _BRACKETS = re.compile(r"\((.*)\)|\[(.*)\]")
 
 _WITH_UNIT = re.compile(r"\s*(.*?)\s*(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^\[\]]*)\])\s*")
 _SINCE = re.compile(r"(\w+) since (\d{4}-\d\d-\d\d[T ][\d:.]+)")
-_SUFFIXED = re.compile(r"(.*[^\s_-])[\s_-]+(\S+)")
+_AMID = re.compile(r"[(\[<]([^()\[\]<>]*)[)\]>]")
+_SUFFIXED = re.compile(r"(.*[^\s_:/,-])[\s_:/,-]+(\S+)")
 
 _EPOCH = (1e9, 4.2e9)
 """Range of seconds since 1970 that is interpreted as a date: 2001 to 2103."""
+
+DAY = 86_400.0
+"""Seconds in a day."""
+DAYS = {25_569: (20_000, 80_000), 719_529: (600_000, 800_000)}
+"""Ranges of days since 1900, as Excel counts them, and since the year 0, as MATLAB does; which of
+them was the first of 1970."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,8 @@ def column(heading: str, unit: str = "") -> Column:
     suffixed = _SUFFIXED.fullmatch(name)
     if suffixed and not unit and millivolts(suffixed[2]):
         name, unit = suffixed[1], suffixed[2]
+    elif not unit and millivolts(symbol(name)) and symbol(name) != "V":  # which is a lead, too
+        unit = name
     other = is_no_lead(name) or (unit and not millivolts(unit) and not is_counts(unit))
     return Column(heading, name, unit, "other" if other else "lead")
 
@@ -114,9 +123,22 @@ def columns_of(headings: Sequence[str], units: Sequence[str]) -> list[Column]:
 
 
 def _in_brackets(heading: str) -> tuple[str, str] | None:
-    """Name and unit of a heading that ends in a unit in brackets."""
+    """Name and unit of a heading that ends in a unit in brackets, or has a voltage in them."""
+    if voltage := _around_voltage(heading):
+        return voltage
     found = _WITH_UNIT.fullmatch(heading)
     return (found[1], plain_unit(found[2] or found[3] or "")) if found else None
+
+
+def _around_voltage(heading: str) -> tuple[str, str] | None:
+    """Name and unit of a heading with a voltage in brackets, whatever follows it."""
+    units = ((found, plain_unit(found[1])) for found in _AMID.finditer(heading))
+    known = [(found, unit) for found, unit in units if millivolts(unit)]
+    if not known:
+        return None
+    found, unit = known[-1]
+    before, after = heading[: found.start()].rstrip(), heading[found.end() :].strip()
+    return f"{before}{' ' * (after[:1] not in ',;:')}{after}".strip(), unit
 
 
 def heading(name: str, unit: str) -> str:
@@ -161,7 +183,7 @@ def by_shape(columns: Sequence[Column], values: Sequence[NDArray[np.float64]]) -
     for i, (column, cells) in enumerate(zip(columns, values, strict=True)):
         kind = _kind_by_shape(column, cells, axes)
         unnamed = column.name.lower() in _PERHAPS_SAMPLES
-        first = i == begin < len(columns) - 1 and not column.heading and _is_even(cells)
+        first = i == begin < len(columns) - 1 and not column.heading and is_even(cells)
         if kind == "lead" and unnamed and (first or is_epoch(cells)):
             kind = "time"
         if kind != column.kind:
@@ -214,7 +236,14 @@ def epoch_scale(stamp: float) -> float | None:
 
 
 def epoch(stamp: float, scale: float) -> datetime | None:
-    """The date of a stamp that counts from 1970, if it can be one."""
+    """The date of a stamp that counts from 1970, or in days as in :data:`DAYS`, if it can be one.
+
+    That of days is one to the millisecond, since they are rounded.
+    """
+    if scale == DAY:
+        first = next((first for first, (a, b) in DAYS.items() if a <= stamp < b), None)
+        past = None if first is None else timedelta(milliseconds=round((stamp - first) * DAY * 1e3))
+        return None if past is None else datetime(1970, 1, 1) + past
     if not _EPOCH[0] < stamp * scale < _EPOCH[1]:
         return None
     # Whole seconds first: a float of s since 1970 holds no more than 0.1 µs.
@@ -230,7 +259,7 @@ def is_epoch(cells: NDArray[np.float64]) -> bool:
     return epoch_scale(float(cells[0])) is not None
 
 
-def _is_even(cells: NDArray[np.float64]) -> bool:
+def is_even(cells: NDArray[np.float64]) -> bool:
     """True if a column rises evenly, as times do."""
     steps = np.diff(cells)
     return bool(len(steps) > 1 and steps.min() > 0 and steps.max() < 3 * steps.min())

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.columns import SECONDS, Column, column, epoch, epoch_scale, is_epoch, plain_unit
-from ipmdae.formats.names import WORDS
+from ipmdae.formats.names import WORDS, is_step
 from ipmdae.recording import millivolts
 
 _RATE = re.compile(
@@ -29,9 +29,14 @@ _RATE_KEY, _PLAIN_RATE, _INTERVAL_KEY, _FILTER_KEY, _UNIT_KEY = (
     re.compile(WORDS[key], re.IGNORECASE)
     for key in ("rate", "plain rate", "interval", "filter key", "unit key")
 )
-_START_KEY, _NO_START_KEY, _PERSONAL = (
-    re.compile(WORDS[key], re.IGNORECASE) for key in ("start key", "no start key", "personal")
+_START_KEY, _NO_START_KEY, _PERSONAL, _ZERO_KEY = (
+    re.compile(WORDS[key], re.IGNORECASE)
+    for key in ("start key", "no start key", "personal", "zero key")
 )
+_RATIO = re.compile(
+    r"(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?) ?([^\W\d]*) ?(?:/|\bper\b) ?([^\W\d]+)", re.IGNORECASE
+)
+_INTEGER = re.compile(r"-?\d+(?:[.,]0*)?")
 _DAY = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}/\d{1,2}/\d{4}")
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?", re.IGNORECASE)
 _NUMBER = re.compile(
@@ -43,7 +48,18 @@ _SLASHED = re.compile(
     r"(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?",
     re.IGNORECASE,
 )
-_NAMED = re.compile(r"\b(\d\d)-([A-Z][a-z]{2})-(\d{4})\b")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]*")
+_NAMED = re.compile(r"\b(?:(\d\d)-([A-Z][a-z]{2})-|([A-Z][a-z]{2}) (\d\d?),? )(\d{4})\b")
+_WRITTEN = (
+    (re.compile(r"\[[\w/+-]+\]$"), ""),
+    (re.compile(r"\b(\d{4})\.(\d\d)\.(\d\d)\b"), r"\1-\2-\3"),
+    (re.compile(r"\b(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-(\d\d)\b"), r"\1 \2:\3:\4"),
+    (
+        re.compile(r"^(\d{4})(\d\d)(\d\d)[T_ ]?(\d\d)(\d\d)(\d\d)(?=$|[.,]\d*$)"),
+        r"\1-\2-\3 \4:\5:\6",
+    ),
+)
+"""Parts of dates that ISO 8601 has otherwise: a zone's name, points, low lines, no signs at all."""
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _INTERVALS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6}
 _LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])")
@@ -57,6 +73,8 @@ class Head:
         device: the vendor's name where the layout is known.
         fs: rate in Hz, if stated.
         unit: of the leads whose headings state none.
+        scale, zero: millivolts in one step of a converter, and the step that stands for zero, where
+            values may be in steps.
         lead: name of the only lead.
         start: when the recording began.
         comments: the lines, without personal ones.
@@ -68,6 +86,8 @@ class Head:
     device: str = ""
     fs: float | None = None
     unit: str = ""
+    scale: float | None = None
+    zero: float = 0.0
     lead: str = ""
     start: datetime | None = None
     comments: tuple[str, ...] = ()
@@ -105,7 +125,7 @@ def local_time(text: str) -> datetime | None:
 
     Of ``03/14/2026`` the number above 12 is the day; where none is, the date is not known.
     """
-    text = re.sub(r"\b(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", numbered_month(text))
+    text = re.sub(r"\b(\d\d)\.(\d\d)\.(\d{4})\b", r"\3-\2-\1", plain_date(text))
     found = _DATE.search(_SLASHED.sub(_iso, text))
     if not found:
         return None
@@ -117,11 +137,17 @@ def local_time(text: str) -> datetime | None:
     return at.replace(microsecond=int(f"{decimals:0<6.6}"))
 
 
-def numbered_month(text: str) -> str:
-    """``14-Mar-2026``, as MATLAB writes it, as ``2026-03-14``."""
-    if not (found := _NAMED.search(text)) or found[2] not in _MONTHS:
+def plain_date(text: str) -> str:
+    """A date and time nearer to ISO 8601, of one such as ``14-Mar-2026``, ``2026.03.14``."""
+    if _ISO.fullmatch(text):
         return text
-    date = f"{found[3]}-{_MONTHS.index(found[2]) + 1:02}-{found[1]}"
+    for form, plain in _WRITTEN:
+        text = form.sub(plain, text)
+    found = _NAMED.search(text)
+    month = found and (found[2] or found[3])
+    if not found or month not in _MONTHS:
+        return text
+    date = f"{found[5]}-{_MONTHS.index(month) + 1:02}-{int(found[1] or found[4]):02}"
     return text[: found.start()] + date + text[found.end() :]
 
 
@@ -146,7 +172,10 @@ def _pair(line: str) -> tuple[str, str]:
     text = unicodedata.normalize("NFKC", line.strip().lstrip("#%").strip())
     found = re.match(r"\"?([^,;:=\t\"]{1,60})\"?\s*[,;:=\t]\s*(.*)", text)
     if not found:
-        return "", text
+        found = re.match(
+            r"(\D{1,60}) (\d+(?:[.,]\d+)? ?[a-zA-Z]*)$", text
+        )  # Acquisition rate 250 Hz
+        return (found[1], found[2]) if found and _RATE_KEY.search(found[1]) else ("", text)
     quoted = re.match(r'"([^"]*)"', found[2])
     return found[1].strip("' "), (quoted[1] if quoted else found[2]).strip(" ;,\t'\"")
 
@@ -155,14 +184,36 @@ def _lines(sample: Sample) -> Head:
     """A head of lines with a key and a value each, in any order."""
     pairs = [_pair(line) for line in sample.above]
     units = (plain_unit(value) for key, value in pairs if _UNIT_KEY.search(key))
+    unit = next(filter(millivolts, units), "")
+    scale = _only([step for _, value in pairs if (step := _step(value))])
+    zeros = [value for key, value in pairs if _ZERO_KEY.search(key) and _INTEGER.fullmatch(value)]
     public = [not _PERSONAL.search(key) for key, _ in pairs]
     comments = (line.strip().lstrip("#%").strip() for line in compress(sample.above, public))
     return Head(
         fs=_stated_rate(pairs),
-        unit=next(filter(millivolts, units), ""),
+        unit=unit,
+        scale=None if unit else scale,
+        zero=_only([*map(_float, zeros)]) or 0.0,
         start=_stated_start(list(compress(pairs, public))),
         comments=tuple(filter(None, comments)),
     )
+
+
+def _only(values: Sequence[float]) -> float | None:
+    """The value that all have in common."""
+    return values[0] if len({*values}) == 1 else None
+
+
+def _step(value: str) -> float | None:
+    """Millivolts in a step of a converter that ``4.88 uV/LSB`` or ``200 adu/mV`` states."""
+    found = _RATIO.fullmatch(value)
+    number = _float(found[1]) if found else 0.0
+    if not found or not number:
+        return None
+    above, below = (millivolts(plain_unit(unit)) for unit in found.group(2, 3))
+    if above and is_step(found[3]):
+        return number * above
+    return below / number if below and (not found[2] or is_step(found[2])) else None
 
 
 def is_pair(cells: Sequence[str]) -> bool:
@@ -207,7 +258,7 @@ def _rate(key: str, value: str) -> float | None:
     elif number and _INTERVAL_KEY.search(key):
         unit = number[2].lower() or ("ms" if "ms" in key else "s")
         interval = _INTERVALS.get(unit, 0.0) * _float(number[1])
-        rate = 1 / interval if interval else 0.0
+        rate = 1 / interval if 0 < interval <= 1 else 0.0  # more is the year of a date
     elif number and _RATE_KEY.search(key) and not number[2]:
         rate = 1000 * _float(number[1]) if "khz" in key.lower() else _hertz(number[1])
     else:
@@ -389,6 +440,40 @@ def _labchart(sample: Sample) -> Head | None:
     return dataclasses.replace(found, columns=(*columns, *comments))
 
 
+END_OF_HEADER = "***End_of_Header***"
+"""The end of the file's header, and that of the table's, in a text file of LabVIEW."""
+
+
+def _labview(sample: Sample) -> Head | None:
+    """A text file of LabVIEW (``.lvm``): rows of a key and a cell for each channel.
+
+    Above the data stand ``X_Value``, the channels' names and ``Comment``, a cell more than most
+    rows have.
+    """
+    cells = [[cell.strip() for cell in line.split(sample.separator)] for line in sample.above]
+    rows = {row[0]: row[1:] for row in cells}
+    titles = sample.names or (cells[-1] if cells else [])
+    if END_OF_HEADER not in rows or len(titles) < sample.values.shape[1]:
+        return None
+    units, columns = iter(rows.get("Y_Unit_Label", [])), list[Column]()
+    for title, known in zip(titles, sample.values.T, strict=False):
+        if title == "Comment" or (title == "X_Value" and np.isnan(known).all()):
+            columns.append(Column(title, title, "", "empty"))
+        elif title == "X_Value":
+            columns.append(column("time (s)"))
+        else:
+            columns.append(column(title, next(units, "")))
+    interval = _rate("interval", next(iter(rows.get("Delta_X", [])), ""))
+    day, time = (next(iter(rows.get(key, [])), "") for key in ("Date", "Time"))
+    return Head(
+        device="LabVIEW",
+        fs=interval,
+        start=local_time(f"{day} {time}"),
+        columns=tuple(columns),
+        remarks=True,
+    )
+
+
 _PER_SAMPLE = re.compile(r"(\d+\.?\d*) (samples/sec|msec|sec)(?:/sample|ond)?")
 
 
@@ -421,7 +506,7 @@ def _acqknowledge(sample: Sample) -> Head | None:
 
 DIALECTS = (
     *(_apple_watch, _openbci, _opensignals, _brainflow, _empatica),
-    *(_labchart, _acqknowledge),
+    *(_labchart, _acqknowledge, _labview),
 )
 """Recognisers of vendors' layouts, in the order in which they are tried; headings and lines with a
 rate or a unit, as Polar's, Movesense's and Shimmer's files have them, need none."""

@@ -37,9 +37,11 @@ _SELDOM_LEAD = words("seldom lead")
 
 _COUNTS = words("counts")
 """Units of a converter's steps whose size is not known."""
+_STEP = words("step")
 
-_VOLTS = re.compile(r"(?:(m|milli|[uµμ]|mi[ck]ro|n|nano)[ -]?)?v(?:olt\w*)?", re.IGNORECASE)
+_VOLTS = re.compile(r"(?:(m|milli|[uµμ]|mc|mi[ck]ro|n|nano)[ -]?)?v(?:olt\w*)?", re.IGNORECASE)
 _PREFIXES = {"milli": "m", "micro": "u", "mikro": "u", "µ": "u", "μ": "u", "nano": "n"}
+_PREFIXES["mc"] = "u"  # as Apple's HealthKit has it
 _OTHER_UNIT = re.compile(
     r"hh?:mm:ss.*|yyyy.*|m?g|m/\(?s\^?2\)?|bpm|%|k?(?:ohms?|ω)|°?c|deg/s|dps|mmhg"
 )
@@ -81,6 +83,11 @@ def symbol(unit: str) -> str:
 def is_counts(unit: str) -> bool:
     """True if a unit is the step of a converter, of unknown size."""
     return unit.lower() in _COUNTS
+
+
+def is_step(unit: str) -> bool:
+    """True if a unit is the step of a converter where a voltage is stated for it."""
+    return is_counts(unit) or unit.lower() in _STEP
 
 
 def is_measure(unit: str) -> bool:

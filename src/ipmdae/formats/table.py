@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import compress
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from ipmdae.files import replacing
 from ipmdae.formats import description
 from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length, read_whole
-from ipmdae.formats.columns import heading, select, units_of, warn_sparse
+from ipmdae.formats.columns import Column, heading, select, units_of, warn_sparse
 from ipmdae.formats.errors import (
     FormatError,
     check_expansion,
@@ -26,19 +27,23 @@ from ipmdae.formats.errors import (
     check_samples,
     reason,
 )
+from ipmdae.formats.names import WORDS
 from ipmdae.formats.options import DEFAULTS, ReadOptions
-from ipmdae.formats.table_layout import is_empty
+from ipmdae.formats.table_layout import is_doubtful, is_empty
 from ipmdae.formats.table_text import expanding, is_archive, open_text, sniff, stored_size
-from ipmdae.formats.table_times import chosen
+from ipmdae.formats.table_times import Stamps, chosen
 from ipmdae.formats.times import Timeline, placed, resampled
 from ipmdae.recording import Header, Recording, Resolution
-from ipmdae.text import unique
+from ipmdae.text import enumerated, unique
 
 NAME = "CSV/TSV"
 SUFFIXES: tuple[str, ...] = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 OPTIONS = frozenset({"unit", "columns", "resample"})
 
 _MINUS = "\u2212".encode()
+
+_MISSING = [case(mark) for mark in WORDS["missing"] for case in (str, str.upper, str.capitalize)]
+_MISSING += ["NaN(0)", "NaN(ind)", "-NaN(ind)"]
 
 _CHUNK = 1 << 23
 """Bytes that are parsed at once."""
@@ -53,9 +58,11 @@ _ROWS = 1 << 16
 def recognises(path: Path) -> bool:
     """True if it is a table in a zip archive, as Apple Health exports it, or text with a rate.
 
+    Text of LabVIEW (``.lvm``) is read, and not written.
+
     Other text is recognised by its suffix.
     """
-    if not path.name.lower().endswith(SUFFIXES) or not path.is_file():
+    if not path.name.lower().endswith((*SUFFIXES, ".lvm")) or not path.is_file():
         return is_archive(path)
     try:
         layout, _, _ = sniff(path)
@@ -126,12 +133,8 @@ class TableReader(SignalReader):
         self._path = path
         layout, self._offset, self._encoding = sniff(path)
         self._layout = layout
-        # A stray word among numbers is an error later.
         filled = [[not is_empty(c) for c in layout.cells(i)] for i in range(layout.width)]
-        numeric = [
-            sum(map(layout.is_number, compress(layout.cells(i), known))) >= 0.9 * sum(known)
-            for i, known in enumerate(filled)
-        ]
+        numeric = [self._is_numeric(i, known) for i, known in enumerate(filled)]
         self._leads = select(path, layout.columns, numeric, options.columns)
         warn_sparse(
             path,
@@ -154,6 +157,12 @@ class TableReader(SignalReader):
             self._stream.close()
             raise
 
+    def _is_numeric(self, index: int, known: list[bool]) -> bool:
+        """True if a column holds numbers; a stray word among them is an error later."""
+        cells = self._layout.cells(index)
+        numbers = sum(map(self._layout.is_number, compress(cells, known)))
+        return numbers >= 0.9 * sum(known) and (numbers > 0 or not any(map(is_doubtful, cells)))
+
     def _open(self, options: ReadOptions) -> Header:
         layout, head, path = self._layout, self._layout.head, self._path
         self._check_transposed()
@@ -162,6 +171,7 @@ class TableReader(SignalReader):
         check_samples(path, rows, len(columns))
         values = [layout.values[:, i] for i in self._leads]
         self._units = units_of(path, columns, values, options, head.unit)
+        self._warn_steps(columns, options)
         self._places = [(0, rows, 0)]
         if options.resample and timeline and (timeline.is_uneven or options.fs):
             self._whole, rate = resampled(path, times, self.read(0, rows), options.fs)
@@ -192,6 +202,23 @@ class TableReader(SignalReader):
         except ValueError as error:
             raise FormatError(path, str(error)) from error
 
+    def _warn_steps(self, columns: Sequence[Column], options: ReadOptions) -> None:
+        """Warn of leads that state no unit, to which the steps of the head are applied."""
+        scale = self._layout.head.scale
+        if not scale or options.scale:
+            return
+        named = [
+            column.name or f"lead {i + 1}"
+            for i, column in enumerate(columns)
+            if column.scale == scale and not column.unit
+        ]
+        if named:
+            warnings.warn(
+                f"{self._path}: says no unit of {enumerated(named)}; taken as the steps of "
+                f"{1000 * scale:.6g} uV that its head states; --unit overrules it",
+                stacklevel=5,
+            )
+
     def _scan(self, keep: bool) -> tuple[int, Timeline | None, NDArray[np.float64]]:
         """Count the rows and gather their times, of which all are kept only if asked for."""
         stamps = self._stamps if self._stamps and self._stamps.scale else None
@@ -200,7 +227,7 @@ class TableReader(SignalReader):
         for offset, data in self._pieces():
             cells = self._parse(data, [stamps.index if stamps else self._leads[0]]).iloc[:, 0]
             if stamps and timeline:
-                times = stamps.seconds(self._path, cells)
+                times = self._times(stamps, cells)
                 timeline.add(times)
                 kept += [times] if keep else []
             self._check_width(data, rows, len(cells))
@@ -208,6 +235,12 @@ class TableReader(SignalReader):
                 self._chunks.append(_Chunk(offset, len(data), rows, len(cells)))
                 rows += len(cells)
         return rows, timeline, np.concatenate(kept)
+
+    def _times(self, stamps: Stamps, cells: Any) -> NDArray[np.float64]:
+        try:
+            return stamps.seconds(self._path, cells)
+        except FormatError as error:
+            raise self._refusal(error.reason) from error
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:
         """See :meth:`SignalReader.read`."""
@@ -258,8 +291,8 @@ class TableReader(SignalReader):
                 raise FormatError(self._path, "is not a table: a line of it never ends")
         if rest.strip():
             if len(self._layout.split(rest.decode(self._encoding, "replace"))) < self._layout.width:
-                raise FormatError(
-                    self._path, "is cut off in its last row; fetch it again, or delete that row"
+                raise self._refusal(
+                    "is cut off in its last row; fetch it again, or delete that row"
                 )
             yield offset, rest
 
@@ -289,10 +322,24 @@ class TableReader(SignalReader):
         else:
             even = data.count(mark.encode()) == rows * (width - 1)
         if not even:
-            raise FormatError(
-                self._path,
-                f"not all of the rows {first + 1} to {first + rows} have {width} cells",
+            raise self._refusal(
+                f"not all of the rows {first + 1} to {first + rows} have {width} cells"
             )
+
+    def _refusal(self, otherwise: str) -> FormatError:
+        """The error of a table with a footer or another table below; or else what is wrong."""
+        at, layout = 0, self._layout
+        self._stream.seek(0)
+        for number, line in enumerate(self._stream, 1):
+            text = line.decode(self._encoding, "replace").strip("\r\n")
+            below, at = at >= self._offset, at + len(line)
+            if below and text.strip() and not layout.is_row(layout.split(text)):
+                otherwise = (
+                    f"line {number} is no row of numbers ({text.strip()[:40]!r}); "
+                    "keep one table alone in the file, without what is below it"
+                )
+                break
+        return FormatError(self._path, otherwise)
 
     def _parse(self, data: bytes, columns: list[int]) -> Any:
         """Columns of rows as a DataFrame, of numbers or of stamps that are texts."""
@@ -312,16 +359,15 @@ class TableReader(SignalReader):
                 encoding=self._encoding,
                 encoding_errors="replace",
                 skipinitialspace=True,
-                na_values=["-", "nil"],
+                na_values=_MISSING,
                 engine="c",
             )
             if layout.thousands and not textual:
                 table = table.apply(lambda cells: cells.map(self._ungrouped, na_action="ignore"))
         except Exception as error:
-            raise FormatError(
-                self._path,
+            raise self._refusal(
                 f"is not a table of numbers ({reason(error)}); "
-                "choose columns that are (columns=, --columns)",
+                "choose columns that are (columns=, --columns)"
             ) from error
         return table[columns]
 

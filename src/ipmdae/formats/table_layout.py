@@ -6,6 +6,7 @@ Files and live signals are looked at in the same way, by :func:`lay_out`.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -16,10 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats import dialects
-from ipmdae.formats.columns import Column, by_shape, columns_of, is_unit, unquoted
+from ipmdae.formats.columns import (
+    Column,
+    by_shape,
+    column,
+    columns_of,
+    is_even,
+    is_unit,
+    plain_unit,
+    unquoted,
+)
+from ipmdae.formats.names import WORDS, is_counts
+from ipmdae.recording import millivolts
 
 _SEPARATORS = (";", "\t", ",", "|", r"\s+")
-_EMPTY = {"", "nan", "na", "n/a", "null", "none", "-", "nil"}
+_EMPTY = set(WORDS["missing"])
 CLOCK = re.compile(
     r"(?:\d{1,2}[/-]\d{1,2}[/-](?:\d{4}|\d\d)[T, ]+|\d\d\.\d\d\.\d\d[T, ]+|(\d+) days?,? )?"
     r"\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*|(?<=:\d\d:\d\d):\d{3})?)\]?(?: ?([AP])M)?",
@@ -27,8 +39,11 @@ CLOCK = re.compile(
 )
 """A time of the day, perhaps after a date whose order is not certain, or after days passed."""
 DATE = re.compile(
-    r"(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4})"
-    r"[T ]\d\d:\d\d(:\d\d([.,]\d+)?)? ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?"
+    r"((\d{4}[-/.]\d\d[-/.]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4}"
+    r"|[A-Z][a-z]{2} \d\d?,? \d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?"
+    r"|\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d([.,]\d+)?"
+    r"|20\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])[T_ ]?([01]\d|2[0-3])([0-5]\d){2}([.,]\d+)?)"
+    r" ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?(\[[\w/+-]+\])?"
 )
 DURATION = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)? ?s(?:ec)?")
 """A time in s that says its unit, as MATLAB writes it."""
@@ -38,11 +53,14 @@ _COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
 _SMALL = re.compile(r"[+-]?\d{1,3}")
+_PADDED = re.compile(r"[+-]?0\d+")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*")
 _MARKED = re.compile(r"[+-]?[\d.,]*[.,][\d.,]*(?:[eE][+-]?\d+)?")
 _GROUPED_DECIMAL = re.compile(_GROUPED.pattern + r"(?:(?!\1)[.,]\d*)?")
 _ROWS = 2000
 """Rows by which columns are judged."""
+_MANY = 40
+"""Decimals of which some begin with a zero."""
 
 Cells = Sequence[str]
 
@@ -86,6 +104,10 @@ class Layout:
         """The cells of a row."""
         return _split(line, self.separator)
 
+    def is_row(self, cells: Cells) -> bool:
+        """True if cells below the first row of data are one, too; a footer is none."""
+        return _is_row(cells, self.decimal, self.thousands)
+
     def number(self, cell: str) -> float:
         """The number in a cell; NaN where it is empty or none."""
         return _number(cell, self.decimal, self.thousands)
@@ -117,12 +139,14 @@ def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Lay
     if separator == "," and _is_single(list(cells.values())):
         separator, decimal = ";", ","
         cells |= {i: [texts[i].strip()] for i in filled if all(map(_WHOLE.fullmatch, cells[i]))}
-    first = next((i for i in filled if _is_data(cells[i], decimal, thousands)), None)
+    ends = [i for i in filled if texts[i].startswith(dialects.END_OF_HEADER)][:2]
+    below = [i for i in filled if i > max(ends, default=-1)]
+    first = next((i for i in below if _is_data(cells[i], decimal, thousands)), None)
     if first is None:
         raise ValueError("holds no row of numbers")
     data = [cells[i] for i in filled if i >= first][:_ROWS]
     width = Counter(map(len, data)).most_common(1)[0][0]
-    rows = [row for row in data if len(row) == width]
+    rows = [row for row in data if len(row) == width and _is_row(row, decimal, thousands)]
     values = np.array([[_number(cell, decimal, thousands) for cell in row] for row in rows])
     trailing = all(not row[-1] for row in rows)
     names, units, taken = _headings(texts[:first], cells, separator, width, trailing)
@@ -144,9 +168,19 @@ def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Lay
             columns[i] = Column("", "", "", "empty")
         elif stamps[i]:
             columns[i] = Column(found.heading, found.name, found.unit, "time")
+    columns = [_in_steps(found, values[:, i], head) for i, found in enumerate(columns)]
     return Layout(
         *(separator, decimal, thousands, first, tuple(columns), stamps, head, tuple(rows), values)
     )
+
+
+def _in_steps(column: Column, cells: NDArray[np.float64], head: dialects.Head) -> Column:
+    """A lead of whole numbers without a unit, in the steps of a converter that the head states."""
+    own = column.unit and not is_counts(column.unit)
+    whole = (cells == np.rint(cells)) | np.isnan(cells)
+    if not head.scale or column.kind != "lead" or own or column.scale or not whole.all():
+        return column
+    return dataclasses.replace(column, scale=head.scale, zero=head.zero)
 
 
 def _stamps(cells: Cells) -> re.Pattern[str] | None:
@@ -184,6 +218,11 @@ def _number(cell: str, decimal: str, thousands: str = "") -> float:
 def is_empty(cell: str) -> bool:
     """True if a cell marks a missing number."""
     return cell.lower() in _EMPTY
+
+
+def is_doubtful(cell: str) -> bool:
+    """True if a mark of a missing number may be a setting, or a line below headings, too."""
+    return cell.lower() in ("off", "--", "---")
 
 
 def _is_number(cell: str, decimal: str, thousands: str = "") -> bool:
@@ -243,21 +282,46 @@ def _grouping(cells: Cells) -> str:
 
 
 def _is_single(rows: Sequence[Cells]) -> bool:
-    """True if rows of two cells, split by commas, are one column of numbers with decimal commas."""
+    """True if rows of two cells, split by commas, are one column of numbers with decimal commas.
+
+    Two names above say that they are not, a single one that they are. Otherwise the numbers do.
+    """
     last = [row for row in rows[-_ROWS:] if len(row) <= 2 and all(map(_WHOLE.fullmatch, row))]
-    decimals = [row[1] for row in last if len(row) == 2]
-    if len(last) < 0.8 * len(rows[-_ROWS:]) - 12 or len(decimals) < 2:
-        return False
-    if not all(map(str.isdecimal, decimals)):
+    pairs = [row for row in last if len(row) == 2]
+    if len(last) < 0.8 * len(rows[-_ROWS:]) - 12 or len(pairs) < 2:
         return False
     whole = (i for i, row in enumerate(rows) if all(map(_WHOLE.fullmatch, row)))
-    above = rows[: next(whole)]
-    if above and len(above[-1]) == 2 and not any(map(is_unit, above[-1])):
+    above = [row for row in rows[: next(whole)] if len(row) > 1 or not _is_statement(row)]
+    if above and len(above[-1]) == 2 and not _is_keyed_unit(above[-1]):
         return False
-    if above and len(above[-1]) == 1:
+    return _are_decimals(pairs, headed=bool(above) and len(above[-1]) == 1)
+
+
+def _is_keyed_unit(row: Cells) -> bool:
+    """True if two cells are a key and a unit of voltage, and not names: ``Unit,µV``, ``ms,uV``."""
+    return bool(millivolts(plain_unit(row[1]))) and column(row[0]).kind in ("lead", "other")
+
+
+def _are_decimals(pairs: Sequence[Cells], headed: bool) -> bool:
+    """True if whole numbers before and after commas are parts of one number each.
+
+    No whole number begins with a zero, but some of many decimals do (``0,012``). Where none does,
+    small numbers before equally many digits are decimal ones, unless they rise as times do.
+
+    Args:
+        pairs: the cells before and after the comma.
+        headed: whether one name stands above them.
+    """
+    wholes, decimals = zip(*pairs, strict=True)
+    if not all(map(str.isdecimal, decimals)) or any(map(_PADDED.fullmatch, wholes)):
+        return False
+    if "-0" in wholes or any(map(_PADDED.fullmatch, decimals)):
         return True
-    digits = set(map(len, decimals))
-    return len(digits) == 1 and max(digits) > 1 and len(decimals) > 2
+    values, digits = np.array(wholes, np.float64), [*map(len, decimals)]
+    small = bool((np.abs(values) < 10).all())
+    if headed:
+        return small or sum(n > 1 for n in digits) < _MANY
+    return small and len({*digits}) == 1 < digits[0] and len(digits) > 2 and not is_even(values)
 
 
 def _is_data(cells: Cells, decimals: str, thousands: str = "") -> bool:
@@ -268,9 +332,18 @@ def _is_data(cells: Cells, decimals: str, thousands: str = "") -> bool:
     filled = [cell for cell in cells if cell]
     if _is_keyed(cells):
         return False
-    numbers = sum(any(_is_number(cell, sign, thousands) for sign in decimals) for cell in filled)
+    known = [cell for cell in filled if not is_doubtful(cell)]
+    numbers = sum(any(_is_number(cell, sign, thousands) for sign in decimals) for cell in known)
     stamps = sum(any(kind.fullmatch(cell) for kind in _STAMPS) for cell in filled)
     return numbers > 0 and 2 * (numbers + stamps) > len(filled)
+
+
+def _is_row(cells: Cells, decimal: str, thousands: str) -> bool:
+    """True if some number or stamp is among cells, or all are empty, and the first is no key."""
+    filled = [cell for cell in cells if cell]
+    numbers = any(_is_number(cell, decimal, thousands) for cell in filled)
+    stamps = (kind.fullmatch(cell) for kind in _STAMPS for cell in filled)
+    return not _is_keyed(cells) and (not filled or numbers or any(stamps))
 
 
 def _is_keyed(cells: Cells) -> bool:

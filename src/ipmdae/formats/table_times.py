@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.columns import epoch
-from ipmdae.formats.dialects import local_time, numbered_month
+from ipmdae.formats.dialects import local_time, plain_date
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.table_layout import CLOCK, DATE, DURATION, Layout
 from ipmdae.formats.times import scale_of
@@ -125,7 +125,7 @@ def _clock_or_dates(kind: re.Pattern[str], cells: Any) -> NDArray[np.float64]:
         numbers = pd.Series(cells).str.strip(" sec").str.replace(",", ".", regex=False)
         return np.asarray(pd.to_numeric(numbers), np.float64)
     texts = pd.Series(cells).str.strip().str.replace(",", ".", regex=False)
-    texts = texts.str.replace("/", "-", regex=False).map(numbered_month, na_action="ignore")
+    texts = texts.str.replace("/", "-", regex=False).map(plain_date, na_action="ignore")
     texts = texts.str.replace(r"^(\d\d)\.(\d\d)\.(\d{4})", r"\3-\2-\1", regex=True)
     texts = texts.str.replace(r" ?[A-Z]{3,4}$", "", regex=True)
     dates = pd.to_datetime(texts, format="ISO8601", utc=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats.columns import epoch_scale
+from ipmdae.formats.columns import DAY, DAYS, epoch_scale
 from ipmdae.formats.errors import FormatError
 
 _COMMON = (100, 125, 128, 130, 200, 250, 256, 300, 360, 400, 500, 512, 600, 1000, 1024, 2000)
@@ -23,10 +23,16 @@ _COMMON = (100, 125, 128, 130, 200, 250, 256, 300, 360, 400, 500, 512, 600, 1000
 _PLAUSIBLE = (8.0, 5000.0)
 """Rates in Hz by which the unit of unlabelled stamps is found; less than a factor of 1000 apart."""
 
+_LEAST_DAYS = 50.0
+"""Rate in Hz from which on stamps may count days, and not hours."""
+
 _MAX_GAPS = 100_000
 _ALWAYS_MISSING = 1_000_000
 _MAX_MISSING = 20
 """Missing samples that stamps may announce: so many of all leads, and so many times the rows."""
+
+_LONG = 3600.0
+"""Gap in s from which on a clock may have been set instead."""
 
 _FEW = 0.01
 """Share of stamps that may be wrong."""
@@ -53,6 +59,9 @@ def scale_of(stamps: NDArray[np.float64], stated: float | None) -> float | None:
     for scale in (1.0, 1e-3, 1e-6, 1e-9):
         if step > 0 and _PLAUSIBLE[0] <= 1 / (step * scale) < _PLAUSIBLE[1]:
             return scale
+    days = [(0, 1), *DAYS.values()]
+    if step > 0 and 1 / (step * DAY) >= _LEAST_DAYS and any(a <= first < b for a, b in days):
+        return DAY
     return epoch_scale(first) or 1.0
 
 
@@ -197,6 +206,17 @@ class Timeline:
                 return float(whole)
         return fs
 
+    def warn_gap(self) -> None:
+        """Warn of the longest gap if it is of hours, as a clock makes one that is set."""
+        gaps = [(after.begin - before.end, after.row) for before, after in pairwise(self.runs)]
+        longest, row = max(gaps, default=(0.0, 0))
+        if longest >= _LONG:
+            warnings.warn(
+                f"{self.path}: its times have a gap of {longest / 3600:.3g} h before row "
+                f"{row + 1}, which becomes missing samples; correct them if a clock was set there",
+                stacklevel=5,
+            )
+
     def places(self, fs: float) -> tuple[Places, int]:
         """Positions of the rows in time, and samples in all.
 
@@ -256,18 +276,18 @@ def placed(
                 f"{error}; taken as even at {fs:g} Hz".replace(f"; {UNEVEN}", ""), stacklevel=5
             )
         return fs, even, rows
-    if fs is None:
-        return rate, places, samples
-    _warn_overruled(path, wished, stated or rate)
-    if abs(fs - rate) > (1e-3 if wished else 1e-2) * rate:
-        if not wished:
-            warnings.warn(
-                f"{path}: states {fs:g} Hz, but its times say {rate:g} Hz; the statement is "
-                "believed, --fs overrules it",
-                stacklevel=5,
-            )
-        return fs, even, rows
-    return (fs, places, samples) if len(places) == 1 else (rate, places, samples)
+    if fs is not None:
+        _warn_overruled(path, wished, stated or rate)
+        if abs(fs - rate) > (1e-3 if wished else 1e-2) * rate:
+            if not wished:
+                warnings.warn(
+                    f"{path}: states {fs:g} Hz, but its times say {rate:g} Hz; the statement is "
+                    "believed, --fs overrules it",
+                    stacklevel=5,
+                )
+            return fs, even, rows
+    timeline.warn_gap()
+    return (fs, places, samples) if fs and len(places) == 1 else (rate, places, samples)
 
 
 def _warn_overruled(path: Path, wished: float | None, said: float | None) -> None:

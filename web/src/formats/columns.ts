@@ -26,7 +26,7 @@ export interface Column {
 
 type Pattern =
   | ("ecg" | "rate" | "plain rate" | "interval" | "hertz" | "filter key" | "unit key")
-  | ("start key" | "no start key" | "personal");
+  | ("start key" | "no start key" | "personal" | "zero key");
 
 /** A regular expression of the list of words, for Unicode as Python has it. */
 export function pattern(key: Pattern, around = (text: string) => text): RegExp {
@@ -42,14 +42,16 @@ const PERHAPS_SAMPLES = new Set(["sample", "samples", "n", ""]);
 const NO_LEAD = words(WORDS["no lead"]);
 const SELDOM_LEAD = words(WORDS["seldom lead"]);
 const COUNTS = words(WORDS.counts);
+const STEP = words(WORDS.step);
 const NO_UNIT = new Set(WORDS["no unit"]);
 const UNIT_WORDS = new Map(Object.entries(WORDS.unit));
-const VOLTS = /^(?:(m|milli|[uµμ]|mi[ck]ro|n|nano)[ -]?)?v(?:olt[\p{L}\p{N}_]*)?$/iu;
+const VOLTS = /^(?:(m|milli|[uµμ]|mc|mi[ck]ro|n|nano)[ -]?)?v(?:olt[\p{L}\p{N}_]*)?$/iu;
 const PREFIXES: Record<string, string> = { milli: "m", micro: "u", mikro: "u", nano: "n" };
-PREFIXES["µ"] = PREFIXES["μ"] = "u";
+PREFIXES["µ"] = PREFIXES["μ"] = PREFIXES.mc = "u"; // mcV: as Apple's HealthKit has it
 const OTHER_UNIT =
   /^(?:hh?:mm:ss.*|yyyy.*|m?g|m\/\(?s\^?2\)?|bpm|%|k?(?:ohms?|ω)|°?c|deg\/s|dps|mmhg)$/;
 const WITH_UNIT = /(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^[\]]*)\])$/;
+const AMID = /[([<]([^()[\]<>]*)[)\]>]/g;
 const ECG = pattern("ecg", (text) => `^(?:${text})$`);
 
 /** True if a signal is called as leads of an ECG are. */
@@ -90,8 +92,9 @@ export function column(text: string, below = ""): Column {
   }
   if ([...known].every((word) => /^\p{Nd}+$/u.test(word) || COUNTER.has(word)) && !voltage)
     return { heading, name, unit, kind: "index" };
-  const suffixed = /^(.*[^\s_-])[\s_-]+(\S+)$/.exec(name);
+  const suffixed = /^(.*[^\s_:/,-])[\s_:/,-]+(\S+)$/.exec(name);
   if (suffixed && !unit && millivolts(suffixed[2]) !== undefined) [, name, unit] = suffixed;
+  else if (!unit && millivolts(symbol(name)) !== undefined && symbol(name) !== "V") unit = name; // V is a lead, too
   const lead = !isNoLead(name) && (!unit || millivolts(unit) !== undefined || isCounts(unit));
   return { heading, name, unit, kind: lead ? "lead" : "other" };
 }
@@ -115,12 +118,26 @@ export function columnsOf(headings: readonly string[], units: readonly string[])
   });
 }
 
-/** Name and unit of a heading that has its unit in brackets. */
+/** Name and unit of a heading that ends in a unit in brackets, or has a voltage in them. */
 function bracketed(heading: string): [string, string] | undefined {
+  const voltage = aroundVoltage(heading);
+  if (voltage) return voltage;
   const found = WITH_UNIT.exec(heading);
   return found
     ? [heading.slice(0, found.index).trim(), plainUnit(found[1] || found[2] || "")]
     : undefined;
+}
+
+/** Name and unit of a heading with a voltage in brackets, whatever follows it. */
+function aroundVoltage(heading: string): [string, string] | undefined {
+  const known = [...heading.matchAll(AMID)]
+    .map((found): [RegExpExecArray, string] => [found, plainUnit(found[1])])
+    .filter(([, unit]) => millivolts(unit) !== undefined);
+  if (!known.length) return undefined;
+  const [found, unit] = known[known.length - 1];
+  const before = heading.slice(0, found.index).trimEnd();
+  const after = heading.slice(found.index + found[0].length).trim();
+  return [`${before}${/^[,;:]/.test(after) ? "" : " "}${after}`.trim(), unit];
 }
 
 /** The symbol of a unit of voltage (`microvolts`, `µV` are `uV`), or the unit. */
@@ -137,6 +154,11 @@ export function isMeasure(unit: string): boolean {
 
 export function isCounts(unit: string): boolean {
   return COUNTS.has(unit.toLowerCase());
+}
+
+/** True if a unit is the step of a converter where a voltage is stated for it. */
+export function isStep(unit: string): boolean {
+  return isCounts(unit) || STEP.has(unit.toLowerCase());
 }
 
 /** A unit in the spelling of this package; empty for words that mean no unit. */
@@ -244,7 +266,7 @@ export function unquoted(text: string): string {
 }
 
 /** True if a column rises evenly, as times do. */
-function isEven(cells: Float64Array): boolean {
+export function isEven(cells: Float64Array): boolean {
   const steps = differences(cells).sort();
   return steps.length > 1 && steps[0] > 0 && steps[steps.length - 1] < 3 * steps[0];
 }

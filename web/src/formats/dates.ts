@@ -4,7 +4,15 @@ const DATE = /(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1
 const SLASHED =
   /\b(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)[T, ]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?/gi;
 
-const NAMED = /\b(\d\d)-([A-Z][a-z]{2})-(\d{4})\b/;
+const ISO = /^\d{4}-\d\d-\d\d[T ][\d:.]*$/;
+const NAMED = /\b(?:(\d\d)-([A-Z][a-z]{2})-|([A-Z][a-z]{2}) (\d\d?),? )(\d{4})\b/;
+/** Parts of dates that ISO 8601 has otherwise: a zone's name, points, low lines, no signs at all. */
+const WRITTEN = [
+  [/\[[\w/+-]+\]$/, ""],
+  [/\b(\d{4})\.(\d\d)\.(\d\d)\b/g, "$1-$2-$3"],
+  [/\b(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-(\d\d)\b/g, "$1 $2:$3:$4"],
+  [/^(\d{4})(\d\d)(\d\d)[T_ ]?(\d\d)(\d\d)(\d\d)(?=$|[.,]\d*$)/, "$1-$2-$3 $4:$5:$6"],
+] as const;
 export const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 /**
@@ -13,7 +21,7 @@ export const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" 
  * Of `03/14/2026` the number above 12 is the day; where none is, the date is not known.
  */
 export function localTime(text: string): string | undefined {
-  const iso = numberedMonth(text).replace(/\b(\d\d)\.(\d\d)\.(\d{4})\b/, "$3-$2-$1");
+  const iso = plainDate(text).replace(/\b(\d\d)\.(\d\d)\.(\d{4})\b/, "$3-$2-$1");
   const found = DATE.exec(iso.replace(SLASHED, slashed));
   return found
     ? isoTime(
@@ -23,11 +31,14 @@ export function localTime(text: string): string | undefined {
     : undefined;
 }
 
-/** `14-Mar-2026`, as MATLAB writes it, as `2026-03-14`. */
-export function numberedMonth(text: string): string {
-  return text.replace(NAMED, (date, day, name, year) => {
-    const month = MONTHS.indexOf(name) + 1;
-    return month ? `${year}-${String(month).padStart(2, "0")}-${day}` : date;
+/** A date and time nearer to ISO 8601, of one such as `14-Mar-2026`, `2026.03.14`. */
+export function plainDate(text: string): string {
+  if (ISO.test(text)) return text;
+  const plain = WRITTEN.reduce((all, [form, iso]) => all.replace(form, iso), text);
+  return plain.replace(NAMED, (date, day, name, first, second, year) => {
+    const month = MONTHS.indexOf(name ?? first) + 1;
+    const pad = (number: unknown) => String(number).padStart(2, "0");
+    return month ? `${year}-${pad(month)}-${pad(day ?? second)}` : date;
   });
 }
 

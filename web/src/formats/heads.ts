@@ -1,5 +1,14 @@
 /** Heads of text tables: rate, unit, lead and start above the data, and the layouts of vendors. */
-import { column, isEpoch, pattern, plainUnit, SECONDS, type Column, type Kind } from "./columns.ts";
+import {
+  column,
+  isEpoch,
+  isStep,
+  pattern,
+  plainUnit,
+  SECONDS,
+  type Column,
+  type Kind,
+} from "./columns.ts";
 import { localTime, sinceEpoch } from "./dates.ts";
 import { millivolts } from "./job.ts";
 import { least } from "./statistics.ts";
@@ -10,6 +19,10 @@ export interface Head {
   fs?: number;
   /** Unit of the leads whose headings state none. */
   unit?: string;
+  /** Millivolts in one step of a converter, where values may be in steps. */
+  scale?: number;
+  /** The step that stands for zero. */
+  zero?: number;
   /** Name of the only lead. */
   lead?: string;
   start?: string;
@@ -51,6 +64,9 @@ const UNIT_KEY = pattern("unit key");
 const START_KEY = pattern("start key");
 const NO_START_KEY = pattern("no start key");
 const PERSONAL = pattern("personal");
+const ZERO_KEY = pattern("zero key");
+const RATIO = /^(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?) ?(\p{L}*) ?(?:\/|\bper\b) ?(\p{L}+)$/iu;
+const INTEGER = /^-?\d+(?:[.,]0*)?$/;
 const DAY = /^(?:\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}\/\d{1,2}\/\d{4})$/;
 const TIME_OF_DAY = /^\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?$/i;
 const NUMBER = /^(\d{1,3}(?: \d{3})+|\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)/i;
@@ -58,7 +74,16 @@ const LEAD = /(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])/;
 
 /** The head of a table: by the layout of a vendor, or else line by line. */
 export function headOf(sample: Sample): Head {
-  const vendors = [appleWatch, openBci, openSignals, brainFlow, empatica, labChart, acqKnowledge];
+  const vendors = [
+    appleWatch,
+    openBci,
+    openSignals,
+    brainFlow,
+    empatica,
+    labChart,
+    acqKnowledge,
+    labView,
+  ];
   for (const known of vendors) {
     const found = known(sample);
     if (found) return found;
@@ -76,7 +101,10 @@ function pair(line: string): Pair {
     .trim()
     .normalize("NFKC");
   const found = /^"?([^,;:=\t"]{1,60})"?\s*[,;:=\t]\s*(.*)/.exec(text);
-  if (!found) return ["", text];
+  if (!found) {
+    const [, key, rate] = /^(\D{1,60}) (\d+(?:[.,]\d+)? ?[a-zA-Z]*)$/.exec(text) ?? []; // Acquisition rate 250 Hz
+    return key && RATE_KEY.test(key) ? [key, rate] : ["", text];
+  }
   const value = /^"([^"]*)"/.exec(found[2])?.[1] ?? found[2];
   return [found[1].replace(/^[' ]+|[' ]+$/g, ""), value.replace(/^[ ;,\t'"]+|[ ;,\t'"]+$/g, "")];
 }
@@ -85,6 +113,9 @@ function pair(line: string): Pair {
 function lines(sample: Sample): Head {
   const pairs = sample.above.map(pair);
   const units = pairs.filter(([key]) => UNIT_KEY.test(key)).map(([, value]) => plainUnit(value));
+  const unit = units.find((each) => millivolts(each) !== undefined);
+  const steps = pairs.flatMap(([, value]) => stepIn(value) ?? []);
+  const zeros = pairs.filter(([key, value]) => ZERO_KEY.test(key) && INTEGER.test(value));
   const bare = sample.above.map((line) =>
     line
       .trim()
@@ -93,10 +124,27 @@ function lines(sample: Sample): Head {
   );
   return {
     fs: statedRate(pairs),
-    unit: units.find((unit) => millivolts(unit) !== undefined),
+    unit,
+    scale: unit ? undefined : only(steps),
+    zero: only(zeros.map(([, value]) => float(value))),
     start: statedStart(pairs.filter(([key]) => !PERSONAL.test(key))),
     comments: bare.filter((comment, i) => comment && !PERSONAL.test(pairs[i][0])),
   };
+}
+
+/** The value that all have in common. */
+function only(values: readonly number[]): number | undefined {
+  return new Set(values).size === 1 ? values[0] : undefined;
+}
+
+/** Millivolts in a step of a converter that `4.88 uV/LSB` or `200 adu/mV` states. */
+function stepIn(value: string): number | undefined {
+  const [, size, first, second] = RATIO.exec(value) ?? [];
+  const number = size ? float(size) : 0;
+  if (!number) return undefined;
+  const [above, below] = [first, second].map((unit) => millivolts(plainUnit(unit)));
+  if (above && isStep(second)) return number * above;
+  return below && (!first || isStep(first)) ? below / number : undefined;
 }
 
 /** True if a row is a key and the rate, interval, unit or start that it states. */
@@ -139,7 +187,8 @@ function rateIn(key: string, value: string): number | undefined {
   else if (number && INTERVAL_KEY.test(key)) {
     const unit = number[2].toLowerCase() || (key.includes("ms") ? "ms" : "s");
     const parts = new Map([["s", 1], ["ms", 1e-3], ["us", 1e-6], ["µs", 1e-6], ["μs", 1e-6]]); // prettier-ignore
-    rate = 1 / ((parts.get(unit) ?? 0) * float(number[1]));
+    const interval = (parts.get(unit) ?? 0) * float(number[1]);
+    rate = interval <= 1 ? 1 / interval : 0; // more is the year of a date
   } else if (number && RATE_KEY.test(key) && !number[2])
     rate = /khz/i.test(key) ? 1000 * float(number[1]) : hertz(number[1]);
   return rate > 0 && rate <= 1e6 ? rate : undefined;
@@ -328,6 +377,36 @@ function labChart(sample: Sample): Head | undefined {
   while (columns.length < width)
     columns.push({ heading: "comment", name: "comment", unit: "", kind: "other" });
   return { ...lines(sample), columns, remarks: true };
+}
+
+/** The end of the file's header, and that of the table's, in a text file of LabVIEW. */
+export const END_OF_HEADER = "***End_of_Header***";
+
+/**
+ * A text file of LabVIEW (`.lvm`): rows of a key and a cell for each channel.
+ *
+ * Above the data stand `X_Value`, the channels' names and `Comment`, a cell more than most rows
+ * have.
+ */
+function labView({ above, names, separator, values, width }: Sample): Head | undefined {
+  const cells = above.map((line) => line.split(separator).map((cell) => cell.trim()));
+  const rows = new Map(cells.map(([key, ...rest]) => [key, rest]));
+  const titles = names.length ? names : (cells[cells.length - 1] ?? []);
+  if (!rows.has(END_OF_HEADER) || titles.length < width) return undefined;
+  const units = [...(rows.get("Y_Unit_Label") ?? [])];
+  const columns = titles.slice(0, width).map((title, i): Column => {
+    if (title === "Comment" || (title === "X_Value" && values.every((row) => Number.isNaN(row[i]))))
+      return { heading: title, name: title, unit: "", kind: "empty" };
+    return title === "X_Value" ? column("time (s)") : column(title, units.shift() ?? "");
+  });
+  const first = (key: string) => rows.get(key)?.[0] ?? "";
+  return {
+    fs: rateIn("interval", first("Delta_X")),
+    start: localTime(`${first("Date")} ${first("Time")}`),
+    comments: [],
+    columns,
+    remarks: true,
+  };
 }
 
 /**

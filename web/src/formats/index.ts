@@ -14,7 +14,7 @@ export { writeCsv } from "./csv_writer.ts";
 export { writeEdf } from "./edf_writer.ts";
 export { FormatError, type Entry, type Given, type Need };
 
-const TABLE = /\.(csv|tsv|txt)(\.gz)?$/i;
+const TABLE = /\.((csv|tsv|txt)(\.gz)?|lvm)$/i;
 const READ = "CSV and other tables of text, EDF, BDF, WFDB, and JSON of Kardia";
 
 /** Statements of the user about a file; they overrule what it says, with a warning. */

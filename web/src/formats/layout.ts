@@ -1,22 +1,30 @@
 /** Layout of a text table: separator, decimal sign, header, headings, first row of data. */
-import { byShape, columnsOf, isUnit, unquoted, type Column } from "./columns.ts";
-import { headOf, isPair, type Head } from "./heads.ts";
+import WORDS from "../../../src/ipmdae/formats/words.json";
+import {
+  byShape,
+  column,
+  columnsOf,
+  isCounts,
+  isEven,
+  isUnit,
+  plainUnit,
+  unquoted,
+  type Column,
+} from "./columns.ts";
+import { END_OF_HEADER, headOf, isPair, type Head } from "./heads.ts";
+import { millivolts } from "./job.ts";
 import { mostCommon } from "./statistics.ts";
 
 /** Blanks in a row, instead of one separator. */
 export const BLANKS = " +";
 
 const SEPARATORS = [";", "\t", ",", "|", BLANKS];
-const EMPTY = new Set(["", "nan", "na", "n/a", "null", "none", "-", "nil"]);
-/** What pandas takes for a missing number. */
-export const MISSING = new Set(
-  "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null|-|nil".split("|"), // prettier-ignore
-);
+const EMPTY = new Set(WORDS.missing);
 /** A time of the day, perhaps after a date whose order is not certain, or after days passed. */
 const CLOCK =
   /^(?:\d{1,2}[/-]\d{1,2}[/-](?:\d{4}|\d\d)[T, ]+|\d\d\.\d\d\.\d\d[T, ]+|(\d+) days?,? )?\[?(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d*|(?<=:\d\d:\d\d):\d{3})?)\]?(?: ?([AP])M)?$/i;
 const DATE =
-  /^(\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)? ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?$/;
+  /^((\d{4}[-/.]\d\d[-/.]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4}|[A-Z][a-z]{2} \d\d?,? \d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?|\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d([.,]\d+)?|20\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])[T_ ]?([01]\d|2[0-3])([0-5]\d){2}([.,]\d+)?) ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?(\[[\w/+-]+\])?$/;
 /** A time in s that says its unit, as MATLAB writes it. */
 const DURATION = /^([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?) ?s(?:ec)?$/;
 const STAMPS = [
@@ -30,11 +38,14 @@ const COMMA = /^[+-]?\d+,\d+([eE][+-]?\d+)?$/;
 const POINT = /^[+-]?\d*\.\d+([eE][+-]?\d+)?$/;
 const WHOLE = /^[+-]?\d+$/;
 const SMALL = /^[+-]?\d{1,3}$/;
+const PADDED = /^[+-]?0\d+$/;
 const MARKED = /^[+-]?[\d.,]*[.,][\d.,]*(?:[eE][+-]?\d+)?$/;
 const GROUPED = /^[+-]?[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*$/;
 const GROUPED_DECIMAL = /^[+-]?[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d*)?$/;
 /** Rows by which columns are judged. */
 const ROWS = 2000;
+/** Decimals of which some begin with a zero. */
+const MANY = 40;
 
 export type Cells = "number" | "clock" | "date" | "duration";
 
@@ -67,11 +78,13 @@ export function layOut(texts: readonly string[], stem: string): Layout {
     [separator, decimal] = [";", ","];
     for (const i of filled) if (cells.get(i)!.every(isWhole)) cells.set(i, [texts[i].trim()]);
   }
-  const first = filled.find((i) => isData(cells.get(i)!, decimal, thousands));
+  const ends = filled.filter((i) => texts[i].startsWith(END_OF_HEADER)).slice(0, 2);
+  const above = ends.pop() ?? -1;
+  const first = filled.find((i) => i > above && isData(cells.get(i)!, decimal, thousands));
   if (first === undefined) throw new Error("holds no row of numbers");
   const data = filled.filter((i) => i >= first).slice(0, ROWS).map((i) => cells.get(i)!); // prettier-ignore
   const [width] = mostCommon(data.map((row) => row.length));
-  const rows = data.filter((row) => row.length === width);
+  const rows = data.filter((row) => row.length === width && isRow(row, decimal, thousands));
   const trailing = rows.every((row) => !row[width - 1]);
   const { names, units, taken } = headings(
     texts.slice(0, first),
@@ -80,9 +93,9 @@ export function layOut(texts: readonly string[], stem: string): Layout {
     width,
     trailing,
   );
-  const above = texts.slice(0, first).filter((text, i) => text.trim() && !taken.has(i));
+  const rest = texts.slice(0, first).filter((text, i) => text.trim() && !taken.has(i));
   const head = headOf({
-    above: above.filter((text) => !SEP_LINE.test(text)),
+    above: rest.filter((text) => !SEP_LINE.test(text)),
     names,
     separator,
     values: rows.map((row) => row.map((cell) => toNumber(cell, decimal, thousands))),
@@ -106,7 +119,16 @@ export function layOut(texts: readonly string[], stem: string): Layout {
     if (found.kind === "empty" || cellsOf(layout, i) === "number") return found;
     return { heading: found.heading, name: found.name, unit: found.unit, kind: "time" };
   });
+  layout.columns = layout.columns.map((found, i) => inSteps(found, firstValues(layout, i), head));
   return layout;
+}
+
+/** A lead of whole numbers without a unit, in the steps of a converter that the head states. */
+function inSteps(column: Column, cells: Float64Array, { scale, zero }: Head): Column {
+  const own = column.unit && !isCounts(column.unit);
+  const whole = cells.every((value) => Number.isInteger(value) || Number.isNaN(value));
+  if (!scale || column.kind !== "lead" || own || column.scale || !whole) return column;
+  return { ...column, scale, zero };
 }
 
 /** The numbers in the first cells of a column, NaN where there is none. */
@@ -170,9 +192,22 @@ export function isEmpty(cell: string): boolean {
   return EMPTY.has(cell.toLowerCase());
 }
 
+/** True if a mark of a missing number may be a setting, or a line below headings, too. */
+export function isDoubtful(cell: string): boolean {
+  return ["off", "--", "---"].includes(cell.toLowerCase());
+}
+
 /** True if a cell is a number or marks a missing one. */
 export function isNumber(cell: string, decimal: string, thousands = ""): boolean {
   return isEmpty(cell) || !Number.isNaN(toNumber(cell, decimal, thousands));
+}
+
+/** True if some number or stamp is among cells, or all are empty, and the first is no key. */
+export function isRow(cells: readonly string[], decimal: string, thousands: string): boolean {
+  const filled = cells.filter(Boolean);
+  const known = (cell: string) =>
+    isNumber(cell, decimal, thousands) || STAMPS.some(([, form]) => form.test(cell));
+  return !isKeyed(cells) && (!filled.length || filled.some(known));
 }
 
 /** `12:34:56.7`, `34:56.7` or `03/14/2026 12:34:56.7 PM` in s since midnight; NaN for others. */
@@ -249,18 +284,48 @@ function grouping(cells: readonly string[]): string {
 
 const isWhole = (cell: string) => WHOLE.test(cell);
 
-/** True if rows of two cells, split by commas, are one column of numbers with decimal commas. */
+/**
+ * True if rows of two cells, split by commas, are one column of numbers with decimal commas.
+ *
+ * Two names above say that they are not, a single one that they are. Otherwise the numbers do.
+ */
 function isSingle(rows: readonly string[][]): boolean {
   const judged = rows.slice(-ROWS);
   const last = judged.filter((row) => row.length <= 2 && row.every(isWhole));
   const pairs = last.filter((row) => row.length === 2);
   if (last.length < 0.8 * judged.length - 12 || pairs.length < 2) return false;
-  if (pairs.some((row) => !/^\d+$/.test(row[1]))) return false;
-  const heading = rows[rows.findIndex((row) => row.every(isWhole)) - 1];
-  if (heading?.length === 2 && !heading.some(isUnit)) return false;
-  if (heading?.length === 1) return true;
-  const digits = new Set(pairs.map((row) => row[1].length));
-  return digits.size === 1 && !digits.has(1) && pairs.length > 2;
+  const above = rows.slice(
+    0,
+    rows.findIndex((row) => row.every(isWhole)),
+  );
+  const heading = above.filter((row) => row.length > 1 || !isStatement(row)).pop();
+  if (heading?.length === 2 && !isKeyedUnit(heading)) return false;
+  return areDecimals(pairs, heading?.length === 1);
+}
+
+/** True if two cells are a key and a unit of voltage, and not names: `Unit,µV`, `ms,uV`. */
+function isKeyedUnit([key, value]: readonly string[]): boolean {
+  const voltage = millivolts(plainUnit(value)) !== undefined;
+  return voltage && ["lead", "other"].includes(column(key).kind);
+}
+
+/**
+ * True if whole numbers before and after commas are parts of one number each.
+ *
+ * No whole number begins with a zero, but some of many decimals do (`0,012`). Where none does,
+ * small numbers before equally many digits are decimal ones, unless they rise as times do.
+ * `headed` says whether one name stands above them.
+ */
+function areDecimals(pairs: readonly string[][], headed: boolean): boolean {
+  if (pairs.some(([whole, decimals]) => !/^\d+$/.test(decimals) || PADDED.test(whole)))
+    return false;
+  if (pairs.some(([whole, decimals]) => whole === "-0" || PADDED.test(decimals))) return true;
+  const values = Float64Array.from(pairs, ([whole]) => Number(whole));
+  const small = values.every((value) => Math.abs(value) < 10);
+  const digits = pairs.map(([, decimals]) => decimals.length);
+  if (headed) return small || digits.filter((n) => n > 1).length < MANY;
+  const equal = digits[0] > 1 && digits.every((n) => n === digits[0]);
+  return small && equal && digits.length > 2 && !isEven(values);
 }
 
 /**
@@ -273,7 +338,8 @@ function isData(cells: readonly string[], decimals: string, thousands = ""): boo
   let [numbers, stamps, empty] = [0, 0, 0];
   for (const cell of cells) {
     if (!cell) empty++;
-    else if ([...decimals].some((sign) => isNumber(cell, sign, thousands))) numbers++;
+    else if (!isDoubtful(cell) && [...decimals].some((sign) => isNumber(cell, sign, thousands)))
+      numbers++;
     if (STAMPS.some(([, form]) => form.test(cell))) stamps++;
   }
   return numbers > 0 && numbers + stamps > cells.length - numbers - stamps - empty;

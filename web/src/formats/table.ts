@@ -1,21 +1,22 @@
 /** CSV and other tables of text, also compressed by gzip: one row a sample, one column a lead. */
-import { select, warnSparse } from "./columns.ts";
+import { select, warnSparse, type Column } from "./columns.ts";
 import { FormatError, NeedError, reasonOf } from "./errors.ts";
-import { checkSamples, type Job, type Parts } from "./job.ts";
+import { checkSamples, warn, type Job, type Parts } from "./job.ts";
 import {
   BLANKS,
   cellsOf,
   firstValues,
   isEmpty,
   isNumber,
+  isRow,
+  isDoubtful,
   layOut,
-  MISSING,
   split,
   toNumber,
   type Layout,
 } from "./layout.ts";
 import { headLines, textIn } from "./source.ts";
-import { unique } from "./text.ts";
+import { general, unique } from "./text.ts";
 import { chosen, placed, type Stamps } from "./times.ts";
 import { unitsOf } from "./units.ts";
 
@@ -37,9 +38,9 @@ export async function readTable(job: Job, blob: Blob): Promise<Parts> {
   const lines = headLines(first, !second);
   if (lines.some((line) => line.includes("\0"))) throw new FormatError(job.path, "is not text");
   const layout = sniff(job.path, lines);
-  const rows = new Rows(job, layout);
   let [start, skip] = [layout.first, layout.head.skip ?? 0];
   for (; skip; start++) if (lines[start].trim()) skip--;
+  const rows = new Rows(job, layout, start);
   const offset = lines.slice(0, start).reduce((sum, line) => sum + line.length + 1, 0);
   rows.add(first.slice(offset));
   rows.add(second);
@@ -67,20 +68,27 @@ class Rows {
   private columns: Float64Array[];
   private rows = 0;
   private rest = "";
+  /** Lines of the file that have come, and whether the last of them has a cell that is wrong. */
+  private lines: number;
+  private isWrong = false;
   /** A value that cannot be read; whether the rows make sense is asked first. */
   private broken?: FormatError;
   /** Cells of the first row; rows of a wide table that have not as many as the columns. */
   private firstWidth = 0;
   private uneven?: FormatError;
 
-  constructor(job: Job, layout: Layout) {
-    [this.job, this.layout] = [job, layout];
+  /** `above` is the number of lines above the data. */
+  constructor(job: Job, layout: Layout, above: number) {
+    [this.job, this.layout, this.lines] = [job, layout, above];
     const { decimal, thousands } = layout;
     const filled = layout.columns.map((_, i) => layout.rows.map((row) => !isEmpty(row[i])));
     const numeric = filled.map((known, i) => {
       const cells = layout.rows.map((row) => row[i]).filter((_, at) => known[at]);
       const numbers = cells.filter((cell) => isNumber(cell, decimal, thousands)).length;
-      return numbers >= 0.9 * cells.length;
+      return (
+        numbers >= 0.9 * cells.length &&
+        (numbers > 0 || !layout.rows.some((row) => isDoubtful(row[i])))
+      );
     });
     this.leads = select(job, layout.columns, numeric);
     warnSparse(
@@ -113,9 +121,12 @@ class Rows {
     const { job, layout } = this;
     if (this.rest.trim()) {
       if (split(this.rest, layout.separator).length < layout.columns.length)
-        throw new FormatError(
-          job.path,
-          "is cut off in its last row; fetch it again, or delete that row",
+        throw (
+          this.stray(this.rest, this.lines + 1) ??
+          new FormatError(
+            job.path,
+            "is cut off in its last row; fetch it again, or delete that row",
+          )
         );
       this.parse(this.rest);
     }
@@ -146,6 +157,7 @@ class Rows {
     checkSamples(job.path, rows, leads.length);
     const heads = leads.map((i) => firstValues(layout, i));
     const units = lacking(() => unitsOf(job, known, heads, layout.head.unit));
+    if (units) this.warnSteps(known);
     const times = this.isTimed
       ? { values: this.seconds(columns.pop()!), quantum: this.stamps!.quantum }
       : undefined;
@@ -170,6 +182,21 @@ class Rows {
       start: this.stamps?.start ?? layout.head.start,
       comments: layout.head.comments,
     };
+  }
+
+  /** Warn of leads that state no unit, to which the steps of the head are applied. */
+  private warnSteps(columns: readonly Column[]): void {
+    const { scale } = this.layout.head;
+    if (!scale || this.job.scale) return;
+    const named = columns.flatMap((column, i) =>
+      column.scale === scale && !column.unit ? [column.name || `lead ${i + 1}`] : [],
+    );
+    if (!named.length) return;
+    warn(
+      this.job,
+      `says no unit of ${named.slice(0, 12).join(", ")}; taken as the steps of ` +
+        `${general(1000 * scale)} uV that its head states; --unit overrules it`,
+    );
   }
 
   /** Times in s since the first of them, in place. */
@@ -199,15 +226,20 @@ class Rows {
       end = plain.indexOf("\n", at);
       if (end < 0) end = plain.length;
       const line = plain.slice(at, plain.charCodeAt(end - 1) === 13 ? end - 1 : end);
+      this.lines++;
       if (blank.test(line)) continue;
       const cells =
         quoted || layout.separator === BLANKS
           ? split(line, layout.separator)
           : line.split(layout.separator);
       const remark = layout.head.remarks && cells.length === width + 1;
-      even &&= cells.length === width || !!remark;
+      const fits = cells.length === width || !!remark;
+      even &&= fits;
       this.firstWidth ||= cells.length;
-      this.push(cells);
+      this.isWrong = false;
+      const error = this.push(cells);
+      const stray = fits && !this.isWrong && !error ? undefined : this.stray(line, this.lines);
+      if (stray ?? error) throw stray ?? error;
     }
     if (even || quoted || layout.separator === BLANKS) return;
     this.uneven ??= new FormatError(
@@ -217,7 +249,19 @@ class Rows {
     if (width <= WIDE) throw this.uneven;
   }
 
-  private push(cells: readonly string[]): void {
+  /** The error of a footer or another table below; undefined where a line may be a row. */
+  private stray(line: string, number: number): FormatError | undefined {
+    const { separator, decimal, thousands } = this.layout;
+    if (isRow(split(line, separator), decimal, thousands)) return undefined;
+    return new FormatError(
+      this.job.path,
+      `line ${number} is no row of numbers ('${line.trim().slice(0, 40)}'); ` +
+        "keep one table alone in the file, without what is below it",
+    );
+  }
+
+  /** Take a row in; the error of one without a time. */
+  private push(cells: readonly string[]): FormatError | undefined {
     const { columns, leads, stamps, rows } = this;
     if (rows === columns[0].length) {
       const grow = (column: Float64Array) => {
@@ -235,7 +279,7 @@ class Rows {
         columns[leads.length][rows] = textual ? stamps!.seconds(cell) : this.number(cell);
       }
     } catch (error) {
-      throw new FormatError(this.job.path, `has an invalid time (${reasonOf(error)})`);
+      return new FormatError(this.job.path, `has an invalid time (${reasonOf(error)})`);
     }
     for (let i = 0; i < leads.length; i++) {
       const value = this.number(cells[leads[i]] ?? "");
@@ -247,6 +291,7 @@ class Rows {
       columns[i][rows] = value;
     }
     this.rows++;
+    return undefined;
   }
 
   /** The number in a cell, NaN where it is missing; notes a cell that is neither. */
@@ -256,7 +301,8 @@ class Rows {
     // Number() takes "" for 0 and "0x1" for 1.
     if (value === value && value !== 0 && (text.charCodeAt(1) | 32) < 97) return value;
     const known = toNumber(text, decimal, thousands);
-    if (known === known || MISSING.has(text.trim())) return known;
+    if (known === known || isEmpty(text.trim())) return known;
+    this.isWrong = true;
     this.broken ??= new FormatError(
       this.job.path,
       `is not a table of numbers (could not convert string to float: '${text.trim()}'); ` +

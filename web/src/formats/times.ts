@@ -1,6 +1,6 @@
 /** Time columns of tables: their units, and the sampling rate and the gaps that they tell. */
 import { median, roundEven } from "../core/numbers.ts";
-import { isoTime, localTime, numberedMonth, sinceEpoch } from "./dates.ts";
+import { isoTime, localTime, plainDate, sinceEpoch } from "./dates.ts";
 import { FormatError, NeedError } from "./errors.ts";
 import { warn, type Job } from "./job.ts";
 import {
@@ -8,7 +8,7 @@ import {
   clockSeconds,
   durationSeconds,
   firstValues,
-  MISSING,
+  isEmpty,
   type Cells,
   type Layout,
 } from "./layout.ts";
@@ -22,7 +22,16 @@ const MAX_GAPS = 100_000;
 const ALWAYS_MISSING = 1_000_000;
 const MAX_MISSING = 20;
 const FEW = 0.01;
+/** Gap in s from which on a clock may have been set instead. */
+const LONG = 3600;
 const DAY = 86_400;
+/** The first of 1970 in days since 1900, as Excel counts them, and since 0, as MATLAB; ranges. */
+const DAYS = [
+  [25_569, 20_000, 80_000],
+  [719_529, 600_000, 800_000],
+];
+/** Rate in Hz from which on stamps may count days, and not hours. */
+const LEAST_DAYS = 50;
 const UNEVEN =
   "give the rate (fs=, --fs) to take the rows as even, or interpolate them (--resample)";
 
@@ -33,11 +42,26 @@ function scaleOf(stamps: Float64Array, stated?: number): number | undefined {
   const step = median(steps) || (stamps[stamps.length - 1] - stamps[0]) / steps.length;
   if (step === 1 && share(steps, (s) => s === 1) > 0.9 && !epoch(stamps[0], 1e-3)) return undefined;
   const plausible = (s: number) => step > 0 && 1 / (step * s) >= 8 && 1 / (step * s) < 5000;
-  return SCALES.find(plausible) ?? SCALES.find((s) => epoch(stamps[0], s)) ?? 1;
+  const found = SCALES.find(plausible);
+  if (found) return found;
+  const days = (stamps[0] >= 0 && stamps[0] < 1) || firstDay(stamps[0]) !== undefined;
+  if (step > 0 && 1 / (step * DAY) >= LEAST_DAYS && days) return DAY;
+  return SCALES.find((s) => epoch(stamps[0], s)) ?? 1;
 }
 
-/** The date of a stamp that counts from 1970, if it can be one. */
+/** The first of 1970 in the count of days that a stamp is one of. */
+function firstDay(stamp: number): number | undefined {
+  return DAYS.find(([, low, high]) => low <= stamp && stamp < high)?.[0];
+}
+
+/** The date of a stamp that counts from 1970, or in days, if it can be one. */
 function epoch(stamp: number, scale: number): string | undefined {
+  if (scale === DAY) {
+    const first = firstDay(stamp);
+    if (first === undefined) return undefined;
+    const milliseconds = roundEven((stamp - first) * DAY * 1e3);
+    return sinceEpoch(Math.floor(milliseconds / 1000), (milliseconds % 1000) * 1000);
+  }
   if (!(1e9 < stamp * scale && stamp * scale < 4.2e9)) return undefined;
   const whole = Math.trunc(stamp * scale);
   return sinceEpoch(whole, Math.round((stamp - whole / scale) * scale * 1e6));
@@ -83,7 +107,7 @@ export class Stamps {
   /** The time in a text cell in s; NaN for an empty one. Throws Error for another that is none. */
   seconds(cell: string): number {
     const time = readerOf(this.cells)(cell);
-    const missing = this.cells !== "clock" && MISSING.has(cell.trim());
+    const missing = this.cells !== "clock" && isEmpty(cell.trim());
     if (Number.isNaN(time) && !missing) throw new Error(`'${cell}' is not a time`);
     if (this.cells !== "clock") return time;
     if (time - this.clock < -DAY / 2) this.days++;
@@ -138,7 +162,7 @@ function readerOf(cells: Cells): (cell: string) => number {
 
 /** A date with a time in s since 1970, in UTC where it has a time zone; NaN for an empty cell. */
 function dateSeconds(cell: string): number {
-  const text = numberedMonth(cell.trim()).replace(/^(\d\d)\.(\d\d)\.(\d{4})/, "$3-$2-$1");
+  const text = plainDate(cell.trim()).replace(/^(\d\d)\.(\d\d)\.(\d{4})/, "$3-$2-$1");
   const found =
     /^(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)? ?(?:Z|[A-Z]{3,4}|([+-]\d\d):?(\d\d))?$/.exec(text); // prettier-ignore
   if (!found) return NaN;
@@ -275,6 +299,21 @@ class Timeline {
     return [nearest, roundEven(fs)].find(near) ?? fs;
   }
 
+  /** Warn of the longest gap if it is of hours, as a clock makes one that is set. */
+  warnGap(): void {
+    let [longest, row] = [0, 0];
+    this.runs.slice(1).forEach((after, i) => {
+      const gap = after.begin - this.runs[i].end;
+      if (gap >= longest) [longest, row] = [gap, after.row];
+    });
+    if (longest >= LONG)
+      warn(
+        this.job,
+        `its times have a gap of ${general(longest / 3600, 3)} h before row ` +
+          `${row + 1}, which becomes missing samples; correct them if a clock was set there`,
+      );
+  }
+
   /** The places of the rows in time at a rate, and the samples in all. Throws FormatError. */
   places(fs: number, leads: number): [places: Place[], samples: number] {
     const { job, runs, rows } = this;
@@ -332,9 +371,8 @@ export function placed(
       warn(job, `${error.reason}; taken as even at ${general(fs)} Hz`.replace(`; ${UNEVEN}`, ""));
     return [fs, even, rows];
   }
-  if (!fs) return [rate, places, samples];
-  warnOverruled(job, stated || rate);
-  if (Math.abs(fs - rate) > (job.fs ? 1e-3 : 1e-2) * rate) {
+  if (fs) warnOverruled(job, stated || rate);
+  if (fs && Math.abs(fs - rate) > (job.fs ? 1e-3 : 1e-2) * rate) {
     if (!job.fs)
       warn(
         job,
@@ -343,7 +381,8 @@ export function placed(
       );
     return [fs, even, rows];
   }
-  return places.length === 1 ? [fs, places, samples] : [rate, places, samples];
+  timeline.warnGap();
+  return fs && places.length === 1 ? [fs, places, samples] : [rate, places, samples];
 }
 
 function warnOverruled(job: Job, said: number | undefined): void {
