@@ -167,6 +167,14 @@ def test_decimal_commas_come_out_as_points(noisy: NDArray[np.float64]) -> None:
     assert lines[2].startswith("0.0028,7,")
 
 
+def test_steps_of_a_converter_are_no_decimals_and_have_the_size_of_the_head() -> None:
+    text = "Gain: 200 adu/mV\nms,adc\n" + "".join(f"{4 * i + 5000},5{i + 10}\n" for i in range(9))
+    with open_lines(io.BytesIO(text.encode()), 250) as live:
+        (_, first), *_ = live.chunks
+        assert (live.leads, live.header) == (("adc",), ("ms", "adc"))
+    assert first[0, 0] == pytest.approx(510 / 200)
+
+
 def test_a_lead_that_the_head_names_is_called_so(noisy: NDArray[np.float64]) -> None:
     head = 'Device,"Watch6,2"\nSample Rate,512 Hz\n\nLead,Lead I\nUnit,µV\n\n'
     head = "Name,x\nDate,2026-03-14 09:15:00\nClass,y\nVersion,1\n" + head
