@@ -48,8 +48,8 @@ _EPOCH = (1e9, 4.2e9)
 DAY = 86_400.0
 """Seconds in a day."""
 DAYS = {25_569: (20_000, 80_000), 719_529: (600_000, 800_000)}
-"""Ranges of days since 1900, as Excel counts them, and since the year 0, as MATLAB does; which of
-them was the first of 1970."""
+"""Day number of 1 January 1970, and the day numbers that are dates, of Excel (from 1900) and of
+MATLAB (from the year 0)."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def column(heading: str, unit: str = "") -> Column:
     suffixed = _SUFFIXED.fullmatch(name)
     if suffixed and not unit and millivolts(suffixed[2]):
         name, unit = suffixed[1], suffixed[2]
-    elif not unit and millivolts(symbol(name)) and symbol(name) != "V":  # which is a lead, too
+    elif not unit and millivolts(symbol(name)) and symbol(name) != "V":  # a column headed "uV"
         unit = name
     other = is_no_lead(name) or (unit and not millivolts(unit) and not is_counts(unit))
     return Column(heading, name, unit, "other" if other else "lead")
