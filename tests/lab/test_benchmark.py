@@ -17,7 +17,9 @@ from ipmdae.lab.commands import benchmark as command
 from ipmdae.lab.commands.benchmark import processes
 from ipmdae.lab.evaluation import candidates, deepfilter, results
 from ipmdae.lab.evaluation.deepfilter import DeepFilterBenchmark
+from ipmdae.lab.evaluation.training_budget import Network, Training
 from ipmdae.lab.protocols.deepfilter import DeepFilter
+from ipmdae.lab.training.summary import Summary
 from ipmdae.methods import classical
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
@@ -128,6 +130,38 @@ def test_report_tells_how_far_the_published_row_is(monkeypatch: pytest.MonkeyPat
     share = result("iir")["ssd"].mean() / 35.645 - 1
     assert f"`iir` against the published IIR: SSD {share:+.1%}" in table
     assert "**Unexplained.**" in table
+
+
+def test_report_states_that_a_published_network_was_trained_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deepfilter, "PUBLISHED_BEATS", 40)
+    summary = Summary(
+        method="drnn",
+        protocol="deepfilter",
+        parameters=25_537,
+        epochs=6,
+        windows_seen=374_880,
+        batch_size=64,
+        fresh_noise=False,
+        seed=0,
+        loss="mse",
+        seconds=2642.0,
+        accelerator="cpu",
+        best_valid_loss=0.03,
+        best_epoch=6,
+        converged=True,
+        diverged=False,
+    )
+    network = Network(
+        parameters=25_537,
+        multiply_accumulates=12_700_000,
+        trainings=(Training(summary, "rival", 0.01),),
+    )
+    table = deepfilter.markdown(
+        [dataclasses.replace(result("iir"), method="drnn", network=network)], None
+    )
+    assert "Worse: trained for 6 epochs here, until the training SSD fell by less" in table
 
 
 def test_what_learns_is_also_scored_without_the_patient_on_both_sides() -> None:

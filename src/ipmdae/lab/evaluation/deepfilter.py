@@ -16,7 +16,7 @@ from ipmdae.lab.data import nstdb, qtdb
 from ipmdae.lab.evaluation import candidates, cells, figures, metrics, pages
 from ipmdae.lab.evaluation.benchmarks import Mapper, in_chunks
 from ipmdae.lab.evaluation.pages import grid
-from ipmdae.lab.evaluation.published import BY_FACTOR, COUNTS, FACTOR_EDGES, ROWS
+from ipmdae.lab.evaluation.published import BY_FACTOR, COUNTS, FACTOR_EDGES, ROWS, TRAINED
 from ipmdae.lab.evaluation.results import Array, Result, anchor_of, evenly_spaced, load_all
 from ipmdae.lab.evaluation.training_budget import (
     budgets_section,
@@ -392,16 +392,21 @@ def _deviations(results: Sequence[Result]) -> list[str]:
         listed = ", ".join(
             f"{_NAMES[name].split(' (')[0]} {share:+.1%}" for name, share in shares.items()
         )
-        verdict = _verdict(result, shares["ssd"])
+        verdict = _verdict(result, row.source, shares["ssd"])
         lines.append(f"- `{row.method}` against the published {row.title}: {listed}.{verdict}")
     return lines
 
 
-def _verdict(result: Result, share: float) -> str:
-    """Known reason for the deviation of a row's SSD, in words."""
+def _verdict(result: Result, source: str, share: float) -> str:
+    """Known reason for the deviation of a row's SSD from that of a publication, in words."""
     if abs(share) <= _TOLERANCE:
         return ""
     if share < 0 and result.network is not None:
         return " Better, but trained differently; the contributions were not measured separately."
     reason = result.network.reason if result.network else ""
-    return f" {reason[0].upper()}{reason[1:]}." if reason else " **Unexplained.**"
+    if reason:
+        return f" {reason[0].upper()}{reason[1:]}."
+    if result.network and result.network.trainings and source in TRAINED:
+        epochs = pages.plural(result.network.trainings[0].summary.epochs, "epoch")
+        return f" Worse: trained for {epochs} here, {TRAINED[source]} there."
+    return " **Unexplained.**"
