@@ -273,9 +273,10 @@ def denoise(
     """Clean an array, a recording or a file.
 
     Missing samples stay missing; leads that are flat, empty, not a voltage or called as another
-    signal is (``EMG``, ``RESP``) come back unchanged, with a warning; each lead keeps its constant offset. To clean many, open a :class:`Denoiser`
-    once, where the settings from ``method`` to ``max_latency`` are described. A file that is larger
-    than memory goes through :func:`ipmdae.denoise_file`.
+    signal is (``EMG``, ``RESP``) come back unchanged, with a warning; each lead keeps its constant
+    offset. To clean many, open a :class:`Denoiser` once, where the settings from ``method`` to
+    ``max_latency`` are described. A file that is larger than memory goes through
+    :func:`ipmdae.denoise_file`.
 
     Examples:
         >>> import ipmdae

@@ -46,7 +46,8 @@ class Method(Protocol):
 
     All methods take any number of leads and any length, at 60 to 4000 Hz. Missing samples stay
     missing; leads that are flat, empty, not a voltage or called as another signal is come back
-    unchanged, and the comments and a warning say so; each lead keeps its constant offset (its median).
+    unchanged, and the comments and a warning say so; each lead keeps its constant offset (its
+    median).
     """
 
     @property

@@ -38,11 +38,12 @@ class Network:
 
     What a network must not touch it does not touch: missing samples stay missing, leads that are
     flat, empty, not a voltage or called as another signal is come back unchanged, as does a segment
-    of a lead that is flat for a whole window, and the constant offset of each lead (:class:`ipmdae.pipeline.survey.Survey`)
-    is put back, so that millivolts stay millivolts. What the network may change above 0.7 Hz, and
-    what stands where it is not trusted, :class:`ipmdae.safeguards.Safeguards` limit. Where noise is
-    removed above 0.7 Hz the result is band-limited to the network's Nyquist frequency (125 Hz);
-    elsewhere it keeps the band of the recording.
+    of a lead that is flat for a whole window, and the constant offset of each lead
+    (:class:`ipmdae.pipeline.survey.Survey`) is put back, so that millivolts stay millivolts. What
+    the network may change above 0.7 Hz, and what stands where it is not trusted,
+    :class:`ipmdae.safeguards.Safeguards` limit. Where noise is removed above 0.7 Hz the result is
+    band-limited to the network's Nyquist frequency (125 Hz); elsewhere it keeps the band of the
+    recording.
 
     A network of one lead cleans lead by lead. A network of several takes as many at once as it was
     trained on.
