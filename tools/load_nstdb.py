@@ -23,9 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     if args.record not in known:
         raise ValueError(f"there is no noise {args.record!r}; there are: {', '.join(known)}")
     raw = [
-        nstdb.read(args.path, kind)
-        for kind in nstdb.KINDS
-        if (args.path / f"{kind}.hea").is_file()
+        nstdb.read(args.path, kind) for kind in nstdb.KINDS if (args.path / f"{kind}.hea").is_file()
     ]
     noise = nstdb.load(args.path, qtdb.FS)
     show.table(
