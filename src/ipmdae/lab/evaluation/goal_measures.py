@@ -273,8 +273,8 @@ def gain(
     names = tuple(FAST if components == "fast" else COMPONENTS)
     found = hearts.summarised(ours, names, conditions, percentile, over)
     if not found:
-        rejected = len(ours.where(measure=gains.GAIN)) > 0
-        return Measured(np.inf, "all rejected") if rejected else _MISSING
+        left = "none graded good" if over == "good" else "all rejected"
+        return Measured(np.inf, left) if len(ours.where(measure=gains.GAIN)) else _MISSING
     case, condition = key = (max if extreme == "largest" else min)(found, key=found.__getitem__)
     where = f"{case}, {condition}" if len(conditions) > 1 else case
     return Measured(found[key], f"{found[key]:.2f} ({where})")
@@ -282,11 +282,14 @@ def gain(
 
 @_measure
 def beats_lost(ours: Result, stored: Stored, over: str = "value") -> Measured:
-    """Excess of lost beats over the Butterworth in percentage points: worst type and lead."""
+    """Excess of lost beats over the Butterworth in percentage points: worst type and lead.
+
+    The Butterworth's are those of all seconds, since a filter's are never graded good.
+    """
     reference = stored.find("hearts", REFERENCE)
     if reference is None:
         return _MISSING
-    lost, theirs = (hearts.lost_by_type(other, over=over) for other in (ours, reference))
+    lost, theirs = hearts.lost_by_type(ours, over=over), hearts.lost_by_type(reference)
     apart = {key: 100 * (lost[key] - theirs[key]) for key in lost if key in theirs}
     if not apart:
         return _MISSING
