@@ -213,7 +213,9 @@ class Case:
 
 
 def excerpt(path: Path, seconds: float = 30, start: float = 0, fs: float = 0) -> Recording:
-    recording = ipmdae.read(path).excerpt(start, seconds)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*states no gain")
+        recording = ipmdae.read(path).excerpt(start, seconds)
     return at_rate(recording, fs) if fs else recording
 
 

@@ -44,6 +44,9 @@ records: replacing it too costs 1 dB of SNR."""
 LIMITED = 0.75
 """Predicted error, relative to :data:`DOUBT`, from which on small waves may be lost."""
 
+_MARK = LIMITED + 1e-5
+"""Mark of such samples, above :data:`LIMITED` by more than the rounding of cross-fades."""
+
 _LOSS = 0.01
 """Removed noise from 0.7 to 15 Hz (root mean square over 3 s), relative to the height of the QRS
 complex, from which on small waves may be lost with it.
@@ -195,9 +198,9 @@ def _error(sd: Array, size: Array, grid: _Grid) -> Array:
 
 
 def _limited(noise: Array, limit: Array, grid: _Grid) -> Array:
-    """:data:`LIMITED` where the root mean square of the noise reaches a limit, (rows, time)."""
+    """:data:`_MARK` where the root mean square of the noise reaches a limit, (rows, time)."""
     level = np.sqrt(_average(grid.means(np.square(noise)), _AROUND))
-    return grid.expanded(np.where(level >= limit, np.float32(LIMITED), np.float32(0)))
+    return grid.expanded(np.where(level >= limit, np.float32(_MARK), np.float32(0)))
 
 
 def _rows(windows: Array) -> Array:

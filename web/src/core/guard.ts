@@ -12,6 +12,8 @@ const DOUBT = 0.07;
 const REPLACED = 0.09 / DOUBT;
 /** Predicted error, relative to DOUBT, from which on small waves may be lost. */
 export const LIMITED = 0.75;
+/** Mark of such samples, above LIMITED by more than the rounding of cross-fades. */
+const MARK = LIMITED + 1e-5;
 /** Removed root mean square up to 15 Hz, relative to the QRS complex, from which on they may be. */
 const LOSS = 0.01;
 /** Restored root mean square up to 15 Hz, likewise, from which on noise may be left. */
@@ -277,10 +279,10 @@ function errorOf(sd: Float32Array, size: number, grid: Grid): Float64Array {
   return average(grid.means(tabulate(sd.length, (t) => Math.min(sd[t], size))), 2);
 }
 
-/** LIMITED where the root mean square of the noise reaches a limit, 0 elsewhere, for each sample. */
+/** MARK where the root mean square of the noise reaches a limit, 0 elsewhere, for each sample. */
 function limits(noise: Float64Array, limit: number, grid: Grid): Float64Array {
   const power = average(grid.means(noise.map((value) => value * value)), AROUND);
-  return grid.expanded(power.map((mean) => (Math.sqrt(mean) >= limit ? LIMITED : 0)));
+  return grid.expanded(power.map((mean) => (Math.sqrt(mean) >= limit ? MARK : 0)));
 }
 
 /**
