@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ipmdae.denoiser import Denoiser, MethodLike
 from ipmdae.methods import DEFAULT_MODEL, LiveMethod
 from ipmdae.pipeline.blocks import LONGEST_LINE, Block
-from ipmdae.pipeline.guarantees import NO_ECG, check_rate
-from ipmdae.pipeline.other_signals import is_other
+from ipmdae.pipeline.guarantees import check_rate, reason, warn_unchanged
 from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Grade, Reason, judge
@@ -128,9 +126,10 @@ class Streamer:
         self.leads = tuple(unique([""] * leads if isinstance(leads, int) else list(leads)))
         if not self.leads:
             raise ValueError("a signal needs at least one lead")
-        self._why = tuple(NO_ECG if is_other(lead) else "" for lead in self.leads)
-        for lead in (lead for lead, why in zip(self.leads, self._why, strict=True) if why):
-            warnings.warn(f"lead {lead} is {NO_ECG} and comes back unchanged", stacklevel=2)
+        self._why = tuple(reason(lead, "mV", np.inf) for lead in self.leads)
+        for lead, why in zip(self.leads, self._why, strict=True):
+            if why:
+                warn_unchanged(lead, why, stacklevel=3)
         given = np.full(len(self.leads), np.nan) if offset is None else np.asarray(offset, float)
         if given.shape != (len(self.leads),):
             raise ValueError(f"offset must be one value a lead, ({len(self.leads)},)")

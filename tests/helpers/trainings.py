@@ -55,11 +55,12 @@ def finish(
         rows = [f"{epoch},1,{loss},1,60" for epoch, loss in enumerate(losses, 1)]
         curves = "\n".join(["epoch,train_loss,valid_loss,learning_rate,seconds", *rows])
         (folder / "results" / f"{CURVES}.csv").write_text(curves + "\n", encoding="utf-8")
-        write_summary(folder, _summary(protocol, method, losses, seed))
+        write_summary(folder, summary(protocol, method, losses, seed))
     return [job.log_dir / f"version_{version}" for job in jobs]
 
 
-def _summary(protocol: str, method: str, losses: Sequence[float], seed: int) -> Summary:
+def summary(protocol: str, method: str, losses: Sequence[float], seed: int = 0) -> Summary:
+    """The summary of a run with these validation losses, one for each epoch."""
     return Summary(
         method=method,
         protocol=protocol,

@@ -10,6 +10,7 @@ import command_line
 import numpy as np
 import pandas as pd
 import pytest
+import trainings
 from excerpts import DATASETS
 from typer.testing import Result
 
@@ -19,7 +20,6 @@ from ipmdae.lab.evaluation import candidates, deepfilter, results
 from ipmdae.lab.evaluation.deepfilter import DeepFilterBenchmark
 from ipmdae.lab.evaluation.training_budget import Network, Training
 from ipmdae.lab.protocols.deepfilter import DeepFilter
-from ipmdae.lab.training.summary import Summary
 from ipmdae.methods import classical
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
@@ -136,27 +136,11 @@ def test_report_states_that_a_published_network_was_trained_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(deepfilter, "PUBLISHED_BEATS", 40)
-    summary = Summary(
-        method="drnn",
-        protocol="deepfilter",
-        parameters=25_537,
-        epochs=6,
-        windows_seen=374_880,
-        batch_size=64,
-        fresh_noise=False,
-        seed=0,
-        loss="mse",
-        seconds=2642.0,
-        accelerator="cpu",
-        best_valid_loss=0.03,
-        best_epoch=6,
-        converged=True,
-        diverged=False,
-    )
+    drnn = trainings.summary("deepfilter", "drnn", losses=[0.03] * 6)
     network = Network(
         parameters=25_537,
         multiply_accumulates=12_700_000,
-        trainings=(Training(summary, "rival", 0.01),),
+        trainings=(Training(drnn, "rival", 0.01),),
     )
     table = deepfilter.markdown(
         [dataclasses.replace(result("iir"), method="drnn", network=network)], None

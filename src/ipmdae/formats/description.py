@@ -21,9 +21,6 @@ import numpy as np
 
 from ipmdae.recording import Annotations, Header, Resolution
 
-MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
-"""Months as EDF and WFDB abbreviate them."""
-
 PATIENT_ID = "patient id"
 PATIENT_NAME = "patient name"
 SEX = "sex"

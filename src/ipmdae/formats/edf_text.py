@@ -24,7 +24,7 @@ from datetime import time as clock
 from typing import Any
 
 from ipmdae.formats import description
-from ipmdae.formats.description import MONTHS
+from ipmdae.formats.dates import MONTHS
 from ipmdae.formats.edf_range import EdfResolution
 from ipmdae.formats.names import is_ecg
 from ipmdae.recording import NO_UNIT, millivolts

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.columns import epoch
-from ipmdae.formats.dialects import local_time, plain_date
+from ipmdae.formats.dates import local_time, plain_date
 from ipmdae.formats.errors import FormatError, reason
 from ipmdae.formats.table_layout import CLOCK, DATE, DURATION, Layout
 from ipmdae.formats.times import scale_of

@@ -10,7 +10,8 @@ from datetime import time as clock
 from pathlib import Path
 from typing import Any
 
-from ipmdae.formats.description import MONTHS, PATIENT, TIME_OF_DAY, metadata_in
+from ipmdae.formats.dates import MONTHS
+from ipmdae.formats.description import PATIENT, TIME_OF_DAY, metadata_in
 from ipmdae.formats.errors import FormatError, check_name, reason
 from ipmdae.recording import millivolts
 

@@ -42,15 +42,17 @@ def report(header: Header, why: Sequence[str], name: str, strength: float = 1.0)
         if reason:
             comments.append(f"Unchanged, {reason}: {lead}")
         if reason and reason != UNWANTED and unit == "mV":
-            warnings.warn(f"lead {lead} is {reason} and comes back unchanged", stacklevel=3)
+            warn_unchanged(lead, reason, stacklevel=4)
     return (*header.comments, *comments)
+
+
+def warn_unchanged(lead: str, why: str, stacklevel: int) -> None:
+    """Warn of a voltage that comes back unchanged though nobody wished so."""
+    warnings.warn(f"lead {lead} is {why} and comes back unchanged", stacklevel=stacklevel)
 
 
 UNWANTED = "not asked for"
 """Reason that a lead left out by the user was not cleaned."""
-
-NO_ECG = "no ECG by its name"
-"""Reason that a lead called as other signals are was not cleaned."""
 
 
 def idle(recording: Recording, lead: int) -> str:
@@ -66,7 +68,7 @@ def reason(name: str, unit: str, peak_to_peak: float) -> str:
     if unit != "mV":
         return "no voltage" if unit == "NU" else f"in {unit}"
     if is_other(name):
-        return NO_ECG
+        return "no ECG by its name"
     if np.isnan(peak_to_peak):
         return "without samples"
     return "flat" if peak_to_peak <= MIN_SPREAD else ""

@@ -13,7 +13,8 @@ const WRITTEN = [
   [/\b(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-(\d\d)\b/g, "$1 $2:$3:$4"],
   [/^(\d{4})(\d\d)(\d\d)[T_ ]?(\d\d)(\d\d)(\d\d)(?=$|[.,]\d*$)/, "$1-$2-$3 $4:$5:$6"],
 ] as const;
-export const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+/** Abbreviations of the months, as in EDF. */
+export const MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(" ");
 
 /**
  * A date with a time as it stands, whatever its time zone: `2026-03-14 09:15:00 -0400`.
@@ -36,7 +37,7 @@ export function plainDate(text: string): string {
   if (ISO.test(text)) return text;
   const plain = WRITTEN.reduce((all, [form, iso]) => all.replace(form, iso), text);
   return plain.replace(NAMED, (date, day, name, first, second, year) => {
-    const month = MONTHS.indexOf(name ?? first) + 1;
+    const month = MONTHS.indexOf((name ?? first).toUpperCase()) + 1;
     const pad = (number: unknown) => String(number).padStart(2, "0");
     return month ? `${year}-${pad(month)}-${pad(day ?? second)}` : date;
   });

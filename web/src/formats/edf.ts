@@ -6,7 +6,7 @@
 import { roundEven } from "../core/numbers.ts";
 import type { Lead, Resolution } from "../recording.ts";
 import { symbol } from "./columns.ts";
-import { isoTime, sinceEpoch } from "./dates.ts";
+import { isoTime, MONTHS, sinceEpoch } from "./dates.ts";
 import { COMMENT, ENDS, leadsByRule, MISSING, RESERVED, restore, type Named } from "./edf_text.ts";
 import { FormatError } from "./errors.ts";
 import { checkSamples, millivolts, warn, type Job, type Parts } from "./job.ts";
@@ -16,7 +16,6 @@ import { decoded, enumerated, general, latin1, visible } from "./text.ts";
 
 const BLOCK = 1 << 22;
 const MAX_SAMPLES = 2 ** 31;
-const MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(" ");
 
 /** One signal of a file; `offset` and `count` are its first byte and samples in a data record. */
 interface Channel extends Named {

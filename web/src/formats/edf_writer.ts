@@ -1,6 +1,7 @@
 /** Writing EDF+ with 16 bits a sample: header, data records of all leads, annotations. */
 import { roundEven } from "../core/numbers.ts";
 import type { Lead, Recording } from "../recording.ts";
+import { MONTHS } from "./dates.ts";
 import { choose, eight, toDigital, type Ranges } from "./edf_range.ts";
 import { COMMENT, ENDS, label, labelComments, MISSING, plain, unit } from "./edf_text.ts";
 import { FormatError, reasonOf } from "./errors.ts";
@@ -18,7 +19,6 @@ const NEAR = 50;
 const LONGEST_TEXT = 30_000;
 const LONGEST_LIST = 512;
 const BLOCK = 1 << 22;
-const MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(" ");
 
 /** A lead ready to be stored: values in its own unit are those of `samples` by `scale`. */
 interface Signal {

@@ -102,7 +102,7 @@ function recordOf([signals = "", rate = "250", length, time, date]: string[]): P
 /** Year, month and day of `31/12/2020`, or of `31-Dec-2020` as in the PhysioNet Challenges. */
 function dayIn(text: string): number[] | undefined {
   const [, d, name = "", y] = NAMED_DAY.exec(text) ?? [];
-  const month = MONTHS.findIndex((known) => known.toUpperCase() === name.toUpperCase()) + 1;
+  const month = MONTHS.indexOf(name.toUpperCase()) + 1;
   if (month) return [Number(y), month, Number(d)];
   const found = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(text);
   return found?.slice(1).reverse().map(Number);
