@@ -9,7 +9,7 @@ hardly ever, is restored too, and marked as an altered rhythm. So is a beat with
 lead's other QRS complexes (:mod:`ipmdae.pipeline.beats`). Where the predicted error of the network
 is large relative to the ECG, its output is replaced by that of a band-pass filter, so that a QRS
 complex under strong noise is never flattened. Where more than a little is removed after all, small
-waves may be among it, and the output is marked as limited.
+waves may be among it, and the output is marked as limited; so it is where more noise was restored.
 
 Arrays are windows (batch, time, leads) in mV about zero, float32, of any length.
 """
@@ -45,7 +45,8 @@ LIMITED = 0.75
 """Predicted error, relative to :data:`DOUBT`, from which on small waves may be lost."""
 
 _MARK = LIMITED + 1e-5
-"""Mark of such samples, above :data:`LIMITED` by more than the rounding of cross-fades."""
+"""Mark of samples in which small waves may be lost or noise left, above :data:`LIMITED` by more
+than the rounding of cross-fades."""
 
 _LOSS = 0.01
 """Removed noise from 0.7 to 15 Hz (root mean square over 3 s), relative to the height of the QRS

@@ -12,7 +12,7 @@ const DOUBT = 0.07;
 const REPLACED = 0.09 / DOUBT;
 /** Predicted error, relative to DOUBT, from which on small waves may be lost. */
 export const LIMITED = 0.75;
-/** Mark of such samples, above LIMITED by more than the rounding of cross-fades. */
+/** Mark where small waves may be lost or noise left, above LIMITED by more than the rounding of cross-fades. */
 const MARK = LIMITED + 1e-5;
 /** Removed root mean square up to 15 Hz, relative to the QRS complex, from which on they may be. */
 const LOSS = 0.01;
