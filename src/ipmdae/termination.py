@@ -45,16 +45,17 @@ def exit_code(interrupted: KeyboardInterrupt) -> int:
 
 
 class _Handler:
-    """Raises :class:`Terminated`; further signals do not disturb the cleanup."""
+    """Raises the exception of a signal; further ones but Ctrl-C do not disturb the cleanup."""
 
     def __init__(self) -> None:
-        self.received: Terminated | None = None
+        self.received: KeyboardInterrupt | None = None
         self._time = 0.0
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.received is None or time.monotonic() > self._time + GRACE:
+        late = time.monotonic() > self._time + GRACE
+        if self.received is None or late or number == signal.SIGINT:
             self._time = time.monotonic()
-            self.received = Terminated(number)
+            self.received = interruption(number)
             raise self.received
 
 
@@ -66,23 +67,40 @@ def terminations() -> Iterator[None]:
     the main thread nothing changes.
 
     Raises:
-        Terminated: at the end, if not before: Python drops exceptions in some places, such as
-            destructors, and an interrupted block has not succeeded.
+        Terminated, KeyboardInterrupt: at the end, if not before: Python drops exceptions in some
+            places, such as destructors, and libraries replace them by others. An interrupted block
+            has not succeeded. See also :func:`check`.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    taken = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    own = (signal.SIG_DFL, signal.default_int_handler)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *SIGNALS)}
+    taken = {number: handler for number, handler in before.items() if handler in own}
     handler = _Handler()
     for number in taken:
         signal.signal(number, handler)
     try:
         yield
     finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+        for number, former in taken.items():
+            signal.signal(number, former)
     if handler.received is not None:
         raise handler.received
+
+
+def check() -> None:
+    """Raise the exception of a signal that :func:`terminations` has received, if there is one.
+
+    For loops that go on after an error, which may be what became of an interruption.
+
+    Raises:
+        Terminated, KeyboardInterrupt: a signal was received.
+    """
+    for number in (signal.SIGINT, *SIGNALS):
+        handler = signal.getsignal(number)
+        if isinstance(handler, _Handler) and handler.received is not None:
+            raise handler.received
 
 
 @contextmanager

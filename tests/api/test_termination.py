@@ -113,13 +113,15 @@ def test_a_second_signal_does_not_disturb_the_clearing_up(number: int) -> None:
     assert process.returncode == 128 + number
 
 
-def test_a_signal_that_python_drops_is_not_forgotten() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_python_drops_is_not_forgotten(number: int) -> None:
     process = python(
         "import os, signal\n"
         "from ipmdae.termination import script\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "class Dropping:\n"
         "    def __del__(self):\n"
-        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
         "        all(range(1, 1000))\n"
         "with script():\n"
         "    Dropping()\n"
@@ -128,7 +130,7 @@ def test_a_signal_that_python_drops_is_not_forgotten() -> None:
     out, complaint = process.communicate(timeout=30)
     assert "Exception ignored in" in complaint
     assert out == "goes on\n"
-    assert process.returncode == 143
+    assert process.returncode == 128 + number
 
 
 def test_an_error_of_a_script_is_one_line() -> None:

@@ -79,6 +79,27 @@ def test_a_signal_leaves_no_half_of_a_file_and_no_process(
         time.sleep(0.01)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interruption_that_became_an_error_of_one_file_ends_the_command(folder: Path) -> None:
+    program = (
+        "import signal\n"
+        "from ipmdae.commands import job\n"
+        "def interrupted(source, *rest, **others):\n"
+        "    try:\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "    except KeyboardInterrupt:\n"
+        "        raise TypeError('a library replaced the interruption') from None\n"
+        "job.denoise_file = interrupted\n"
+    )
+    Path("site").mkdir()
+    Path("site/sitecustomize.py").write_text(program)
+    process = command("data", "-o", "out", "--jobs", "1", path="site")
+    out, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130, (out, complaint)
+    assert complaint == "ipmdae: interrupted: no file is partly written; add --resume to continue\n"
+    assert "failed" not in out
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
 def test_workers_end_with_a_killed_parent_and_what_they_left_is_removed(folder: Path) -> None:

@@ -83,7 +83,9 @@ def run(
             tick(shares)
 
         for i, job in enumerate(jobs):
-            yield clean(job, settings, method, partial(progress, i))
+            outcome = clean(job, settings, method, partial(progress, i))
+            termination.check()
+            yield outcome
             progress(i, 1.0)
         return
     yield from _in_processes(jobs, settings, min(workers, len(jobs)), tick)

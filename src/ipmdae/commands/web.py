@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import webbrowser
-from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from ipmdae.console import complain, out
+from ipmdae.termination import Terminated
 
 
 def web(
@@ -39,5 +39,9 @@ def web(
         out.print(f"page at {server.url}; Ctrl-C ends it", markup=False)
         if open_page:
             webbrowser.open(server.url)
-        with suppress(KeyboardInterrupt):
+        try:
             server.serve_forever()
+        except KeyboardInterrupt as interrupted:  # the usual end of a server
+            if isinstance(interrupted, Terminated):
+                raise
+            raise typer.Exit from interrupted
