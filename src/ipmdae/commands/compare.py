@@ -68,14 +68,12 @@ def measure(before: SignalReader, after: SignalReader, truth: SignalReader | Non
     from ipmdae.inspection.spectrum import BANDS
 
     found = inspect(before, after)
-    removed = found.spectra["removed"]
-    in_all = found.removed_in_all
-    bands = [(name, removed.rms(low, high)) for name, low, high in BANDS]
+    in_all, bands = found.removed_in_all, found.removed_by_band(BANDS)
     compared: list[dict[str, Any]] = [
         {
             "lead": lead,
             "removed": float(in_all[i]),
-            "bands": {name: float(rms[i]) for name, rms in bands},
+            "bands": {name: float(rms[i]) for name, rms in bands.items()},
         }
         for i, lead in enumerate(found.leads)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -61,6 +61,25 @@ class Inspection:
         power = over_known(np.nanmean, np.square(self.seconds.removed))
         offset = over_known(np.nanmean, self.seconds.removed_mean)
         return np.sqrt(np.maximum(power - np.square(offset), 0))
+
+    def removed_by_band(
+        self, bands: Sequence[tuple[str, float, float]]
+    ) -> dict[str, NDArray[np.float64]]:
+        """(leads,) RMS of the removed noise in each band (name, lowest, highest frequency), mV.
+
+        The power of all of it, divided by the shares of its spectrum, so that bands without gaps
+        add up to it; empty without a denoised recording.
+        """
+        removed = self.spectra.get("removed")
+        if removed is None:
+            return {}
+        power = np.square([removed.rms(low, high) for _, low, high in bands])
+        total = power.sum(0)
+        shares = np.sqrt(np.divide(power, total, out=power.copy(), where=total > 0))
+        return {
+            name: self.removed_in_all * share
+            for (name, _, _), share in zip(bands, shares, strict=True)
+        }
 
     def warnings(self, *, hum: bool = True) -> list[str]:
         """Warnings for the user; powerline interference is included if ``hum`` is true."""

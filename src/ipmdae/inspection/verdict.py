@@ -243,14 +243,7 @@ def _measured(found: Inspection, i: int) -> dict[str, Any]:
 def _by_band(
     found: Inspection, i: int, bands: Sequence[tuple[str, float, float]]
 ) -> dict[str, float]:
-    """RMS of the removed noise per band, mV: its power, divided by the shares of its spectrum."""
-    removed = found.spectra.get("removed")
-    if removed is None:
-        return {}
-    power = np.array([removed.rms(low, high)[i] ** 2 for _, low, high in bands])
-    total = float(found.removed_in_all[i])
-    shares = np.sqrt(power / power.sum()) if power.sum() > 0 else power
-    return {name: total * float(share) for (name, _, _), share in zip(bands, shares, strict=True)}
+    return {name: float(rms[i]) for name, rms in found.removed_by_band(bands).items()}
 
 
 def _noise(found: Inspection, i: int) -> dict[str, float]:
