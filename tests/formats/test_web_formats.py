@@ -24,6 +24,7 @@ import test_delimited as delimited
 import test_dialects as dialects
 import test_edf as edf
 import test_exports as exports
+import test_table_numbers as numbers
 from conftest import DATA
 from table_variants import variant
 from test_json import kardia
@@ -125,9 +126,9 @@ def _tables(folder: Path) -> Iterator[Case]:
         dialects.apple("de", ",", "\r\n"),
         *(dialects.apple("de").encode(e) for e in ("utf-8-sig", "utf-16", "utf-16-be", "utf-32")),
         *(f"{head}ecg (uV)\n1\n2\n3\n" for head in _parameters(dialects.test_a_rate_in_the_head)),
-        *(*dialects.TIMES_AND_STEPS, *dialects.TWO_STEPS, *dialects.DECIMAL_COMMAS),
-        *map(dialects.interrupted, dialects.MISSING),
-        *(dialects.RULED, dialects.SETTING),
+        *(*numbers.TIMES_AND_STEPS, *numbers.TWO_STEPS, *numbers.DECIMAL_COMMAS),
+        *map(numbers.interrupted, numbers.MISSING),
+        *(numbers.RULED, numbers.SETTING),
         *map(dialects.headed, (*dialects.HEADINGS, "V")),
     ]
     for i, text in enumerate(texts):
