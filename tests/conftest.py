@@ -10,9 +10,11 @@ from pathlib import Path
 # Tests run side by side: threads of one would wait for a processor at each barrier of another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
 import pytest
 from fakes import Fakes
 from networks import TINY, random_tensors
+from numpy.typing import NDArray
 
 from ipmdae import examples, formats, native
 from ipmdae.engine import ModelFile, Preprocessing, write_model
@@ -71,14 +73,26 @@ def record(tmp_path: Path, nstdb_folder: Path) -> Path:
     return tmp_path / "118e06"
 
 
+@pytest.fixture(scope="session")
+def noisy() -> NDArray[np.float64]:
+    """Ten real seconds of two leads at 360 Hz, in mV."""
+    return formats.read(examples.path("118e06_excerpt")).signal[:3600]
+
+
 @pytest.fixture
-def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelFile) -> Path:
-    """A tree with two recordings, one file that is broken and one that is none, and a model."""
+def model_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelFile) -> Path:
+    """The current folder, with the tiny model in ``tiny.safetensors``."""
     monkeypatch.chdir(tmp_path)
+    write_model("tiny.safetensors", tiny_model)
+    return tmp_path
+
+
+@pytest.fixture
+def tree(model_folder: Path) -> Path:
+    """A tree with two recordings, one file that is broken and one that is none, and a model."""
     noisy = formats.read(examples.path("118e06_excerpt"))
     formats.write(noisy.excerpt(0, 6), "data/a")
     formats.write(noisy.excerpt(6, 4), "data/deep/b.edf")
     Path("data/bad.hea").write_text("bad")
     Path("data/notes.md").write_text("none")
-    write_model("tiny.safetensors", tiny_model)
-    return tmp_path
+    return model_folder

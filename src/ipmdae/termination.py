@@ -15,6 +15,9 @@ from types import FrameType
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals of a service manager or a closed terminal that are handled like Ctrl-C."""
 
+INTERRUPTS = (signal.SIGINT, *SIGNALS)
+"""Ctrl-C and the signals that are handled like it."""
+
 GRACE = 2.0
 """Seconds that a process has to remove its temporary files before it is ended."""
 
@@ -61,7 +64,7 @@ class _Handler:
 
 @contextmanager
 def terminations() -> Iterator[None]:
-    """Within the context, each of :data:`SIGNALS` raises :class:`Terminated` in the main thread.
+    """Within the context, each of :data:`INTERRUPTS` raises an exception in the main thread.
 
     Signals that are ignored (``nohup``) or handled by the calling program are left alone; outside
     the main thread nothing changes.
@@ -75,7 +78,7 @@ def terminations() -> Iterator[None]:
         yield
         return
     own = (signal.SIG_DFL, signal.default_int_handler)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *SIGNALS)}
+    before = {number: signal.getsignal(number) for number in INTERRUPTS}
     taken = {number: handler for number, handler in before.items() if handler in own}
     handler = _Handler()
     for number in taken:
@@ -97,7 +100,7 @@ def check() -> None:
     Raises:
         Terminated, KeyboardInterrupt: a signal was received.
     """
-    for number in (signal.SIGINT, *SIGNALS):
+    for number in INTERRUPTS:
         handler = signal.getsignal(number)
         if isinstance(handler, _Handler) and handler.received is not None:
             raise handler.received

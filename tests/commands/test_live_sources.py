@@ -6,28 +6,16 @@ import os
 import sys
 import threading
 import time
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from live_lines import MODEL, expected, run, ten_seconds, values
+from live_lines import MODEL, expected, run, values
 from numpy.typing import NDArray
 
-from ipmdae.engine import ModelFile, write_model
 from ipmdae.stream import Streamer
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelFile) -> Path:
-    monkeypatch.chdir(tmp_path)
-    write_model(MODEL, tiny_model)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def noisy() -> NDArray[np.float64]:
-    return ten_seconds()
+pytestmark = pytest.mark.usefixtures("model_folder")
 
 
 class LostError(Exception):

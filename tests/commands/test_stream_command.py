@@ -19,28 +19,18 @@ from typing import Any
 import numpy as np
 import pytest
 import test_delimited
-from live_lines import MODEL, expected, run, ten_seconds, values
+from live_lines import MODEL, expected, run, values
 from numpy.typing import NDArray
 
 from ipmdae import cli, formats
 from ipmdae.commands.live import open_lines
-from ipmdae.engine import ModelFile, write_model
 from ipmdae.stream import Streamer
 
 TABLES: Any = test_delimited.test_tables_of_many_makes
 SOURCES = str(Path(cli.__file__).parents[1])
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelFile) -> Path:
-    monkeypatch.chdir(tmp_path)
-    write_model(MODEL, tiny_model)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def noisy() -> NDArray[np.float64]:
-    return ten_seconds()
+pytestmark = pytest.mark.usefixtures("model_folder")
 
 
 def table(signal: NDArray[np.float64], separator: str = ",") -> str:
@@ -255,8 +245,8 @@ def test_the_default_delay_is_as_short_as_a_rate_allows(
 
 
 @pytest.mark.parametrize("text", TABLES.pytestmark[0].args[1])
-def test_lines_are_read_as_a_file_of_them_is(folder: Path, text: str) -> None:
-    (folder / "x.csv").write_text(text)
+def test_lines_are_read_as_a_file_of_them_is(model_folder: Path, text: str) -> None:
+    (model_folder / "x.csv").write_text(text)
     known = formats.read("x.csv")
     with open_lines(io.BytesIO(text.encode()), 250) as live:
         assert live.leads == known.leads

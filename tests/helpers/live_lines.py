@@ -9,15 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typer.testing import Result
 
-from ipmdae import examples, formats
 from ipmdae.stream import Streamer
 
 MODEL = "tiny.safetensors"
-
-
-def ten_seconds() -> NDArray[np.float64]:
-    """Ten real seconds of two leads at 360 Hz, in mV."""
-    return formats.read(examples.path("118e06_excerpt")).signal[:3600]
 
 
 def run(text: str, *arguments: object) -> Result:

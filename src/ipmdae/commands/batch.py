@@ -149,7 +149,7 @@ def _in_pool(
     try:
         while tasks or pending:
             while tasks and len(pending) < workers:
-                with signals_wait({signal.SIGINT, *termination.SIGNALS}):
+                with signals_wait(termination.INTERRUPTS):
                     pending[pool.submit(_clean, *tasks[-1])] = tasks[-1]
                 tasks.pop()
             done, _ = wait(pending, _TICK, FIRST_COMPLETED)

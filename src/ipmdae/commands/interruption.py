@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ipmdae.termination import SIGNALS, interruption
+from ipmdae.termination import INTERRUPTS, interruption
 
 
 class Interruption:
@@ -22,7 +22,7 @@ class Interruption:
     @contextmanager
     def handled(self) -> Iterator[None]:
         """Install the handlers while the context lasts; ignored signals stay ignored."""
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, *SIGNALS)}
+        before = {number: signal.getsignal(number) for number in INTERRUPTS}
         heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
         self._asked = 0
         for number in heard:

@@ -41,7 +41,7 @@ def web(
             webbrowser.open(server.url)
         try:
             server.serve_forever()
+        except Terminated:
+            raise
         except KeyboardInterrupt as interrupted:  # the usual end of a server
-            if isinstance(interrupted, Terminated):
-                raise
             raise typer.Exit from interrupted

@@ -76,10 +76,8 @@ class Inspection:
         power = np.square([removed.rms(low, high) for _, low, high in bands])
         total = power.sum(0)
         shares = np.sqrt(np.divide(power, total, out=power.copy(), where=total > 0))
-        return {
-            name: self.removed_in_all * share
-            for (name, _, _), share in zip(bands, shares, strict=True)
-        }
+        rms = self.removed_in_all * shares
+        return {name: of_band for (name, _, _), of_band in zip(bands, rms, strict=True)}
 
     def warnings(self, *, hum: bool = True) -> list[str]:
         """Warnings for the user; powerline interference is included if ``hum`` is true."""

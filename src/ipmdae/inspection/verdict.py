@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ipmdae.inspection.files import Inspection
 from ipmdae.inspection.heart_rate import WINDOW
@@ -173,9 +174,10 @@ def verdicts(found: Inspection, unchanged: Mapping[str, str] | None = None) -> l
     """
     header, columns = found.header, {lead: i for i, lead in enumerate(found.columns)}
     left = unchanged or {}
+    bands, kinds = map(found.removed_by_band, (REMOVED_BANDS, NOISE_KINDS))
     result = []
     for lead, (name, unit) in enumerate(zip(header.leads, header.units, strict=True)):
-        measured = _measured(found, columns[lead]) if lead in columns else {}
+        measured = _measured(found, columns[lead], bands, kinds) if lead in columns else {}
         result.append(Verdict(lead=name, unit=unit, why=_words(left.get(name, "")), **measured))
     return result
 
@@ -222,8 +224,11 @@ def _words(why: str) -> str:
     return "not a voltage" if unit in ("", "NU") else f"not a voltage: in {unit}"
 
 
-def _measured(found: Inspection, i: int) -> dict[str, Any]:
-    """Verdict on the lead in column ``i`` of the measures."""
+_ByBand = Mapping[str, NDArray[np.float64]]  # (leads,) RMS by name of the band
+
+
+def _measured(found: Inspection, i: int, bands: _ByBand, kinds: _ByBand) -> dict[str, Any]:
+    """Verdict on the lead in column ``i`` of the measures, and of the removed noise by band."""
     good, limited, unusable = shares_of(found.quality, i)
     before, after = median_rates(found, i)
     return {
@@ -234,24 +239,21 @@ def _measured(found: Inspection, i: int) -> dict[str, Any]:
         "rate_before": before,
         "rate_after": after,
         "removed": float(found.removed_in_all[i]),
-        "bands": _by_band(found, i, REMOVED_BANDS),
-        "noise": _noise(found, i),
+        "bands": _of_lead(bands, i),
+        "noise": _of_lead(kinds, i) | _powerline(found, i),
         "error": float(over_known(np.nanmedian, found.seconds.sd)[i]),
     }
 
 
-def _by_band(
-    found: Inspection, i: int, bands: Sequence[tuple[str, float, float]]
-) -> dict[str, float]:
-    return {name: float(rms[i]) for name, rms in found.removed_by_band(bands).items()}
+def _of_lead(by_band: _ByBand, i: int) -> dict[str, float]:
+    return {name: float(rms[i]) for name, rms in by_band.items()}
 
 
-def _noise(found: Inspection, i: int) -> dict[str, float]:
-    """RMS of each kind of noise in mV, of the removed noise if known."""
-    kinds = _by_band(found, i, NOISE_KINDS)
+def _powerline(found: Inspection, i: int) -> dict[str, float]:
+    """RMS of the recorded powerline interference in mV, at the mains frequency with more of it."""
     hums = {mains: float(found.spectra["recorded"].hum(mains)[i]) for mains in NOMINAL}
     mains = max(hums, key=lambda each: hums[each])
-    return kinds | {f"powerline ({mains:g} Hz)" if hums[mains] else "powerline": hums[mains]}
+    return {f"powerline ({mains:g} Hz)" if hums[mains] else "powerline": hums[mains]}
 
 
 def median_rates(
