@@ -153,6 +153,10 @@ def test_a_file_is_replaced_by_what_was_read_from_it_in_blocks(polysomnography: 
         (("X", "MLII"), ("MLII",)),
         (("Fp1", "C3", "C4-A1", "ECG"), ("ECG",)),
         (("C1", "C2"), ("C1", "C2")),
+        (("ECGL", "ECGR"), ("ECGL", "ECGR")),
+        (("DI", "DII", "DIII", "-aVR"), ("DI", "DII", "DIII", "-aVR")),
+        (("MCL1", "CC5", "Abl. I", "V1-ref"), ("MCL1", "CC5", "Abl. I", "V1-ref")),
+        (("Fp1", "E1-M2", "Chin", "LAT", "C3", "heart"), ("heart",)),
     ],
 )
 def test_which_signals_are_leads(
@@ -162,10 +166,29 @@ def test_which_signals_are_leads(
     assert formats.read(tmp_path / "x.edf").leads == leads
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [("EEG Fpz-Cz", "EOG horizontal", "EMG submental"), ("C3-M2", "C4", "E1", "Chin1-Chin2")],
+)
+def test_sleep_recordings_without_an_ecg_are_refused(
+    tmp_path: Path, labels: tuple[str, ...]
+) -> None:
+    edfio.Edf([signal(label, 100, "uV") for label in labels]).write(tmp_path / "x.edf")
+    with pytest.raises(FormatError, match="no ECG"):
+        formats.read(tmp_path / "x.edf")
+
+
+def test_voltages_that_are_not_cleaned_are_named(tmp_path: Path) -> None:
+    labels = ("aVR", "D1", "EEG C3", "Resp chest")
+    edfio.Edf([signal(label, 100, "uV") for label in labels]).write(tmp_path / "x.edf")
+    with pytest.warns(UserWarning, match=r"unchanged: D1 \(100 Hz\)$"):
+        assert formats.read(tmp_path / "x.edf").leads == ("aVR",)
+
+
 def test_a_lead_of_another_rate_is_named(tmp_path: Path) -> None:
     leads = [signal("ECG I", 250, "uV"), signal("ECG II", 125, "uV")]
     edfio.Edf(leads).write(tmp_path / "x.edf")
-    with pytest.warns(UserWarning, match=r"read at 250 Hz; carried along .* ECG II \(125 Hz\)"):
+    with pytest.warns(UserWarning, match=r"250 Hz; .*unchanged: ECG II \(125 Hz\)"):
         assert formats.read(tmp_path / "x.edf").leads == ("ECG I",)
 
 

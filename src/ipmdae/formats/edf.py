@@ -25,9 +25,9 @@ from ipmdae.formats.description import metadata_in
 from ipmdae.formats.edf_records import MAGIC, Records
 from ipmdae.formats.edf_text import COMMENT, ENDS, MISSING, Channel, Event
 from ipmdae.formats.errors import FormatError, check_samples, first_bytes
-from ipmdae.formats.names import is_ecg
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.recording import Annotations, AuxiliaryChannel, Header, Recording, millivolts
+from ipmdae.text import enumerated
 
 __all__ = ["NAME", "SUFFIXES", "open_reader", "open_writer", "read", "recognises", "write"]
 
@@ -163,12 +163,10 @@ def _parted(
     usable, listed, comments = edf_text.restored(usable, texts)
     chosen = edf_text.leads_by_rule(usable) if listed is None else listed
     leads = tuple(usable[i] for i in chosen)
-    named = [c for c in usable if millivolts(c.unit) and is_ecg(c.label)]
-    slower = ", ".join(f"{c.label} ({c.fs:g} Hz)" for c in named if c.fs != leads[0].fs)
-    if slower and listed is None:
-        warnings.warn(
-            f"{path}: leads are read at {leads[0].fs:g} Hz; carried along as they are: {slower}",
-            stacklevel=5,
+    if not leads:
+        labels = enumerated([channel.label for channel in usable])
+        raise FormatError(
+            path, f"holds no ECG: all its voltages are called EEG, EOG or EMG: {labels}"
         )
     return leads, [c for c in usable if c not in leads], tuple(comments)
 

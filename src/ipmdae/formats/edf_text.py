@@ -26,13 +26,9 @@ from typing import Any
 from ipmdae.formats import description
 from ipmdae.formats.dates import MONTHS
 from ipmdae.formats.edf_range import EdfResolution
-from ipmdae.formats.names import is_ecg
+from ipmdae.formats.names import is_ecg, other_electrodes
 from ipmdae.recording import NO_UNIT, millivolts
 from ipmdae.text import visible
-
-_EEG = re.compile(r"(Fp\d|F\d+|T\d|P\d|O\d|[FCPO]z)([- ].*)?", re.IGNORECASE)
-_CENTRAL = re.compile(r"C\d([- ].*)?", re.IGNORECASE)
-"""Electrodes of the 10-20 system; the central ones are called as chest leads of an ECG are."""
 
 COMMENT = "# "
 """Beginning of texts about the whole recording, at time 0."""
@@ -109,17 +105,18 @@ def unit(name: str) -> str:
 def leads_by_rule(signals: Sequence[Signal]) -> list[int]:
     """Indices of the signals that are leads where the file does not say it.
 
-    These are the voltages with the name of an ECG; without any, all voltages; without any, all
-    signals; of these, those of the highest rate. Signals of the same rate that are not voltages
-    (respiration) are leads too. C1 to C6 are no ECG beside other electrodes of an EEG.
+    These are the voltages with the name of an ECG; without any, all voltages but those with the
+    names of an EEG, EOG or EMG; without voltages, all signals; of these, those of the highest rate.
+    Signals of the same rate that are not voltages (respiration) are leads too. C1 to C6 are no ECG
+    beside other electrodes of an EEG. There is none if all voltages are of an EEG, EOG or EMG.
     """
     every = range(len(signals))
     voltages = [i for i in every if millivolts(signals[i].unit)]
-    eeg = any(_EEG.fullmatch(signal.label.strip()) for signal in signals)
-    named = [i for i in voltages if is_ecg(signals[i].label)]
-    chosen = [i for i in named if not (eeg and _CENTRAL.fullmatch(signals[i].label.strip()))]
-    chosen = chosen or voltages or list(every)
-    fs = max(signals[i].fs for i in chosen)
+    others = other_electrodes([signals[i].label for i in voltages])
+    maybe = [i for i, other in zip(voltages, others, strict=True) if not other]
+    named = [i for i in maybe if is_ecg(signals[i].label)]
+    chosen = named or maybe if voltages else list(every)
+    fs = max((signals[i].fs for i in chosen), default=0.0)
     return [i for i in every if signals[i].fs == fs and (i in chosen or i not in voltages)]
 
 

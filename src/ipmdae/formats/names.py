@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError
-from ipmdae.recording import NO_UNIT
+from ipmdae.recording import NO_UNIT, Header, millivolts
 from ipmdae.text import enumerated
 
 WORDS: dict[str, Any] = json.loads(
@@ -29,6 +29,8 @@ def words(meaning: str) -> set[str]:
 
 
 _ECG = re.compile(WORDS["ecg"], re.IGNORECASE)
+_OTHER_ELECTRODE = re.compile(WORDS["other electrode"], re.IGNORECASE)
+_CENTRAL = re.compile(r"C\d([- ].*)?", re.IGNORECASE)
 _WORD_ENDS = re.compile(r"[\s_\W]+|(?<=[a-z])(?=[A-Z])")
 
 _NO_LEAD = words("no lead")
@@ -56,6 +58,19 @@ _SOME = 4000
 def is_ecg(name: str) -> bool:
     """True if a signal is called as leads of an ECG are (``II``, ``MLII``, ``aVR``, ``ECG 1``)."""
     return _ECG.fullmatch(name.strip()) is not None
+
+
+def other_electrodes(names: Sequence[str]) -> list[bool]:
+    """True for each voltage that is called as an EEG, EOG or EMG is (``Fp1``, ``E1-M2``, ``Chin``).
+
+    C1 to C6, which are chest leads too, are electrodes of an EEG beside others.
+    """
+    others = [bool(_OTHER_ELECTRODE.fullmatch(n.strip())) and not is_ecg(n) for n in names]
+    beside = any(others)
+    return [
+        other or (beside and _CENTRAL.fullmatch(name.strip()) is not None)
+        for name, other in zip(names, others, strict=True)
+    ]
 
 
 def parts(name: str) -> list[str]:
@@ -95,13 +110,29 @@ def is_measure(unit: str) -> bool:
     return _OTHER_UNIT.fullmatch(unit.lower()) is not None
 
 
+def warn_of_voltages(path: Path, header: Header) -> None:
+    """Warn of auxiliary channels that may be an ECG: voltages that are not called otherwise."""
+    others = other_electrodes([channel.name for channel in header.auxiliary])
+    voltages = [
+        f"{channel.name or 'a signal without a name'} ({channel.fs:g} Hz)"
+        for channel, other in zip(header.auxiliary, others, strict=True)
+        if millivolts(channel.unit) and not other and not is_no_lead(channel.name)
+    ]
+    if voltages:
+        warnings.warn(
+            f"{path}: leads are {enumerated(header.leads)} at {header.fs:g} Hz; other voltages are "
+            f"copied unchanged: {enumerated(voltages)}",
+            stacklevel=4,
+        )
+
+
 def assume_units(
     path: Path, names: Sequence[str], units: Sequence[str], values: Sequence[NDArray[Any]]
 ) -> list[str]:
     """Units of signals; missing ones are assumed, with a warning.
 
-    Such a signal is in mV, or in uV by the size of its values, if it is called as leads are or none
-    is; otherwise its unit stays open, so that nothing takes it for an ECG.
+    Such signals are all in mV, or all in uV by the size of their values, if they are called as
+    leads are or none is; otherwise its unit stays open, so that nothing takes it for an ECG.
 
     Args:
         path: the file, for the warning.
@@ -118,16 +149,16 @@ def assume_units(
 
 
 def units_by_size(path: Path, silent: Sequence[tuple[int, str, NDArray[Any]]]) -> dict[int, str]:
-    """The units of leads (number, name, values) that state none: by their size uV, or else mV.
+    """The unit of leads (number, name, values) that state none: by their size uV, or else mV.
+
+    It is one for all, by the median of the logarithms of their spreads, so that neither a quiet
+    lead nor one with an electrode off has a scale of its own.
 
     Raises:
         FormatError: the values of one are too large for both.
     """
-    found: dict[int, str] = {}
-    for i, name, values in silent:
-        some = np.asarray(values[:: len(values) // _SOME + 1], np.float64)
-        known = some[np.isfinite(some)]
-        spread = float(np.subtract(*np.percentile(known, (95, 5)))) if len(known) else 0.0
+    spreads = [_spread(values) for _, _, values in silent]
+    for (_, name, _), spread in zip(silent, spreads, strict=True):
         if spread > _MOST_MICROVOLTS:
             raise FormatError(
                 path,
@@ -135,15 +166,23 @@ def units_by_size(path: Path, silent: Sequence[tuple[int, str, NDArray[Any]]]) -
                 "mV and uV; state it, such as --unit nV, or the size of a converter's step, "
                 "--unit 0.3uV (unit=)",
             )
-        found[i] = "uV" if spread > _MOST_MILLIVOLTS else "mV"
-    large = [name or "its lead" for i, name, _ in silent if found[i] == "uV"]
-    small = [name or f"lead {i + 1}" for i, name, _ in silent if found[i] == "mV"]
-    if large:
-        warnings.warn(
-            f"{path}: says no unit of {enumerated(large)}; by their size the values are taken "
-            "as uV; if they are steps of a converter, state it (unit=, --unit)",
-            stacklevel=5,
-        )
-    if small:
-        warnings.warn(f"{path}: says no unit of {enumerated(small)}; taken as mV", stacklevel=5)
-    return found
+    if not silent:
+        return {}
+    moving = [spread for spread in spreads if spread > 0] or [1.0]
+    large = bool(np.median(np.log(moving)) > np.log(_MOST_MILLIVOLTS))
+    names = enumerated([name or f"lead {i + 1}" for i, name, _ in silent])
+    taken = (
+        "by their size the values are taken as uV; if they are steps of a converter, state it "
+        "(unit=, --unit)"
+        if large
+        else "taken as mV"
+    )
+    warnings.warn(f"{path}: says no unit of {names}; {taken}", stacklevel=5)
+    return {i: "uV" if large else "mV" for i, _, _ in silent}
+
+
+def _spread(values: NDArray[Any]) -> float:
+    """The range from the 5th to the 95th percentile of some of the values that are not missing."""
+    some = np.asarray(values[:: len(values) // _SOME + 1], np.float64)
+    known = some[np.isfinite(some)]
+    return float(np.subtract(*np.percentile(known, (95, 5)))) if len(known) else 0.0

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from ipmdae.formats.blocks import SignalReader
 from ipmdae.formats.errors import FormatError
-from ipmdae.formats.names import assume_units, is_counts, is_ecg, is_measure, is_no_lead
+from ipmdae.formats.names import (
+    assume_units,
+    is_counts,
+    is_ecg,
+    is_measure,
+    is_no_lead,
+    warn_of_voltages,
+)
 from ipmdae.recording import NO_UNIT, Header, millivolts
 
 _UNIT = re.compile(r"\s*([\d.]+(?:[eE][+-]?\d+)?)?\s*([a-zµμ]+)\s*", re.IGNORECASE)
@@ -91,6 +98,8 @@ def overrule(
             f"{path}: has no named arrays; array={options.array} is ignored", stacklevel=3
         )
     header = reader.info
+    if options.columns is None:
+        warn_of_voltages(path, header)
     columns = None if "columns" in heeded else options.columns
     chosen = _chosen(path, header.leads, columns) if columns else list(range(len(header.leads)))
     stated = "unit" not in heeded and options.scale is not None

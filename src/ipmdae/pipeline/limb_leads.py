@@ -43,7 +43,9 @@ own."""
 _LEAST_ERROR = 0.005
 """Least error of a lead in mV, so that leads without noise have equal weights."""
 
-_PREFIX = re.compile(r"^(MDC_ECG_LEAD_|ECG[ _-]*|LEAD[ _-]*)+")
+_PREFIX = re.compile(
+    r"^(MDC_ECG_LEAD_|ECG[ _-]*|EKG[ _-]*|LEAD[ _-]*|ABL(\.|EITUNG)?[ _-]*|D(?=I))+"
+)
 
 
 def standard_name(name: str) -> str | None:

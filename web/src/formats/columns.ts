@@ -25,7 +25,7 @@ export interface Column {
 }
 
 type Pattern =
-  | ("ecg" | "rate" | "plain rate" | "interval" | "hertz" | "filter key" | "unit key")
+  | ("ecg" | "other electrode" | "rate" | "plain rate" | "interval" | "hertz" | "filter key" | "unit key")
   | ("start key" | "no start key" | "personal" | "zero key");
 
 /** A regular expression of the list of words, for Unicode as Python has it. */
@@ -53,10 +53,16 @@ const OTHER_UNIT =
 const WITH_UNIT = /(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^[\]]*)\])$/;
 const AMID = /[([<]([^()[\]<>]*)[)\]>]/g;
 const ECG = pattern("ecg", (text) => `^(?:${text})$`);
+const OTHER_ELECTRODE = pattern("other electrode", (text) => `^(?:${text})$`);
 
 /** True if a signal is called as leads of an ECG are. */
 export function isEcg(name: string): boolean {
   return ECG.test(name.trim());
+}
+
+/** True if a voltage is called as an EEG, EOG or EMG is. */
+export function isOtherElectrode(name: string): boolean {
+  return OTHER_ELECTRODE.test(name.trim()) && !isEcg(name);
 }
 
 const partsOf = (name: string) => name.split(/[^\p{L}\p{N}]+|(?<=[a-z])(?=[A-Z])/u).filter(Boolean);

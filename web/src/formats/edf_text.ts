@@ -1,5 +1,5 @@
 /** Labels, units and notes of EDF signals, by which names of any text come back. */
-import { isEcg } from "./columns.ts";
+import { isEcg, isOtherElectrode } from "./columns.ts";
 import { millivolts, NO_UNIT } from "./job.ts";
 
 /** Beginning of texts about the whole recording, at time 0. */
@@ -9,7 +9,6 @@ export const MISSING = "missing: ";
 /** Where the last data record, filled up, has no samples any more. */
 export const ENDS = "Recording ends";
 /** Electrodes of the 10-20 system; the central ones are called as chest leads of an ECG are. */
-const EEG = /^(Fp\d|F\d+|T\d|P\d|O\d|[FCPO]z)([- ].*)?$/i;
 const CENTRAL = /^C\d([- ].*)?$/i;
 export const RESERVED = ["EDF Annotations", "BDF Annotations"];
 
@@ -44,18 +43,21 @@ export function unit(name: string): string {
 
 /**
  * Indices of the signals that are leads where the file does not say it: voltages named as ECGs
- * are, or, where none is, all voltages, or, where none is, all; of these, those of the highest
- * rate. Signals of the same rate that are not voltages (respiration) are leads too. C1 to C6 are no
- * ECG beside other electrodes of an EEG.
+ * are, or, where none is, all voltages but those named as an EEG, EOG or EMG, or, without voltages,
+ * all; of these, those of the highest rate. Signals of the same rate that are not voltages
+ * (respiration) are leads too. C1 to C6 are no ECG beside other electrodes of an EEG. There is none
+ * if all voltages are of an EEG, EOG or EMG.
  */
 export function leadsByRule(signals: readonly Named[]): number[] {
   const every = [...signals.keys()];
   const voltages = every.filter((i) => millivolts(signals[i].unit) !== undefined);
-  const eeg = signals.some(({ label }) => EEG.test(label.trim()));
-  const ecgs = voltages.filter(
-    (i) => isEcg(signals[i].label) && !(eeg && CENTRAL.test(signals[i].label.trim())),
+  const eeg = voltages.some((i) => isOtherElectrode(signals[i].label));
+  const maybe = voltages.filter(
+    (i) =>
+      !isOtherElectrode(signals[i].label) && !(eeg && CENTRAL.test(signals[i].label.trim())),
   );
-  const chosen = ecgs.length ? ecgs : voltages.length ? voltages : every;
+  const ecgs = maybe.filter((i) => isEcg(signals[i].label));
+  const chosen = ecgs.length ? ecgs : voltages.length ? maybe : every;
   const fs = Math.max(...chosen.map((i) => signals[i].fs));
   return every.filter((i) => signals[i].fs === fs && (chosen.includes(i) || !voltages.includes(i)));
 }

@@ -1,5 +1,5 @@
 /** Units of the columns of tables: stated, known of the layout, or to be asked for. */
-import { quantile, sortedKnown } from "../core/numbers.ts";
+import { median, quantile, sortedKnown } from "../core/numbers.ts";
 import { isCounts, isEcg, isMeasure, isNoLead, type Column } from "./columns.ts";
 import { NeedError } from "./errors.ts";
 import { millivolts, NO_UNIT, warn, warnUnit, type Job } from "./job.ts";
@@ -90,7 +90,10 @@ function checkCounts(job: Job, columns: readonly Column[], stated: readonly stri
   );
 }
 
-/** Set the units of leads that state none where another does: by their size µV, or else mV. */
+/**
+ * Set the unit of leads that state none where another does: by their size µV, or else mV. It is one
+ * for all, by the median of the logarithms of their spreads.
+ */
 function assume(
   job: Job,
   columns: readonly Column[],
@@ -102,36 +105,32 @@ function assume(
   const silent = leads.filter(
     (i) => !stated[i] && columns[i].scale === undefined && (!anyEcg || isEcg(columns[i].name)),
   );
-  const large = silent.filter((i) => {
-    const spread = spreadOf(values[i]);
-    if (spread > MOST_MICROVOLTS)
-      throw new NeedError(
-        job.path,
-        `says no unit of ${columns[i].name || "its lead"}, whose values are too large for mV and ` +
-          "uV; state it, such as --unit nV, or the size of a converter's step, --unit 0.3uV (unit=)",
-        ["unit"],
-      );
-    return spread > MOST_MILLIVOLTS;
-  });
-  const small = silent.filter((i) => !large.includes(i));
-  const asked = silent.length > 0 && leads.every((i) => silent.includes(i) || !stated[i]);
-  const say = (found: number[], text: string, likely: string) => {
-    if (!found.length) return;
-    const names = found.slice(0, 12).map((i) => columns[i].name || `lead ${i + 1}`);
-    const what = `says no unit of ${names.join(", ")}; `;
-    if (asked)
-      throw new NeedError(
-        job.path,
-        `${what}by their size the values are in ${likely}; state it (unit=, --unit)`,
-        ["unit"],
-        likely,
-      );
-    warn(job, what + text);
-    for (const i of found) stated[i] = likely;
-  };
+  if (!silent.length) return;
+  const spreads = silent.map((i) => spreadOf(values[i]));
+  const beyond = spreads.findIndex((spread) => spread > MOST_MICROVOLTS);
+  if (beyond >= 0)
+    throw new NeedError(
+      job.path,
+      `says no unit of ${columns[silent[beyond]].name || "its lead"}, whose values are too large ` +
+        "for mV and uV; state it, such as --unit nV, or the size of a converter's step, " +
+        "--unit 0.3uV (unit=)",
+      ["unit"],
+    );
+  const moving = spreads.filter((spread) => spread > 0);
+  const large = median(Float64Array.from(moving, Math.log)) > Math.log(MOST_MILLIVOLTS);
+  const likely = large ? "uV" : "mV";
+  const names = silent.slice(0, 12).map((i) => columns[i].name || `lead ${i + 1}`);
+  const what = `says no unit of ${names.join(", ")}; `;
+  if (leads.every((i) => silent.includes(i) || !stated[i]))
+    throw new NeedError(
+      job.path,
+      `${what}by their size the values are in ${likely}; state it (unit=, --unit)`,
+      ["unit"],
+      likely,
+    );
   const steps = "if they are steps of a converter, state it (unit=, --unit)";
-  say(large, `by their size the values are taken as uV; ${steps}`, "uV");
-  say(small, "taken as mV", "mV");
+  warn(job, what + (large ? `by their size the values are taken as uV; ${steps}` : "taken as mV"));
+  for (const i of silent) stated[i] = likely;
 }
 
 function spreadOf(values: Float64Array): number {
