@@ -173,6 +173,38 @@ def test_uneven_stamps_are_refused_with_what_to_do(tmp_path: Path) -> None:
     assert (r.fs, r.samples) == (130, 2000)
 
 
+def packets(rows: int = 2000, fs: float = 250, size: int = 10) -> list[list[str]]:
+    stamps = [f"{i / fs:.3f}" for i in range(rows)]
+    return [stamps[i : i + size] for i in range(0, rows, size)]
+
+
+@pytest.mark.parametrize("fault", ["twice", "swapped"])
+def test_packets_out_of_order_are_refused_and_can_be_sorted(tmp_path: Path, fault: str) -> None:
+    p = packets()
+    rows = [f"{t},{round(1000 * float(t)) % 17}" for packet in p for t in packet]
+    q = [rows[i : i + 10] for i in range(0, 2000, 10)]
+    q = [*q[:100], q[99], *q[100:]] if fault == "twice" else [*q[:100], q[101], q[100], *q[102:]]
+    text = "\n".join(["time,II (mV)", *(row for packet in q for row in packet)])
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(FormatError, match=r"packet from row 10\d\d .*--resample"):
+        formats.read(tmp_path / "x.csv")
+    with pytest.warns(UserWarning, match="taken as even at 250 Hz"):
+        formats.read(tmp_path / "x.csv", fs=250)
+    r = formats.read(tmp_path / "x.csv", options=ReadOptions(resample=True))
+    assert (r.fs, r.samples) == (250, 2000)
+    assert_allclose(r.signal[:, 0], np.arange(0, 8000, 4) % 17, atol=1e-9)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_rows_with_the_time_of_their_packet_are_not_resampled(
+    tmp_path: Path, missing: bool
+) -> None:
+    stamps = [t for p in packets() for t in [p[0], *["" if missing else p[0]] * 9]]
+    for resample, advice in ((False, "take the rows as even$"), (True, "as even$")):
+        with pytest.raises(FormatError, match=advice):
+            read(tmp_path, stamps, resample=resample)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_uneven_rows_are_put_on_an_even_grid(tmp_path: Path, suffix: str) -> None:

@@ -37,7 +37,11 @@ _LONG = 3600.0
 _FEW = 0.01
 """Share of stamps that may be wrong."""
 
-UNEVEN = "give the rate (fs=, --fs) to take the rows as even, or interpolate them (--resample)"
+_MANY = 0.1
+"""Share of rows without a time of their own from which on resampling would lose too much."""
+
+_EVEN = "give the rate (fs=, --fs) to take the rows as even"
+UNEVEN = f"{_EVEN}, or interpolate them (--resample)"
 
 
 def scale_of(stamps: NDArray[np.float64], stated: float | None) -> float | None:
@@ -90,6 +94,7 @@ class Timeline:
         runs: rows without a gap between them.
         wrong: number of stamps that do not rise or are not numbers.
         uneven: number of steps that are too short.
+        back: first row, from 1, of a packet that is repeated or belongs before others, or 0.
     """
 
     path: Path
@@ -98,6 +103,7 @@ class Timeline:
     runs: list[Run] = field(default_factory=list)
     wrong: int = 0
     uneven: int = 0
+    back: int = 0
     _step: float = 0.0
     _rows: int = 0
     _steps: int = 0
@@ -119,6 +125,7 @@ class Timeline:
         self.wrong += int((~good).sum())
         if good.any():
             self._append(self._mended(times, good, last), good)
+            self._look_back(times, good)
         elif self.runs:
             self.runs[-1].rows += len(times)
         else:  # leading stamps without information
@@ -142,6 +149,14 @@ class Timeline:
         if tail:
             mended[-tail:] += self._step * np.arange(1, tail + 1)
         return mended
+
+    def _look_back(self, times: NDArray[np.float64], good: NDArray[np.bool_]) -> None:
+        """Note a packet out of order: stamps in step with each other, but before earlier ones."""
+        steps = np.diff(times)
+        usual = (steps > 0) & (steps <= 1.5 * self._step + self.quantum)
+        packet = usual & ~good[1:] & ~good[:-1]
+        if packet.any() and not self.back:
+            self.back = self._rows + int(np.argmax(packet)) + 1
 
     def _append(self, times: NDArray[np.float64], good: NDArray[np.bool_]) -> None:
         begun = bool(self.runs)
@@ -168,9 +183,9 @@ class Timeline:
 
     @property
     def is_uneven(self) -> bool:
-        """True if more than a handful of stamps are wrong or out of step."""
+        """True if a packet is out of order, or more than a handful of stamps out of step."""
         few = max(self._rows >= 20, _FEW * self._rows)
-        return self.wrong > few or self.uneven > few or not self._steps
+        return bool(self.back or self.wrong > few or self.uneven > few or not self._steps)
 
     def rate(self) -> float:
         """The rate in Hz; a common one, or else a whole number, where the stamps allow it.
@@ -183,15 +198,9 @@ class Timeline:
         if self._rows < 2:
             raise FormatError(self.path, "has too few rows to give a rate; give it (fs=, --fs)")
         if self.is_uneven:
-            time = self.runs[-1].end - self.runs[0].begin
-            mean = f" ({(self._rows - 1) / time:.4g} rows a second)" if time > 0 else ""
-            what = (
-                f"{self.wrong} of {self._rows} are missing or do not rise, the first in row "
-                f"{self._first_wrong}"
-                if self.wrong > self.uneven
-                else f"{self.uneven} of {self._rows} steps are less than half of the usual one"
-            )
-            raise FormatError(self.path, f"its times are uneven: {what}{mean}; {UNEVEN}")
+            lost = self.wrong > _MANY * self._rows and not self.back
+            advice = _EVEN if lost else UNEVEN
+            raise FormatError(self.path, f"its times are uneven: {self._unevenness()}; {advice}")
         if self.wrong or self.uneven:
             warnings.warn(
                 f"{self.path}: {self.wrong + self.uneven} of {self._rows} time stamps are doubled "
@@ -205,6 +214,18 @@ class Timeline:
             if whole and abs(fs - whole) <= max(doubt, fs * 1e-7):
                 return float(whole)
         return fs
+
+    def _unevenness(self) -> str:
+        time = self.runs[-1].end - self.runs[0].begin
+        mean = f" ({(self._rows - 1) / time:.4g} rows a second)" if time > 0 else ""
+        if self.back:
+            return f"a packet from row {self.back} on is repeated or out of order{mean}"
+        if self.wrong > self.uneven:
+            return (
+                f"{self.wrong} of {self._rows} are missing or do not rise, the first in row "
+                f"{self._first_wrong}{mean}"
+            )
+        return f"{self.uneven} of {self._rows} steps are less than half of the usual one{mean}"
 
     def warn_gap(self) -> None:
         """Warn of the longest gap if it is of hours, as a clock makes one that is set."""
@@ -273,7 +294,7 @@ def placed(
             raise
         if wished and timeline.is_uneven:
             warnings.warn(
-                f"{error}; taken as even at {fs:g} Hz".replace(f"; {UNEVEN}", ""), stacklevel=5
+                f"{str(error).split(f'; {_EVEN}')[0]}; taken as even at {fs:g} Hz", stacklevel=5
             )
         return fs, even, rows
     if fs is not None:
@@ -314,9 +335,10 @@ def resampled(
 ) -> tuple[NDArray[np.float64], float]:
     """Put unevenly sampled rows on an even grid by monotone cubic interpolation.
 
-    Rows whose time does not rise are left out; what lies between rows that are more than five
-    usual steps apart is missing. The interpolant is that of Fritsch and Butland (1984), which does
-    not overshoot.
+    Rows are put in the order of their times; repeated ones, and single ones far from the rows
+    before and after them, are left out. What lies between rows that are more than five usual steps
+    apart is missing. The interpolant is that of Fritsch and Butland (1984), which does not
+    overshoot.
 
     Args:
         path: named in errors.
@@ -328,12 +350,10 @@ def resampled(
         The signal (time, leads) and its rate.
 
     Raises:
-        FormatError: there are too few rows, or the gaps are much longer than what is there.
+        FormatError: there are too few rows, many of them have no time of their own, or
+            the gaps are much longer than what is there.
     """
-    kept = times > np.fmax.accumulate(np.append(-np.inf, times))[:-1]
-    if kept.sum() < 3:
-        raise FormatError(path, "has too few rows with rising times to resample")
-    times, signal = times[kept], signal[kept]
+    times, signal = _in_order(path, times, signal)
     steps = np.diff(times)
     near = steps <= 5 * np.median(steps)
     mean = float(near.sum() / steps[near].sum())
@@ -347,6 +367,30 @@ def resampled(
         if known.sum() > 2:
             out[:, lead] = _interpolated(times[known], signal[known, lead], grid, 5 / mean)
     return out, rate
+
+
+def _in_order(
+    path: Path, times: NDArray[np.float64], signal: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows that have a time of their own, in the order of times."""
+    known = np.flatnonzero(np.isfinite(times))
+    steps = np.diff(times[known])
+    rising = steps[steps > 0]
+    if len(rising) < 2:
+        raise FormatError(path, "has too few rows with rising times to resample")
+    far = np.abs(steps) > 5 * np.median(rising)
+    lone = np.append(False, far) & np.append(far, False)
+    order = known[~lone][np.argsort(times[known[~lone]], kind="stable")]
+    equal = np.diff(times[order]) == 0
+    again = equal & (signal[order][1:] == signal[order][:-1]).all(axis=1)
+    own = np.append(True, ~equal)
+    doubtful = len(times) - len(known) + int((equal & ~again).sum())
+    if doubtful > _MANY * len(times):
+        raise FormatError(
+            path,
+            f"{doubtful} of {len(times)} rows have no time of their own to resample by; {_EVEN}",
+        )
+    return times[order][own], signal[order][own]
 
 
 def _interpolated(

@@ -25,7 +25,16 @@ export interface Column {
 }
 
 type Pattern =
-  | ("ecg" | "other electrode" | "rate" | "plain rate" | "interval" | "hertz" | "filter key" | "unit key")
+  | (
+      | "ecg"
+      | "other electrode"
+      | "rate"
+      | "plain rate"
+      | "interval"
+      | "hertz"
+      | "filter key"
+      | "unit key"
+    )
   | ("start key" | "no start key" | "personal" | "zero key");
 
 /** A regular expression of the list of words, for Unicode as Python has it. */

@@ -140,7 +140,10 @@ function parted(path: string, header: Header, notes: readonly Event[]) {
   const leads = (listed ?? leadsByRule(usable)).map((i) => usable[i]);
   const labels = usable.map((channel) => channel.label).join(", ");
   if (!leads.length)
-    throw new FormatError(path, `holds no ECG: all its voltages are called EEG, EOG or EMG: ${labels}`);
+    throw new FormatError(
+      path,
+      `holds no ECG: all its voltages are called EEG, EOG or EMG: ${labels}`,
+    );
   return { leads, others: usable.filter((c) => !leads.includes(c)), texts: comments };
 }
 

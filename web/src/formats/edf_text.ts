@@ -53,8 +53,7 @@ export function leadsByRule(signals: readonly Named[]): number[] {
   const voltages = every.filter((i) => millivolts(signals[i].unit) !== undefined);
   const eeg = voltages.some((i) => isOtherElectrode(signals[i].label));
   const maybe = voltages.filter(
-    (i) =>
-      !isOtherElectrode(signals[i].label) && !(eeg && CENTRAL.test(signals[i].label.trim())),
+    (i) => !isOtherElectrode(signals[i].label) && !(eeg && CENTRAL.test(signals[i].label.trim())),
   );
   const ecgs = maybe.filter((i) => isEcg(signals[i].label));
   const chosen = ecgs.length ? ecgs : voltages.length ? maybe : every;

@@ -22,6 +22,8 @@ const MAX_GAPS = 100_000;
 const ALWAYS_MISSING = 1_000_000;
 const MAX_MISSING = 20;
 const FEW = 0.01;
+/** Share of rows without a time of their own from which on resampling would lose too much. */
+const MANY = 0.1;
 /** Gap in s from which on a clock may have been set instead. */
 const LONG = 3600;
 const DAY = 86_400;
@@ -32,8 +34,8 @@ const DAYS = [
 ];
 /** Rate in Hz from which on stamps may count days, and not hours. */
 const LEAST_DAYS = 50;
-const UNEVEN =
-  "give the rate (fs=, --fs) to take the rows as even, or interpolate them (--resample)";
+const EVEN = "give the rate (fs=, --fs) to take the rows as even";
+const UNEVEN = `${EVEN}, or interpolate them (--resample)`;
 
 /** Seconds in one unit of a time column; undefined if it counts samples instead. */
 function scaleOf(stamps: Float64Array, stated?: number): number | undefined {
@@ -203,6 +205,8 @@ class Timeline {
   firstWrong = 0;
   /** Number of steps that are too short. */
   short = 0;
+  /** First row, from 1, of a packet that is repeated or belongs before others, or 0. */
+  private back = 0;
   private steps = 0;
   private time = 0;
   private readonly job: Job;
@@ -212,10 +216,14 @@ class Timeline {
   /** `times` in s, NaN where there is none; the array is used up. Throws FormatError. */
   constructor(job: Job, times: Float64Array, quantum: number) {
     [this.job, this.rows, this.quantum] = [job, times.length, quantum];
+    const given = times.slice();
     const good = this.mend(times);
     if (!this.rows || this.wrong === this.rows) return;
     const usual = this.usualStep(times, good);
     const longest = 1.5 * usual + quantum;
+    const inStep = (i: number) => given[i] > given[i - 1] && given[i] - given[i - 1] <= longest;
+    for (let i = this.rows - 1; i > 0; i--)
+      if (!good[i] && !good[i - 1] && inStep(i)) this.back = i;
     let run: Run = { row: 0, rows: 1, begin: times[0], end: times[0] };
     for (let i = 1; i < this.rows; i++) {
       const step = times[i] - times[i - 1];
@@ -266,10 +274,10 @@ class Timeline {
     return kept.length ? kept[(kept.length - 1) >> 1] : 0;
   }
 
-  /** True if more than a handful of stamps are wrong or out of step. */
+  /** True if a packet is out of order, or more than a handful of stamps out of step. */
   get isUneven(): boolean {
     const few = Math.max(this.rows >= 20 ? 1 : 0, FEW * this.rows);
-    return this.wrong > few || this.short > few || !this.steps;
+    return this.back > 0 || this.wrong > few || this.short > few || !this.steps;
   }
 
   /** The rate in Hz; a common one, or else a whole number, where the stamps allow it. */
@@ -280,11 +288,13 @@ class Timeline {
     if (this.isUneven) {
       const time = this.runs.length ? this.runs[this.runs.length - 1].end - this.runs[0].begin : 0;
       const mean = time > 0 ? ` (${general((rows - 1) / time, 4)} rows a second)` : "";
-      const what =
-        wrong > short
+      const what = this.back
+        ? `a packet from row ${this.back} on is repeated or out of order`
+        : wrong > short
           ? `${wrong} of ${rows} are missing or do not rise, the first in row ${this.firstWrong}`
           : `${short} of ${rows} steps are less than half of the usual one`;
-      throw new NeedError(job.path, `its times are uneven: ${what}${mean}; ${UNEVEN}`, ["fs"]);
+      const advice = wrong > MANY * rows && !this.back ? EVEN : UNEVEN;
+      throw new NeedError(job.path, `its times are uneven: ${what}${mean}; ${advice}`, ["fs"]);
     }
     if (wrong || short)
       warn(
@@ -368,7 +378,7 @@ export function placed(
   } catch (error) {
     if (!fs || !(error instanceof FormatError)) throw error;
     if (job.fs && timeline.isUneven)
-      warn(job, `${error.reason}; taken as even at ${general(fs)} Hz`.replace(`; ${UNEVEN}`, ""));
+      warn(job, `${error.reason.split(`; ${EVEN}`)[0]}; taken as even at ${general(fs)} Hz`);
     return [fs, even, rows];
   }
   if (fs) warnOverruled(job, stated || rate);
