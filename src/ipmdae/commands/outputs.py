@@ -64,6 +64,8 @@ def plan(texts: Sequence[str], options: OutputOptions) -> Plan:
         OSError: no recordings were found, or the results folder is not a folder.
     """
     _check_stores(options)
+    if options.report and options.report.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{options.report} is not a page: use the suffix .html for --report")
     check_place(options.output)
     inputs = find(texts, options.output)
     suffix = None if options.to is None else suffix_of(options.to)
