@@ -145,6 +145,16 @@ def test_where_there_is_no_beat_there_is_no_rate() -> None:
         assert detect_beats(signal, 360).size == 0
 
 
+@pytest.mark.parametrize("rate", [30, 150, 240, 300])
+def test_the_heart_rate_of_slow_and_fast_beats(rate: int) -> None:
+    t = np.arange(20 * 250) / 250
+    apart = 60 / rate
+    beats = np.arange(0.5, 19.5, apart)[:, None]
+    waves = np.exp(-(((t - beats) / 0.018) ** 2) / 2)
+    waves += 0.2 * np.exp(-(((t - beats - 0.45 * min(apart, 0.7)) / 0.03) ** 2) / 2)
+    assert heart_rate(waves.sum(axis=0), 250) == pytest.approx(rate, rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("duration", "leads", "count"), [(3, 1, 1), (60, 2, 4), (86400, 1, 48), (86400, 100, 2)]
 )

