@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -187,34 +187,24 @@ class Inspector:
             tail.drop(stop)
 
 
-def inspect(
-    noisy: SignalReader,
-    cleaned: SignalReader | None = None,
-    *,
-    heart_rates: bool = False,
-    progress: Callable[[float], None] | None = None,
-) -> Inspection:
+def inspect(noisy: SignalReader, cleaned: SignalReader | None = None) -> Inspection:
     """Measure a recording, and the noise removed from it.
 
     Args:
         noisy: recording before denoising.
         cleaned: the same leads and samples, denoised.
-        heart_rates: True to measure the heart rate too.
-        progress: called with the finished share, 0 to 1.
 
     Raises:
         ValueError: no lead is a voltage, or leads, samples or rates differ.
     """
     header = noisy.info
-    inspector = Inspector(header, heart_rates=heart_rates)
+    inspector = Inspector(header)
     if cleaned is not None:
         check_comparable(header, cleaned.info)
     for first, stop in pieces(header.samples, header.fs, _AT_ONCE):
         inspector.add(
             noisy.read(first, stop), None if cleaned is None else cleaned.read(first, stop)
         )
-        if progress:
-            progress(stop / header.samples)
     return inspector.result()
 
 

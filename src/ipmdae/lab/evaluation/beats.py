@@ -30,6 +30,7 @@ from wfdb.processing import xqrs_detect  # type: ignore[import-untyped]
 
 from ipmdae import formats
 from ipmdae.lab.data import nstdb
+from ipmdae.lab.data.mitdb import BEATS
 from ipmdae.lab.evaluation.candidates import Candidate
 from ipmdae.lab.evaluation.noise_stress import stretches
 from ipmdae.lab.evaluation.results import Array
@@ -39,9 +40,6 @@ Samples = NDArray[np.int64]
 
 TOLERANCE = 0.150
 """Largest distance in s of matching beats (ANSI/AAMI EC57)."""
-
-BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
-"""Symbols of annotations that are beats."""
 
 
 def xqrs(x: Array, fs: float) -> Samples:
