@@ -7,9 +7,6 @@ from functools import partial
 from math import ceil
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from ipmdae.engine import Engine, ModelFile, find_model, open_engine, read_model
 from ipmdae.methods.by_blocks import clean
 from ipmdae.pipeline.blocks import Cleaning, Pipeline, latency
@@ -93,10 +90,6 @@ class Network:
         """The model's name, and what is done before."""
         return named(self.model.name, self.mains)
 
-    def denoise(self, recording: Recording, *, strength: float = 1.0) -> Recording:
-        """Clean a recording; see :meth:`clean`."""
-        return self.clean(recording, strength=strength).recording
-
     def clean(self, recording: Recording, *, strength: float = 1.0) -> Result[Recording]:
         """Clean a recording.
 
@@ -118,24 +111,6 @@ class Network:
     def survey(self, header: Header) -> Survey:
         """Survey of a recording before it is denoised."""
         return Survey(header, self.mains)
-
-    def denoise_array(self, x: ArrayLike, fs: float, *, strength: float = 1.0) -> NDArray[Any]:
-        """Clean an array.
-
-        Args:
-            x: (time,) or (time, leads), in mV; NaN is a missing sample.
-            fs: sampling rate in Hz.
-            strength: see :meth:`clean`.
-
-        Returns:
-            The same shape; float32 for float32, otherwise float64.
-
-        Raises:
-            ValueError: as :meth:`clean`, or the array has another shape or no samples.
-        """
-        x = np.asarray(x)
-        cleaned = self.denoise(Recording.from_array(x, fs), strength=strength).signal
-        return cleaned.reshape(x.shape).astype(x.dtype if x.dtype == np.float32 else np.float64)
 
     @property
     def states_sd(self) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ipmdae import formats
 from ipmdae.lab.data.download import DatasetNotFoundError
 from ipmdae.lab.evaluation.metrics import rmse, snr
-from ipmdae.methods.network import Network
+from ipmdae.methods import Method
 from ipmdae.recording import Recording
 
 _FIRST_NOISE, _PERIOD, _LENGTH = 300, 240, 120  # s
@@ -44,7 +44,7 @@ class Improvement:
 
 
 def improvement(
-    folder: Path, denoiser: Network, noisy: str = "118e06", clean_record: str = "118e24"
+    folder: Path, method: Method, noisy: str = "118e06", clean_record: str = "118e24"
 ) -> Improvement:
     """Denoise a noisy record and compare it with the clean one where held-out noise was added.
 
@@ -53,7 +53,7 @@ def improvement(
         ValueError: the records are too short to hold such a segment.
     """
     recordings = [_read(folder, name) for name in (noisy, clean_record)]
-    cleaned = denoiser.denoise(recordings[0])
+    cleaned = method.clean(recordings[0]).recording
     fs, duration = recordings[0].fs, recordings[0].duration
     given, clean, result = (r.signal for r in (*recordings, cleaned))
     loud = list(stretches(duration))
