@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ipmdae.pipeline.blocks import Trust
 from ipmdae.pipeline.window import MIN_SPREAD
-from ipmdae.recording import Recording
+from ipmdae.recording import Recording, voltages_of
 from ipmdae.seconds import Seconds, measure, over_known, pieces
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ GRADES = np.array([reason.grade for reason in Reason], np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stretch:
+class Segment:
     """Seconds of one lead, one after the other, that cannot be read for the same reason.
 
     Attributes:
@@ -153,7 +153,7 @@ class Quality:
         readable: NDArray[np.bool_] = self.grade != Grade.UNUSABLE
         return readable
 
-    def stretches(self, column: int | None = None) -> list[Stretch]:
+    def unusable_segments(self, column: int | None = None) -> list[Segment]:
         """Unusable segments of all leads, or of the one in ``column``, in the order of time."""
         found = []
         for i, (name, reasons) in enumerate(zip(self.leads, self.reason.T, strict=True)):
@@ -164,7 +164,7 @@ class Quality:
                 reason = Reason(reasons[start]) if start < stop else Reason.READABLE
                 if reason.grade == Grade.UNUSABLE:
                     found.append(
-                        Stretch(lead=name, start=int(start), stop=int(stop), reason=reason)
+                        Segment(lead=name, start=int(start), stop=int(stop), reason=reason)
                     )
         return found
 
@@ -204,7 +204,7 @@ def quality(noisy: Recording, cleaned: Result[Any] | None = None) -> Quality:
     after = cleaned.recording if cleaned else None
     if after is not None and (after.leads, after.signal.shape) != (noisy.leads, noisy.signal.shape):
         raise ValueError("the noisy and the cleaned recording must have the same leads and samples")
-    columns = [i for i, unit in enumerate(noisy.units) if unit == "mV"]
+    columns = voltages_of(noisy.units)
     if not columns:
         raise ValueError("no lead is a voltage: there is no ECG to judge")
     sd = cleaned.sd if cleaned else None

@@ -106,11 +106,11 @@ def test_leads_with_nothing_to_clean_are_told_and_untouched(fake: Fakes, tmp_pat
     signal = np.column_stack([ecg(250, 2000), np.full(2000, 1.5), np.full(2000, np.nan)])
     formats.write(recording(signal, leads=("I", "II", "III")), tmp_path / "in")
     for method in (fake(np.zeros_like), Halving()):
-        with pytest.warns(UserWarning, match="comes back unchanged") as caught:
+        with pytest.warns(UserWarning, match="left unchanged") as caught:
             summary = denoise_file(tmp_path / "in", tmp_path / "out", method)
         assert [str(w.message) for w in caught] == [
-            "lead II is flat and comes back unchanged",
-            "lead III is without samples and comes back unchanged",
+            "lead II is flat: left unchanged",
+            "lead III is without samples: left unchanged",
         ]
         assert summary.unchanged == {"II": "flat", "III": "without samples"}
         after = formats.read(tmp_path / "out").signal

@@ -90,11 +90,11 @@ def test_leads_that_need_no_cleaning_come_back_unchanged(fake: Fakes) -> None:
     r = recording(
         signal, leads=("II", "V1", "V2", "Resp"), units=("mV", "mV", "mV", "l/s"), comments=("A",)
     )
-    with pytest.warns(UserWarning, match="comes back unchanged") as caught:
+    with pytest.warns(UserWarning, match="left unchanged") as caught:
         cleaned = Denoiser(fake(np.zeros_like)).denoise(r)
     assert [str(w.message) for w in caught] == [
-        "lead V1 is flat and comes back unchanged",
-        "lead V2 is without samples and comes back unchanged",
+        "lead V1 is flat: left unchanged",
+        "lead V2 is without samples: left unchanged",
     ]
     assert_array_equal(cleaned.signal[:, 1:], signal[:, 1:])
     assert_allclose(cleaned.signal[:, 0], np.median(signal[:, 0]), atol=1e-6)

@@ -98,7 +98,7 @@ def test_blocks_of_any_size_give_what_a_reader_gives(cuts: list[int]) -> None:
     np.testing.assert_allclose(
         found.spectra["removed"].density, expected.spectra["removed"].density, rtol=1e-12
     )
-    assert [(s.lead, s.start, s.stop) for s in found.quality.stretches()] == [("V1", 3, 4)]
+    assert [(s.lead, s.start, s.stop) for s in found.quality.unusable_segments()] == [("V1", 3, 4)]
 
 
 def test_a_recording_must_pass_by_whole(noisy: Recording) -> None:

@@ -20,6 +20,7 @@ from ipmdae.inspection.verdict import (
     percent,
     verdicts,
 )
+from ipmdae.pipeline.guarantees import reason
 from ipmdae.pipeline.resample import resample
 from ipmdae.recording import Recording
 from ipmdae.result import Result
@@ -66,7 +67,7 @@ def test_a_verdict_tells_shares_reasons_rates_and_what_was_removed(clean: Record
 def test_leads_that_are_left_say_why(noisy: Recording) -> None:
     mixed = dataclasses.replace(noisy, units=("mV", "NU"))
     found = inspect(WholeReader(mixed))
-    first, second = verdicts(found, {"V1": "in NU"})
+    first, second = verdicts(found, {"V1": reason("V1", "NU", 1)})
     assert second.sentence() == "left unchanged (not a voltage)"
     assert (second.judged, second.grade) == (False, "")
     assert "not a voltage: in bpm" in verdicts(found, {"V1": "in bpm"})[1].sentence()

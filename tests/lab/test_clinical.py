@@ -74,7 +74,7 @@ def test_detectors_find_the_beats_of_a_nearly_clean_record(detector: str) -> Non
     recording = formats.read(NSTDB / "118e24")
     atr = recording.annotations["atr"]
     marks = atr.sample[np.isin(atr.symbol, list(mitdb.BEATS))]
-    part = beats.Stretch(signal=recording.signal[:, 0], fs=recording.fs, beats=marks)
+    part = beats.Segment(signal=recording.signal[:, 0], fs=recording.fs, beats=marks)
     hit, missed, false = beats.count_beats(none(), [part])[detector]
     inside = ((marks >= 5 * 360) & (marks < 25 * 360)).sum()
     assert hit + missed == inside

@@ -15,7 +15,7 @@ from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, model_names, model_path, read_model
 from ipmdae.lab.data import nstdb
 from ipmdae.lab.data.download import DatasetNotFoundError
-from ipmdae.lab.evaluation.noise_stress import improvement, stretches
+from ipmdae.lab.evaluation.noise_stress import improvement, noisy_segments
 from ipmdae.methods.network import Network
 from ipmdae.safeguards import safeguards
 from tools import noise_stress, release_model, report_training
@@ -97,7 +97,7 @@ def test_the_table_of_runs_has_their_mean_and_spread(workplace: Path) -> None:
 
 
 def test_scored_noise_is_none_that_was_trained_on() -> None:
-    assert list(stretches(1805)) == [(1020, 1140), (1260, 1380), (1500, 1620), (1740, 1805)]
+    assert list(noisy_segments(1805)) == [(1020, 1140), (1260, 1380), (1500, 1620), (1740, 1805)]
 
 
 def test_noise_stress_needs_whole_records(tiny_model: ModelFile, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ipmdae.inspection.spectrum import Spectrum, SpectrumGatherer
 from ipmdae.pipeline.mains import NOMINAL
 from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Quality, amplitude_warnings, judge
-from ipmdae.recording import Annotations, Header, Recording, interval
+from ipmdae.recording import Annotations, Header, Recording, interval, voltages_of
 from ipmdae.seconds import Seconds, measure, over_known, pieces
 from ipmdae.text import enumerated
 
@@ -109,7 +109,7 @@ class Inspector:
             ValueError: no lead is a voltage.
         """
         self._header = header
-        self._columns = [i for i, unit in enumerate(header.units) if unit == "mV"]
+        self._columns = voltages_of(header.units)
         if not self._columns:
             raise ValueError("no lead is a voltage: there is no ECG to measure")
         self._pieces = pieces(header.samples, header.fs, _AT_ONCE)

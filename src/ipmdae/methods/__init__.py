@@ -179,7 +179,9 @@ def open_method(
         return method
     if isinstance(method, str) and method in classical.names():
         if mode or unreadable or backend != "auto":
-            raise ValueError(f"mode, unreadable and backend are for networks; {method} is none")
+            raise ValueError(
+                f"mode, unreadable and backend are for networks; {method} is a classical method"
+            )
         if method in classical.LEARNERS:
             raise ValueError(
                 f"method {method} must be fitted on pairs of noisy and clean windows first: fit "

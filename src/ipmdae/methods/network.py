@@ -14,7 +14,7 @@ from ipmdae.pipeline.guarantees import check_rate
 from ipmdae.pipeline.mains import check_mains, mains_delay, named
 from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.pipeline.window import Framing, LatencyError
-from ipmdae.recording import Header, Recording
+from ipmdae.recording import Header, Recording, voltages_of
 from ipmdae.result import Result
 from ipmdae.safeguards import Safeguards, safeguards
 
@@ -198,7 +198,7 @@ class Network:
         width = self.model.architecture.leads
         if width == 1:
             return leads.active
-        voltages = [i for i, unit in enumerate(leads.units) if unit == "mV"]
+        voltages = voltages_of(leads.units)
         if len(voltages) != width:
             names = ", ".join(leads.names[i] for i in voltages)
             raise ValueError(

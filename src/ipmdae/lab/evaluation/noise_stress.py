@@ -56,7 +56,7 @@ def improvement(
     cleaned = method.clean(recordings[0]).recording
     fs, duration = recordings[0].fs, recordings[0].duration
     given, clean, result = (r.signal for r in (*recordings, cleaned))
-    loud = list(stretches(duration))
+    loud = list(noisy_segments(duration))
     if not loud:
         raise ValueError(f"{noisy} holds no noise after its first 15 min")
     quiet = [(stop, stop + _LENGTH) for _, stop in loud if stop + _LENGTH <= duration]
@@ -67,7 +67,7 @@ def improvement(
     )  # fmt: skip
 
 
-def stretches(duration: float) -> Iterator[tuple[float, float]]:
+def noisy_segments(duration: float) -> Iterator[tuple[float, float]]:
     """Start and end in s of the noisy segments whose noise is from after the first 15 min."""
     start = _FIRST_NOISE
     while start + _WINDOW <= duration:
@@ -99,8 +99,8 @@ def _windows(
     pieces = []
     for start, stop in where:
         first, count = round(start * fs), int((stop - start) // _WINDOW)
-        stretch = signal[first : first + count * samples]
-        pieces.append(stretch.reshape(count, samples, signal.shape[1]))
+        segment = signal[first : first + count * samples]
+        pieces.append(segment.reshape(count, samples, signal.shape[1]))
     return np.concatenate(pieces)
 
 
