@@ -53,7 +53,15 @@ _AT_ONCE = 128
 
 
 class Grade(IntEnum):
-    """Usability of a second."""
+    """Usability of a second.
+
+    Examples:
+        >>> import ipmdae
+        >>> ipmdae.Grade.GOOD < ipmdae.Grade.LIMITED < ipmdae.Grade.UNUSABLE
+        True
+        >>> ipmdae.Grade.LIMITED.words
+        'limited'
+    """
 
     GOOD = 0
     """P waves, QRS complexes, ST segments and T waves are reliable; waves of less than 25 ms may be
@@ -70,7 +78,15 @@ class Grade(IntEnum):
 
 
 class Reason(IntEnum):
-    """Reason of a grade; the first that applies."""
+    """Reason of a grade; the first that applies.
+
+    Examples:
+        >>> import ipmdae
+        >>> ipmdae.Reason.LEAD_OFF.words
+        'lead off or asystole'
+        >>> ipmdae.Reason.LEAD_OFF.grade
+        <Grade.UNUSABLE: 2>
+    """
 
     READABLE = 0
     MISSING = 1
@@ -126,6 +142,18 @@ class Segment:
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Quality:
     """Signal quality of a recording.
+
+    Examples:
+        >>> import ipmdae
+        >>> from ipmdae import examples
+        >>> recording = ipmdae.read(examples.path("118e06_excerpt"))
+        >>> judged = ipmdae.denoise(recording, method="iir", return_details=True).quality
+        >>> judged
+        <Quality: MLII, V1; 60 s>
+        >>> judged.readable.shape
+        (60, 2)
+        >>> {ipmdae.Reason(reason).words for reason in judged.reason.ravel()}
+        {'error not predicted'}
 
     Attributes:
         leads: those that are voltages; others are no ECG and are not judged.

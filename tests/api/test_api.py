@@ -327,8 +327,10 @@ def test_a_rate_is_needed_and_must_not_contradict_a_recording(recording: ipmdae.
 @pytest.mark.parametrize(
     "example",
     [
-        *(ipmdae.denoise, ipmdae.denoise_file, ipmdae.open_method),
+        *(ipmdae.denoise, ipmdae.denoise_file, ipmdae.read, ipmdae.write),
+        *(ipmdae.open_method, ipmdae.method_names),
         *(ipmdae.Denoiser, ipmdae.Recording, ipmdae.Result, ipmdae.Streamer),
+        *(ipmdae.Quality, ipmdae.Grade, ipmdae.Reason),
     ],
     ids=lambda example: example.__name__,
 )
