@@ -8,9 +8,10 @@ from pathlib import Path
 
 from benchmarks import page, store
 from benchmarks.machine import describe
-from benchmarks.part import Settings, UnavailableError, processors
+from benchmarks.part import Settings, UnavailableError
 from benchmarks.parts import BY_DEFAULT, PARTS
 from benchmarks.process import isolated
+from ipmdae.native import processors
 from ipmdae.termination import script
 
 

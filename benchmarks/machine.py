@@ -9,7 +9,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks.part import Results, processors
+from benchmarks.part import Results
 from ipmdae import native
 
 _PACKAGES = (
@@ -31,7 +31,7 @@ def describe() -> Results:
     """Processor, memory, system and versions; and how busy the machine is before measuring."""
     return {
         "processor": _processor(),
-        "cores": processors(),
+        "cores": native.processors(),
         "instruction set": native.instruction_set() if native.available() else "none",
         "memory (GB)": _memory(),
         "system": f"{platform.system()} {platform.release()}",
@@ -70,7 +70,7 @@ def _busy() -> float | None:
     after = _ticks()
     assert after is not None
     busy, total = (late - early for early, late in zip(before, after, strict=True))
-    return round(processors() * busy / max(total, 1), 2)
+    return round(native.processors() * busy / max(total, 1), 2)
 
 
 def _ticks() -> tuple[int, int] | None:

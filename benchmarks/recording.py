@@ -94,7 +94,7 @@ def _stages(record: Path, out: Path, rounds: int) -> Samples:
         "read": lambda: formats.read(record),
         "network": lambda: _repeated(run, windows, count),
         "guard": lambda: [guard(*inputs) for inputs in guarded],
-        "resample, cut, scale, blend": lambda: denoiser.denoise(recording),
+        "resample, cut, scale, blend": lambda: denoiser.clean(recording),
         "write": lambda: formats.write(recording, out),
     }
     samples = interleaved(steps, rounds)
@@ -115,7 +115,7 @@ def _inputs_of_the_guard(denoiser: Network, recording: Recording) -> list[tuple[
         return guard(*arguments)
 
     with patch("ipmdae.pipeline.network.guard", keeping):
-        denoiser.denoise(recording)
+        denoiser.clean(recording)
     return calls
 
 

@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from ipmdae.denoiser import Denoiser, denoise
     from ipmdae.formats import ReadOptions, read, write
     from ipmdae.methods import Method, method_names, open_method
+    from ipmdae.quality import Grade, Quality, Reason
     from ipmdae.recording import Recording
     from ipmdae.result import Result
     from ipmdae.stream import Streamer
 
 __all__ = [
     "Denoiser",
+    "Grade",
     "Method",
+    "Quality",
     "ReadOptions",
+    "Reason",
     "Recording",
     "Result",
     "Streamer",
@@ -42,8 +46,11 @@ __all__ = [
 
 _MODULES = {
     "Denoiser": "denoiser",
+    "Grade": "quality",
     "Method": "methods",
+    "Quality": "quality",
     "ReadOptions": "formats",
+    "Reason": "quality",
     "Recording": "recording",
     "Result": "result",
     "Streamer": "stream",

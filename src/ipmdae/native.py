@@ -31,7 +31,6 @@ __all__ = [
     "convolution_backward_pointers",
     "convolution_forward_pointers",
     "default_threads",
-    "exp",
     "gated_scan_backward_pointers",
     "gated_scan_forward_pointers",
     "instruction_set",
@@ -39,11 +38,10 @@ __all__ = [
     "network_close",
     "network_open",
     "network_run",
-    "scan_backward",
+    "processors",
     "scan_backward_pointers",
     "scan_forward",
     "scan_forward_pointers",
-    "scan_forward_state",
     "set_threads",
 ]
 
@@ -153,38 +151,6 @@ def scan_forward(u: Array, delta: Array, A: Array, B: Array, C: Array, D: Array)
     return y
 
 
-def scan_forward_state(
-    u: Array, delta: Array, A: Array, B: Array, C: Array, D: Array, h0: Array
-) -> tuple[Array, Array]:
-    """Output y and last state (batch, d, n) of the scan that starts at the state ``h0``.
-
-    Raises:
-        ValueError: as :func:`scan_forward`.
-    """
-    batch, length, d, n = _check_inputs(u, delta, A, B, C, D)
-    _check("h0", h0, (batch, d, n))
-    y, last = np.empty_like(u), np.empty_like(h0)
-    addresses = _addresses(u, delta, A, B, C, D, h0, y, last)
-    scan_forward_pointers(*addresses, batch, length, d, n)
-    return y, last
-
-
-def scan_backward(
-    u: Array, delta: Array, A: Array, B: Array, C: Array, D: Array, dy: Array
-) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Gradients by u, delta, A, B, C and D of a scan from zero, for the gradient ``dy`` by y.
-
-    Raises:
-        ValueError: as :func:`scan_forward`.
-    """
-    inputs = (u, delta, A, B, C, D)
-    sizes = _check_inputs(*inputs)
-    _check("dy", dy, u.shape)
-    du, ddelta, dA, dB, dC, dD = gradients = tuple(np.empty_like(array) for array in inputs)
-    scan_backward_pointers(*_addresses(*inputs, dy, *gradients), *sizes)
-    return du, ddelta, dA, dB, dC, dD
-
-
 def scan_forward_pointers(*pointers_and_sizes: int) -> None:
     """Forward scan on addresses: u, delta, A, B, C, D, h0, y, h_last, then batch, length, d, n.
 
@@ -284,18 +250,6 @@ def network_run(handle: int, windows: Array, result: Array) -> None:
 def network_close(handle: int) -> None:
     """Free the network ``handle``."""
     _required().ipmdae_network_close(handle)
-
-
-def exp(x: Array) -> Array:
-    """e^x for x <= 87 as the scan computes it, for tests of its error.
-
-    Raises:
-        ValueError: ``x`` is not a C-contiguous float32 array.
-    """
-    _check("x", x, x.shape)
-    y = np.empty_like(x)
-    _required().ipmdae_exp(*_addresses(x, y), x.size)
-    return y
 
 
 def _required() -> ctypes.CDLL:

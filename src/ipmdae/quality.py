@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ipmdae.pipeline.blocks import Trust
 from ipmdae.pipeline.window import MIN_SPREAD
-from ipmdae.recording import Recording
+from ipmdae.recording import Recording, voltages_of
 from ipmdae.seconds import Seconds, measure, over_known, pieces
 
 if TYPE_CHECKING:
@@ -53,7 +53,15 @@ _AT_ONCE = 128
 
 
 class Grade(IntEnum):
-    """Usability of a second."""
+    """Usability of a second.
+
+    Examples:
+        >>> import ipmdae
+        >>> ipmdae.Grade.GOOD < ipmdae.Grade.LIMITED < ipmdae.Grade.UNUSABLE
+        True
+        >>> ipmdae.Grade.LIMITED.words
+        'limited'
+    """
 
     GOOD = 0
     """P waves, QRS complexes, ST segments and T waves are reliable; waves of less than 25 ms may be
@@ -70,7 +78,15 @@ class Grade(IntEnum):
 
 
 class Reason(IntEnum):
-    """Reason of a grade; the first that applies."""
+    """Reason of a grade; the first that applies.
+
+    Examples:
+        >>> import ipmdae
+        >>> ipmdae.Reason.LEAD_OFF.words
+        'lead off or asystole'
+        >>> ipmdae.Reason.LEAD_OFF.grade
+        <Grade.UNUSABLE: 2>
+    """
 
     READABLE = 0
     MISSING = 1
@@ -108,7 +124,7 @@ GRADES = np.array([reason.grade for reason in Reason], np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stretch:
+class Segment:
     """Seconds of one lead, one after the other, that cannot be read for the same reason.
 
     Attributes:
@@ -126,6 +142,18 @@ class Stretch:
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Quality:
     """Signal quality of a recording.
+
+    Examples:
+        >>> import ipmdae
+        >>> from ipmdae import examples
+        >>> recording = ipmdae.read(examples.path("118e06_excerpt"))
+        >>> judged = ipmdae.denoise(recording, method="iir", return_details=True).quality
+        >>> judged
+        <Quality: MLII, V1; 60 s>
+        >>> judged.readable.shape
+        (60, 2)
+        >>> {ipmdae.Reason(reason).words for reason in judged.reason.ravel()}
+        {'error not predicted'}
 
     Attributes:
         leads: those that are voltages; others are no ECG and are not judged.
@@ -153,7 +181,7 @@ class Quality:
         readable: NDArray[np.bool_] = self.grade != Grade.UNUSABLE
         return readable
 
-    def stretches(self, column: int | None = None) -> list[Stretch]:
+    def unusable_segments(self, column: int | None = None) -> list[Segment]:
         """Unusable segments of all leads, or of the one in ``column``, in the order of time."""
         found = []
         for i, (name, reasons) in enumerate(zip(self.leads, self.reason.T, strict=True)):
@@ -164,7 +192,7 @@ class Quality:
                 reason = Reason(reasons[start]) if start < stop else Reason.READABLE
                 if reason.grade == Grade.UNUSABLE:
                     found.append(
-                        Stretch(lead=name, start=int(start), stop=int(stop), reason=reason)
+                        Segment(lead=name, start=int(start), stop=int(stop), reason=reason)
                     )
         return found
 
@@ -204,7 +232,7 @@ def quality(noisy: Recording, cleaned: Result[Any] | None = None) -> Quality:
     after = cleaned.recording if cleaned else None
     if after is not None and (after.leads, after.signal.shape) != (noisy.leads, noisy.signal.shape):
         raise ValueError("the noisy and the cleaned recording must have the same leads and samples")
-    columns = [i for i, unit in enumerate(noisy.units) if unit == "mV"]
+    columns = voltages_of(noisy.units)
     if not columns:
         raise ValueError("no lead is a voltage: there is no ECG to judge")
     sd = cleaned.sd if cleaned else None

@@ -417,6 +417,11 @@ class Recording:
         )
 
 
+def voltages_of(units: Sequence[str]) -> list[int]:
+    """Indices of the leads that are voltages, by the units of all."""
+    return [i for i, unit in enumerate(units) if unit == "mV"]
+
+
 def interval(samples: int, fs: float, start: float, seconds: float) -> tuple[int, int]:
     """First sample of ``seconds`` s from ``start`` s on, and the one after the last.
 

@@ -15,7 +15,7 @@ from ipmdae.containers import Container
 from ipmdae.pipeline.blocks import Trust
 from ipmdae.pipeline.guarantees import check_strength, mix, report
 from ipmdae.quality import GRADES, Grade, Quality, Reason, quality
-from ipmdae.recording import Recording
+from ipmdae.recording import Recording, voltages_of
 
 Data = TypeVar("Data")
 
@@ -98,7 +98,7 @@ class Result(Generic[Data]):
         :attr:`noise`.
         """
         leads = np.full(self.noisy.signal.shape, Reason.READABLE, np.uint8)
-        voltages = [i for i, unit in enumerate(self.noisy.units) if unit == "mV"]
+        voltages = voltages_of(self.noisy.units)
         if voltages:
             by_second = self.quality.reason
             second = (np.arange(self.noisy.samples) / self.noisy.fs).astype(np.intp)

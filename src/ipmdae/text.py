@@ -7,6 +7,9 @@ from collections.abc import Sequence
 _JOINERS = "\u200c\u200d"
 """Zero-width characters that some languages need."""
 
+_MOST = 12
+"""Names written out in a list of many."""
+
 
 def one_line(text: str) -> str:
     r"""Convert ``text`` to one stripped line; other white space becomes spaces.
@@ -32,10 +35,10 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def enumerated(names: Sequence[str], most: int = 12) -> str:
+def enumerated(names: Sequence[str]) -> str:
     """Join names with commas; of many, the first ones and the number of the others."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
 
 
 def unique(names: Sequence[str]) -> list[str]:

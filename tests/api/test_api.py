@@ -184,8 +184,8 @@ def test_settings_mean_the_same_to_all(recording: ipmdae.Recording, tmp_path: Pa
         ({"strength": 2}, "strength must be 0"),
         ({"unreadable": "gone"}, "unreadable must be classical"),
         ({"max_attenuation_db": -1}, "must be 0 or more"),
-        ({"method": "iir", "mode": "beats"}, "are for networks; iir is none"),
-        ({"method": "iir", "backend": "none"}, "are for networks; iir is none"),
+        ({"method": "iir", "mode": "beats"}, "iir is a classical method"),
+        ({"method": "iir", "backend": "none"}, "iir is a classical method"),
         ({"method": methods.open_method("iir"), "mains": 50}, "iir is open already"),
     ],
 )
@@ -327,8 +327,10 @@ def test_a_rate_is_needed_and_must_not_contradict_a_recording(recording: ipmdae.
 @pytest.mark.parametrize(
     "example",
     [
-        *(ipmdae.denoise, ipmdae.denoise_file, ipmdae.open_method),
+        *(ipmdae.denoise, ipmdae.denoise_file, ipmdae.read, ipmdae.write),
+        *(ipmdae.open_method, ipmdae.method_names),
         *(ipmdae.Denoiser, ipmdae.Recording, ipmdae.Result, ipmdae.Streamer),
+        *(ipmdae.Quality, ipmdae.Grade, ipmdae.Reason),
     ],
     ids=lambda example: example.__name__,
 )

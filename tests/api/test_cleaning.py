@@ -42,7 +42,7 @@ def test_a_file_is_cleaned_as_its_recording_is(
     shares: list[float] = []
     summary = denoise_file(SOURCE, tmp_path / "out", method, strength=0.7, progress=shares.append)
     noisy, after = formats.read(SOURCE), formats.read(tmp_path / "out")
-    expected = method.denoise(noisy, strength=0.7)
+    expected = method.clean(noisy, strength=0.7).recording
     step = noisy.resolution[0].step  # type: ignore[union-attr]
     assert_allclose(after.signal, expected.signal, atol=step / 2 + 1e-9)
     for field in ("fs", "leads", "units", "start", "comments", "metadata"):
@@ -106,11 +106,11 @@ def test_leads_with_nothing_to_clean_are_told_and_untouched(fake: Fakes, tmp_pat
     signal = np.column_stack([ecg(250, 2000), np.full(2000, 1.5), np.full(2000, np.nan)])
     formats.write(recording(signal, leads=("I", "II", "III")), tmp_path / "in")
     for method in (fake(np.zeros_like), Halving()):
-        with pytest.warns(UserWarning, match="comes back unchanged") as caught:
+        with pytest.warns(UserWarning, match="left unchanged") as caught:
             summary = denoise_file(tmp_path / "in", tmp_path / "out", method)
         assert [str(w.message) for w in caught] == [
-            "lead II is flat and comes back unchanged",
-            "lead III is without samples and comes back unchanged",
+            "lead II is flat: left unchanged",
+            "lead III is without samples: left unchanged",
         ]
         assert summary.unchanged == {"II": "flat", "III": "without samples"}
         after = formats.read(tmp_path / "out").signal

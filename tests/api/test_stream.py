@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import ArrayLike
 
 from ipmdae import examples, formats
+from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile
 from ipmdae.methods.network import Network
 from ipmdae.pipeline.survey import Survey
@@ -62,7 +63,7 @@ def test_any_chunks_give_what_a_file_gives(
     chunks: list[int],
     fs: float,
 ) -> None:
-    whole = Network(tiny_model, max_latency=max_latency).denoise_array(noisy, fs)
+    whole = Denoiser(tiny_model, max_latency=max_latency).denoise(noisy, fs)
     streamer = Streamer(fs, 2, method=tiny_model, max_latency=max_latency, offset=offset(noisy, fs))
     live = stream(streamer, noisy, [*chunks, 300])
     assert live.shape == noisy.shape
@@ -117,20 +118,20 @@ def test_as_many_samples_come_out_as_went_in(
 
 def test_one_sample_at_a_time(fake: Fakes) -> None:
     signal = ecg(360, 1500)
-    whole = fake(smooth_band).denoise_array(signal, 360)
+    whole = Denoiser(fake(smooth_band)).denoise(signal, 360)
     streamer = Streamer(360, 1, method=fake.model(smooth_band), offset=offset(signal, 360))
     assert_allclose(stream(streamer, signal, [1]), whole, atol=1e-5)
 
 
 def test_strength_is_that_of_a_file(tiny_model: ModelFile, noisy: np.ndarray) -> None:
-    whole = Network(tiny_model).denoise_array(noisy, 250, strength=0.4)
+    whole = Denoiser(tiny_model, strength=0.4).denoise(noisy, 250)
     streamer = Streamer(250, 2, method=tiny_model, strength=0.4, offset=offset(noisy, 250))
     assert_allclose(stream(streamer, noisy, [999]), whole, atol=1e-5)
 
 
 def test_without_a_given_offset_only_that_differs(tiny_model: ModelFile, noisy: np.ndarray) -> None:
     shifted = noisy + np.array([5, -3])
-    whole = Network(tiny_model).denoise_array(shifted, 250)
+    whole = Denoiser(tiny_model).denoise(shifted, 250)
     live = stream(Streamer(250, 2, method=tiny_model), shifted, [999])
     assert_allclose(np.nanstd(live - whole, axis=0), 0, atol=1e-4)
     assert_allclose(np.nanmedian(live - whole, axis=0), 0, atol=1)
@@ -139,7 +140,7 @@ def test_without_a_given_offset_only_that_differs(tiny_model: ModelFile, noisy: 
 def test_a_network_of_several_leads(fake: Fakes) -> None:
     signal = ecg(250, 2000, leads=2)
     model = fake.model(lambda w: w[:, :, ::-1], leads=2)
-    whole = Network(model).denoise_array(signal, 250)
+    whole = Denoiser(model).denoise(signal, 250)
     streamer = Streamer(250, ["I", "II"], method=model, offset=offset(signal, 250))
     assert_allclose(stream(streamer, signal, [33]), whole, atol=1e-5)
     with pytest.raises(ValueError, match="cleans 2 leads at once, the recording has 3"):

@@ -19,9 +19,9 @@ from networks import TINY, random_tensors
 
 from ipmdae import cli, examples, formats, weights
 from ipmdae.commands import job
+from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, Preprocessing, write_model
 from ipmdae.lab.data import transfer
-from ipmdae.methods.network import Network
 
 EXAMPLE = "118e06_excerpt"
 SOURCES = str(Path(cli.__file__).parents[1])
@@ -107,7 +107,7 @@ def test_denoise_writes_what_the_denoiser_gives(record: Path, model: Path) -> No
     assert "noisy: 10.0 s at 360 Hz, 2 of 2 leads cleaned by" in result.stdout
     assert "real-time factor" in result.stdout
     written = formats.read("new/folder/cleaned")
-    expected = Network(str(model)).denoise(formats.read(record))
+    expected = Denoiser(str(model)).denoise(formats.read(record))
     np.testing.assert_allclose(written.signal, expected.signal, atol=0.5 / 200 + 1e-9)
     assert written.leads == expected.leads
 

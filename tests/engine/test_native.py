@@ -14,11 +14,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from native_scans import (
     NAMES,
+    addresses,
     assert_close,
     backward_oracle,
     doubles,
     forward_oracle,
     magnitudes,
+    scan_backward,
+    scan_exp,
+    scan_forward_state,
     scan_inputs,
     states_of,
 )
@@ -90,7 +94,7 @@ def test_forward_and_backward_agree_with_float64(batch: int, length: int, d: int
     y = native.scan_forward(*arrays)
     exact, magnitude = (forward_oracle(*of(*arrays)) for of in (doubles, magnitudes))
     assert_close(y, exact, magnitude, "y")
-    gradients = native.scan_backward(*arrays, dy)
+    gradients = scan_backward(arrays, dy)
     expected, bounds = (backward_oracle(*of(*arrays, dy)) for of in (doubles, magnitudes))
     for name, result, value, bound in zip(NAMES, gradients, expected, bounds, strict=True):
         assert_close(result, value, bound, f"gradient by {name}")
@@ -104,11 +108,11 @@ def test_scan_in_two_parts_is_the_whole_scan(
     u, delta, A, B, C, D = scan_inputs(batch, length, d, n)
     cut = data.draw(st.integers(0, length))
     h = np.zeros((batch, d, n), np.float32)
-    whole, h_whole = native.scan_forward_state(u, delta, A, B, C, D, h)
+    whole, h_whole = scan_forward_state((u, delta, A, B, C, D), h)
     parts = []
     for part in (slice(None, cut), slice(cut, None)):
         u_, delta_, B_, C_ = (np.ascontiguousarray(a[:, part]) for a in (u, delta, B, C))
-        y, h = native.scan_forward_state(u_, delta_, A, B_, C_, D, h)
+        y, h = scan_forward_state((u_, delta_, A, B_, C_, D), h)
         parts.append(y)
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
     np.testing.assert_array_equal(h, h_whole)
@@ -118,12 +122,11 @@ def test_scan_in_two_parts_is_the_whole_scan(
 
 
 def test_state_may_be_updated_in_place() -> None:
-    u, delta, A, B, C, D = arrays = scan_inputs(2, 9, 20, 5)
+    arrays = scan_inputs(2, 9, 20, 5)
     h0 = np.ones((2, 20, 5), np.float32)
-    y, last = native.scan_forward_state(*arrays, h0)
+    y, last = scan_forward_state(arrays, h0)
     again = np.empty_like(y)
-    addresses = [array.ctypes.data for array in (u, delta, A, B, C, D, h0, again, h0)]
-    native.scan_forward_pointers(*addresses, 2, 9, 20, 5)
+    native.scan_forward_pointers(*addresses(*arrays, h0, again, h0), 2, 9, 20, 5)
     np.testing.assert_array_equal(again, y)
     np.testing.assert_array_equal(h0, last)
 
@@ -139,10 +142,10 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
     arrays = scan_inputs(5, 200, 70, 16)
     dy = arrays[0][::-1].copy()
     native.set_threads(1)
-    expected = (native.scan_forward(*arrays), *native.scan_backward(*arrays, dy))
+    expected = (native.scan_forward(*arrays), *scan_backward(arrays, dy))
     for threads in (2, 3, 4):
         native.set_threads(threads)
-        results = (native.scan_forward(*arrays), *native.scan_backward(*arrays, dy))
+        results = (native.scan_forward(*arrays), *scan_backward(arrays, dy))
         for result, value in zip(results, expected, strict=True):
             np.testing.assert_array_equal(result, value)
 
@@ -173,10 +176,10 @@ def test_empty_arrays_give_empty_or_zero_results(batch: int, length: int, d: int
     arrays = scan_inputs(batch, length, d, 4)
     assert native.scan_forward(*arrays).shape == (batch, length, d)
     h0 = np.ones((batch, d, 4), np.float32)
-    y, last = native.scan_forward_state(*arrays, h0)
+    y, last = scan_forward_state(arrays, h0)
     assert y.shape == (batch, length, d)
     np.testing.assert_array_equal(last, h0)
-    gradients = native.scan_backward(*arrays, np.empty_like(arrays[0]))
+    gradients = scan_backward(arrays, np.empty_like(arrays[0]))
     for array, gradient in zip(arrays, gradients, strict=True):
         assert gradient.shape == array.shape
         assert not gradient.any()
@@ -185,17 +188,17 @@ def test_empty_arrays_give_empty_or_zero_results(batch: int, length: int, d: int
 def test_exponential_keeps_its_error_bound() -> None:
     x = np.linspace(-87, 0, 200_001).astype(np.float32)
     expected = np.exp(x.astype(np.float64))
-    relative = np.abs(native.exp(x) / expected - 1)
+    relative = np.abs(scan_exp(x) / expected - 1)
     assert np.all(relative <= 2e-7 + 1.2e-7 * np.abs(x))
-    assert native.exp(np.zeros(1, np.float32))[0] == 1.0
+    assert scan_exp(np.zeros(1, np.float32))[0] == 1.0
 
 
 def test_exponential_of_very_negative_numbers_is_zero_and_of_nan_is_nan() -> None:
     x = np.array([-88, -88.1, -90, -104, -1e3, -1e10, -3e38, -np.inf], np.float32)
-    y = native.exp(x)
+    y = scan_exp(x)
     assert np.all((y >= 0) & (y < np.finfo(np.float32).tiny))
     assert np.all(y[3:] == 0)
-    assert np.isnan(native.exp(np.full(3, np.nan, np.float32))).all()
+    assert np.isnan(scan_exp(np.full(3, np.nan, np.float32))).all()
 
 
 def test_huge_steps_forget_the_state() -> None:
@@ -233,16 +236,14 @@ def test_denormals_of_the_process_are_left_alone() -> None:
         ("B", lambda a: np.asfortranarray(a), "B must be C-contiguous"),
         ("C", lambda a: a[..., ::-1], "C must be C-contiguous"),
         ("D", lambda a: a[:, None].copy(), "D must have the shape"),
-        ("dy", lambda a: a[:1].copy(), "dy must have the shape"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(name: str, change: object, message: str) -> None:
     arrays = dict(zip(NAMES, scan_inputs(2, 6, 5, 3), strict=True))
-    arrays["dy"] = arrays["u"].copy()
     assert callable(change)
     arrays[name] = change(arrays[name])
     with pytest.raises(ValueError, match=message):
-        native.scan_backward(*arrays.values())
+        native.scan_forward(*arrays.values())
 
 
 def test_sizes_out_of_range_are_refused() -> None:

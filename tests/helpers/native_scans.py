@@ -7,6 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae import native
+
 Single = NDArray[np.float32]
 Double = NDArray[np.float64]
 Inputs = tuple[Single, Single, Single, Single, Single, Single]
@@ -83,3 +85,33 @@ def assert_close(result: Single, expected: Double, magnitude: Double, name: str 
     """
     excess = np.abs(result - expected) - (2e-6 * magnitude + 1e-9)
     assert np.all(excess <= 0), f"{name} is off by {excess.max():.1e} too much"
+
+
+def scan_forward_state(inputs: Inputs, h0: Single) -> tuple[Single, Single]:
+    """Output y (batch, length, d) and last state (batch, d, n) of a scan from ``h0``."""
+    y, last = np.empty_like(inputs[0]), np.empty_like(h0)
+    sizes = (*inputs[0].shape, h0.shape[2])
+    native.scan_forward_pointers(*addresses(*inputs, h0, y, last), *sizes)
+    return y, last
+
+
+def scan_backward(inputs: Inputs, dy: Single) -> tuple[Single, ...]:
+    """Gradients by u, delta, A, B, C and D of a scan from zero, for the gradient ``dy`` by y."""
+    gradients = tuple(np.empty_like(array) for array in inputs)
+    sizes = (*dy.shape, inputs[2].shape[1])
+    native.scan_backward_pointers(*addresses(*inputs, dy, *gradients), *sizes)
+    return gradients
+
+
+def scan_exp(x: Single) -> Single:
+    """e^x for x <= 87 as the scan computes it."""
+    library, y = native.library(), np.empty_like(x)
+    assert library is not None
+    library.ipmdae_exp(*addresses(x, y), x.size)
+    return y
+
+
+def addresses(*arrays: Single) -> list[int]:
+    """Where C-contiguous float32 arrays lie."""
+    assert all(array.flags.c_contiguous and array.dtype == np.float32 for array in arrays)
+    return [array.ctypes.data for array in arrays]

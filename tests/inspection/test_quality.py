@@ -35,7 +35,7 @@ def test_a_real_recording_can_be_read(noisy: Recording) -> None:
     assert found.leads == ("MLII", "V1")
     assert found.readable.shape == (20, 2)
     assert found.readable.all()
-    assert found.stretches() == []
+    assert found.unusable_segments() == []
     assert np.isnan(found.sd).all()
 
 
@@ -57,14 +57,14 @@ def test_each_reason_is_found_where_it_is(noisy: Recording) -> None:
     bad = changed(bad, slice(15, 15.01), 1, top - 21.1)  # the lowest value is not held for long
     found = quality(bad)
     assert found.readable[:, 0].all()
-    assert [(s.lead, s.start, s.stop, s.reason) for s in found.stretches()] == [
+    assert [(s.lead, s.start, s.stop, s.reason) for s in found.unusable_segments()] == [
         ("V1", 3, 5, Reason.MISSING),
         ("V1", 7, 9, Reason.LEAD_OFF),
         ("V1", 11, 12, Reason.SATURATED),
         ("V1", 15, 16, Reason.IMPOSSIBLE),
     ]
-    assert found.stretches(0) == []
-    assert len(found.stretches(1)) == 4
+    assert found.unusable_segments(0) == []
+    assert len(found.unusable_segments(1)) == 4
 
 
 def test_a_noiseless_lead_that_rests_at_its_lowest_value_is_not_saturated() -> None:
@@ -109,7 +109,9 @@ def test_untrusted_seconds_are_unusable_and_doubtful_ones_limited(noisy: Recordi
     trust[360 * 12 : 360 * 12 + 40, 0] = Trust.UNTRUSTED  # too short to matter
     cleaned: Result[Recording] = Result(noisy=noisy, recording=noisy, sd=sd, trust=trust)
     found = quality(noisy, cleaned)
-    assert [(s.start, s.stop, s.reason) for s in found.stretches()] == [(4, 6, Reason.MOTION)]
+    assert [(s.start, s.stop, s.reason) for s in found.unusable_segments()] == [
+        (4, 6, Reason.MOTION)
+    ]
     assert found.grade[4, 0] == Grade.UNUSABLE
     assert found.grade[8:10, 0].tolist() == [Grade.LIMITED, Grade.LIMITED]
     assert found.reason[8:10, 0].tolist() == [Reason.NOISY, Reason.ALTERED]
@@ -127,7 +129,9 @@ def test_seconds_without_a_beat_are_a_lead_off_and_a_pause_is_not(noisy: Recordi
     hiss = noisy.with_signal(signal + 0.005 * rng.standard_normal(signal.shape))
     found = quality(hiss, Result(noisy=hiss, recording=hiss))
     assert found.readable[:, 0].all()
-    assert [(s.start, s.stop, s.reason) for s in found.stretches(1)] == [(3, 12, Reason.LEAD_OFF)]
+    assert [(s.start, s.stop, s.reason) for s in found.unusable_segments(1)] == [
+        (3, 12, Reason.LEAD_OFF)
+    ]
 
 
 def test_a_wander_of_many_millivolts_that_was_removed_is_no_impossible_amplitude(
@@ -150,8 +154,8 @@ def test_only_voltages_are_judged(noisy: Recording) -> None:
 def test_two_leads_of_one_name_are_told_apart(noisy: Recording) -> None:
     twins = dataclasses.replace(changed(noisy, slice(3, 5), 1, np.nan), leads=("ECG", "ECG"))
     found = quality(twins)
-    assert found.stretches(0) == []
-    assert len(found.stretches(1)) == 1
+    assert found.unusable_segments(0) == []
+    assert len(found.unusable_segments(1)) == 1
 
 
 def test_amplitudes_of_another_unit_are_named() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ipmdae import examples, formats
 from ipmdae.formats.blocks import WholeReader
-from ipmdae.inspection.files import inspect
+from ipmdae.inspection.files import Inspection, Inspector, inspect
 from ipmdae.inspection.heart_rate import WINDOW, detect_beats, heart_rate, r_peaks, windows
 from ipmdae.inspection.preview import preview
 from ipmdae.inspection.verdict import (
@@ -20,6 +20,7 @@ from ipmdae.inspection.verdict import (
     percent,
     verdicts,
 )
+from ipmdae.pipeline.guarantees import reason
 from ipmdae.pipeline.resample import resample
 from ipmdae.recording import Recording
 from ipmdae.result import Result
@@ -35,16 +36,19 @@ def clean() -> Recording:
     return formats.read(examples.path("118e24_excerpt"))
 
 
+def with_rates(recording: Recording, *signals: np.ndarray) -> Inspection:
+    """Measures, with heart rates, of the recording with other samples: noisy, then cleaned."""
+    inspector = Inspector(recording.header, heart_rates=True)
+    inspector.add(*signals)
+    return inspector.result()
+
+
 def test_a_verdict_tells_shares_reasons_rates_and_what_was_removed(clean: Recording) -> None:
     t = np.arange(clean.samples) / clean.fs
     wander = 0.3 * np.sqrt(2) * np.sin(2 * np.pi * 0.3 * t)
     signal = clean.signal + np.column_stack([wander, 0 * wander])
     signal[360 * 20 : 360 * 35, 1] = np.nan
-    found = inspect(
-        WholeReader(clean.with_signal(signal)),
-        WholeReader(clean.with_signal(np.where(np.isnan(signal), np.nan, clean.signal))),
-        heart_rates=True,
-    )
+    found = with_rates(clean, signal, np.where(np.isnan(signal), np.nan, clean.signal))
     first, second = verdicts(found, {})
     assert (first.lead, first.grade, first.readable, first.why) == ("MLII", "limited", 1.0, "")
     assert second.unusable == pytest.approx(15 / 60)
@@ -63,7 +67,7 @@ def test_a_verdict_tells_shares_reasons_rates_and_what_was_removed(clean: Record
 def test_leads_that_are_left_say_why(noisy: Recording) -> None:
     mixed = dataclasses.replace(noisy, units=("mV", "NU"))
     found = inspect(WholeReader(mixed))
-    first, second = verdicts(found, {"V1": "in NU"})
+    first, second = verdicts(found, {"V1": reason("V1", "NU", 1)})
     assert second.sentence() == "left unchanged (not a voltage)"
     assert (second.judged, second.grade) == (False, "")
     assert "not a voltage: in bpm" in verdicts(found, {"V1": "in bpm"})[1].sentence()
@@ -127,8 +131,7 @@ def test_r_peaks_do_not_depend_on_pieces(clean: Recording, monkeypatch: pytest.M
 
 def test_segments_that_cannot_be_read_have_no_rate(clean: Recording) -> None:
     signal = np.where(np.arange(clean.samples)[:, None] < 360 * 30, clean.signal, np.nan)
-    noisy = WholeReader(clean.with_signal(signal))
-    found = inspect(noisy, heart_rates=True)
+    found = with_rates(clean, signal)
     assert median_rates(found, 0)[0] == median_rates(found, 0, 0, 30)[0] == pytest.approx(72, abs=6)
     assert np.isnan(median_rates(found, 0, 30, 60)).all()
 

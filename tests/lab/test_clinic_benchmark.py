@@ -14,6 +14,7 @@ from excerpts import DATASETS
 from scipy.stats import pearsonr
 from typer.testing import Result
 
+from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, find_model, write_model
 from ipmdae.lab.commands.benchmark import processes
 from ipmdae.lab.evaluation import candidates, clinic, results
@@ -21,7 +22,6 @@ from ipmdae.lab.evaluation.clinic import ClinicBenchmark
 from ipmdae.lab.evaluation.intervals import Interval
 from ipmdae.lab.protocols.clinic_test import CLEAN, CONDITIONS, FS
 from ipmdae.methods import classical
-from ipmdae.methods.network import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore:13 of the 14 test records:UserWarning")
 
@@ -99,7 +99,7 @@ def test_no_cleaning_changes_nothing() -> None:
 def test_a_piece_is_cleaned_whole_and_scored_in_its_middle() -> None:
     piece = next(harness().test.pieces(np.array([0])))
     noisy = piece.noisy()[7]
-    cleaned = Network(MODEL).denoise_array(noisy, FS)
+    cleaned = Denoiser(MODEL).denoise(noisy, FS)
     error = (cleaned - piece.clean)[1250:6250]
     assert result(MODEL)["rmse"][7] == pytest.approx(error.std())
 

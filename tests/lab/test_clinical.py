@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from typer.testing import CliRunner
 
 from ipmdae import cli, formats
+from ipmdae.lab.data import mitdb
 from ipmdae.lab.evaluation import beats, candidates, clinical, results, waves
 from ipmdae.lab.evaluation.candidates import Candidate
 from ipmdae.lab.evaluation.clinical import ClinicalBenchmark
@@ -72,8 +73,8 @@ def test_as_many_beats_are_matched_as_can_be(
 def test_detectors_find_the_beats_of_a_nearly_clean_record(detector: str) -> None:
     recording = formats.read(NSTDB / "118e24")
     atr = recording.annotations["atr"]
-    marks = atr.sample[np.isin(atr.symbol, list(beats.BEATS))]
-    part = beats.Stretch(signal=recording.signal[:, 0], fs=recording.fs, beats=marks)
+    marks = atr.sample[np.isin(atr.symbol, list(mitdb.BEATS))]
+    part = beats.Segment(signal=recording.signal[:, 0], fs=recording.fs, beats=marks)
     hit, missed, false = beats.count_beats(none(), [part])[detector]
     inside = ((marks >= 5 * 360) & (marks < 25 * 360)).sum()
     assert hit + missed == inside

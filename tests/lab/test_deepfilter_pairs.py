@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from excerpts import NSTDB, QTDB
+from patients import patient
 
 from ipmdae.lab import protocols
-from ipmdae.lab.data import qtdb, splits
+from ipmdae.lab.data import splits
 from ipmdae.lab.protocols.deepfilter import PADDING, VERSIONS, WINDOW, DeepFilter, Version
 from ipmdae.lab.protocols.deepfilter_pairs import DeepFilterTraining, FreshPairs
 
@@ -130,5 +131,5 @@ def test_the_list_holds_whole_patients_of_the_training_records() -> None:
     training = set(splits.load("deepfilter", "train"))
     test = set(splits.load("deepfilter", "test"))
     assert validation < training
-    held_back = {qtdb.patient(name) for name in validation}
-    assert not held_back & {qtdb.patient(name) for name in (training - validation) | test}
+    held_back = {patient(name) for name in validation}
+    assert not held_back & {patient(name) for name in (training - validation) | test}

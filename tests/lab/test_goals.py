@@ -13,7 +13,7 @@ from seeded import seeded
 from ipmdae.cards import NOT_MEASURED
 from ipmdae.engine import model_names
 from ipmdae.lab.evaluation import candidates, goals, results
-from ipmdae.lab.evaluation.clinic import COVERED, SPECTRA
+from ipmdae.lab.evaluation.clinic import BANDS, COVERED
 from ipmdae.lab.evaluation.goal_measures import Stored, not_superior
 from ipmdae.lab.evaluation.goals import Goal, judged
 from ipmdae.lab.evaluation.robustness import CONDITIONS as CHANGES
@@ -36,7 +36,8 @@ def clinic(method: str, gain: float, where: str = "", there: float = 0.0) -> res
         "snr_improvement": np.tile(gains, len(RECORDS)) + 0.1 * rng.random(each * len(RECORDS)),
         "snr": np.full(each * len(RECORDS), 25.0),
         COVERED: np.full(each * len(RECORDS), 0.96),
-        **{name: np.full(each * len(RECORDS), 0.01 if "change" in name else 1) for name in SPECTRA},
+        **{f"power_{band}": np.full(each * len(RECORDS), 1.0) for band in BANDS},
+        **{f"change_{band}": np.full(each * len(RECORDS), 0.01) for band in BANDS},
     }
     return results.Result(
         method=method,

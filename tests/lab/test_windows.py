@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from excerpts import DATASETS, NSTDB, copy_for_tfcdiff
+from patients import patient
 from scipy.spatial import distance
 from typer.testing import CliRunner
 
@@ -85,13 +86,13 @@ def test_windows_of_ten_seconds_are_all_there(ten_seconds: TFCDiffBenchmark) -> 
 
 
 def test_no_model_that_ships_has_seen_a_test_patient() -> None:
-    tests = {qtdb.patient(name) for name in splits.load("deepfilter", "test")}
+    tests = {patient(name) for name in splits.load("deepfilter", "test")}
     for model in model_names():
         card = json.loads((resources.files("ipmdae.weights") / f"{model}.json").read_text())
         split = card["data"]["signal"]["split"]
         seen = (split["training"]["names"] + " " + split["validation"]["names"]).split()
         assert len(seen) == 90
-        assert not tests & {qtdb.patient(name) for name in seen}
+        assert not tests & {patient(name) for name in seen}
     arrhythmia = {f"sel{name}" for name in splits.load("mitdb", "train")}
     assert not tests & arrhythmia
 

@@ -71,7 +71,7 @@ def test_every_classical_method_gives_the_guarantees(name: str, fs: float) -> No
         units=("mV", "mV", "mV", "mV", "l/s"),
         comments=("A",),
     )
-    with pytest.warns(UserWarning, match="comes back unchanged") as caught:
+    with pytest.warns(UserWarning, match="left unchanged") as caught:
         cleaned = open_method(name).clean(r)
     assert len(caught) == 2
     result = cleaned.recording

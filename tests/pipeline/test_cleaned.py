@@ -26,7 +26,7 @@ def test_leads_that_need_no_cleaning() -> None:
 
 
 def test_what_was_done_is_told() -> None:
-    with pytest.warns(UserWarning, match="comes back unchanged") as caught:
+    with pytest.warns(UserWarning, match="left unchanged") as caught:
         comments = report(NOISY.header, WHY, "it", 0.5)
     assert len(caught) == 2
     assert comments == (
@@ -42,7 +42,7 @@ def test_what_was_done_is_told() -> None:
 
 
 def test_finish_mixes_and_tells() -> None:
-    with pytest.warns(UserWarning, match="comes back unchanged"):
+    with pytest.warns(UserWarning, match="left unchanged"):
         done = finish(NOISY, NOISY.signal * 0, WHY, "it", 0.25)
     assert_array_equal(done.recording.signal, 0.75 * NOISY.signal)
     assert_array_equal(done.noise, 0.25 * NOISY.signal)

@@ -9,6 +9,7 @@ import pytest
 from fakes import Fakes, ecg, recording
 from numpy.testing import assert_allclose, assert_array_equal
 
+from ipmdae.denoiser import Denoiser
 from ipmdae.engine import Preprocessing
 from ipmdae.methods.network import Network
 from ipmdae.safeguards import safeguards
@@ -51,7 +52,7 @@ def test_leads_that_are_not_cleaned_have_no_uncertainty(fake: Fakes) -> None:
 def test_a_stretch_that_is_flat_passes_through(fake: Fakes) -> None:
     signal = ecg(250, 5000, leads=2)
     signal[1000:3500, 0] = 4.0
-    cleaned = fake(lambda w: w + 1, uncertainty=False).denoise_array(signal, 250)
+    cleaned = Denoiser(fake(lambda w: w + 1, uncertainty=False)).denoise(signal, 250)
     assert_allclose(cleaned[1500:3000, 0], 4.0, atol=1e-6)
     assert np.abs(cleaned[1500:3000, 1] - signal[1500:3000, 1]).min() > 0.3
     sd = fake(uncertain, uncertainty=True).clean(recording(signal)).sd
@@ -70,7 +71,7 @@ def test_what_fills_a_gap_does_not_count_for_the_scale(fake: Fakes) -> None:
     gappy[1600:1960] = np.nan
     for fs in (250, 360):
         scales.clear()
-        fake(look).denoise_array(gappy, fs)
+        Denoiser(fake(look)).denoise(gappy, fs)
         assert max(scales) < 1.6
 
 
@@ -84,7 +85,7 @@ def lengths_of_windows(fake: Fakes, samples: int, max_latency: float | None = No
 
     settings = Preprocessing(fs=250, window=2500, overlap=500)
     denoiser = Network(replace(fake.model(look), preprocessing=settings), max_latency=max_latency)
-    assert len(denoiser.denoise_array(ecg(250, samples), 250)) == samples
+    assert len(Denoiser(denoiser).denoise(ecg(250, samples), 250)) == samples
     return seen
 
 
@@ -109,7 +110,7 @@ def test_a_signal_shorter_than_a_window_ends_smoothly(samples: int) -> None:
     """The network's stages halve the rate, rounding up, and end as in training."""
     network = Network("ipmdae-nano", limits=safeguards(unreadable="network"))
     walks = np.random.default_rng(0).normal(0, 0.05, (samples, 8)).cumsum(axis=0)
-    jumps = np.abs(np.diff(network.denoise_array(walks, 250), axis=0))
+    jumps = np.abs(np.diff(Denoiser(network).denoise(walks, 250), axis=0))
     assert jumps[-1].mean() < 0.4
 
 
@@ -129,7 +130,7 @@ def test_an_error_of_the_network_arrives_though_it_runs_ahead(fake: Fakes) -> No
         raise MemoryError("too long")
 
     with pytest.raises(MemoryError, match="too long"):
-        fake(fails).denoise_array(ecg(250, 100_000), 250)
+        Denoiser(fake(fails)).denoise(ecg(250, 100_000), 250)
     assert threading.current_thread() not in seen
     assert_threads_end(before)
 

@@ -40,16 +40,16 @@ def test_another_signal_comes_back_unchanged_though_it_is_in_millivolts(
 ) -> None:
     lead = ipmdae.read(examples.path("118e06_excerpt")).signal[:7200, 0]
     noisy = Recording.from_array(np.stack([lead, lead], axis=1), 360, ("II", "RESP"))
-    with pytest.warns(UserWarning, match="lead RESP is no ECG by its name and comes back"):
+    with pytest.warns(UserWarning, match="lead RESP is named as another signal"):
         result = ipmdae.denoise(noisy, method=method, return_details=True)
     assert_array_equal(result.recording.signal[:, 1], lead)
     assert np.any(result.recording.signal[:, 0] != lead)
-    assert "Unchanged, no ECG by its name: RESP" in result.recording.comments
+    assert "Unchanged, named as another signal: RESP" in result.recording.comments
 
 
 def test_another_signal_of_a_stream_comes_back_unchanged() -> None:
     lead = ipmdae.read(examples.path("118e06_excerpt")).signal[:7200, 0]
-    with pytest.warns(UserWarning, match="lead RESP is no ECG by its name"):
+    with pytest.warns(UserWarning, match="lead RESP is named as another signal"):
         streamer = ipmdae.Streamer(fs=360, leads=["II", "RESP"], method="ipmdae-nano")
     signal = np.stack([lead, lead], axis=1)
     cleaned = np.concatenate([streamer.feed(signal), streamer.flush()])

@@ -22,13 +22,15 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "index.md", *sorted(ROOT.glob("docs/howto/*.md"))]
+LINKING = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 NOTEBOOKS = sorted(ROOT.glob("docs/notebooks/*.ipynb"))
 
 _FENCE = re.compile(
     r"^(?P<skip><!-- not run: [^\n]+ -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-_LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+_LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,39 @@ def test_snippets_run_one_after_the_other(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_blocks_state_their_language(page: Path) -> None:
+    """Those of Python and bash are run; a block without a language would be skipped silently."""
+    for snippet in snippets(page):
+        assert snippet.skip or snippet.language in ("python", "bash", "c"), snippet
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for link in _LINK.findall(page.read_text(encoding="utf-8")):
-        assert (page.parent / link).exists(), link
+    for link, anchor in _LINK.findall(page.read_text(encoding="utf-8")):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), f"{link}#{anchor}"
+
+
+def test_links_to_missing_headings_are_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# One `two`, three\n\n```bash\n# none\n```\n\n## One two, three\n")
+    assert anchors(page) == {"one-two-three", "one-two-three-1"}
+    assert _LINK.findall("[a](#b) [c](d.md) [e](f.md#g) [h](https://i.org/#j)") == [
+        ("", "b"),
+        ("d.md", ""),
+        ("f.md", "g"),
+    ]
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors of the headings of a page, as GitHub names them."""
+    found: list[str] = []
+    for heading in _HEADING.findall(_FENCE.sub("", page.read_text(encoding="utf-8"))):
+        name = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        repeated = sum(re.fullmatch(rf"{re.escape(name)}(-\d+)?", one) is not None for one in found)
+        found.append(f"{name}-{repeated}" if repeated else name)
+    return set(found)
 
 
 def test_how_tos_are_all_in_the_index() -> None:

@@ -11,10 +11,11 @@ from excerpts import DATASETS, FULL, NSTDB, needs_full
 
 import main as train
 from ipmdae import examples, formats
+from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, model_names, model_path, read_model
 from ipmdae.lab.data import nstdb
 from ipmdae.lab.data.download import DatasetNotFoundError
-from ipmdae.lab.evaluation.noise_stress import improvement, stretches
+from ipmdae.lab.evaluation.noise_stress import improvement, noisy_segments
 from ipmdae.methods.network import Network
 from ipmdae.safeguards import safeguards
 from tools import noise_stress, release_model, report_training
@@ -50,7 +51,7 @@ def test_a_clinic_run_becomes_a_model_that_cleans(workplace: Path) -> None:
     assert model.card["trained"]["split"]["validation"] == ["sel36"]
     assert "diagnosis" in model.card["limits"]
     noisy = formats.read(NSTDB / "118e06")
-    cleaned = Network(model).denoise(noisy)
+    cleaned = Denoiser(model).denoise(noisy)
     assert np.isfinite(cleaned.signal).all()
     assert not np.array_equal(cleaned.signal, noisy.signal)
 
@@ -96,7 +97,7 @@ def test_the_table_of_runs_has_their_mean_and_spread(workplace: Path) -> None:
 
 
 def test_scored_noise_is_none_that_was_trained_on() -> None:
-    assert list(stretches(1805)) == [(1020, 1140), (1260, 1380), (1500, 1620), (1740, 1805)]
+    assert list(noisy_segments(1805)) == [(1020, 1140), (1260, 1380), (1500, 1620), (1740, 1805)]
 
 
 def test_noise_stress_needs_whole_records(tiny_model: ModelFile, tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_a_shipped_model_improves_the_shipped_example(name: str) -> None:
     noisy, twin = (formats.read(NSTDB / name).signal for name in ("118e06", "118e24"))
     model = read_model(model_path(name))
     network, usual = (
-        Network(model, limits=safeguards(unreadable=kind)).denoise_array(noisy, 360)
+        Denoiser(Network(model, limits=safeguards(unreadable=kind))).denoise(noisy, 360)
         for kind in ("network", "classical")
     )
 
@@ -150,6 +151,6 @@ def test_how_much_it_matters_where_windows_are_cut(name: str, record: str, bound
     """
     noisy = formats.read(examples.path(record)).signal
     denoiser, shift, edge = Network(name), 3 * 360, 12 * 360
-    whole = denoiser.denoise_array(noisy, 360)[shift:]
-    difference = whole - denoiser.denoise_array(noisy[shift:], 360)
+    whole = Denoiser(denoiser).denoise(noisy, 360)[shift:]
+    difference = whole - Denoiser(denoiser).denoise(noisy[shift:], 360)
     assert np.all(difference[edge:-edge].std(axis=0) < bound * whole.std(axis=0))

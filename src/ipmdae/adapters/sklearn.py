@@ -70,7 +70,7 @@ class ECGDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
         cleaned = np.empty_like(strips)
         with warnings.catch_warnings():
             # There would be one warning per flat strip.
-            warnings.filterwarnings("ignore", message="lead .* comes back unchanged")
+            warnings.filterwarnings("ignore", message="lead .* left unchanged")
             for i in range(0, len(strips), together):
                 noisy = Recording.from_array(strips[i : i + together].T, self.fs)
                 result = method.clean(noisy, strength=self.strength).recording

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ipmdae.recording import Header
 
 _SHORT_KINDS = {
-    "not a voltage": "no voltage",
     "voltage, no beats found": "no beats",
     "without samples": "no samples",
 }
@@ -196,7 +195,7 @@ def _measures(found: Inspection, lead: int) -> dict[str, Any]:
         "lowest": float(np.fmin.reduce(found.seconds.low[:, i])),
         "highest": float(np.fmax.reduce(found.seconds.high[:, i])),
         "missing": float(found.seconds.missing[:, i].mean() * found.header.duration),
-        "gaps": sum(s.reason is Reason.MISSING for s in found.quality.stretches(i)),
+        "gaps": sum(s.reason is Reason.MISSING for s in found.quality.unusable_segments(i)),
         "flat": int((found.seconds.high - found.seconds.low <= MIN_SPREAD)[:, i].sum()),
         "saturated": int((reasons == Reason.SATURATED).sum()),
         "hum": {f"{mains:g}": float(recorded.hum(mains)[i]) for mains in NOMINAL},
@@ -300,7 +299,7 @@ def _quality_table(leads: list[dict[str, Any]]) -> Table:
     )
     for lead in leads:
         if "grade" not in lead:
-            table.add_row(*map(plain, (lead["name"], _SHORT_KINDS.get(lead["kind"], ""))))
+            table.add_row(*map(plain, (lead["name"], _SHORT_KINDS.get(lead["kind"], lead["kind"]))))
             continue
         noise = {name.split(" (")[0]: value for name, value in lead["noise"].items()}
         cells = [

@@ -23,7 +23,7 @@ from ipmdae.figures.paper import (
     paper,
 )
 from ipmdae.quality import Quality
-from ipmdae.recording import Recording
+from ipmdae.recording import Recording, voltages_of
 
 _LIMB, _AUGMENTED = ("I", "II", "III"), ("aVR", "aVL", "aVF")
 
@@ -225,7 +225,7 @@ def _pairs(
 
 def _voltages(recording: Recording, leads: Sequence[str] | None) -> list[int]:
     """The leads to show, by their columns; each must be a voltage."""
-    voltages = [i for i, unit in enumerate(recording.units) if unit == "mV"]
+    voltages = voltages_of(recording.units)
     names = [recording.leads[i] for i in voltages]
     unknown = sorted(set(leads or ()) - set(names))
     if unknown or not voltages:
@@ -289,8 +289,8 @@ def _shaded(
 ) -> tuple[tuple[float, float], ...]:
     """Unreadable segments of a lead from ``start`` on, (from, to) in s after it."""
     column = shown.units[:lead].count("mV")
-    stretches = quality.stretches(column) if quality is not None else []
-    cut = ((max(s.start - start, 0), min(s.stop - start, shown.duration)) for s in stretches)
+    segments = quality.unusable_segments(column) if quality is not None else []
+    cut = ((max(s.start - start, 0), min(s.stop - start, shown.duration)) for s in segments)
     return tuple((begin, end) for begin, end in cut if begin < end)
 
 

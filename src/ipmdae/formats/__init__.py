@@ -146,6 +146,12 @@ def read(
     The format is recognised by content, and by the suffix if the content is ambiguous. A WFDB
     record is given with or without ``.hea``.
 
+    Examples:
+        >>> import ipmdae
+        >>> from ipmdae import examples
+        >>> ipmdae.read(examples.path("118e06_excerpt"))
+        <Recording: MLII, V1; 60 s at 360 Hz>
+
     Args:
         path: the file, or a URL (``https://``, ``s3://``, …) of one, which is fetched whole.
         annotations: whether to read annotations too.
@@ -212,6 +218,14 @@ def write(recording: Recording, path: str | os.PathLike[str]) -> None:
     """Write a recording in the format of the suffix; without a suffix, as a WFDB record.
 
     Everything is written aside and renamed at the end: an interruption leaves the old files.
+
+    Examples:
+        >>> import numpy as np
+        >>> import ipmdae
+        >>> recording = ipmdae.Recording(signal=np.zeros((720, 2)), fs=360, leads=("I", "II"))
+        >>> ipmdae.write(recording, "flat.edf")
+        >>> ipmdae.read("flat.edf")
+        <Recording: I, II; 2 s at 360 Hz>
 
     Raises:
         FormatError: no format has this suffix, it is read only, or it cannot hold the recording.
@@ -313,7 +327,7 @@ def _writable(path: Path) -> Writable:
 
 
 def _reader_of(format: Format, header: Header, suffix: str) -> Callable[[Path], SignalReader]:
-    """Options to read a written file again; an array has no sampling rate and no unit."""
+    """Function that opens a written file to read it again; of ``.npy`` with its rate and unit."""
     options = ReadOptions(fs=header.fs, unit="mV") if suffix.lower() == ".npy" else DEFAULTS
 
     def open(path: Path) -> SignalReader:

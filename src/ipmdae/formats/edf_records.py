@@ -275,7 +275,7 @@ def _integers(octets: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 def _runs(starts: NDArray[np.int64], count: int, first: int, stop: int) -> list[tuple[int, slice]]:
-    """Stretches of a block without interruption, as far as ``first`` to ``stop`` is in them.
+    """Segments of a block without interruption, as far as ``first`` to ``stop`` is in them.
 
     Args:
         starts: first sample of each record.

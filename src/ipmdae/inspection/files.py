@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from ipmdae.inspection.spectrum import Spectrum, SpectrumGatherer
 from ipmdae.pipeline.mains import NOMINAL
 from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Quality, amplitude_warnings, judge
-from ipmdae.recording import Annotations, Header, Recording, interval
+from ipmdae.recording import Annotations, Header, Recording, interval, voltages_of
 from ipmdae.seconds import Seconds, measure, over_known, pieces
 from ipmdae.text import enumerated
 
@@ -109,7 +109,7 @@ class Inspector:
             ValueError: no lead is a voltage.
         """
         self._header = header
-        self._columns = [i for i, unit in enumerate(header.units) if unit == "mV"]
+        self._columns = voltages_of(header.units)
         if not self._columns:
             raise ValueError("no lead is a voltage: there is no ECG to measure")
         self._pieces = pieces(header.samples, header.fs, _AT_ONCE)
@@ -187,34 +187,24 @@ class Inspector:
             tail.drop(stop)
 
 
-def inspect(
-    noisy: SignalReader,
-    cleaned: SignalReader | None = None,
-    *,
-    heart_rates: bool = False,
-    progress: Callable[[float], None] | None = None,
-) -> Inspection:
+def inspect(noisy: SignalReader, cleaned: SignalReader | None = None) -> Inspection:
     """Measure a recording, and the noise removed from it.
 
     Args:
         noisy: recording before denoising.
         cleaned: the same leads and samples, denoised.
-        heart_rates: True to measure the heart rate too.
-        progress: called with the finished share, 0 to 1.
 
     Raises:
         ValueError: no lead is a voltage, or leads, samples or rates differ.
     """
     header = noisy.info
-    inspector = Inspector(header, heart_rates=heart_rates)
+    inspector = Inspector(header)
     if cleaned is not None:
         check_comparable(header, cleaned.info)
     for first, stop in pieces(header.samples, header.fs, _AT_ONCE):
         inspector.add(
             noisy.read(first, stop), None if cleaned is None else cleaned.read(first, stop)
         )
-        if progress:
-            progress(stop / header.samples)
     return inspector.result()
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ipmdae.inspection.files import Inspection
 from ipmdae.inspection.heart_rate import WINDOW
+from ipmdae.pipeline.guarantees import reason
 from ipmdae.pipeline.mains import NOMINAL
 from ipmdae.quality import Grade, Quality, Reason
 from ipmdae.seconds import over_known
@@ -211,17 +212,14 @@ def cleaned_before(comments: Sequence[str]) -> list[str]:
 def unmeasured(leads: Sequence[str], units: Sequence[str], why: Mapping[str, str]) -> list[Verdict]:
     """Verdicts on leads if none is a voltage."""
     return [
-        Verdict(lead=lead, unit=unit, why=_words(why.get(lead, f"in {unit}")))
+        Verdict(lead=lead, unit=unit, why=_words(why.get(lead) or reason(lead, unit, np.nan)))
         for lead, unit in zip(leads, units, strict=True)
     ]
 
 
 def _words(why: str) -> str:
     """Reason why a lead is unchanged, understandable without knowledge of units."""
-    if not why.startswith("in "):
-        return why
-    unit = why.removeprefix("in ")
-    return "not a voltage" if unit in ("", "NU") else f"not a voltage: in {unit}"
+    return f"not a voltage: {why}" if why.startswith("in ") else why
 
 
 _ByBand = Mapping[str, NDArray[np.float64]]  # (leads,) RMS by name of the band

@@ -116,6 +116,11 @@ def method_names() -> list[str]:
     """The names :func:`open_method` knows: the networks that ship, then the classical methods.
 
     Classical methods that must be fitted first are not among them; see :class:`Classical`.
+
+    Examples:
+        >>> import ipmdae
+        >>> [name for name in ipmdae.method_names() if name.startswith("ipmdae")]
+        ['ipmdae-base', 'ipmdae-nano', 'ipmdae-small']
     """
     return [*model_names(), *(name for name in classical.names() if name not in classical.LEARNERS)]
 
@@ -179,7 +184,9 @@ def open_method(
         return method
     if isinstance(method, str) and method in classical.names():
         if mode or unreadable or backend != "auto":
-            raise ValueError(f"mode, unreadable and backend are for networks; {method} is none")
+            raise ValueError(
+                f"mode, unreadable and backend are for networks; {method} is a classical method"
+            )
         if method in classical.LEARNERS:
             raise ValueError(
                 f"method {method} must be fitted on pairs of noisy and clean windows first: fit "

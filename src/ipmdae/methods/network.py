@@ -7,9 +7,6 @@ from functools import partial
 from math import ceil
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from ipmdae.engine import Engine, ModelFile, find_model, open_engine, read_model
 from ipmdae.methods.by_blocks import clean
 from ipmdae.pipeline.blocks import Cleaning, Pipeline, latency
@@ -17,7 +14,7 @@ from ipmdae.pipeline.guarantees import check_rate
 from ipmdae.pipeline.mains import check_mains, mains_delay, named
 from ipmdae.pipeline.survey import Leads, Survey
 from ipmdae.pipeline.window import Framing, LatencyError
-from ipmdae.recording import Header, Recording
+from ipmdae.recording import Header, Recording, voltages_of
 from ipmdae.result import Result
 from ipmdae.safeguards import Safeguards, safeguards
 
@@ -93,10 +90,6 @@ class Network:
         """The model's name, and what is done before."""
         return named(self.model.name, self.mains)
 
-    def denoise(self, recording: Recording, *, strength: float = 1.0) -> Recording:
-        """Clean a recording; see :meth:`clean`."""
-        return self.clean(recording, strength=strength).recording
-
     def clean(self, recording: Recording, *, strength: float = 1.0) -> Result[Recording]:
         """Clean a recording.
 
@@ -118,24 +111,6 @@ class Network:
     def survey(self, header: Header) -> Survey:
         """Survey of a recording before it is denoised."""
         return Survey(header, self.mains)
-
-    def denoise_array(self, x: ArrayLike, fs: float, *, strength: float = 1.0) -> NDArray[Any]:
-        """Clean an array.
-
-        Args:
-            x: (time,) or (time, leads), in mV; NaN is a missing sample.
-            fs: sampling rate in Hz.
-            strength: see :meth:`clean`.
-
-        Returns:
-            The same shape; float32 for float32, otherwise float64.
-
-        Raises:
-            ValueError: as :meth:`clean`, or the array has another shape or no samples.
-        """
-        x = np.asarray(x)
-        cleaned = self.denoise(Recording.from_array(x, fs), strength=strength).signal
-        return cleaned.reshape(x.shape).astype(x.dtype if x.dtype == np.float32 else np.float64)
 
     @property
     def states_sd(self) -> bool:
@@ -223,7 +198,7 @@ class Network:
         width = self.model.architecture.leads
         if width == 1:
             return leads.active
-        voltages = [i for i, unit in enumerate(leads.units) if unit == "mV"]
+        voltages = voltages_of(leads.units)
         if len(voltages) != width:
             names = ", ".join(leads.names[i] for i in voltages)
             raise ValueError(

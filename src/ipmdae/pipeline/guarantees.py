@@ -47,8 +47,8 @@ def report(header: Header, why: Sequence[str], name: str, strength: float = 1.0)
 
 
 def warn_unchanged(lead: str, why: str, stacklevel: int) -> None:
-    """Warn of a voltage that comes back unchanged though nobody wished so."""
-    warnings.warn(f"lead {lead} is {why} and comes back unchanged", stacklevel=stacklevel)
+    """Warn of a voltage that is left unchanged though nobody wished so."""
+    warnings.warn(f"lead {lead} is {why}: left unchanged", stacklevel=stacklevel)
 
 
 UNWANTED = "not asked for"
@@ -66,9 +66,9 @@ def idle(recording: Recording, lead: int) -> str:
 def reason(name: str, unit: str, peak_to_peak: float) -> str:
     """Reason not to clean a lead, by its name, unit and range; the range is NaN without samples."""
     if unit != "mV":
-        return "no voltage" if unit == "NU" else f"in {unit}"
+        return "not a voltage" if unit in ("", "NU") else f"in {unit}"
     if is_other(name):
-        return "no ECG by its name"
+        return "named as another signal"
     if np.isnan(peak_to_peak):
         return "without samples"
     return "flat" if peak_to_peak <= MIN_SPREAD else ""

@@ -14,7 +14,7 @@ from ipmdae.pipeline.limb_leads import LimbLeadCheck, LimbLeads
 from ipmdae.pipeline.mains import MainsStage
 from ipmdae.pipeline.pacing import PacingCheck
 from ipmdae.pipeline.tail import Tail
-from ipmdae.recording import Header
+from ipmdae.recording import Header, voltages_of
 
 _PIECE = 10.0
 """Seconds of which a median is taken."""
@@ -61,7 +61,7 @@ class Survey:
         Raises:
             ValueError: there is no such mains, or the rate is too low to hold its frequency.
         """
-        voltages = [i for i, unit in enumerate(header.units) if unit == "mV"]
+        voltages = voltages_of(header.units)
         self._mains = MainsStage(header.fs, len(header.leads), voltages, mains)
         self._names, self._units = header.leads, header.units
         self._piece = max(round(_PIECE * header.fs), 1)

@@ -12,7 +12,7 @@ from ipmdae.report.segments import segments
 from ipmdae.report.subject import ReportInput
 from ipmdae.text import counted, enumerated, visible
 
-_MOST_STRETCHES = 200
+_MOST_UNUSABLE = 200
 _MOST_LEADS = 40
 
 
@@ -24,7 +24,7 @@ def write_page(path: Path, subject: ReportInput) -> None:
     """
     found = subject.found
     header = found.header
-    stretches = found.quality.stretches()
+    unusable = found.quality.unusable_segments()
     verdicts, more = _shown(subject.verdicts)
     parts = segments(subject)
     templates.write(
@@ -44,11 +44,11 @@ def write_page(path: Path, subject: ReportInput) -> None:
         overview=drawings.overview(subject) if header.duration > 2 * drawings.STRIP else None,
         segments=parts,
         segment_lead=parts[0].lead if parts else "",
-        stretches=[
+        unusable=[
             [one.lead, f"{one.start}", f"{one.stop - one.start}", one.reason.words]
-            for one in stretches[:_MOST_STRETCHES]
+            for one in unusable[:_MOST_UNUSABLE]
         ],
-        total=len(stretches),
+        total=len(unusable),
         rates=drawings.heart_rates(subject),
         spectra=drawings.spectra(subject),
         settings={**subject.settings, "method": subject.method, "ipmdae": __version__},

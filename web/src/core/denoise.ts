@@ -135,7 +135,7 @@ async function judged(
       result.reasons.push(reasons);
       result.verdicts.push(verdict(lead.name, why[i], seconds, reasons));
       result.warnings.push(...amplitudeWarnings(lead.name, seconds));
-      if (why[i]) result.warnings.push(`lead ${lead.name} is ${why[i]} and comes back unchanged`);
+      if (why[i]) result.warnings.push(`lead ${lead.name} is ${why[i]}: left unchanged`);
     } else {
       const count = edgesOf(lead.samples.length, recording.fs).length - 1;
       result.grades.push(new Uint8Array(count).fill(UNGRADED));

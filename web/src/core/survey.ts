@@ -45,8 +45,8 @@ export async function survey(
 
 /** Reason not to denoise a lead, by name, unit and range; the range is NaN without samples. */
 function reason({ name, unit }: Lead, range: number): string {
-  if (unit !== "mV") return unit === "NU" || unit === "" ? "no voltage" : `in ${unit}`;
-  if (isOther(name)) return "no ECG by its name";
+  if (unit !== "mV") return unit === "NU" || unit === "" ? "not a voltage" : `in ${unit}`;
+  if (isOther(name)) return "named as another signal";
   if (Number.isNaN(range)) return "without samples";
   return range <= MIN_SPREAD ? "flat" : "";
 }

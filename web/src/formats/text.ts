@@ -24,10 +24,13 @@ export function oneLine(text: string): string {
   );
 }
 
+/** Names written out in a list of many. */
+const MOST = 12;
+
 /** Names with commas between; of many, the first ones and the number of the others. */
-export function enumerated(names: readonly string[], most = 12): string {
-  const more = names.length > most ? ` and ${names.length - most} more` : "";
-  return names.slice(0, most).join(", ") + more;
+export function enumerated(names: readonly string[]): string {
+  const more = names.length > MOST ? ` and ${names.length - MOST} more` : "";
+  return names.slice(0, MOST).join(", ") + more;
 }
 
 /** Unique names of leads: empty ones get a number, repeated ones a suffix. */

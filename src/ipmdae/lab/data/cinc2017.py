@@ -17,9 +17,6 @@ from ipmdae.lab.data.download import DATASETS, DatasetNotFoundError
 from ipmdae.recording import Recording
 
 FOLDER = f"{DATASETS['cinc2017'].folder}/training"
-FS = 300.0
-#: Recordings of the published training set, A00001 to A08528.
-COUNT = 8528
 
 #: The classes of ``REFERENCE.csv``.
 RHYTHMS = {"N": "normal", "A": "atrial fibrillation", "O": "other rhythm", "~": "too noisy"}

@@ -13,21 +13,8 @@ from ipmdae.lab.data.download import DATASETS, DatasetNotFoundError
 from ipmdae.recording import Recording
 
 FOLDER = DATASETS["cudb"].folder
-FS = 250.0
 
 _BEGINS, _ENDS = "[", "]"
-
-
-def record_names(folder: Path) -> list[str]:
-    """The names of all recordings in ``folder``, sorted.
-
-    Raises:
-        DatasetNotFoundError: there is no such folder, or no recording in it.
-    """
-    names = sorted(path.stem for path in folder.glob("cu[0-9][0-9].hea"))
-    if not names:
-        raise DatasetNotFoundError("cudb", folder)
-    return names
 
 
 def read(folder: Path, name: str) -> Recording:

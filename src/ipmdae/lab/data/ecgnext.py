@@ -30,7 +30,6 @@ from ipmdae.formats.optional import needs
 from ipmdae.recording import Recording, Resolution
 
 FOLDER = "ecgnext"
-FS = 1000.0
 LEADS = ("collarbone", "wrist")
 
 #: Sessions with motion, and without.

@@ -2,10 +2,10 @@
 
 Moody and Mark, "The impact of the MIT-BIH Arrhythmia Database", IEEE Engineering in Medicine and
 Biology 20 (3), 2001; PhysioNet version 1.0.0. 15 of its recordings are excerpted in the QT
-Database (``sel100`` is of ``100``), and 118 and 119 are the noise stress test's. The lists in
-``splits/mitdb`` say which may train: ``train``; ``development``, never trained on, on which the
-behaviour on arrhythmias is measured while networks are developed; ``reserved``, which are neither,
-and why.
+Database (``sel100`` is of ``100``), and 118 and 119 are the noise stress test's; 201 and 202 are of
+one patient. The lists in ``splits/mitdb`` say which may train: ``train``; ``development``, never
+trained on, on which the behaviour on arrhythmias is measured while networks are developed;
+``reserved``, which are neither, and why.
 """
 
 from __future__ import annotations
@@ -20,16 +20,9 @@ from ipmdae.lab.data.download import DATASETS, DatasetNotFoundError
 from ipmdae.recording import Recording
 
 FOLDER = DATASETS["mitdb"].folder
-FS = 360.0
 
 #: Symbols of annotations that mark a beat.
 BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
-
-#: Recordings of one patient.
-PATIENT_MATES = (("201", "202"),)
-
-#: Recordings of which the QT Database has an excerpt, there called ``sel`` and the number.
-IN_QTDB = tuple("100 102 103 104 114 116 117 123 213 221 223 230 231 232 233".split())
 
 
 def record_names(folder: Path) -> list[str]:
@@ -53,11 +46,6 @@ def read(folder: Path, name: str) -> Recording:
     if not (folder / f"{name}.hea").is_file():
         raise DatasetNotFoundError("mitdb", folder)
     return formats.read(folder / name)
-
-
-def patient(name: str) -> str:
-    """The patient of a recording, named by the first of that patient's recordings."""
-    return next((mates[0] for mates in PATIENT_MATES if name in mates), name)
 
 
 def r_peaks(recording: Recording) -> NDArray[np.intp]:

@@ -1,7 +1,8 @@
 """The QT Database: 105 two-lead recordings of 15 min at 250 Hz.
 
 Laguna et al., "A database for evaluation of algorithms for measurement of QT and other waveform
-intervals in the ECG", Computers in Cardiology 24, 1997; PhysioNet version 1.0.0.
+intervals in the ECG", Computers in Cardiology 24, 1997; PhysioNet version 1.0.0. sele0121 and
+sele0122 are of one patient, and probably sele0124 and sele0126.
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from ipmdae.recording import Annotations, Recording
 
 FOLDER = "qt-database-1.0.0"
 FS = 250.0
-
-#: Recordings of one patient: sele0121 and sele0122 surely, sele0124 and sele0126 probably.
-PATIENT_MATES = (("sele0121", "sele0122"), ("sele0124", "sele0126"))
 
 
 def record_names(folder: Path) -> list[str]:
@@ -67,11 +65,6 @@ def read_centred(folder: Path, name: str) -> NDArray[np.float32]:
     if missing:
         raise ValueError(f"record {name} in {folder}: {missing} samples are missing, none may")
     return (signal - np.median(signal, axis=0)).astype(np.float32)
-
-
-def patient(name: str) -> str:
-    """The patient of a recording, named by the first of that patient's recordings."""
-    return next((mates[0] for mates in PATIENT_MATES if name in mates), name)
 
 
 def r_peaks(folder: Path, name: str) -> NDArray[np.intp]:

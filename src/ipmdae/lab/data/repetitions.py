@@ -1,4 +1,4 @@
-"""Stretches of a recording that repeat an earlier one, found by matched filter.
+"""Segments of a recording that repeat an earlier one, found by matched filter.
 
 Windows of the signal's slope are correlated with all that comes before them; lags on which several
 windows agree are then followed through the whole recording. A repetition is a segment of many
@@ -20,6 +20,15 @@ Array = NDArray[np.float64]
 
 _SLOPE = 0.0056
 """Time in s over which the slope is taken: less is ruled by the steps of the digitiser."""
+
+_WINDOW = 4.0
+"""Length in s of what is compared."""
+
+_SAME = 0.7
+"""Correlation from which two windows are the same."""
+
+_SHORTEST = 30.0
+"""Length in s of the shortest repetition that is looked for."""
 
 _HOP = 1.0
 """Seconds between windows whose lag is decided."""
@@ -49,38 +58,28 @@ class Repetition:
     size: float
 
 
-def find(
-    signal: NDArray[np.number],
-    fs: float,
-    *,
-    window: float = 4.0,
-    threshold: float = 0.7,
-    shortest: float = 30.0,
-) -> list[Repetition]:
+def find(signal: NDArray[np.number], fs: float) -> list[Repetition]:
     """Repetitions in a recording, in order; each second is in one at most.
 
     Args:
         signal: (time, channels), any unit, no missing samples.
         fs: sampling rate in Hz.
-        window: length in s of what is compared.
-        threshold: correlation from which two windows are the same.
-        shortest: length in s of the shortest repetition that is looked for.
     """
     values = np.asarray(signal, np.float64)
-    apart, length = max(round(_SLOPE * fs), 1), round(window * fs)
+    apart, length = max(round(_SLOPE * fs), 1), round(_WINDOW * fs)
     slope = values[apart:] - values[:-apart]
     if len(slope) < 2 * length:
         return []
     starts = np.arange(0, len(slope) - length + 1, round(_HOP * fs))
-    lags = _candidates(slope, apart, length, round(shortest / 3 * fs), threshold)
+    lags = _candidates(slope, apart, length, round(_SHORTEST / 3 * fs))
     energy = _energy(slope, length)
     scores = np.array([_scores_at(slope, energy, int(lag), starts, length) for lag in lags])
     found = []
-    for number, begin, end in _runs(scores, threshold, gap=round(2 * window / _HOP)):
+    for number, begin, end in _runs(scores, gap=round(2 * _WINDOW / _HOP)):
         first, last = starts[begin], min(starts[end - 1] + length, len(values))
-        if last - first < shortest * fs:
+        if last - first < _SHORTEST * fs:
             continue
-        stretch = values[first:last]
+        segment = values[first:last]
         before = values[first - lags[number] : last - lags[number]]
         found.append(
             Repetition(
@@ -88,8 +87,8 @@ def find(
                 last=float(last / fs),
                 lag=float(lags[number] / fs),
                 correlation=float(np.median(scores[number, begin:end])),
-                residual=_rms(stretch - before, length),
-                size=_rms(stretch, length),
+                residual=_rms(segment - before, length),
+                size=_rms(segment, length),
             )
         )
     return found
@@ -103,20 +102,14 @@ def repeated_seconds(repetitions: list[Repetition], seconds: float) -> NDArray[n
     return repeated
 
 
-def _candidates(
-    slope: Array, apart: int, length: int, hop: int, threshold: float
-) -> NDArray[np.int64]:
+def _candidates(slope: Array, apart: int, length: int, hop: int) -> NDArray[np.int64]:
     """Lags in samples at which more than one window is found again, exact to a sample.
 
     They are looked for at a part of the rate, where a lag may fall between two samples and
     correlate less.
     """
     coarse, size = slope[::apart], length // apart
-    votes = Counter(
-        lag
-        for match in _matches(coarse, size, max(hop // apart, 1), threshold / 2)
-        for lag in match
-    )
+    votes = Counter(lag for match in _matches(coarse, size, max(hop // apart, 1)) for lag in match)
     near = {lag: sum(votes[lag + i] for i in (-1, 0, 1)) for lag in votes}
     starts, energy = np.arange(0, len(slope) - length + 1, hop), _energy(slope, length)
     exact: list[int] = []
@@ -132,7 +125,7 @@ def _candidates(
     return np.array(sorted(exact), np.int64)
 
 
-def _matches(slope: Array, length: int, step: int, threshold: float) -> Iterator[list[int]]:
+def _matches(slope: Array, length: int, step: int) -> Iterator[list[int]]:
     """For each window, the lags in samples at which it was there before."""
     size = fft.next_fast_len(len(slope) + length, real=True)
     spectrum, energy = fft.rfft(slope, size, axis=0), _energy(slope, length)
@@ -142,7 +135,7 @@ def _matches(slope: Array, length: int, step: int, threshold: float) -> Iterator
         earlier = start - length + 1
         scores = product[:earlier] / np.sqrt(energy[:earlier] * energy[start])
         padded = np.concatenate([[-np.inf], scores, [-np.inf]])
-        summit = (scores >= threshold) & (scores >= padded[:-2]) & (scores > padded[2:])
+        summit = (scores >= _SAME / 2) & (scores >= padded[:-2]) & (scores > padded[2:])
         yield [start - int(at) for at in np.flatnonzero(summit)]
 
 
@@ -169,12 +162,12 @@ def _energy(slope: Array, length: int) -> Array:
     return kept
 
 
-def _runs(scores: Array, threshold: float, gap: int) -> Iterator[tuple[int, int, int]]:
+def _runs(scores: Array, gap: int) -> Iterator[tuple[int, int, int]]:
     """Number of the lag, first window and end of each run, with holes of at most ``gap``."""
     if not len(scores):
         return
     # Of lags that fit about equally well, the longest leads to the first occurrence.
-    good = (scores >= threshold) & (scores >= scores.max(axis=0) - 0.1)
+    good = (scores >= _SAME) & (scores >= scores.max(axis=0) - 0.1)
     chosen = np.where(good.any(axis=0), len(scores) - 1 - np.argmax(good[::-1], axis=0), -1)
     number = begin = last = -1
     for at in np.flatnonzero(chosen >= 0):

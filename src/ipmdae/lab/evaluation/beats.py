@@ -30,8 +30,9 @@ from wfdb.processing import xqrs_detect  # type: ignore[import-untyped]
 
 from ipmdae import formats
 from ipmdae.lab.data import nstdb
+from ipmdae.lab.data.mitdb import BEATS
 from ipmdae.lab.evaluation.candidates import Candidate
-from ipmdae.lab.evaluation.noise_stress import stretches
+from ipmdae.lab.evaluation.noise_stress import noisy_segments
 from ipmdae.lab.evaluation.results import Array
 from ipmdae.lab.protocols.clinic_test import FS, LENGTH, SCORED, held_out_noise, piece_of
 
@@ -39,9 +40,6 @@ Samples = NDArray[np.int64]
 
 TOLERANCE = 0.150
 """Largest distance in s of matching beats (ANSI/AAMI EC57)."""
-
-BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
-"""Symbols of annotations that are beats."""
 
 
 def xqrs(x: Array, fs: float) -> Samples:
@@ -102,7 +100,7 @@ RECORDS = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Stretch:
+class Segment:
     """A lead (time,) in mV, and the samples of its beats."""
 
     signal: Array
@@ -131,7 +129,7 @@ def counts_of_record(
     ]
 
 
-def count_beats(candidate: Candidate, parts: list[Stretch]) -> dict[str, Array]:
+def count_beats(candidate: Candidate, parts: list[Segment]) -> dict[str, Array]:
     """Counts of each of :data:`COUNTS` per detector, (3,); NaN without a signal."""
     totals = {detector: np.zeros(3) for detector in DETECTORS}
     for part in parts:
@@ -148,16 +146,16 @@ def count_beats(candidate: Candidate, parts: list[Stretch]) -> dict[str, Array]:
     return totals
 
 
-def read(folder: Path, record: str) -> Iterator[Stretch]:
+def read(folder: Path, record: str) -> Iterator[Segment]:
     """Segments of a record; empty if it is too short."""
     recording = formats.read(folder / record)
     marks = recording.annotations["atr"]
     beats = marks.sample[np.isin(marks.symbol, list(BEATS))]
     fs = recording.fs
-    for start, stop in stretches(recording.duration):
+    for start, stop in noisy_segments(recording.duration):
         first, last = round(start * fs), round(stop * fs)
         inside = beats[(beats >= first) & (beats < last)] - first
-        yield Stretch(signal=recording.signal[first:last, 0], fs=fs, beats=inside)
+        yield Segment(signal=recording.signal[first:last, 0], fs=fs, beats=inside)
 
 
 @cache

@@ -130,7 +130,7 @@ class Candidate:
         """
         if self.method is None:
             assert self.file is not None
-            return np.asarray(_denoiser(self.file).denoise_array(x, fs), np.float64)
+            return _denoiser(self.file).clean(Recording.from_array(x, fs)).recording.signal[:, 0]
         middle = float(np.median(x))
         with np.errstate(all="ignore"):
             y = self._at_own_rate(self.method, x - middle, fs) + middle

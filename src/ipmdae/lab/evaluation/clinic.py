@@ -60,9 +60,6 @@ COVERED = "covered"
 BANDS = {"low": (0.0, 0.67), "middle": (0.67, 40.0), "high": (40.0, 100.0)}
 """Hz: baseline wander, monitoring bandwidth, and above it parts of the QRS and muscle noise."""
 
-SPECTRA = tuple(f"{of}_{band}" for of in ("power", "change") for band in BANDS)
-"""Measured without added noise: power of the segment and of the change, in mV²."""
-
 _MIDDLE = slice(*(round(second * FS) for second in SCORED))
 
 _EXAMPLE_SNR, _EXAMPLE_SECONDS = 0.0, 4.0

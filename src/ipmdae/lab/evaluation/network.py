@@ -70,10 +70,10 @@ class Report:
         return "\n".join(lines)
 
 
-def evaluate(network: nn.Module, pairs: Pairs, device: str = "cpu") -> Report:
+def evaluate(network: nn.Module, pairs: Pairs) -> Report:
     """Clean all pairs with ``network`` and score them."""
     noisy, clean = stack(pairs)
-    cleaned = run(network, noisy, device)
+    cleaned = run(network, noisy)
     scores = {
         name: {
             variant: {
@@ -96,12 +96,12 @@ def evaluate(network: nn.Module, pairs: Pairs, device: str = "cpu") -> Report:
     )
 
 
-def run(network: nn.Module, noisy: NDArray[np.float32], device: str = "cpu") -> NDArray[np.float32]:
+def run(network: nn.Module, noisy: NDArray[np.float32]) -> NDArray[np.float32]:
     """Clean windows (windows, time, leads) batch by batch, in evaluation mode."""
-    network.to(device).eval()
+    network.eval()
     with torch.inference_mode():
         batches = [
-            network(torch.from_numpy(noisy[start : start + _BATCH]).to(device)).cpu().numpy()
+            network(torch.from_numpy(noisy[start : start + _BATCH])).numpy()
             for start in range(0, len(noisy), _BATCH)
         ]
     return np.concatenate(batches)

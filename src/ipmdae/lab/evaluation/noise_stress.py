@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ipmdae import formats
 from ipmdae.lab.data.download import DatasetNotFoundError
 from ipmdae.lab.evaluation.metrics import rmse, snr
-from ipmdae.methods.network import Network
+from ipmdae.methods import Method
 from ipmdae.recording import Recording
 
 _FIRST_NOISE, _PERIOD, _LENGTH = 300, 240, 120  # s
@@ -44,7 +44,7 @@ class Improvement:
 
 
 def improvement(
-    folder: Path, denoiser: Network, noisy: str = "118e06", clean_record: str = "118e24"
+    folder: Path, method: Method, noisy: str = "118e06", clean_record: str = "118e24"
 ) -> Improvement:
     """Denoise a noisy record and compare it with the clean one where held-out noise was added.
 
@@ -53,10 +53,10 @@ def improvement(
         ValueError: the records are too short to hold such a segment.
     """
     recordings = [_read(folder, name) for name in (noisy, clean_record)]
-    cleaned = denoiser.denoise(recordings[0])
+    cleaned = method.clean(recordings[0]).recording
     fs, duration = recordings[0].fs, recordings[0].duration
     given, clean, result = (r.signal for r in (*recordings, cleaned))
-    loud = list(stretches(duration))
+    loud = list(noisy_segments(duration))
     if not loud:
         raise ValueError(f"{noisy} holds no noise after its first 15 min")
     quiet = [(stop, stop + _LENGTH) for _, stop in loud if stop + _LENGTH <= duration]
@@ -67,7 +67,7 @@ def improvement(
     )  # fmt: skip
 
 
-def stretches(duration: float) -> Iterator[tuple[float, float]]:
+def noisy_segments(duration: float) -> Iterator[tuple[float, float]]:
     """Start and end in s of the noisy segments whose noise is from after the first 15 min."""
     start = _FIRST_NOISE
     while start + _WINDOW <= duration:
@@ -99,8 +99,8 @@ def _windows(
     pieces = []
     for start, stop in where:
         first, count = round(start * fs), int((stop - start) // _WINDOW)
-        stretch = signal[first : first + count * samples]
-        pieces.append(stretch.reshape(count, samples, signal.shape[1]))
+        segment = signal[first : first + count * samples]
+        pieces.append(segment.reshape(count, samples, signal.shape[1]))
     return np.concatenate(pieces)
 
 

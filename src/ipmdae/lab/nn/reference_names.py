@@ -54,22 +54,6 @@ def reference_shapes(architecture: Architecture) -> Shapes:
     }
 
 
-def to_reference(
-    tensors: Mapping[str, NDArray[_Scalar]], architecture: Architecture
-) -> dict[str, NDArray[_Scalar]]:
-    """Our tensors under the names and with the shapes of the public implementation.
-
-    Raises:
-        ValueError: a tensor is missing, surplus or wrongly shaped; the message names it.
-    """
-    expected = expected_shapes(architecture)
-    check_shapes(tensors, expected, "network")
-    return {
-        reference_name(name): tensors[name].reshape(_reference_shape(name, shape))
-        for name, shape in expected.items()
-    }
-
-
 def from_reference(
     tensors: Mapping[str, NDArray[_Scalar]], architecture: Architecture
 ) -> dict[str, NDArray[_Scalar]]:

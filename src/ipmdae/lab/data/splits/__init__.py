@@ -16,10 +16,6 @@ from __future__ import annotations
 
 from importlib import resources
 
-import numpy as np
-
-from ipmdae.lab.data import qtdb
-
 #: Training records of the published protocol; the other 14 validate.
 PUBLISHED_TRAINING_RECORDS = 91
 
@@ -41,22 +37,3 @@ def load(protocol: str, name: str) -> list[str]:
     file = resources.files(__name__) / protocol / f"{name}.txt"
     lines = file.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
-
-
-def shuffled_by_patient(records: list[str], seed: int, boundary: int) -> list[str]:
-    """Shuffle ``records`` with no patient on both sides of ``boundary``.
-
-    This made the ``random-k`` orders and drew the validation records of ``clinic``. Patients are
-    shuffled and their records kept together; where the boundary would cut through a patient, the
-    next shuffle of the same generator is taken.
-    """
-    by_patient: dict[str, list[str]] = {}
-    for record in sorted(records):
-        by_patient.setdefault(qtdb.patient(record), []).append(record)
-    patients = sorted(by_patient)
-    rng = np.random.default_rng(seed)
-    while True:
-        order = [r for p in rng.permutation(patients) for r in by_patient[str(p)]]
-        before = {qtdb.patient(record) for record in order[:boundary]}
-        if not before & {qtdb.patient(record) for record in order[boundary:]}:
-            return order

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
 from ipmdae.lab.data import cudb, mitdb
-from ipmdae.lab.evaluation.beats import BEATS, Samples
+from ipmdae.lab.data.mitdb import BEATS
+from ipmdae.lab.evaluation.beats import Samples
 from ipmdae.lab.evaluation.hearts.leads import beats_of, heights
 from ipmdae.lab.evaluation.hearts.method import REFERENCE, Cleaned, MethodUnderTest, Row
 from ipmdae.lab.evaluation.results import Array

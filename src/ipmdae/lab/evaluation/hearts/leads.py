@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.lab.data import mitdb, nstdb, qtdb, splits
-from ipmdae.lab.evaluation.beats import BEATS, Samples
+from ipmdae.lab.data.mitdb import BEATS
+from ipmdae.lab.evaluation.beats import Samples
 from ipmdae.lab.evaluation.results import Array
 from ipmdae.lab.protocols.clinic_test import all_records
 from ipmdae.recording import Recording
