@@ -7,8 +7,9 @@ import math
 import os
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -78,12 +79,13 @@ def debugging(wanted: bool) -> Iterator[None]:
 
 
 @contextmanager
-def warnings_at_once() -> Iterator[None]:
-    """Print the warnings of the block to stderr as they are raised, formatted like errors."""
+def warnings_at_once(show: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Show the warnings of the block as they are raised, by default on stderr, like errors."""
+    shown = show or partial(complain, "warning")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: complain("warning", str(message))
+        warnings.showwarning = lambda message, *_, **__: shown(str(message))
         yield
 
 

@@ -8,12 +8,15 @@ imported pandas already.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Hashable, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ipmdae.recording import unmasked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +78,8 @@ def open_container(x: Any) -> Container:
 def rate_of(container: Container, fs: float | None) -> float:
     """The sampling rate in Hz: the one stated, checked against the times of an index, or theirs.
 
+    An index of numbers says no unit: where it fits the rate in none, there is a warning.
+
     Raises:
         TypeError: the rate stated is no number.
         ValueError: neither gives a rate, they contradict each other, or the times are not even.
@@ -85,6 +90,8 @@ def rate_of(container: Container, fs: float | None) -> float:
     if index is None or index.dtype.kind not in "mM" or len(index) < 2:
         if fs is None:
             raise ValueError("the samples have no rate: give it in Hz, such as fs=360")
+        if index is not None and index.dtype.kind in "iuf" and len(index) > 1:
+            _check_numbered(index, fs)
         return fs
     seconds = (index - index[0]).total_seconds().to_numpy()
     steps = np.arange(len(seconds))
@@ -97,13 +104,43 @@ def rate_of(container: Container, fs: float | None) -> float:
                 "the times of the index are not even: let rows that are missing be NaN, or give fs"
             )
         return float(round(found)) if abs(found - round(found)) <= _ROUNDED * found else found
-    if abs(seconds[-1] * fs - steps[-1]) > _CONTRADICTION * steps[-1] + _UNEVEN:
+    if not _fits(seconds[-1] * fs, len(index)):
         raise ValueError(
             f"the index has {found:.6g} rows a second, which contradicts fs={fs:g}: correct fs, or "
             "let rows that are missing be NaN"
         )
     return fs
 
+
+def _fits(span: float, rows: int) -> bool:
+    """True if so many rows may span so many samples."""
+    return abs(span - (rows - 1)) <= _CONTRADICTION * (rows - 1) + _UNEVEN
+
+
+def _check_numbered(index: pd.Index[Any], fs: float) -> None:
+    """Warn where numbers of rows are neither times in some unit nor count samples.
+
+    The default index of pandas is neither, whatever part of it is left.
+    """
+    import pandas as pd
+
+    if isinstance(index, pd.RangeIndex):
+        return
+    values = index.to_numpy(np.float64, na_value=np.nan)
+    span = float(values[-1] - values[0])
+    rises = bool((np.diff(values) >= 0).all())
+    if rises and any(_fits(span * rate, len(index)) for rate in (1.0, *(fs * _UNITS))):
+        return
+    found = f"rises by {span / (len(index) - 1):.6g} a row" if rises else "does not always rise"
+    warnings.warn(
+        f"the index {found}: it is no time at fs={fs:g} and counts no samples; the rows are taken "
+        "as even: correct fs or the index, or reset_index(drop=True) if it is neither",
+        stacklevel=6,
+    )
+
+
+_UNITS = np.array([1.0, 1e-3, 1e-6, 1e-9, 60.0, 3600.0, 86_400.0])
+"""Seconds in the units that an index of numbers may have."""
 
 _CONTRADICTION = 0.01
 """Share by which a stated rate may differ from that of an index: clocks of recorders drift less."""
@@ -164,7 +201,9 @@ class _List(_Array):
 
     def __init__(self, x: Sequence[Any]) -> None:
         try:
-            array = np.array(x)
+            array = np.array(
+                [unmasked(row) if isinstance(row, np.ma.MaskedArray) else row for row in x]
+            )
         except ValueError as error:
             raise ValueError("x is a list whose rows differ in length") from error
         super().__init__(array)
@@ -257,5 +296,5 @@ def _check_numbers(dtype: np.dtype[Any], called: str) -> None:
 def _no_numbers(called: str, dtype: str) -> str:
     return (
         f"{called} holds {dtype} values, an ECG real numbers in mV: convert it to float first "
-        "(missing samples to NaN), or leave it out by leads="
+        "(missing samples to NaN), or leave it out"
     )

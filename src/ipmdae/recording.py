@@ -270,6 +270,12 @@ _KNOWN = (
 """Fields shared by a recording and its header."""
 
 
+def unmasked(x: ArrayLike) -> NDArray[np.float64]:
+    """An array as float64; NaN where a masked one is masked."""
+    masked: np.ma.MaskedArray[Any, Any] = np.ma.asarray(x, np.float64)
+    return masked.filled(np.nan)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Recording:
     """Leads recorded together at one sampling rate, with metadata. Immutable.
@@ -282,8 +288,8 @@ class Recording:
         <Recording: I, II; 1 s at 360 Hz>
 
     Attributes:
-        signal: (time, leads) float64, in mV where the lead is a voltage; NaN is a missing sample.
-            Read-only.
+        signal: (time, leads) float64, in mV where the lead is a voltage; NaN is a missing sample,
+            as which a masked one is taken. Read-only.
         fs: sampling rate in Hz.
         leads: names of the leads.
         units: ``"mV"``, or another unit for a lead that is not a voltage (respiration, pressure);
@@ -312,7 +318,7 @@ class Recording:
     auxiliary: tuple[AuxiliaryChannel, ...] = ()
 
     def __post_init__(self) -> None:
-        signal = np.asarray(self.signal, np.float64).view()
+        signal = unmasked(self.signal).view()
         if signal.ndim != 2:
             raise ValueError(f"signal must be (time, leads), got an array of shape {signal.shape}")
         if 0 in signal.shape:
@@ -353,7 +359,7 @@ class Recording:
         Raises:
             ValueError: the array has another shape, or no samples.
         """
-        signal = np.asarray(x, np.float64)
+        signal = unmasked(x)
         signal = signal[:, None] if signal.ndim == 1 else signal
         count = signal.shape[-1] if signal.ndim else 0
         return cls(

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ipmdae.containers import open_container
 from ipmdae.denoiser import Denoiser, MethodLike
 from ipmdae.methods import DEFAULT_MODEL, LiveMethod
 from ipmdae.pipeline.blocks import LONGEST_LINE, Block
@@ -18,7 +19,7 @@ from ipmdae.pipeline.guarantees import check_rate, reason, warn_unchanged
 from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Grade, Reason, judge
-from ipmdae.recording import Header
+from ipmdae.recording import Header, unmasked
 from ipmdae.seconds import Seconds, measure
 from ipmdae.text import unique
 
@@ -130,7 +131,7 @@ class Streamer:
         for lead, why in zip(self.leads, self._why, strict=True):
             if why:
                 warn_unchanged(lead, why, stacklevel=3)
-        given = np.full(len(self.leads), np.nan) if offset is None else np.asarray(offset, float)
+        given = np.full(len(self.leads), np.nan) if offset is None else unmasked(offset)
         if given.shape != (len(self.leads),):
             raise ValueError(f"offset must be one value a lead, ({len(self.leads)},)")
         self._offset = given
@@ -192,14 +193,15 @@ class Streamer:
         """Take samples in; give those out that are ready.
 
         Args:
-            chunk: (time, leads) in mV, or (time,) of a single lead; NaN is a missing sample. Any
-                number of samples, also none.
+            chunk: (time, leads) in mV, or (time,) of a single lead: an array, a list, a pandas or
+                torch object. NaN is a missing sample, and so is one that is masked. Any number of
+                samples, also none.
 
         Returns:
             (time, leads): the cleaned samples that follow those given out before, often none.
 
         Raises:
-            ValueError: the chunk has another shape, or infinite values.
+            ValueError: the chunk has another shape, or holds infinite values or no numbers.
         """
         x = self._checked(chunk)
         self._fed = self._fed or len(x) > 0
@@ -281,13 +283,12 @@ class Streamer:
         return block.cleaned
 
     def _checked(self, chunk: ArrayLike) -> NDArray[np.float64]:
-        x = np.asarray(chunk, np.float64)
-        if x.ndim == 1 and (len(self.leads) == 1 or x.size == 0):
-            x = x.reshape(-1, len(self.leads))
-        if x.ndim != 2 or x.shape[1] != len(self.leads):
-            raise ValueError(
-                f"a chunk must be (time, {len(self.leads)}), got an array of shape {x.shape}"
-            )
+        shape, count = np.shape(chunk), len(self.leads)
+        if shape == (0,):
+            return np.empty((0, count))
+        if len(shape) not in (1, 2) or (*shape, 1)[1] != count:
+            raise ValueError(f"a chunk must be (time, {count}), got an array of shape {shape}")
+        x = open_container(chunk).take(range(count))
         if np.isinf(x).any():
             raise ValueError("the chunk holds infinite values; mark missing samples by NaN")
         return x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,46 @@ def test_masked_samples_are_missing_and_stay_masked() -> None:
     cleaned = ipmdae.denoise(masked, FS)
     assert_array_equal(cleaned.mask, masked.mask)
     assert_array_equal(cleaned.filled(np.nan), ipmdae.denoise(masked.filled(np.nan), FS))
+
+
+def test_masked_rows_of_a_list_and_of_a_recording_are_missing_too() -> None:
+    x = np.ma.MaskedArray(ecg(), mask=np.zeros((3600, 2), bool))
+    x[1000:1200, 1] = np.ma.masked
+    x.data[x.mask] = -9999
+    cleaned = ipmdae.denoise(x.filled(np.nan), FS)
+    assert_array_equal(np.array(ipmdae.denoise(list(x), FS)), cleaned)
+    for recording in (
+        ipmdae.Recording.from_array(x, FS),
+        ipmdae.Recording(signal=x, fs=FS, leads=("I", "II")),
+    ):
+        assert type(recording.signal) is np.ndarray
+        assert_array_equal(recording.signal, x.filled(np.nan))
+
+
+@pytest.mark.parametrize(
+    ("step", "fits"),
+    [
+        *((1 / FS, True), (1000 / FS, True), (1e9 / FS, True), (1.0, True)),
+        *((1 / 250, False), (2.0, False), (-1.0, False), (np.nan, False), (0.0, False)),
+    ],
+)
+def test_an_index_of_numbers_that_contradicts_the_rate_is_warned_of(
+    step: float, fits: bool
+) -> None:
+    frame = pd.DataFrame(ecg(), index=7 + step * np.arange(3600.0))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        cleaned = ipmdae.denoise(frame, FS)
+    assert [each.filename for each in caught] == [__file__] * (not fits)
+    assert all("index" in str(each.message) for each in caught)
+    assert_array_equal(cleaned.to_numpy(), ipmdae.denoise(ecg(), FS))
+
+
+def test_the_default_index_is_no_time_whatever_part_of_it_is_left() -> None:
+    frame = pd.DataFrame(ecg()).iloc[::3]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ipmdae.denoise(frame, FS / 3)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "Float64"])

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from fakes import Fakes, ecg, recording, smooth_band
 from hypothesis import HealthCheck, given, settings
@@ -265,6 +266,21 @@ def test_a_rate_may_change(tiny_model: ModelFile, noisy: np.ndarray) -> None:
 def test_chunks_of_another_shape_are_refused(tiny_model: ModelFile, chunk: object) -> None:
     with pytest.raises(ValueError, match=r"a chunk must be \(time, 2\)"):
         Streamer(250, 2, method=tiny_model).feed(chunk)  # type: ignore[arg-type]
+
+
+def test_masked_samples_are_missing(tiny_model: ModelFile, noisy: np.ndarray) -> None:
+    masked = np.ma.masked_invalid(noisy)
+    masked.data[masked.mask] = -9999
+    for chunk in (masked, list(masked), pd.DataFrame(noisy, dtype="Float64")):
+        first = stream(Streamer(360, 2, method=tiny_model), noisy, [720])
+        streamer = Streamer(360, 2, method=tiny_model)
+        assert_array_equal(np.concatenate([streamer.feed(chunk), streamer.flush()]), first)
+
+
+@pytest.mark.parametrize("chunk", [["1.0"], [True], [1j], np.array([None])])
+def test_what_is_no_number_is_no_sample(tiny_model: ModelFile, chunk: ArrayLike) -> None:
+    with pytest.raises(ValueError, match="real numbers"):
+        Streamer(250, 1, method=tiny_model).feed(chunk)
 
 
 def test_what_makes_no_sense_is_refused(tiny_model: ModelFile, tmp_path: Path) -> None:

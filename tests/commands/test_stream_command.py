@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def test_lines_come_out_cleaned(noisy: NDArray[np.float64]) -> None:
     result = run(table(noisy), "--fs", 360)
     assert result.exit_code == 0, result.output
     np.testing.assert_allclose(values(result.stdout), expected(noisy), atol=1e-4)
-    first, *_, last = result.stderr.splitlines()
+    unit, first, *_, last = result.stderr.splitlines()
+    assert "no unit of lead 1, lead 2; taken as mV" in unit
     latency = re.fullmatch(r"2 leads at 360 Hz; the output is ([\d.]+) s late", first)
     assert latency is not None
     assert float(latency[1]) <= 2
@@ -122,9 +124,9 @@ def test_what_is_no_lead_is_passed_through(noisy: NDArray[np.float64]) -> None:
     rows = (f"{i};{value:.6f};{i % 7},5;77" for i, value in enumerate(noisy[:720, 0]))
     text = "sep=;\nsample;II (mV);acc_x;resp (l)\n" + "\n".join(rows)
     lines = run(text, "--fs", 360).stdout.splitlines()
-    assert lines[0] == "sample,acc_x,resp (l),II (mV)"
-    passed = [line.rsplit(",", 1)[0] for line in lines[1:4]]
-    assert passed == ['0,"0,5",77', '1,"1,5",77', '2,"2,5",77']
+    assert lines[0] == "sample,II (mV),acc_x,resp (l)"
+    passed = [re.sub(r",-?\d\.\d{6},", ",,", line) for line in lines[1:4]]
+    assert passed == ['0,,"0,5",77', '1,,"1,5",77', '2,,"2,5",77']
     assert len(lines) == 721
 
 
@@ -132,17 +134,19 @@ def test_decimal_commas_come_out_as_points(noisy: NDArray[np.float64]) -> None:
     rows = (f"{i / 360:.4f};{value:.6f};7" for i, value in enumerate(noisy[:720, 0]))
     text = "Zeit;EKG (mV);Puls\n" + "\n".join(rows).replace(".", ",")
     lines = run(text, "--fs", 360).stdout.splitlines()
-    assert lines[0] == "Zeit,Puls,EKG (mV)"
+    assert lines[0] == "Zeit,EKG (mV),Puls"
     assert {line.count(",") for line in lines} == {2}
-    assert lines[2].startswith("0.0028,7,")
+    assert re.fullmatch(r"0\.0028,-?\d\.\d{6},7", lines[2])
 
 
 def test_steps_of_a_converter_are_no_decimals_and_have_the_size_of_the_head() -> None:
-    text = "Gain: 200 adu/mV\nms,adc\n" + "".join(f"{4 * i + 5000},5{i + 10}\n" for i in range(9))
+    rows = "".join(f"{4 * i + 5000},5{i * i + 10}\n" for i in range(9))
+    text = f"Gain: 200 adu/mV\nBaseline: 500\nms,adc\n{rows}"
     with open_lines(io.BytesIO(text.encode()), 250) as live:
         (_, first), *_ = live.chunks
-        assert (live.leads, live.header) == (("adc",), ("ms", "adc"))
-    assert first[0, 0] == pytest.approx(510 / 200)
+        assert (live.leads, live.header) == (("adc",), ("ms", "adc (mV)"))
+        assert live.scale.tolist() == [1]
+    assert first[0, 0] == pytest.approx(10 / 200)
 
 
 def test_a_lead_that_the_head_names_is_called_so(noisy: NDArray[np.float64]) -> None:
@@ -218,7 +222,9 @@ def test_events_are_json_lines(noisy: NDArray[np.float64]) -> None:
     signal = noisy.copy()
     signal[360 * 4 : 360 * 6, 0] = np.nan
     result = run(table(signal) + "x,y\n", "--fs", 360, "--json")
-    events = [json.loads(line) for line in result.stderr.splitlines()]
+    warned, *events = [json.loads(line) for line in result.stderr.splitlines()]
+    assert warned["event"] == "warning"
+    assert "taken as mV" in warned["message"]
     assert events[0]["event"] == "start"
     assert events[0]["leads"] == ["lead 1", "lead 2"]
     assert events[-1]["event"] == "end"
@@ -255,6 +261,73 @@ def test_lines_are_read_as_a_file_of_them_is(model_folder: Path, text: str) -> N
     assert live.bad.count == 0
 
 
+@pytest.mark.parametrize("count", [lambda i: i / 360, lambda i: i, lambda i: 1.7e9 + i / 360])
+def test_times_and_counters_without_a_heading_are_copied(
+    noisy: NDArray[np.float64], count: Callable[[int], float]
+) -> None:
+    rows = "".join(f"{count(i):.6f},{value:.4f},\n" for i, value in enumerate(noisy[:800, 0]))
+    result = run(rows, "--fs", 360, "--unit", "mV")
+    assert "1 lead at" in result.stderr
+    assert "column 1" in result.stderr
+    lines = [line.split(",") for line in result.stdout.splitlines()]
+    assert {len(line) for line in lines} == {3}
+    assert [line[0] for line in lines] == [f"{count(i):.6f}" for i in range(800)]
+    assert np.isfinite([float(line[1]) for line in lines]).all()
+
+
+@pytest.mark.parametrize("text", ["{}", "ecg\n{}", "ms,ecg\n{}"])
+def test_microvolts_are_recognised_and_come_out_as_such(
+    noisy: NDArray[np.float64], text: str
+) -> None:
+    times = np.arange(800)[:, None] * 1000 / 360
+    signal = np.hstack([times, noisy[:800, :1] * 1000]) if "ms" in text else noisy[:800, :1] * 1000
+    result = run(text.format(table(signal)), "--fs", 360)
+    assert "taken as uV" in result.stderr
+    by_unit = run(text.format(table(signal)), "--fs", 360, "--unit", "uV")
+    assert "warning" not in by_unit.stderr.split("late")[0]
+    assert by_unit.stdout == result.stdout
+    heading = [text.format("").strip() + " (uV)"] if text != "{}" else []
+    assert result.stdout.splitlines()[:-800] == heading
+    assert abs(values(result.stdout, len(heading))[:, -1]).max() > 100
+
+
+def test_the_resolution_does_not_depend_on_the_offset(noisy: NDArray[np.float64]) -> None:
+    lines = run(table(noisy[:800] + 12_345.0), "--fs", 360, "--unit", "mV").stdout
+    out = values(lines) - 12_345.0
+    np.testing.assert_allclose(out, expected(noisy[:800] + 12_345.0) - 12_345.0, atol=1e-6)
+
+
+def test_a_row_of_units_is_kept_in_the_headings(noisy: NDArray[np.float64]) -> None:
+    rows = "".join(f"{i},{value * 1000:.1f},9\n" for i, value in enumerate(noisy[:99, 0]))
+    result = run(f'ms,"V1, left",acc\nms,uV,g\n{rows}', "--fs", 1000)
+    assert result.stdout.splitlines()[0] == 'ms,"V1, left (uV)",acc (g)'
+    result = run(f"Unit: uV\nms,II,acc\n{rows}", "--fs", 1000)
+    assert result.stdout.splitlines()[0] == "ms,II (uV),acc"
+
+
+@pytest.mark.parametrize(
+    "head", ["Sample Rate: 250 Hz\ntime (ms),II (mV)\n", "time (ms),II (mV)\n"]
+)
+def test_a_rate_that_contradicts_head_or_times_is_warned_of(
+    noisy: NDArray[np.float64], head: str
+) -> None:
+    text = head + "".join(f"{4 * i},{value:.4f}\n" for i, value in enumerate(noisy[:99, 0]))
+    result = run(text, "--fs", 360)
+    assert result.exit_code == 0
+    assert "250 Hz; 360 Hz overrules" in result.stderr
+    assert "overrules" not in run(text, "--fs", 250).stderr
+
+
+def test_a_cell_in_an_empty_column_is_no_sample_of_a_lead(noisy: NDArray[np.float64]) -> None:
+    rows = [f"{value:.4f}," for value in noisy[:800, 0]]
+    result = run("\n".join([*rows, "0.1,5"]), "--fs", 360, "--unit", "mV")
+    assert "1 bad line" in result.stderr
+
+
+def test_rate_and_unit_are_those_of_a_source_that_states_them() -> None:
+    assert "without --fs" in run("", "--lsl", "ecg", "--unit", "uV").stderr
+
+
 class Drops(io.RawIOBase):
     """Bytes that come in drops of a few."""
 
@@ -267,8 +340,9 @@ class Drops(io.RawIOBase):
 
 
 def test_lines_may_come_in_parts() -> None:
-    signal = np.arange(40.0).reshape(20, 2)
-    with open_lines(Drops(b"a,b\n" + table(signal).encode()[:-1]), 360) as live:  # type: ignore[arg-type]
+    signal = np.sin(np.arange(200.0)).round(3).reshape(100, 2)
+    text = b"I (mV),V1 (mV)\n" + table(signal).encode()[:-1]
+    with open_lines(Drops(text), 360, seconds=0) as live:  # type: ignore[arg-type]
         chunks = [chunk for _, chunk in live.chunks]
     np.testing.assert_array_equal(np.concatenate(chunks), signal)
     assert len(chunks) > 10

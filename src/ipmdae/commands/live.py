@@ -1,34 +1,42 @@
-"""Sources and sinks of live signals: lines of numbers, and the Lab Streaming Layer (LSL)."""
+"""Live signals as lines of numbers, whose layout is found as that of a file of text is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib import import_module
 from itertools import chain
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.commands.interruption import CTRL_C
-from ipmdae.console import complain
-from ipmdae.formats.names import is_ecg, symbol
+from ipmdae.formats.columns import column, heading, units_of
+from ipmdae.formats.errors import FormatError
+from ipmdae.formats.names import is_counts
+from ipmdae.formats.options import ReadOptions
 from ipmdae.formats.table_layout import Layout, lay_out
+from ipmdae.formats.table_times import chosen
+from ipmdae.formats.times import Timeline
 from ipmdae.recording import millivolts
-from ipmdae.text import unique
+from ipmdae.text import enumerated, unique
 
 _READ = 1 << 16  # bytes, largest read; fewer are processed as they arrive
 _LONGEST_LINE = 1 << 20  # bytes
 _LONGEST_HEAD = 1000  # lines
 
-_ANSWER = 5.0  # s to wait for a source to answer
-_GAP = 0.5  # s between time stamps that count as missing samples: clocks jitter
+_STDIN = Path("stdin")
+_LEAST = 64  # lines by which columns are judged
+_USUAL = 250.0  # Hz, where the rate is stated by the lines alone
+_CONTRADICTION = 0.02
+"""Share by which a rate may differ from that of the first times, which are rounded."""
 
-Chunk = tuple[list[str], NDArray[np.float64]]
-"""Text of the copied columns, one string per line, if there are any; and samples (time, leads) in
-mV."""
+Chunk = tuple[list[list[str]], NDArray[np.float64]]
+"""Cells of each line, those of the leads to be filled in, if any others are copied; and samples
+(time, leads) in mV."""
 
 
 @dataclass
@@ -58,8 +66,10 @@ class Live:
     Attributes:
         fs: sampling rate in Hz.
         leads: names of the leads.
-        header: headings of all columns, if the source has any.
-        scale: (leads,) millivolts per unit of the source, which is also the unit of the output.
+        header: headings of all columns, with the units stated elsewhere, if the source has any.
+        places: (leads,) columns of the leads in a line.
+        scale: (leads,) millivolts per unit of the output, which is that of the source, or mV where
+            that is a step of a converter.
         chunks: samples as they arrive, until the signal ends.
         bad: lines that were not samples; each counts as a missing sample of all leads.
     """
@@ -67,25 +77,35 @@ class Live:
     fs: float
     leads: tuple[str, ...]
     header: tuple[str, ...]
+    places: tuple[int, ...]
     scale: NDArray[np.float64]
     chunks: Iterator[Chunk]
     bad: BadLines = field(default_factory=BadLines)
 
 
 @contextmanager
-def open_lines(source: BinaryIO, fs: float | None) -> Iterator[Live]:
-    """Read lines of numbers; their layout is found as that of a file of text is.
+def open_lines(
+    source: BinaryIO, fs: float | None, unit: str | None = None, seconds: float = 2.0
+) -> Iterator[Live]:
+    """Read lines of numbers; layout, kinds of columns and units are found as those of a file are.
 
-    Values are in mV unless header or headings state another unit, such as ``II (uV)``. Columns that
-    are not leads (times, counters, accelerometers) are copied as text. A line with another number
-    of columns than the first, or with other text, counts as a missing sample: serial ports lose
-    bytes.
+    Columns that are not leads (times, counters, accelerometers) are copied as text. A line with
+    another number of columns than the first ones, or with other text, counts as a missing sample:
+    serial ports lose bytes.
+
+    Args:
+        source: the lines.
+        fs: sampling rate in Hz; by default that of the header.
+        unit: of the leads, or the size of a converter's step; overrides what the lines state.
+        seconds: of signal by which columns and units are judged, before anything is given out.
 
     Raises:
-        ValueError: the sampling rate is not given, the input is empty, or no column is a lead.
+        ValueError: the sampling rate is not given, the input is empty, no column is a lead, or the
+            unit is not a voltage.
     """
+    options = ReadOptions(fs=fs, unit=unit)
     batches = _batches(source)
-    texts, layout = _beginning(batches)
+    texts, layout, rest = _beginning(batches, max(_LEAST, round(seconds * (fs or _USUAL))))
     fs = fs or (layout.head.fs if layout else None)
     if fs is None:
         raise ValueError("lines of numbers have no sampling rate: give it, e.g. --fs 360")
@@ -93,60 +113,167 @@ def open_lines(source: BinaryIO, fs: float | None) -> Iterator[Live]:
         first = next(filter(None, texts), "")
         said = f"no line of the input is numbers: {first[:80]}" if first else ""
         raise ValueError(said or "stdin is empty: nothing to denoise")
-    columns = layout.columns
-    leads = [i for i, column in enumerate(columns) if column.kind == "lead"]
-    leads = [i for i in leads if is_ecg(columns[i].name) or columns[i].unit] or leads
-    if not leads:
-        raise ValueError("no column of the input is a lead")
-    scales = [
-        columns[i].scale or millivolts(columns[i].unit or layout.head.unit or "mV") for i in leads
-    ]
-    if None in scales:
-        other = columns[leads[scales.index(None)]].heading
-        raise ValueError(f"column {other} is not a voltage: leave it out")
-    copied = [i for i in range(layout.width) if i not in leads]
+    _check_rate(layout, fs)
+    _warn_copied(layout)
+    leads, scale, zero = _leads(layout, options)
+    columns, bad = layout.columns, BadLines()
+    output = np.array([factor if factor in _UNITS else 1.0 for factor in scale])
     only = layout.head.lead if len(leads) == 1 else ""
-    headed = any(column.heading for column in columns)
-    scale, bad = np.array(scales, np.float64), BadLines()
-    rest = chain([texts[layout.first :]], batches)
     yield Live(
         fs=fs,
         leads=tuple(unique([columns[i].name or only for i in leads])),
-        header=tuple(columns[i].heading for i in [*copied, *leads]) if headed else (),
-        scale=scale,
-        chunks=_parsed(layout, rest, leads, copied, scale, bad),
+        header=_header(layout, {i: _UNITS[each] for i, each in zip(leads, output, strict=True)}),
+        places=tuple(leads),
+        scale=output,
+        chunks=(
+            (cells, (values - zero) * scale)
+            for cells, values in _parsed(layout, chain([texts], rest), leads, bad)
+        ),
         bad=bad,
     )
 
 
-def _beginning(batches: Iterator[list[str]]) -> tuple[list[str], Layout | None]:
-    """The lines until one of them is numbers, and their layout."""
+_UNITS = {millivolts(unit): unit for unit in ("V", "mV", "uV", "nV")}
+"""Units of the output by their size in mV."""
+
+
+def _beginning(
+    batches: Iterator[list[str]], rows: int
+) -> tuple[list[str], Layout | None, Iterable[list[str]]]:
+    """The lines down to so many rows of numbers, their layout, and the lines that follow.
+
+    Raises:
+        FormatError: the rows are not a table.
+        ValueError: there are too many lines above them.
+    """
     texts: list[str] = []
-    for lines in batches:
-        texts += lines
-        if any(texts):
+    layout, rest = None, batches
+    try:
+        for lines in batches:
+            texts += lines
             with suppress(ValueError):
-                return texts, lay_out(texts, judged=False)
-        if len(texts) > _LONGEST_HEAD:
-            raise ValueError(f"the first {_LONGEST_HEAD} lines of the input are not numbers")
-    return texts, None
+                layout = layout or (lay_out(texts) if any(texts) else None)
+            if layout and len(texts) >= layout.first + rows:
+                break
+            if not layout and len(texts) > _LONGEST_HEAD:
+                raise ValueError(f"the first {_LONGEST_HEAD} lines of the input are not numbers")
+    except KeyboardInterrupt as interrupted:  # what has been received is denoised
+        if not layout:
+            raise
+        rest = _raising(interrupted)
+    try:
+        return texts, layout and lay_out(texts), rest
+    except ValueError as error:
+        raise FormatError(_STDIN, str(error)) from error
+
+
+def _raising(interrupted: KeyboardInterrupt) -> Iterator[list[str]]:
+    """An iterator that ends by an interruption."""
+    yield []
+    raise interrupted
+
+
+def _check_rate(layout: Layout, fs: float) -> None:
+    """Warn of a rate that the head or the first times contradict."""
+    for source, rate in (("input", layout.head.fs), ("times", _rate_of_times(layout))):
+        if rate and abs(rate - fs) > _CONTRADICTION * fs:
+            warnings.warn(
+                f"the rate by the {source} is {rate:.6g} Hz; {fs:g} Hz overrules it", stacklevel=2
+            )
+
+
+def _rate_of_times(layout: Layout) -> float | None:
+    """The rate in Hz by a column of times, if these are even."""
+    times = [i for i, c in enumerate(layout.columns) if c.kind == "time"]
+    found = chosen(layout, [i for i in times if layout.stamps[i] or layout.is_numeric(i)])
+    if not found or not found.scale:
+        return None
+    import pandas as pd
+
+    index = found.index
+    cells = pd.Series(layout.cells(index) if found.kind else layout.values[:, index])
+    timeline = Timeline(_STDIN, found.quantum)
+    with suppress(FormatError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        timeline.add(found.seconds(_STDIN, cells))
+        return timeline.rate()
+    return None
+
+
+def _warn_copied(layout: Layout) -> None:
+    """Warn of columns that are no leads by their first cells alone."""
+    named = [
+        each.heading or f"column {i + 1}"
+        for i, each in enumerate(layout.columns)
+        if each.kind in ("time", "index", "other") and not layout.stamps[i]
+        if not each.heading or column(each.heading, each.unit).kind == "lead"
+    ]
+    if named and not layout.head.columns:
+        warnings.warn(
+            f"{enumerated(named)}: by the first lines a time, a counter or marks; copied",
+            stacklevel=2,
+        )
+
+
+def _leads(
+    layout: Layout, options: ReadOptions
+) -> tuple[list[int], NDArray[np.float64], NDArray[np.float64]]:
+    """Columns of the leads, millivolts per unit of each, and its value at 0 mV.
+
+    Raises:
+        ValueError: there is none, or one is not a voltage.
+    """
+    columns = layout.columns
+    known = [i for i, c in enumerate(columns) if c.kind == "lead" and layout.is_numeric(i)]
+    if not known:
+        raise ValueError("no column of the input is a lead")
+    values = [layout.values[:, i] for i in known]
+    units = units_of(_STDIN, [columns[i] for i in known], values, options, layout.head.unit)
+    for i, name in zip(known, units.names, strict=True):
+        if is_counts(name):
+            raise ValueError(
+                f"column {columns[i].heading} is not a voltage: leave it out, or give the size of "
+                "a step, such as --unit 0.3uV"
+            )
+    kept = [i for i, name in enumerate(units.names) if name == "mV"]
+    return [known[i] for i in kept], units.scale[kept], units.zero[kept]
+
+
+def _header(layout: Layout, units: dict[int, str]) -> tuple[str, ...]:
+    """Headings of all columns, with their units where these are stated elsewhere.
+
+    Args:
+        layout: of the input.
+        units: those of the output, by column of the leads.
+    """
+    columns, above = layout.columns, layout.head.unit
+    if not above and not any(c.heading for c in columns):
+        return ()
+    result = []
+    for i, each in enumerate(columns):
+        text = each.heading or (layout.head.lead if i in units else "")
+        own = column(text)
+        unit = units.get(i, each.unit)
+        silent = i in units and unit == "mV" and not (each.unit or above or each.scale)
+        timed = each.kind == "time" and own.seconds == each.seconds
+        said = silent or timed or own.unit == unit
+        result.append(_copy(layout, text if said else heading(own.name, unit)))
+    return tuple(result)
 
 
 def _parsed(
-    layout: Layout,
-    batches: Iterable[list[str]],
-    leads: Sequence[int],
-    copied: Sequence[int],
-    scale: NDArray[np.float64],
-    bad: BadLines,
+    layout: Layout, batches: Iterable[list[str]], leads: Sequence[int], bad: BadLines
 ) -> Iterator[Chunk]:
-    """Samples and copied columns of lines; an invalid line is a missing sample, and is counted."""
-    at = layout.first
+    """Cells and samples of lines; an invalid line is a missing sample, and is counted."""
+    at, skip = 0, layout.head.skip
     for lines in batches:
         rows, texts = [], []
         for line in lines:
             at += 1
-            if not line:
+            if not line or at <= layout.first:
+                continue
+            if skip:
+                skip -= 1
                 continue
             cells = layout.split(line)
             values, wrong = _samples(layout, cells, leads)
@@ -156,19 +283,24 @@ def _parsed(
             else:
                 bad.good += 1
             rows.append(values)
-            if copied:
-                texts.append(",".join(_copy(layout, cells[i]) for i in copied))
-        yield texts, np.array(rows, np.float64).reshape(-1, len(leads)) * scale
+            if len(leads) < layout.width:
+                texts.append([_copy(layout, cell) for cell in cells])
+        yield texts, np.array(rows, np.float64).reshape(-1, len(leads))
 
 
 def _samples(layout: Layout, cells: Sequence[str], leads: Sequence[int]) -> tuple[list[float], str]:
     """The values of a line, missing ones if it is wrong, and what is wrong with it."""
     wrong = f"has {len(cells)} columns, the first {layout.width}"
     if len(cells) == layout.width:
+        empty = [cells[i] for i, each in enumerate(layout.columns) if each.kind == "empty"]
         values = [layout.number(cells[i]) for i in leads]
-        if all(layout.is_number(cells[i]) for i in leads) and not np.isinf(values).any():
+        wrong = "" if all(layout.is_number(cells[i]) for i in leads) else "is not numbers"
+        if np.isinf(values).any():
+            wrong = "is not numbers"
+        elif any(empty):
+            wrong = "has a value where the first lines have none"
+        if not wrong:
             return values, ""
-        wrong = "is not numbers"
     return [np.nan] * len(leads), wrong
 
 
@@ -198,123 +330,3 @@ def _batches(source: BinaryIO) -> Iterator[list[str]]:
 
 def _texts(lines: list[bytes]) -> list[str]:
     return [line.decode("utf-8-sig", "replace").strip("\r ") for line in lines]
-
-
-@contextmanager
-def open_lsl(name: str) -> Iterator[Live]:
-    """A source of the Lab Streaming Layer, by name; voltages are converted to mV.
-
-    Raises:
-        ModuleNotFoundError: pylsl is not installed.
-        ConnectionError: no source of that name answers.
-        ValueError: the source has no regular rate, or no numbers.
-    """
-    pylsl = _pylsl()
-    found = pylsl.resolve_byprop("name", name, timeout=_ANSWER)
-    if not found:
-        raise ConnectionError(f"no Lab Streaming Layer source named {name!r} answers")
-    inlet = pylsl.StreamInlet(found[0], recover=False)
-    try:
-        info = inlet.info()
-        fs = info.nominal_srate()
-        if fs <= 0 or info.channel_format() == pylsl.cf_string:
-            raise ValueError(f"the source {name!r} has no regular rate, or no numbers")
-        leads, scale = _channels(info)
-        yield Live(
-            fs=fs,
-            leads=leads,
-            header=tuple(f"{lead} (mV)" for lead in leads),
-            scale=np.ones(len(leads)),
-            chunks=_pulled(inlet, fs, scale, _lost_error(pylsl)),
-        )
-    finally:
-        inlet.close_stream()
-
-
-def _channels(info: Any) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Names of a source's channels, and millivolts per unit of each."""
-    names, scale = [], np.ones(info.channel_count())
-    channel = info.desc().child("channels").child("channel")
-    for i in range(info.channel_count()):
-        names.append(channel.child_value("label") or f"lead {i + 1}")
-        unit = channel.child_value("unit")
-        known = millivolts(symbol(unit))
-        if known is None:
-            complain("warning", f"channel {names[-1]} has the unit {unit!r}; assumed to be mV")
-        scale[i] = known or 1.0
-        channel = channel.next_sibling()
-    return tuple(unique(names)), scale
-
-
-def _pulled(
-    inlet: Any, fs: float, scale: NDArray[np.float64], lost: type[Exception]
-) -> Iterator[Chunk]:
-    """Samples from a source until it ends; samples that it left out are missing (NaN)."""
-    last = np.inf
-    while True:
-        try:
-            with CTRL_C.welcome():
-                samples, stamps = inlet.pull_chunk(timeout=0.2)
-        except lost:
-            return
-        if not stamps:
-            continue
-        gap = stamps[0] - last - 1 / fs
-        if gap > _GAP:
-            complain("warning", f"{gap:.1f} s are missing; they stay missing")
-            yield [], np.full((round(gap * fs), len(scale)), np.nan)
-        last = stamps[-1]
-        yield [], np.asarray(samples, np.float64) * scale
-
-
-@contextmanager
-def open_outlet(
-    name: str, leads: tuple[str, ...], fs: float, latency: float
-) -> Iterator[Callable[[NDArray[np.float64]], None]]:
-    """An outlet of the Lab Streaming Layer: a function that takes samples (time, leads) in mV.
-
-    Samples carry the time at which they were recorded: ``latency`` s ago.
-
-    Raises:
-        ModuleNotFoundError: pylsl is not installed.
-    """
-    pylsl = _pylsl()
-    info = pylsl.StreamInfo(name, "ECG", len(leads), fs, pylsl.cf_float32, f"ipmdae-{name}")
-    channels = info.desc().append_child("channels")
-    for lead in leads:
-        channel = channels.append_child("channel")
-        channel.append_child_value("label", lead)
-        channel.append_child_value("unit", "millivolts")
-        channel.append_child_value("type", "ECG")
-    outlet = pylsl.StreamOutlet(info)
-
-    def push(samples: NDArray[np.float64]) -> None:
-        if len(samples):
-            values = np.ascontiguousarray(samples, np.float32)
-            outlet.push_chunk(values, pylsl.local_clock() - latency)
-
-    yield push
-
-
-def _lost_error(pylsl: Any) -> type[Exception]:
-    """Exception of a lost source, which pylsl versions keep in different places."""
-    home = pylsl if hasattr(pylsl, "LostError") else import_module("pylsl.util")
-    error: type[Exception] = home.LostError
-    return error
-
-
-def _pylsl() -> Any:
-    """The package pylsl.
-
-    Raises:
-        ModuleNotFoundError: it is not installed.
-        RuntimeError: its library does not load.
-    """
-    try:
-        import pylsl  # type: ignore[import-not-found, import-untyped, unused-ignore]
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "the Lab Streaming Layer needs the package pylsl: pip install "
-            "'ultralight-ipm-dae[live]'"
-        ) from error
-    return pylsl

@@ -6,9 +6,9 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
-from math import isnan
+from math import isnan, log10
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +24,7 @@ from ipmdae.commands.options import (
     Unreadable,
     method_settings,
 )
-from ipmdae.console import complain, err, strict, warnings_in_one_line
+from ipmdae.console import complain, err, strict, warnings_at_once
 from ipmdae.termination import Terminated, exit_code
 from ipmdae.text import counted
 
@@ -35,12 +35,15 @@ if TYPE_CHECKING:
     from ipmdae.commands.live import Live
     from ipmdae.stream import Event, Streamer
 
-    Sink = Callable[[NDArray[np.floating[Any]], deque[str]], None]
+    Sink = Callable[[NDArray[np.floating[Any]], deque[list[str]]], None]
 
 GRADES = ("good", "limited", "unusable")
 
 LATENCIES = (2.0, 3.0, 4.0, 6.0)
 """Longest default delays in s, tried in turn: resampling low rates takes more than 2 s."""
+
+FINEST = 1e-6
+"""Resolution of printed values in mV, whatever their offset: finer than any converter's."""
 
 MEANING = {
     "gap": "no samples",
@@ -61,6 +64,10 @@ def stream(
     unreadable: Unreadable = None,
     max_attenuation_db: MaxAttenuation = None,
     consistent_leads: ConsistentLeads = True,
+    unit: Annotated[
+        str | None,
+        typer.Option(help="Unit of the leads: uV, mV, V, nV, or the size of a step as 0.298uV."),
+    ] = None,
     max_latency: Annotated[
         float | None,
         typer.Option(min=0, help="Longest allowed delay in s; by default 2 s where possible."),
@@ -80,19 +87,24 @@ def stream(
         ),
     ] = False,
 ) -> None:
-    """Denoise a live signal: one line per sample, one column per lead, stdin to stdout, in mV.
+    """Denoise a live signal: one line per sample, one column per lead, stdin to stdout.
 
     Values are separated by commas, semicolons, tabs or spaces; an empty one, or nan, is missing. A
-    first line of names is kept and may give units, as in II (uV); a first column named time is
-    copied. An invalid line counts as a missing sample. stderr shows the delay, changes of quality,
-    and at the end the number of invalid lines and the speed on one core.
+    first line of names is kept and may give units, as in II (uV), in which values come out, too.
+    Other columns, such as times and counters, are copied. By the first 2 s columns and units are
+    judged as those of a file are. An invalid line counts as a missing sample. stderr shows the
+    delay, changes of quality, and at the end the number of invalid lines and the speed on one core.
     """
-    from ipmdae.commands.live import open_lines, open_lsl, open_outlet
+    from ipmdae.commands.live import open_lines
+    from ipmdae.commands.lsl import open_lsl, open_outlet
 
+    if lsl and (fs or unit):
+        raise ValueError("a Lab Streaming Layer source states rate and units: without --fs, --unit")
     reporter = Reporter(as_json)
+    seconds = LATENCIES[0] if max_latency is None else min(max_latency, LATENCIES[0])
     with (
-        nullcontext() if as_json else warnings_in_one_line(),
-        open_lsl(lsl) if lsl else open_lines(sys.stdin.buffer, fs) as live,
+        warnings_at_once(reporter.warning),
+        open_lsl(lsl) if lsl else open_lines(sys.stdin.buffer, fs, unit, seconds) as live,
     ):
         settings = method_settings(method, mains, mode, unreadable) | {
             "strength": strength,
@@ -107,7 +119,7 @@ def stream(
             else nullcontext(None)
         )
         with outlet as push:
-            run(streamer, live, to_outlet(push, live) if push else put, reporter)
+            run(streamer, live, to_outlet(push, live) if push else to_stdout(live), reporter)
 
 
 def open_streamer(
@@ -156,6 +168,13 @@ class Reporter:
                 f"{counted(len(live.leads), 'lead')} at {live.fs:g} Hz; the output is "
                 f"{streamer.latency:.3g} s late"
             )
+
+    def warning(self, message: str) -> None:
+        """Report a warning."""
+        if self._as_json:
+            self._line(event="warning", message=message)
+        else:
+            complain("warning", message)
 
     def event(self, event: Event) -> None:
         """Report an event of a lead, or a change of its grade."""
@@ -218,24 +237,22 @@ def run(streamer: Streamer, live: Live, sink: Sink, reporter: Reporter) -> None:
         typer.Exit: with 143 after SIGTERM, when the received samples are denoised.
         ValueError: no input could be read.
     """
-    times: deque[str] = deque()
+    rows: deque[list[str]] = deque()
     samples, busy = 0, -time.process_time()
     broken: Exception | None = None
-    if live.header and sink is put:
-        put_line(live.header)
     try:
         with CTRL_C.handled():
-            for passed, values in live.chunks:
-                times.extend(passed)
+            for cells, values in live.chunks:
+                rows.extend(cells)
                 samples += len(values)
-                sink(streamer.feed(values) / live.scale, times)
+                sink(streamer.feed(values) / live.scale, rows)
     except KeyboardInterrupt as interrupted:  # the usual end of a live signal; nothing is lost
         complain("interrupted", "the received samples are denoised")
         if isinstance(interrupted, Terminated):
             broken = typer.Exit(exit_code(interrupted))
     except ValueError as error:
         broken = error
-    sink(streamer.flush() / live.scale, times)
+    sink(streamer.flush() / live.scale, rows)
     reporter.end(live, samples, busy + time.process_time())
     if not broken and live.bad.count and not live.bad.good:
         broken = ValueError(f"no line of the input is a sample; {live.bad.first}")
@@ -246,21 +263,33 @@ def run(streamer: Streamer, live: Live, sink: Sink, reporter: Reporter) -> None:
 def to_outlet(push: Callable[[NDArray[np.float64]], None], live: Live) -> Sink:
     """Create a function that sends samples in mV to an outlet."""
 
-    def sink(cleaned: NDArray[np.floating[Any]], times: deque[str]) -> None:
-        times.clear()
+    def sink(cleaned: NDArray[np.floating[Any]], rows: deque[list[str]]) -> None:
+        rows.clear()
         push(cleaned * live.scale)
 
     return sink
 
 
-def put(cleaned: NDArray[np.floating[Any]], times: deque[str]) -> None:
-    """Print samples (time, leads), one line each, after their times if given."""
-    for row in cleaned:
-        values = ("" if isnan(value) else f"{value:.6g}" for value in row)
-        put_line((times.popleft(), *values) if times else values)
-    sys.stdout.flush()
+def to_stdout(live: Live) -> Sink:
+    """Print the headings; create a function that prints samples, one line each, to the nanovolt.
+
+    They stand in the columns in which they came; the others are copied.
+    """
+    decimals = [max(round(log10(scale / FINEST)), 0) for scale in live.scale]
+    if live.header:
+        put_line(live.header)
+
+    def sink(cleaned: NDArray[np.floating[Any]], rows: deque[list[str]]) -> None:
+        for values in cleaned:
+            cells = rows.popleft() if rows else [""] * len(values)
+            for place, value, count in zip(live.places, values, decimals, strict=True):
+                cells[place] = "" if isnan(value) else f"{value:.{count}f}"
+            put_line(cells)
+        sys.stdout.flush()
+
+    return sink
 
 
-def put_line(values: Any) -> None:
-    """Print comma-separated values."""
-    sys.stdout.write(",".join(values) + "\n")
+def put_line(cells: Iterable[str]) -> None:
+    """Print comma-separated cells."""
+    sys.stdout.write(",".join(cells) + "\n")

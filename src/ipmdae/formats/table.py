@@ -9,7 +9,6 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +28,7 @@ from ipmdae.formats.errors import (
 )
 from ipmdae.formats.names import WORDS
 from ipmdae.formats.options import DEFAULTS, ReadOptions
-from ipmdae.formats.table_layout import is_doubtful, is_empty
+from ipmdae.formats.table_layout import is_empty
 from ipmdae.formats.table_text import expanding, is_archive, open_text, sniff, stored_size
 from ipmdae.formats.table_times import Stamps, chosen
 from ipmdae.formats.times import Timeline, placed, resampled
@@ -134,7 +133,7 @@ class TableReader(SignalReader):
         layout, self._offset, self._encoding = sniff(path)
         self._layout = layout
         filled = [[not is_empty(c) for c in layout.cells(i)] for i in range(layout.width)]
-        numeric = [self._is_numeric(i, known) for i, known in enumerate(filled)]
+        numeric = [layout.is_numeric(i) for i in range(layout.width)]
         self._leads = select(path, layout.columns, numeric, options.columns)
         warn_sparse(
             path,
@@ -156,12 +155,6 @@ class TableReader(SignalReader):
         except BaseException:
             self._stream.close()
             raise
-
-    def _is_numeric(self, index: int, known: list[bool]) -> bool:
-        """True if a column holds numbers; a stray word among them is an error later."""
-        cells = self._layout.cells(index)
-        numbers = sum(map(self._layout.is_number, compress(cells, known)))
-        return numbers >= 0.9 * sum(known) and (numbers > 0 or not any(map(is_doubtful, cells)))
 
     def _open(self, options: ReadOptions) -> Header:
         layout, head, path = self._layout, self._layout.head, self._path

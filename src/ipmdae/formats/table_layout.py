@@ -104,6 +104,13 @@ class Layout:
         """The cells of a row."""
         return _split(line, self.separator)
 
+    def is_numeric(self, index: int) -> bool:
+        """True if a column holds numbers; a stray word among them is an error later."""
+        cells = self.cells(index)
+        known = [cell for cell in cells if not is_empty(cell)]
+        numbers = sum(map(self.is_number, known))
+        return numbers >= 0.9 * len(known) and (numbers > 0 or not any(map(is_doubtful, cells)))
+
     def is_row(self, cells: Cells) -> bool:
         """True if cells below the first row of data are one, too; a footer is none."""
         return _is_row(cells, self.decimal, self.thousands)
@@ -117,13 +124,12 @@ class Layout:
         return _is_number(cell, self.decimal, self.thousands)
 
 
-def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Layout:
+def lay_out(texts: Sequence[str], stem: str = "") -> Layout:
     """Find the table in the lines that a text begins with.
 
     Args:
         texts: whole lines.
         stem: name of the file without suffixes.
-        judged: whether kinds of columns are found by what they hold too, not by headings alone.
 
     Raises:
         ValueError: no line is a row of numbers, or a sign groups thousands and is a decimal one.
@@ -156,10 +162,7 @@ def lay_out(texts: Sequence[str], stem: str = "", *, judged: bool = True) -> Lay
         dialects.Sample(above=above, names=names, separator=separator, values=values, stem=stem)
     )
     rows, values = rows[head.skip :], values[head.skip :]
-    columns = by_shape(
-        head.columns or columns_of(names or [""] * width, units),
-        values.T if judged else values[:0].T,
-    )
+    columns = by_shape(head.columns or columns_of(names or [""] * width, units), values.T)
     stamps = tuple(_stamps([row[i] for row in rows]) for i in range(width))
     for i, found in enumerate(columns):
         if found.kind in ("time", "empty"):
