@@ -239,8 +239,11 @@ def staged(path: AnyPath, last: str | tuple[str, ...] = ()) -> Iterator[Path]:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Yield a temporary folder; what killed processes left of theirs is removed."""
-    with TemporaryDirectory(prefix=temporaries.marker()) as folder:
+    """Yield a temporary folder; what killed processes left of theirs is removed.
+
+    So is, by a later process, what cannot be removed after the block, such as an open file.
+    """
+    with TemporaryDirectory(prefix=temporaries.marker(), ignore_cleanup_errors=True) as folder:
         temporaries.sweep(Path(folder).parent)
         yield Path(folder)
 

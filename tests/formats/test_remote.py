@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -13,7 +17,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ipmdae import formats
+from ipmdae import formats, temporaries
 from ipmdae.cli import app
 from ipmdae.formats import FormatError, remote
 from ipmdae.recording import Recording
@@ -90,6 +94,28 @@ def test_a_path_has_lost_a_slash(memory: str) -> None:
 
 def test_a_moved_recording_is_followed(server: str) -> None:
     assert formats.read(f"{server}/moved.csv").samples == 600
+
+
+@pytest.mark.parametrize(
+    "opening", [remote.fetched, formats.open_reader, lambda url: nullcontext(remote.keep(url))]
+)
+def test_the_copy_of_a_killed_process_is_removed(
+    memory: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    opening: Callable[[str], AbstractContextManager[object]],
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    temporaries.sweep.cache_clear()
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
+                          capture_output=True, text=True, check=True).stdout.strip()  # fmt: skip
+    left = tmp_path / temporaries.marker().replace(f"-{os.getpid()}-", f"-{gone}-")
+    left.mkdir()
+    (left / "y.csv").write_text("half")
+    with opening(f"{memory}/x.csv"):
+        mine = list(tmp_path.glob("*/x.csv"))
+        assert [path.parent.name.startswith(".tmp-") for path in mine] == [True]
+        assert not left.exists()
 
 
 @pytest.mark.parametrize("action", [formats.read, formats.open_reader])

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import numpy as np
@@ -45,8 +44,8 @@ def fetched(url: str) -> Iterator[Path]:
         OSError: it cannot be fetched.
         ModuleNotFoundError: a library that is needed for this kind of URL is not installed.
     """
-    with TemporaryDirectory(prefix="ipmdae-") as folder:
-        file = fetch(url, Path(folder))
+    with stores.temporary_folder() as folder:
+        file = fetch(url, folder)
         with _named(file, shown(url)):
             yield file
 
@@ -58,8 +57,8 @@ class RemoteReader(SignalReader):
         """Fetch a file and let ``opener`` open its copy."""
         self._url = shown(url)
         with ExitStack() as stack:
-            folder = stack.enter_context(TemporaryDirectory(prefix="ipmdae-"))
-            self._file = fetch(url, Path(folder))
+            folder = stack.enter_context(stores.temporary_folder())
+            self._file = fetch(url, folder)
             with _named(self._file, self._url):
                 self._reader = stack.enter_context(opener(self._file))
             self.info, self.rate_from = self._reader.info, self._reader.rate_from
@@ -76,9 +75,9 @@ class RemoteReader(SignalReader):
 
 def keep(url: str) -> Path:
     """A local copy of a file, which is removed when the program ends; see :func:`fetched`."""
-    folder = TemporaryDirectory(prefix="ipmdae-", ignore_cleanup_errors=True)
-    atexit.register(folder.cleanup)
-    return fetch(url, Path(folder.name))
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return fetch(url, stack.enter_context(stores.temporary_folder()))
 
 
 class RemoteWriter(SignalWriter):

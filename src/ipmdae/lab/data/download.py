@@ -11,10 +11,10 @@ import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ipmdae.checksums import is_whole, parse
 from ipmdae.files import replacing
+from ipmdae.stores import temporary_folder
 
 BASE_URL = "https://physionet.org/files"
 CHECKSUMS = "SHA256SUMS.txt"
@@ -175,8 +175,8 @@ def _download_one(
 
     address, folder = f"{base_url}/{dataset.url_path}", to / dataset.folder
     try:
-        with TemporaryDirectory() as scratch:
-            listed = fetch(address, CHECKSUMS, None, Path(scratch), Receiver(LARGEST_LIST))
+        with temporary_folder() as scratch:
+            listed = fetch(address, CHECKSUMS, None, scratch, Receiver(LARGEST_LIST))
             checksums = _checksums(listed, f"{address}/{CHECKSUMS}", dataset.part)
         present = {name for name, sha256 in checksums.items() if is_whole(folder / name, sha256)}
         missing = {name: checksums[name] for name in sorted(checksums.keys() - present)}
