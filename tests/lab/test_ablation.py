@@ -211,6 +211,17 @@ def test_a_study_goes_on_where_it_stopped_and_writes_one_page(
     assert (tmp_path / "page.md").read_text(encoding="utf-8") == before
 
 
+def test_the_page_is_that_of_the_released_scores(tmp_path: Path) -> None:
+    page = Path("docs", "results", "ablation.md").read_text(encoding="utf-8")
+    budget = page.split("--variants ")[1].split(" --output")[0].split()
+    model = page.split("--use_model ")[1].split()[0]
+    written = tmp_path / "page.md"
+    paths = (f"--results={Path('release', 'ablation')}", f"--output={written}")
+    command.main(["--report", *paths, f"--use_model={model}", "--variants", *budget])
+    text = written.read_text(encoding="utf-8")
+    assert text.replace(str(written), "docs/results/ablation.md") == page
+
+
 def test_a_study_stops_in_time_and_needs_its_databases(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
