@@ -62,7 +62,7 @@ def _draws(settings: Settings) -> Results:
 def _pairs() -> dict[str, Pairs]:
     from ipmdae.lab.data import ecgnext, mitdb, nstdb, qtdb
     from ipmdae.lab.data.download import DatasetNotFoundError
-    from ipmdae.lab.protocols import open_protocol
+    from ipmdae.lab.protocols.registry import open_protocol
 
     root = Path("datasets")
     both = {"qtdb_folder": root / qtdb.FOLDER, "nstdb_folder": root / nstdb.FOLDER}

@@ -123,7 +123,6 @@ def denoise_file(
         backend=backend,
         max_latency=max_latency,
     )
-    opened, strength = denoiser.method, denoiser.strength
     source, target = Path(source), Path(target)
     tell = progress or (lambda _: None)
     with (
@@ -131,28 +130,12 @@ def denoise_file(
     ) as recording:
         header = recording.info
         check_rate(header.fs)
-        try:
-            unwanted = set(range(len(header.leads))) - set(choose(header.leads, leads))
-        except ValueError as error:
-            raise ValueError(f"{source}: {error}") from None
-        why, cleaned = (
-            begin(
-                opened,
-                recording,
-                strength,
-                unwanted=unwanted,
-                surveyed=lambda share: tell(_SURVEY_SHARE * share),
-            )
-            if isinstance(opened, BlockMethod)
-            else _whole(opened, recording, strength, unwanted)
-        )
-        comments = report(header, why, opened.name, strength)
+        why, cleaned = _begin(denoiser, recording, _unwanted(source, header, leads), tell)
+        comments = report(header, why, denoiser.name, denoiser.strength)
         after = dataclasses.replace(header, comments=comments)
-        stem = source.with_suffix("") if source.suffix in (".hea", ".dat") else source
-        parts = (stem.with_name(f"{stem.name}{suffix}") for suffix in ("", ".hea", ".dat"))
         with (
             closing(cleaned),
-            no_more_readable_than(parts),
+            no_more_readable_than(_parts(source)),
             formats.open_writer(after, target) as writer,
         ):
             done = 0
@@ -166,11 +149,39 @@ def denoise_file(
     return Summary(
         source=source,
         target=target,
-        method=opened.name,
+        method=denoiser.name,
         header=header,
         cleaned=tuple(lead for lead, reason in by_lead.items() if not reason),
         unchanged={lead: reason for lead, reason in by_lead.items() if reason},
     )
+
+
+def _unwanted(source: Path, header: Header, leads: Sequence[str] | None) -> set[int]:
+    """Numbers of the leads that the user leaves out; a name that is not there is an error."""
+    try:
+        return set(range(len(header.leads))) - set(choose(header.leads, leads))
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+
+
+def _parts(source: Path) -> list[Path]:
+    """The file and those that belong to it in a WFDB record, whether they are there or not."""
+    stem = source.with_suffix("") if source.suffix in (".hea", ".dat") else source
+    return [stem.with_name(f"{stem.name}{suffix}") for suffix in ("", ".hea", ".dat")]
+
+
+def _begin(
+    denoiser: Denoiser, reader: SignalReader, unwanted: set[int], tell: Callable[[float], None]
+) -> tuple[Sequence[str], Generator[Block, None, None]]:
+    """For each lead why it is not cleaned, and the cleaned blocks; ``tell`` gets the share done."""
+    method, strength = denoiser.method, denoiser.strength
+    if not isinstance(method, BlockMethod):
+        return _whole(method, reader, strength, unwanted)
+
+    def surveyed(share: float) -> None:
+        tell(_SURVEY_SHARE * share)
+
+    return begin(method, reader, strength, unwanted=unwanted, surveyed=surveyed)
 
 
 def _whole(

@@ -54,13 +54,13 @@ class Streamer:
     whole recording, the more so the longer the latency; see :class:`ipmdae.methods.Classical`.
     ``deepfade`` is too slow for a live signal.
 
-    The constant offset of a lead is subtracted before the network and added again after it. It is
-    the ``offset`` given; else the weighted median of the medians of the pieces of 10 s of
-    the opening, the first seconds that the network must know before it gives anything out (the
-    model's window, or with ``max_latency`` that less what resampling takes); else, for a lead
-    without a sample there, its first sample. Samples come out only after the opening, all around
-    that offset, which stays until :meth:`restart` or :meth:`flush`: a level that moves later is
-    wander. A file has all of a lead to go by, not the opening alone.
+    The constant offset of a lead is subtracted before the network and added again after it. Unless
+    ``offset`` gives it, it is found in the opening: the first seconds, which the network must know
+    before any sample comes out (the model's window, or with ``max_latency`` that less what
+    resampling takes). It is the weighted median of the medians of pieces of 10 s there; for a lead
+    without a sample in the opening, its first sample. It stays until :meth:`restart` or
+    :meth:`flush`: a level that moves later is baseline wander. A file has all of a lead to go by,
+    not the opening alone.
 
     Samples that are missing are fed as NaN and come out as NaN. While a lead is missing all leads
     may be held up by 2 s more than :attr:`latency`, never longer. A lead without any sample, one

@@ -16,7 +16,7 @@ from typer.testing import Result
 
 from ipmdae.lab.commands import benchmark as command
 from ipmdae.lab.commands.benchmark import processes
-from ipmdae.lab.evaluation import candidates, deepfilter, results
+from ipmdae.lab.evaluation import candidates, deepfilter, deepfilter_page, results
 from ipmdae.lab.evaluation.deepfilter import DeepFilterBenchmark
 from ipmdae.lab.evaluation.training_budget import Network, Training
 from ipmdae.lab.protocols.deepfilter import DeepFilter
@@ -110,13 +110,13 @@ def test_divergence_is_scored_as_no_number_and_reported(monkeypatch: pytest.Monk
     monkeypatch.setattr(candidates, "get", lambda name: Diverging())
     diverging = harness().run("fir", part=20)
     assert 0 < diverging.diverged < 40
-    table = deepfilter.markdown([diverging, usual], usual)
+    table = deepfilter_page.markdown([diverging, usual], usual)
     assert f"`fir` (diverged on {diverging.diverged} beats; 40 of 190 beats) | - | -" in table
     assert "`iir` (40 of 190 beats)" in table
 
 
 def test_report_has_our_rows_the_published_ones_and_their_sources() -> None:
-    table = deepfilter.markdown([result("none"), result("iir")], None)
+    table = deepfilter_page.markdown([result("none"), result("iir")], None)
     for row in ("| MECG-E (magnitude and phase) [MECG-E] | 3.445 |", "| `none` (40 of", "| IIR ["):
         assert row in table
     assert "records are missing" in table
@@ -125,8 +125,8 @@ def test_report_has_our_rows_the_published_ones_and_their_sources() -> None:
 
 
 def test_report_tells_how_far_the_published_row_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deepfilter, "PUBLISHED_BEATS", 40)
-    table = deepfilter.markdown([result("iir")], None)
+    monkeypatch.setattr(deepfilter_page, "PUBLISHED_BEATS", 40)
+    table = deepfilter_page.markdown([result("iir")], None)
     share = result("iir")["ssd"].mean() / 35.645 - 1
     assert f"`iir` against the published IIR: SSD {share:+.1%}" in table
     assert "**Unexplained.**" in table
@@ -135,14 +135,14 @@ def test_report_tells_how_far_the_published_row_is(monkeypatch: pytest.MonkeyPat
 def test_report_states_that_a_published_network_was_trained_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(deepfilter, "PUBLISHED_BEATS", 40)
+    monkeypatch.setattr(deepfilter_page, "PUBLISHED_BEATS", 40)
     drnn = trainings.summary("deepfilter", "drnn", losses=[0.03] * 6)
     network = Network(
         parameters=25_537,
         multiply_accumulates=12_700_000,
         trainings=(Training(drnn, "rival", 0.01),),
     )
-    table = deepfilter.markdown(
+    table = deepfilter_page.markdown(
         [dataclasses.replace(result("iir"), method="drnn", network=network)], None
     )
     assert "Worse: trained for 6 epochs here, until the training SSD fell by less" in table
@@ -154,7 +154,9 @@ def test_what_learns_is_also_scored_without_the_patient_on_both_sides() -> None:
     mixed = dataclasses.replace(
         wiener, table=wiener.table.assign(record=np.where(shared, "sele0121", "sel233"))
     )
-    table = deepfilter.markdown([mixed, result("iir")], None).split("## Without the patient")[1]
+    table = deepfilter_page.markdown([mixed, result("iir")], None).split("## Without the patient")[
+        1
+    ]
     row = next(line for line in table.splitlines() if line.startswith("| `wiener`"))
     assert f"| {wiener['ssd'][~shared].mean():.3f} |" in row
     assert "iir" not in table.split("## ")[0]

@@ -17,7 +17,7 @@ from typer.testing import Result
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import ModelFile, find_model, write_model
 from ipmdae.lab.commands.benchmark import processes
-from ipmdae.lab.evaluation import candidates, clinic, results
+from ipmdae.lab.evaluation import candidates, clinic, clinic_page, results
 from ipmdae.lab.evaluation.clinic import ClinicBenchmark
 from ipmdae.lab.evaluation.intervals import Interval
 from ipmdae.lab.protocols.clinic_test import CLEAN, CONDITIONS, FS
@@ -147,7 +147,7 @@ def test_divergence_is_scored_as_no_number_and_reported(monkeypatch: pytest.Monk
     monkeypatch.setattr(candidates, "get", lambda name: Diverging())
     diverging = harness().run("fir", part=1)
     assert diverging.diverged == 2
-    page = clinic.markdown([diverging], [], usual)
+    page = clinic_page.markdown([diverging], [], usual)
     assert "| `fir` (diverged on 2 segments; 2 of 20 segments) | - | -" in page
 
 
@@ -216,7 +216,7 @@ def test_old_results_of_a_model_that_ships_are_told(tmp_path: Path) -> None:
     old = results.Result(**{**vars(result(MODEL)), "version": "0" * 64})
     results.save(old, tmp_path / "clinic" / f"{MODEL}.npz")
     with pytest.warns(UserWarning, match=f"stored results of {MODEL} are of other weights"):
-        clinic.write(tmp_path, tmp_path / "out")
+        clinic_page.write(tmp_path, tmp_path / "out")
 
 
 def test_bad_input_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,17 +10,18 @@ import pytest
 from excerpts import NSTDB, QTDB
 from patients import patient
 
-from ipmdae.lab import protocols
 from ipmdae.lab.data import splits
+from ipmdae.lab.protocols import stack
 from ipmdae.lab.protocols.deepfilter import PADDING, VERSIONS, WINDOW, DeepFilter, Version
 from ipmdae.lab.protocols.deepfilter_pairs import DeepFilterTraining, FreshPairs
+from ipmdae.lab.protocols.registry import open_protocol
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 
 
 def opened(version: Version = 1, **settings: Any) -> DeepFilterTraining:
     folders = {"qtdb_folder": QTDB, "nstdb_folder": NSTDB}
-    protocol = protocols.open_protocol("deepfilter", version=version, **folders, **settings)
+    protocol = open_protocol("deepfilter", version=version, **folders, **settings)
     assert isinstance(protocol, DeepFilterTraining)
     return protocol
 
@@ -31,7 +32,7 @@ def test_training_pairs_are_the_published_noisy_beats(version: Version) -> None:
     mine = np.flatnonzero(published.record != "sel36")
     pairs = opened(version).training(fresh=False)
     assert len(pairs) == len(mine) > 100
-    noisy, clean = protocols.stack(pairs)
+    noisy, clean = stack(pairs)
     assert noisy.shape == (len(mine), WINDOW, 1)
     np.testing.assert_array_equal(noisy[..., 0], published.noisy[mine].astype(np.float32))
     np.testing.assert_array_equal(clean[..., 0], published.clean[mine].astype(np.float32))
@@ -44,7 +45,7 @@ def test_validation_has_other_patients_and_the_other_channel_of_training_noise(
     published = DeepFilter(qtdb_folder=QTDB, nstdb_folder=NSTDB)
     other = published.noisy_beats("train", VERSIONS[2 - version])
     mine = np.flatnonzero(other.record == "sel36")
-    noisy, _ = protocols.stack(opened(version).validation())
+    noisy, _ = stack(opened(version).validation())
     np.testing.assert_array_equal(noisy[..., 0], other.noisy[mine].astype(np.float32))
     assert opened(version).records == (["sel100", "sel52", "sele0122"], ["sel36"])
 
@@ -123,7 +124,7 @@ def test_a_folder_without_validation_records_is_refused(monkeypatch: pytest.Monk
 
 def test_there_are_two_versions() -> None:
     with pytest.raises(ValueError, match="versions 1 and 2, not 3"):
-        protocols.open_protocol("deepfilter", version=3, qtdb_folder=QTDB, nstdb_folder=NSTDB)
+        open_protocol("deepfilter", version=3, qtdb_folder=QTDB, nstdb_folder=NSTDB)
 
 
 def test_the_list_holds_whole_patients_of_the_training_records() -> None:

@@ -14,9 +14,10 @@ from ipmdae.lab.data import nstdb
 from ipmdae.lab.data.augment import Augmentation
 from ipmdae.lab.data.download import DatasetNotFoundError
 from ipmdae.lab.evaluation.metrics import snr
-from ipmdae.lab.protocols import open_protocol, stack
+from ipmdae.lab.protocols import stack
 from ipmdae.lab.protocols.clinic import Clinic
 from ipmdae.lab.protocols.reference import Reference, scale_to_unit_range
+from ipmdae.lab.protocols.registry import open_protocol
 
 NOTHING_ELSE = {f.name: 0.0 for f in fields(Augmentation) if f.name not in ("fs", "projection")}
 

@@ -13,7 +13,7 @@ from seeded import seeded
 from trainings import finish
 from typer.testing import Result
 
-from ipmdae.lab.evaluation import candidates, deepfilter, results
+from ipmdae.lab.evaluation import candidates, deepfilter, deepfilter_page, results
 from ipmdae.lab.evaluation.deepfilter import DeepFilterBenchmark
 from ipmdae.lab.evaluation.trained_network import TrainedNetwork
 from ipmdae.lab.evaluation.training_budget import groups, parse_seed, pool
@@ -122,7 +122,7 @@ def test_only_what_differs_in_nothing_but_the_seed_is_averaged() -> None:
 def test_a_page_compares_beat_by_beat_with_the_lowest_seed() -> None:
     found = [seeded(METHOD, LOW, seed=0), seeded(METHOD, HIGH, seed=1)]
     anchor = dataclasses.replace(found[0], method="iir", network=None)
-    page = deepfilter.markdown([anchor, *found], anchor)
+    page = deepfilter_page.markdown([anchor, *found], anchor)
     assert f"| `{METHOD}` (mean over 2 seeds) | 0.600 ± 0.100 [" in page
     assert (
         f"| `{METHOD}` (mean over 2 seeds) | 0.590 / 0.590 | - / - | 0.610 / 0.610 | - / - |"
@@ -132,9 +132,9 @@ def test_a_page_compares_beat_by_beat_with_the_lowest_seed() -> None:
     assert f"| `{METHOD}` | 0.000 [0.000, 0.000] |" in paired
     assert f"| `{METHOD}` | mean of 2 | 0.6000 ± 0.1414 |" in page
     fresh = [seeded(f"{METHOD}+open", HIGH, seed=seed) for seed in (0, 1)]
-    effects = deepfilter.markdown([anchor, *found, *fresh], anchor)
+    effects = deepfilter_page.markdown([anchor, *found, *fresh], anchor)
     assert f"| `{METHOD}+open`, less `{METHOD}` | 0.200 [" in effects
-    alone = deepfilter.markdown([anchor, found[1]], anchor)
+    alone = deepfilter_page.markdown([anchor, found[1]], anchor)
     assert "## Seeds" not in alone
     assert f"| `{METHOD}@1` | 0.700 ± 0.010 [" in alone
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from ipmdae import cli
 from ipmdae.lab.commands.benchmark import processes
-from ipmdae.lab.evaluation import candidates, deepfilter, results
+from ipmdae.lab.evaluation import candidates, deepfilter, deepfilter_page, results
 from ipmdae.lab.evaluation.clinic import ClinicBenchmark
 from ipmdae.lab.evaluation.clinical import ClinicalBenchmark
 from ipmdae.lab.evaluation.deepfilter import DeepFilterBenchmark
@@ -107,19 +107,19 @@ def test_processes_and_threads_change_no_digit(runs: Path, beats: results.Result
 def test_page_tells_what_it_was_given_and_why_it_deviates(
     beats: results.Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deepfilter, "PUBLISHED_BEATS", 20)
-    page = deepfilter.markdown([beats], None)
+    monkeypatch.setattr(deepfilter_page, "PUBLISHED_BEATS", 20)
+    page = deepfilter_page.markdown([beats], None)
     assert f"| `{METHOD}` (not converged in 2 epochs on a CPU; 20 of 190 beats) |" in page
     assert f"| `{METHOD}` | 80.2 k | 7.89 M | rival | 2 | 20 | once | 2 | cpu | own |" in page
     worse = replace(beats, table=beats.table.assign(ssd=21.0))
     told = "Not converged in 2 epochs on a CPU (20 windows); the last tenth of them still lowered"
-    assert f"SSD {21 / 10.633 - 1:+.1%}" in deepfilter.markdown([worse], None)
-    assert told in deepfilter.markdown([worse], None)
+    assert f"SSD {21 / 10.633 - 1:+.1%}" in deepfilter_page.markdown([worse], None)
+    assert told in deepfilter_page.markdown([worse], None)
     better = replace(beats, table=beats.table.assign(ssd=1.0))
-    assert "but trained differently" in deepfilter.markdown([better], None)
+    assert "but trained differently" in deepfilter_page.markdown([better], None)
     fresh = replace(beats, method=f"{METHOD}+open", table=beats.table.assign(ssd=beats["ssd"] - 1))
     told = f"| `{METHOD}+open`, less `{METHOD}` | -1.000 ["
-    assert told in deepfilter.markdown([beats, fresh], None)
+    assert told in deepfilter_page.markdown([beats, fresh], None)
 
 
 def test_report_needs_no_runs_and_a_retrained_network_is_run_again(

@@ -149,7 +149,7 @@ def denoise(
         heart_rates=bool(report or summary or as_json),
     )
     if Path("-") in recordings or output == "-":
-        unfit = {
+        need_files = {
             "--report": report,
             "--figure": figure,
             "--summary": summary,
@@ -160,9 +160,9 @@ def denoise(
             "--resume": resume,
             "--json": as_json,
         }
-        if any(unfit.values()):
-            option = next(name for name, given in unfit.items() if given)
-            raise ValueError(f"- stands for one recording as CSV: name files for {option}")
+        for option, given in need_files.items():
+            if given:
+                raise ValueError(f"- stands for one recording as CSV: name files for {option}")
         pipe(recordings, output, settings, overwrite)
         return
     if output is None:
@@ -179,15 +179,18 @@ def denoise(
         resume=resume,
     )
     plan = outputs.plan([str(path) for path in recordings], requested)
+    carry_out(plan, settings, _runner(cluster, jobs), as_json)
+
+
+def _runner(cluster: str | None, jobs: int | None) -> Run:
+    """Runner of the jobs: processes of this machine, or the workers of a cluster."""
     if cluster is None:
         from ipmdae.commands import batch
 
-        run: Run = partial(batch.run, workers=jobs or 1)
-    else:
-        from ipmdae.commands import cluster as clusters
+        return partial(batch.run, workers=jobs or 1)
+    from ipmdae.commands import cluster as clusters
 
-        run = partial(clusters.run, address=cluster, workers=jobs)
-    carry_out(plan, settings, run, as_json)
+    return partial(clusters.run, address=cluster, workers=jobs)
 
 
 def carry_out(plan: Plan, settings: Settings, run: Run, as_json: bool) -> None:

@@ -26,9 +26,9 @@ Method = TypeVar("Method", bound="UnderTest")
 
 #: Module and class of each benchmark, and module that writes its page.
 _BENCHMARKS = {
-    "deepfilter": ("deepfilter", "DeepFilterBenchmark", "deepfilter"),
-    "clinic": ("clinic", "ClinicBenchmark", "clinic"),
-    "clinical": ("clinical", "ClinicalBenchmark", "clinic"),
+    "deepfilter": ("deepfilter", "DeepFilterBenchmark", "deepfilter_page"),
+    "clinic": ("clinic", "ClinicBenchmark", "clinic_page"),
+    "clinical": ("clinical", "ClinicalBenchmark", "clinic_page"),
     "robustness": ("robustness", "RobustnessBenchmark", "robustness"),
     "hearts": ("hearts.benchmark", "HeartsBenchmark", "hearts.page"),
     "reference": ("reference", "ReferenceBenchmark", "reference"),

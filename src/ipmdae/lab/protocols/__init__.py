@@ -6,8 +6,8 @@ evaluation all draw their pairs here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,20 +59,3 @@ class TrainingProtocol(Protocol):
     def validation(self) -> Pairs:
         """Pairs to validate on, always the same."""
         ...
-
-
-def open_protocol(name: str, **settings: Any) -> TrainingProtocol:
-    """The protocol ``name`` with its settings.
-
-    Raises:
-        ValueError: there is no such protocol.
-    """
-    from ipmdae.lab.protocols.clinic import Clinic
-    from ipmdae.lab.protocols.deepfilter_pairs import DeepFilterTraining
-    from ipmdae.lab.protocols.reference import Reference
-
-    protocols = (Reference, Clinic, DeepFilterTraining)
-    known: dict[str, Callable[..., TrainingProtocol]] = {p.name: p for p in protocols}
-    if name not in known:
-        raise ValueError(f"unknown protocol {name!r}; there are: {', '.join(known)}")
-    return known[name](**settings)

@@ -118,6 +118,9 @@ class HeldBatches:
     state_dict, load_state_dict = Batches.state_dict, Batches.load_state_dict
 
 
+Loader = Batches | HeldBatches
+
+
 def _as_it_is(batch: Any) -> Any:
     return batch
 
@@ -133,7 +136,7 @@ def loader(
     replicas: int = 1,
     held: bool = False,
     device: torch.device | str = "cpu",
-) -> Batches | HeldBatches:
+) -> Loader:
     """Batches of (noisy, clean), each (batch, time, leads); the last may be smaller.
 
     Args:

@@ -21,13 +21,13 @@ from torch import nn
 from ipmdae import __version__
 from ipmdae.engine import find_model, read_model
 from ipmdae.files import replacing
-from ipmdae.lab import protocols
 from ipmdae.lab.networks import registry
 from ipmdae.lab.nn import checkpoints
-from ipmdae.lab.protocols import TrainingProtocol
+from ipmdae.lab.protocols import Pairs, TrainingProtocol
+from ipmdae.lab.protocols.registry import open_protocol
 from ipmdae.lab.training import recipe as recipes
 from ipmdae.lab.training.callbacks import LAST_CHECKPOINT, callbacks
-from ipmdae.lab.training.loaders import loader
+from ipmdae.lab.training.loaders import Loader, loader
 from ipmdae.lab.training.module import DenoisingModule
 from ipmdae.lab.training.recipe import Recipe
 from ipmdae.native import processors
@@ -50,7 +50,7 @@ class Settings:
 
     Attributes:
         model: name in :mod:`ipmdae.lab.networks.registry`.
-        protocol: name in :mod:`ipmdae.lab.protocols`, and its own settings.
+        protocol: name in :mod:`ipmdae.lab.protocols.registry`, and its own settings.
         protocol_settings: arguments of the protocol, folders included.
         recipe: settings of the training.
         seed: of the weights and of the order of the windows (the protocol has its own).
@@ -70,7 +70,7 @@ class Settings:
 
     def open_protocol(self) -> TrainingProtocol:
         """The protocol with its settings."""
-        return protocols.open_protocol(self.protocol, **self.protocol_settings)
+        return open_protocol(self.protocol, **self.protocol_settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,9 +159,37 @@ def train(
         end_with_parent()
 
     protocol = settings.open_protocol()
-    recipe, on_gpu = settings.recipe, machine.accelerator == "gpu"
+    trainer = _trainer(settings, machine, logger, deadline)
+    pairs = protocol.training(fresh=settings.recipe.fresh_noise)
+    size = max(settings.recipe.batch_size // trainer.world_size, 1)
+    training, validation = _loaders(settings, machine, trainer, size, pairs, protocol.validation())
+    if epoch or done:
+        training.sampler.epoch = epoch
+        training.sampler.skip = size * done if done < len(training) else 0
+    if trainer.is_global_zero and resume is None:
+        write_settings(folder, settings, windows=len(pairs))
+    network = (build or registry.build)(settings.model, protocol.leads)
+    if settings.start_from is not None and resume is None:
+        start(network, settings.start_from)
+    alone = trainer.world_size == 1 and settings.precision == "32-true"
+    captured = machine.accelerator == "gpu" and alone
+    module = DenoisingModule(network, settings.recipe, captured=captured)
+    try:
+        trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit as ended:  # Lightning's response to an interruption
+        if isinstance(ended.__context__, KeyboardInterrupt):
+            raise ended.__context__ from None
+        raise
+    return folder
+
+
+def _trainer(
+    settings: Settings, machine: Machine, logger: TensorBoardLogger, deadline: float | None
+) -> pl.Trainer:
+    """Lightning's trainer of a run on a machine; see :func:`train`."""
     torch.set_float32_matmul_precision("high" if machine.tf32 else "highest")
-    trainer = pl.Trainer(
+    recipe, folder = settings.recipe, Path(logger.log_dir)
+    return pl.Trainer(
         max_epochs=recipe.epochs,
         accelerator=machine.accelerator,
         devices=machine.devices,
@@ -178,16 +206,27 @@ def train(
         enable_model_summary=False,
         log_every_n_steps=10,
         enable_progress_bar=not machine.quiet,
-        benchmark=on_gpu,  # windows are of one length: the fastest convolutions are searched once
+        # Windows are of one length: the fastest convolutions are searched once.
+        benchmark=machine.accelerator == "gpu",
     )
+
+
+def _loaders(
+    settings: Settings,
+    machine: Machine,
+    trainer: pl.Trainer,
+    size: int,
+    pairs: Pairs,
+    validation: Pairs,
+) -> tuple[Loader, Loader]:
+    """This process's batches of ``size`` training pairs, and those of the validation pairs."""
+    recipe = settings.recipe
     batches: dict[str, Any] = {
         "workers": machine.workers,
         "rank": trainer.global_rank,
         "replicas": trainer.world_size,
         "device": trainer.strategy.root_device,
     }
-    size = max(recipe.batch_size // trainer.world_size, 1)
-    pairs = protocol.training(fresh=recipe.fresh_noise)
     training = loader(
         pairs,
         batch_size=size,
@@ -196,31 +235,9 @@ def train(
         held=not recipe.fresh_noise and recipe.steps is None,
         **batches,
     )
-    if epoch or done:
-        training.sampler.epoch = epoch
-        training.sampler.skip = size * done if done < len(training) else 0
     # Without gradients, larger batches fit into the memory of a GPU.
-    validation = loader(
-        protocol.validation(),
-        batch_size=size * (8 if on_gpu else 1),
-        shuffle=False,
-        held=True,
-        **batches,
-    )
-    if trainer.is_global_zero and resume is None:
-        write_settings(folder, settings, windows=len(pairs))
-    network = (build or registry.build)(settings.model, protocol.leads)
-    if settings.start_from is not None and resume is None:
-        start(network, settings.start_from)
-    alone = trainer.world_size == 1 and settings.precision == "32-true"
-    module = DenoisingModule(network, recipe, captured=on_gpu and alone)
-    try:
-        trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit as ended:  # Lightning's response to an interruption
-        if isinstance(ended.__context__, KeyboardInterrupt):
-            raise ended.__context__ from None
-        raise
-    return folder
+    larger = size * (8 if machine.accelerator == "gpu" else 1)
+    return training, loader(validation, batch_size=larger, shuffle=False, held=True, **batches)
 
 
 def _progress(checkpoint: Path) -> tuple[int, int]:
