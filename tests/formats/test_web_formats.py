@@ -24,6 +24,7 @@ import test_delimited as delimited
 import test_dialects as dialects
 import test_edf as edf
 import test_exports as exports
+import test_steps as steps
 import test_table_numbers as numbers
 from conftest import DATA
 from table_variants import variant
@@ -87,7 +88,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
     made = tmp_path_factory.mktemp("made")
     out = tmp_path_factory.mktemp("read")
     found = [*_tables(made), *_records(made), *_edf(made), *_kardia(made), *_asked(made)]
-    found += _broken(made, found)
+    found += [*_broken(made, found), *_heads(made)]
     jobs = [
         {"files": [*map(str, case.files)], "member": case.member} | case.options for case in found
     ]
@@ -296,6 +297,11 @@ def _asked(folder: Path) -> Iterator[Case]:
     }
     for name, text in texts.items():
         yield Case("asked", name, _saved(folder, "x.csv", text))
+
+
+def _heads(folder: Path) -> Iterator[Case]:
+    for lines in (*steps.STATED, *steps.NOT_STATED):
+        yield Case("table", lines, _saved(folder, "x.csv", steps.headed(lines)))
 
 
 def _broken(folder: Path, whole: list[Case]) -> Iterator[Case]:

@@ -26,7 +26,7 @@ export interface Column {
 
 type Pattern =
   | ("ecg" | "rate" | "plain rate" | "interval" | "hertz" | "filter key" | "unit key")
-  | ("start key" | "no start key" | "personal" | "zero key");
+  | ("step key" | "start key" | "no start key" | "personal" | "zero key");
 
 /** A regular expression of the list of words, for Unicode as Python has it. */
 export function pattern(key: Pattern, around = (text: string) => text): RegExp {
