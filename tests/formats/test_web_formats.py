@@ -20,6 +20,7 @@ from typing import Any
 import edfio
 import numpy as np
 import pytest
+import test_dates as dates
 import test_delimited as delimited
 import test_dialects as dialects
 import test_edf as edf
@@ -300,8 +301,16 @@ def _asked(folder: Path) -> Iterator[Case]:
 
 
 def _heads(folder: Path) -> Iterator[Case]:
-    for lines in (*steps.STATED, *steps.NOT_STATED):
-        yield Case("table", lines, _saved(folder, "x.csv", steps.headed(lines)))
+    texts = [
+        *map(steps.headed, (*steps.STATED, *steps.NOT_STATED)),
+        *map(dates.dated, (*dates.DATED, *dates.UNDATED)),
+        *map(dates.stamped, dates.STAMPED),
+        *map(dates.rdsamp, ",\t"),
+        *map(dates.of_lead, dates.LEADS),
+        *map(dates.in_volts, (*dates.VOLTS, "Voltage")),
+    ]
+    for i, text in enumerate(texts):
+        yield Case("table", f"head {i}", _saved(folder, "x.csv", text))
 
 
 def _broken(folder: Path, whole: list[Case]) -> Iterator[Case]:

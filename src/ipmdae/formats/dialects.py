@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.columns import SECONDS, Column, column, epoch, epoch_scale, is_epoch, plain_unit
-from ipmdae.formats.dates import local_time
+from ipmdae.formats.dates import local_time, plain_date
 from ipmdae.formats.names import WORDS
 from ipmdae.formats.steps import UNIT_KEY, step_of
 from ipmdae.recording import millivolts
@@ -31,9 +31,9 @@ _RATE_KEY, _PLAIN_RATE, _INTERVAL_KEY, _FILTER_KEY = (
     re.compile(WORDS[key], re.IGNORECASE)
     for key in ("rate", "plain rate", "interval", "filter key")
 )
-_START_KEY, _NO_START_KEY, _PERSONAL, _ZERO_KEY = (
+_START_KEY, _NO_START_KEY, _PERSONAL, _ZERO_KEY, _LEAD_KEY = (
     re.compile(WORDS[key], re.IGNORECASE)
-    for key in ("start key", "no start key", "personal", "zero key")
+    for key in ("start key", "no start key", "personal", "zero key", "lead key")
 )
 _INTEGER = re.compile(r"-?\d+(?:[.,]0*)?")
 _DAY = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}/\d{1,2}/\d{4}")
@@ -129,9 +129,16 @@ def _lines(sample: Sample) -> Head:
         unit=unit,
         scale=steps[0] if steps and max(steps) < _SAME * min(steps) else None,
         zero=_only([*map(_float, zeros)]) or 0.0,
+        lead=next((lead for key, value in pairs if (lead := _lead(key, value))), ""),
         start=_stated_start(list(compress(pairs, public))),
         comments=tuple(filter(None, comments)),
     )
+
+
+def _lead(key: str, value: str) -> str:
+    """The name of the only lead that a line such as ``Lead: Lead I`` states."""
+    named = _LEAD.findall(value) if _LEAD_KEY.search(key) else []
+    return named[0] if len(named) == 1 else ""
 
 
 def _only(values: Sequence[float]) -> float | None:
@@ -170,7 +177,8 @@ def _stated_start(pairs: Sequence[tuple[str, str]]) -> datetime | None:
     pairs = [(key, value) for key, value in pairs if key and not _NO_START_KEY.search(key)]
     pairs.sort(key=lambda pair: not _START_KEY.search(pair[0]))
     days, times = (
-        [value for _, value in pairs if form.fullmatch(value)] for form in (_DAY, _TIME_OF_DAY)
+        [value for _, value in pairs if form.fullmatch(plain_date(value))]
+        for form in (_DAY, _TIME_OF_DAY)
     )
     texts = [value for _, value in pairs]
     texts += [f"{day} {time}" for day, time in zip(days[:1], times[:1], strict=False)]

@@ -1,6 +1,6 @@
 /** Heads of text tables: rate, unit, lead and start above the data, and the layouts of vendors. */
 import { column, isEpoch, pattern, plainUnit, SECONDS, type Column, type Kind } from "./columns.ts";
-import { localTime, sinceEpoch } from "./dates.ts";
+import { localTime, plainDate, sinceEpoch } from "./dates.ts";
 import { millivolts } from "./job.ts";
 import { least } from "./statistics.ts";
 import { stepOf, UNIT_KEY } from "./steps.ts";
@@ -56,6 +56,7 @@ const START_KEY = pattern("start key");
 const NO_START_KEY = pattern("no start key");
 const PERSONAL = pattern("personal");
 const ZERO_KEY = pattern("zero key");
+const LEAD_KEY = pattern("lead key");
 const INTEGER = /^-?\d+(?:[.,]0*)?$/;
 const DAY = /^(?:\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}\/\d{1,2}\/\d{4})$/;
 const TIME_OF_DAY = /^\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?$/i;
@@ -119,9 +120,16 @@ function lines(sample: Sample): Head {
     unit,
     scale: Math.max(...steps) < SAME * Math.min(...steps) ? steps[0] : undefined,
     zero: only(zeros.map(([, value]) => float(value))),
+    lead: pairs.map(leadIn).find(Boolean),
     start: statedStart(pairs.filter(([key]) => !PERSONAL.test(key))),
     comments: bare.filter((comment, i) => comment && !PERSONAL.test(pairs[i][0])),
   };
+}
+
+/** The name of the only lead that a line such as `Lead: Lead I` states. */
+function leadIn([key, value]: Pair): string | undefined {
+  const named = LEAD_KEY.test(key) ? (value.match(new RegExp(LEAD, "g")) ?? []) : [];
+  return named.length === 1 ? named[0] : undefined;
 }
 
 /** The value that all have in common. */
@@ -161,7 +169,9 @@ function statedStart(pairs: readonly Pair[]): string | undefined {
     .filter(([key]) => key && !NO_START_KEY.test(key))
     .sort(([a], [b]) => Number(START_KEY.test(b)) - Number(START_KEY.test(a)))
     .map(([, value]) => value);
-  const [day, time] = [DAY, TIME_OF_DAY].map((form) => values.find((value) => form.test(value)));
+  const [day, time] = [DAY, TIME_OF_DAY].map((form) =>
+    values.find((value) => form.test(plainDate(value))),
+  );
   const texts = day && time ? [...values, `${day} ${time}`] : values;
   return texts.map(localTime).find(Boolean);
 }
