@@ -348,6 +348,25 @@ def test_lines_may_come_in_parts() -> None:
     assert len(chunks) > 10
 
 
+class Interrupted(io.BytesIO):
+    """Lines, at whose end Ctrl-C is pressed."""
+
+    def read1(self, size: int | None = -1) -> bytes:
+        data = super().read1(size)
+        if not data:
+            raise KeyboardInterrupt
+        return data
+
+
+def test_what_came_before_an_early_interruption_is_kept() -> None:
+    with open_lines(Interrupted(b"1\n5\n"), 360, "mV") as live:
+        assert next(live.chunks)[1].tolist() == [[1], [5]]
+        with pytest.raises(KeyboardInterrupt):
+            list(live.chunks)
+    with pytest.raises(KeyboardInterrupt), open_lines(Interrupted(), 360):
+        pass
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])

@@ -20,10 +20,12 @@ from typing import Any
 import edfio
 import numpy as np
 import pytest
+import test_dates as dates
 import test_delimited as delimited
 import test_dialects as dialects
 import test_edf as edf
 import test_exports as exports
+import test_steps as steps
 import test_table_numbers as numbers
 from conftest import DATA
 from table_variants import variant
@@ -87,7 +89,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
     made = tmp_path_factory.mktemp("made")
     out = tmp_path_factory.mktemp("read")
     found = [*_tables(made), *_records(made), *_edf(made), *_kardia(made), *_asked(made)]
-    found += _broken(made, found)
+    found += [*_broken(made, found), *_heads(made)]
     jobs = [
         {"files": [*map(str, case.files)], "member": case.member} | case.options for case in found
     ]
@@ -296,6 +298,19 @@ def _asked(folder: Path) -> Iterator[Case]:
     }
     for name, text in texts.items():
         yield Case("asked", name, _saved(folder, "x.csv", text))
+
+
+def _heads(folder: Path) -> Iterator[Case]:
+    texts = [
+        *map(steps.headed, (*steps.STATED, *steps.NOT_STATED)),
+        *map(dates.dated, (*dates.DATED, *dates.UNDATED)),
+        *map(dates.stamped, dates.STAMPED),
+        *map(dates.rdsamp, ",\t"),
+        *map(dates.of_lead, dates.LEADS),
+        *map(dates.in_volts, (*dates.VOLTS, "Voltage")),
+    ]
+    for i, text in enumerate(texts):
+        yield Case("table", f"head {i}", _saved(folder, "x.csv", text))
 
 
 def _broken(folder: Path, whole: list[Case]) -> Iterator[Case]:

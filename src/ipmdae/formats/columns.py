@@ -97,12 +97,18 @@ def column(heading: str, unit: str = "") -> Column:
     if not voltage and {word for word in known if not word.isdecimal()} <= _COUNTER:
         return Column(heading, name, unit, "index")
     suffixed = _SUFFIXED.fullmatch(name)
-    if suffixed and not unit and millivolts(suffixed[2]):
-        name, unit = suffixed[1], suffixed[2]
-    elif not unit and millivolts(symbol(name)) and symbol(name) != "V":  # a column headed "uV"
-        unit = name
+    if suffixed and not unit and _voltage(suffixed[2]):
+        name, unit = suffixed[1], _voltage(suffixed[2])
+    elif not unit and name.lower() != "v":  # a lead; but one headed "uV" states its unit
+        unit = _voltage(name)
     other = is_no_lead(name) or (unit and not millivolts(unit) and not is_counts(unit))
     return Column(heading, name, unit, "other" if other else "lead")
+
+
+def _voltage(word: str) -> str:
+    """The unit of voltage that a word in a heading is; ``Voltage`` is none."""
+    unit = symbol(word)
+    return unit if millivolts(unit) and not word.lower().endswith("ge") else ""
 
 
 def columns_of(headings: Sequence[str], units: Sequence[str]) -> list[Column]:

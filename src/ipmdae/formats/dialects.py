@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.columns import SECONDS, Column, column, epoch, epoch_scale, is_epoch, plain_unit
-from ipmdae.formats.dates import local_time
-from ipmdae.formats.names import WORDS, is_step
+from ipmdae.formats.dates import local_time, plain_date
+from ipmdae.formats.names import WORDS
+from ipmdae.formats.steps import UNIT_KEY, step_of
 from ipmdae.recording import millivolts
 
 _RATE = re.compile(
@@ -26,16 +27,13 @@ _RATE = re.compile(
 )
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?: \d{3})+|[1-9][.,]\d{3}")
 """A rate with a thousands separator: nobody samples an ECG at 1.000 Hz."""
-_RATE_KEY, _PLAIN_RATE, _INTERVAL_KEY, _FILTER_KEY, _UNIT_KEY = (
+_RATE_KEY, _PLAIN_RATE, _INTERVAL_KEY, _FILTER_KEY = (
     re.compile(WORDS[key], re.IGNORECASE)
-    for key in ("rate", "plain rate", "interval", "filter key", "unit key")
+    for key in ("rate", "plain rate", "interval", "filter key")
 )
-_START_KEY, _NO_START_KEY, _PERSONAL, _ZERO_KEY = (
+_START_KEY, _NO_START_KEY, _PERSONAL, _ZERO_KEY, _LEAD_KEY = (
     re.compile(WORDS[key], re.IGNORECASE)
-    for key in ("start key", "no start key", "personal", "zero key")
-)
-_RATIO = re.compile(
-    r"(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?) ?([^\W\d]*) ?(?:/|\bper\b) ?([^\W\d]+)", re.IGNORECASE
+    for key in ("start key", "no start key", "personal", "zero key", "lead key")
 )
 _INTEGER = re.compile(r"-?\d+(?:[.,]0*)?")
 _DAY = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}/\d{1,2}/\d{4}")
@@ -44,6 +42,8 @@ _NUMBER = re.compile(
     r"(\d{1,3}(?: \d{3})+|\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)", re.IGNORECASE
 )
 _INTERVALS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6}
+_SAME = 1.01
+"""Largest ratio of sizes of a step that are the same but for rounding."""
 _LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])")
 
 
@@ -118,37 +118,32 @@ def _pair(line: str) -> tuple[str, str]:
 def _lines(sample: Sample) -> Head:
     """A head of lines with a key and a value each, in any order."""
     pairs = [_pair(line) for line in sample.above]
-    units = (plain_unit(value) for key, value in pairs if _UNIT_KEY.search(key))
+    units = (_unit(value) for key, value in pairs if UNIT_KEY.search(key))
     unit = next(filter(millivolts, units), "")
-    scale = _only([step for _, value in pairs if (step := _step(value))])
+    steps = [step for key, value in pairs if (step := step_of(key, value, unit))]
     zeros = [value for key, value in pairs if _ZERO_KEY.search(key) and _INTEGER.fullmatch(value)]
     public = [not _PERSONAL.search(key) for key, _ in pairs]
     comments = (line.strip().lstrip("#%").strip() for line in compress(sample.above, public))
     return Head(
         fs=_stated_rate(pairs),
         unit=unit,
-        scale=None if unit else scale,
+        scale=steps[0] if steps and max(steps) < _SAME * min(steps) else None,
         zero=_only([*map(_float, zeros)]) or 0.0,
+        lead=next((lead for key, value in pairs if (lead := _lead(key, value))), ""),
         start=_stated_start(list(compress(pairs, public))),
         comments=tuple(filter(None, comments)),
     )
 
 
+def _lead(key: str, value: str) -> str:
+    """The name of the only lead that a line such as ``Lead: Lead I`` states."""
+    named = _LEAD.findall(value) if _LEAD_KEY.search(key) else []
+    return named[0] if len(named) == 1 else ""
+
+
 def _only(values: Sequence[float]) -> float | None:
     """The value that all have in common."""
     return values[0] if len({*values}) == 1 else None
-
-
-def _step(value: str) -> float | None:
-    """Millivolts in a step of a converter that ``4.88 uV/LSB`` or ``200 adu/mV`` states."""
-    found = _RATIO.fullmatch(value)
-    number = _float(found[1]) if found else 0.0
-    if not found or not number:
-        return None
-    above, below = (millivolts(plain_unit(unit)) for unit in found.group(2, 3))
-    if above and is_step(found[3]):
-        return number * above
-    return below / number if below and (not found[2] or is_step(found[2])) else None
 
 
 def is_pair(cells: Sequence[str]) -> bool:
@@ -157,8 +152,13 @@ def is_pair(cells: Sequence[str]) -> bool:
     key, value = _pair("\t".join(filled))
     if not key or len(filled) > 3:  # the third may be the unit of a rate
         return False
-    unit = _UNIT_KEY.search(key) and millivolts(plain_unit(value))
-    return bool(unit or _rate(key, value) or local_time(value))
+    unit = UNIT_KEY.search(key) and millivolts(_unit(value))
+    return bool(unit or _rate(key, value) or step_of(key, value) or local_time(value))
+
+
+def _unit(value: str) -> str:
+    """The unit in a value such as ``uV`` or ``1 mV``."""
+    return plain_unit(re.sub(r"^1 ?(?=\D)", "", value))
 
 
 def _stated_rate(pairs: Sequence[tuple[str, str]]) -> float | None:
@@ -177,7 +177,8 @@ def _stated_start(pairs: Sequence[tuple[str, str]]) -> datetime | None:
     pairs = [(key, value) for key, value in pairs if key and not _NO_START_KEY.search(key)]
     pairs.sort(key=lambda pair: not _START_KEY.search(pair[0]))
     days, times = (
-        [value for _, value in pairs if form.fullmatch(value)] for form in (_DAY, _TIME_OF_DAY)
+        [value for _, value in pairs if form.fullmatch(plain_date(value))]
+        for form in (_DAY, _TIME_OF_DAY)
     )
     texts = [value for _, value in pairs]
     texts += [f"{day} {time}" for day, time in zip(days[:1], times[:1], strict=False)]

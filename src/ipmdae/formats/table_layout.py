@@ -39,9 +39,9 @@ CLOCK = re.compile(
 )
 """A time of the day, perhaps after a date whose order is not certain, or after days passed."""
 DATE = re.compile(
-    r"((\d{4}[-/.]\d\d[-/.]\d\d|\d\d\.\d\d\.\d{4}|\d\d-[A-Z][a-z]{2}-\d{4}"
+    r"((\d{4}[-/.]\d\d[-/.]\d\d|\d\d\.\d\d\.\d{4}|\d\d?[- ][A-Z][A-Za-z]{2}[- ]\d{4}"
     r"|[A-Z][a-z]{2} \d\d?,? \d{4})[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?"
-    r"|\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d([.,]\d+)?"
+    r"|\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d([.,]\d+)?|\[\d\d:\d\d:\d\d(\.\d+)? \d\d/\d\d/\d{4}\]"
     r"|20\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])[T_ ]?([01]\d|2[0-3])([0-5]\d){2}([.,]\d+)?)"
     r" ?(Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)?(\[[\w/+-]+\])?"
 )

@@ -124,7 +124,7 @@ def _clock_or_dates(kind: re.Pattern[str], cells: Any) -> NDArray[np.float64]:
     if kind is DURATION:
         numbers = pd.Series(cells).str.strip(" sec").str.replace(",", ".", regex=False)
         return np.asarray(pd.to_numeric(numbers), np.float64)
-    texts = pd.Series(cells).str.strip().str.replace(",", ".", regex=False)
+    texts = pd.Series(cells).str.strip(" \t'\"").str.replace(",", ".", regex=False)
     texts = texts.str.replace("/", "-", regex=False).map(plain_date, na_action="ignore")
     texts = texts.str.replace(r"^(\d\d)\.(\d\d)\.(\d{4})", r"\3-\2-\1", regex=True)
     texts = texts.str.replace(r" ?[A-Z]{3,4}$", "", regex=True)

@@ -25,17 +25,8 @@ export interface Column {
 }
 
 type Pattern =
-  | (
-      | "ecg"
-      | "other electrode"
-      | "rate"
-      | "plain rate"
-      | "interval"
-      | "hertz"
-      | "filter key"
-      | "unit key"
-    )
-  | ("start key" | "no start key" | "personal" | "zero key");
+  | ("ecg" | "other electrode" | "rate" | "plain rate" | "interval" | "hertz" | "filter key")
+  | ("unit key" | "step key" | "lead key" | "start key" | "no start key" | "personal" | "zero key");
 
 /** A regular expression of the list of words, for Unicode as Python has it. */
 export function pattern(key: Pattern, around = (text: string) => text): RegExp {
@@ -108,10 +99,17 @@ export function column(text: string, below = ""): Column {
   if ([...known].every((word) => /^\p{Nd}+$/u.test(word) || COUNTER.has(word)) && !voltage)
     return { heading, name, unit, kind: "index" };
   const suffixed = /^(.*[^\s_:/,-])[\s_:/,-]+(\S+)$/.exec(name);
-  if (suffixed && !unit && millivolts(suffixed[2]) !== undefined) [, name, unit] = suffixed;
-  else if (!unit && millivolts(symbol(name)) !== undefined && symbol(name) !== "V") unit = name; // V is a lead, too
+  if (suffixed && !unit && voltageIn(suffixed[2]))
+    [name, unit] = [suffixed[1], voltageIn(suffixed[2])]; // prettier-ignore
+  else if (!unit && name.toLowerCase() !== "v") unit = voltageIn(name); // V is a lead, too
   const lead = !isNoLead(name) && (!unit || millivolts(unit) !== undefined || isCounts(unit));
   return { heading, name, unit, kind: lead ? "lead" : "other" };
+}
+
+/** The unit of voltage that a word in a heading is; `Voltage` is none. */
+function voltageIn(word: string): string {
+  const unit = symbol(word);
+  return millivolts(unit) !== undefined && !/ge$/i.test(word) ? unit : "";
 }
 
 /**

@@ -1,20 +1,32 @@
 /** Dates and times in ISO 8601 without a zone: the local time of a recorder. */
 
-const DATE = /(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?/;
-const SLASHED =
-  /\b(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)[T, ]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)(?: ?([AP])M)?/gi;
+/** Abbreviations of the months, as in EDF. */
+export const MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(" ");
+
+const DATE =
+  /(\d{4})[-/](\d\d)[-/](\d\d)(?:T|\s+)(\d\d?):(\d\d)(?::(\d\d))?(?:[.,](\d{1,9}))?(?: ?([AP])\.?M\b)?/i;
+const SLASHED = /\b(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)[T, ]+(?=\d{1,2}:\d\d)/g;
 
 const ISO = /^\d{4}-\d\d-\d\d[T ][\d:.]*$/;
-const NAMED = /\b(?:(\d\d)-([A-Z][a-z]{2})-|([A-Z][a-z]{2}) (\d\d?),? )(\d{4})\b/;
-/** Parts of dates that ISO 8601 has otherwise: a zone's name, points, low lines, no signs at all. */
+const MONTH = `(${MONTHS.join("|")})[a-z]*`;
+const NAMED = new RegExp(
+  "\\b(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]*\\s+)?" +
+    `(?:(\\d\\d?)[-.\\s]\\s?${MONTH}[-.,\\s]\\s?(\\d{4}|\\d\\d(?![\\d:.]))` +
+    `|${MONTH}\\.?\\s+(\\d\\d?)[.,]?\\s+(\\d{4}))\\b,?`,
+  "i",
+);
+/**
+ * Parts of dates that ISO 8601 has otherwise: WFDB's and C's order, a zone's name, points, low
+ * lines, no signs at all.
+ */
 const WRITTEN = [
+  [/^\[(\d\d:\d\d:\d\d(?:\.\d+)?) (\d\d)[/-](\d\d)[/-](\d{4})\]$/, "$4-$3-$2 $1"],
+  [/\b([A-Z][a-z]{2}) +(\d\d?) (\d\d:\d\d:\d\d)(?: [A-Z]{3,4})? (\d{4})\b/, "$1 $2 $4 $3"],
   [/\[[\w/+-]+\]$/, ""],
   [/\b(\d{4})\.(\d\d)\.(\d\d)\b/g, "$1-$2-$3"],
   [/\b(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-(\d\d)\b/g, "$1 $2:$3:$4"],
   [/^(\d{4})(\d\d)(\d\d)[T_ ]?(\d\d)(\d\d)(\d\d)(?=$|[.,]\d*$)/, "$1-$2-$3 $4:$5:$6"],
 ] as const;
-/** Abbreviations of the months, as in EDF. */
-export const MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(" ");
 
 /**
  * A date with a time as it stands, whatever its time zone: `2026-03-14 09:15:00 -0400`.
@@ -24,42 +36,36 @@ export const MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(" 
 export function localTime(text: string): string | undefined {
   const iso = plainDate(text).replace(/\b(\d\d)\.(\d\d)\.(\d{4})\b/, "$3-$2-$1");
   const found = DATE.exec(iso.replace(SLASHED, slashed));
-  return found
-    ? isoTime(
-        found.slice(1, 7).map((part) => Number(part ?? 0)),
-        found[7],
-      )
-    : undefined;
+  if (!found) return undefined;
+  const parts = found.slice(1, 7).map((part) => Number(part ?? 0));
+  if (found[8]) parts[3] = (parts[3] % 12) + (/p/i.test(found[8]) ? 12 : 0);
+  return isoTime(parts, found[7]);
 }
 
 /** A date and time nearer to ISO 8601, of one such as `14-Mar-2026`, `2026.03.14`. */
 export function plainDate(text: string): string {
   if (ISO.test(text)) return text;
   const plain = WRITTEN.reduce((all, [form, iso]) => all.replace(form, iso), text);
-  return plain.replace(NAMED, (date, day, name, first, second, year) => {
-    const month = MONTHS.indexOf((name ?? first).toUpperCase()) + 1;
+  return plain.replace(NAMED, (_, first, name, year, other, second, last) => {
+    const month = MONTHS.indexOf((name ?? other).toUpperCase()) + 1;
     const pad = (number: unknown) => String(number).padStart(2, "0");
-    return month ? `${year}-${pad(month)}-${pad(day ?? second)}` : date;
+    return `${(year ?? last).padStart(4, "20")}-${pad(month)}-${pad(first ?? second)}`;
   });
 }
 
 /**
- * `3/14/2026 9:15:00 PM` as ISO has it; empty if day and month are ambiguous.
+ * `3/14/2026` as ISO has it; empty if day and month are ambiguous.
  *
  * In `14/03/26` the year may be the first number; in `03/14/26` it is the last.
  */
 function slashed(...found: string[]): string {
-  const [, one, two, year, clock, rest, half] = found;
-  const [first, second, pad] = [
-    Number(one),
-    Number(two),
-    (n: number) => String(n).padStart(2, "0"),
-  ];
+  const [, one, two, year] = found;
+  const [first, second] = [Number(one), Number(two)];
+  const pad = (n: number) => String(n).padStart(2, "0");
   const short = year.length === 2;
   if ((first !== second || short) && first > 12 === second > 12) return "";
   if (short && second < first) return "";
-  const hour = half ? (Number(clock) % 12) + (/p/i.test(half) ? 12 : 0) : Number(clock);
-  return `${short ? "20" : ""}${year}-${pad(Math.min(first, second))}-${pad(Math.max(first, second))} ${pad(hour)}${rest}`;
+  return `${short ? "20" : ""}${year}-${pad(Math.min(first, second))}-${pad(Math.max(first, second))} `;
 }
 
 /**

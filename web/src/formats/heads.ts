@@ -1,17 +1,9 @@
 /** Heads of text tables: rate, unit, lead and start above the data, and the layouts of vendors. */
-import {
-  column,
-  isEpoch,
-  isStep,
-  pattern,
-  plainUnit,
-  SECONDS,
-  type Column,
-  type Kind,
-} from "./columns.ts";
-import { localTime, sinceEpoch } from "./dates.ts";
+import { column, isEpoch, pattern, plainUnit, SECONDS, type Column, type Kind } from "./columns.ts";
+import { localTime, plainDate, sinceEpoch } from "./dates.ts";
 import { millivolts } from "./job.ts";
 import { least } from "./statistics.ts";
+import { stepOf, UNIT_KEY } from "./steps.ts";
 
 /** Information from above a table, or known from the vendor's layout. */
 export interface Head {
@@ -60,16 +52,17 @@ const RATE_KEY = pattern("rate");
 const PLAIN_RATE = pattern("plain rate");
 const INTERVAL_KEY = pattern("interval");
 const FILTER_KEY = pattern("filter key");
-const UNIT_KEY = pattern("unit key");
 const START_KEY = pattern("start key");
 const NO_START_KEY = pattern("no start key");
 const PERSONAL = pattern("personal");
 const ZERO_KEY = pattern("zero key");
-const RATIO = /^(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?) ?(\p{L}*) ?(?:\/|\bper\b) ?(\p{L}+)$/iu;
+const LEAD_KEY = pattern("lead key");
 const INTEGER = /^-?\d+(?:[.,]0*)?$/;
 const DAY = /^(?:\d{4}[-/]\d\d[-/]\d\d|\d\d\.\d\d\.\d{4}|\d{1,2}\/\d{1,2}\/\d{4})$/;
 const TIME_OF_DAY = /^\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?$/i;
 const NUMBER = /^(\d{1,3}(?: \d{3})+|\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµμ]*)/i;
+/** Largest ratio of sizes of a step that are the same but for rounding. */
+const SAME = 1.01;
 const LEAD = /(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-9])(?![A-Za-z])/;
 
 /** The head of a table: by the layout of a vendor, or else line by line. */
@@ -112,9 +105,9 @@ function pair(line: string): Pair {
 /** A head of lines with a key and a value each, in any order. */
 function lines(sample: Sample): Head {
   const pairs = sample.above.map(pair);
-  const units = pairs.filter(([key]) => UNIT_KEY.test(key)).map(([, value]) => plainUnit(value));
+  const units = pairs.filter(([key]) => UNIT_KEY.test(key)).map(([, value]) => unitIn(value));
   const unit = units.find((each) => millivolts(each) !== undefined);
-  const steps = pairs.flatMap(([, value]) => stepIn(value) ?? []);
+  const steps = pairs.flatMap(([key, value]) => stepOf(key, value, unit) ?? []);
   const zeros = pairs.filter(([key, value]) => ZERO_KEY.test(key) && INTEGER.test(value));
   const bare = sample.above.map((line) =>
     line
@@ -125,11 +118,18 @@ function lines(sample: Sample): Head {
   return {
     fs: statedRate(pairs),
     unit,
-    scale: unit ? undefined : only(steps),
+    scale: Math.max(...steps) < SAME * Math.min(...steps) ? steps[0] : undefined,
     zero: only(zeros.map(([, value]) => float(value))),
+    lead: pairs.map(leadIn).find(Boolean),
     start: statedStart(pairs.filter(([key]) => !PERSONAL.test(key))),
     comments: bare.filter((comment, i) => comment && !PERSONAL.test(pairs[i][0])),
   };
+}
+
+/** The name of the only lead that a line such as `Lead: Lead I` states. */
+function leadIn([key, value]: Pair): string | undefined {
+  const named = LEAD_KEY.test(key) ? (value.match(new RegExp(LEAD, "g")) ?? []) : [];
+  return named.length === 1 ? named[0] : undefined;
 }
 
 /** The value that all have in common. */
@@ -137,23 +137,19 @@ function only(values: readonly number[]): number | undefined {
   return new Set(values).size === 1 ? values[0] : undefined;
 }
 
-/** Millivolts in a step of a converter that `4.88 uV/LSB` or `200 adu/mV` states. */
-function stepIn(value: string): number | undefined {
-  const [, size, first, second] = RATIO.exec(value) ?? [];
-  const number = size ? float(size) : 0;
-  if (!number) return undefined;
-  const [above, below] = [first, second].map((unit) => millivolts(plainUnit(unit)));
-  if (above && isStep(second)) return number * above;
-  return below && (!first || isStep(first)) ? below / number : undefined;
-}
-
 /** True if a row is a key and the rate, interval, unit or start that it states. */
 export function isPair(cells: readonly string[]): boolean {
   const filled = cells.filter(Boolean);
   const [key, value] = pair(filled.join("\t"));
   if (!key || filled.length > 3) return false; // the third may be the unit of a rate
-  const unit = UNIT_KEY.test(key) && millivolts(plainUnit(value)) !== undefined;
-  return unit || rateIn(key, value) !== undefined || localTime(value) !== undefined;
+  const unit = UNIT_KEY.test(key) && millivolts(unitIn(value)) !== undefined;
+  const stated = [rateIn(key, value), stepOf(key, value), localTime(value)];
+  return unit || stated.some((each) => each !== undefined);
+}
+
+/** The unit in a value such as `uV` or `1 mV`. */
+function unitIn(value: string): string {
+  return plainUnit(value.replace(/^1 ?(?=\D)/, ""));
 }
 
 /** The rate in Hz by the clearest key: of sampling, of a rate, or none; not of a filter. */
@@ -173,7 +169,9 @@ function statedStart(pairs: readonly Pair[]): string | undefined {
     .filter(([key]) => key && !NO_START_KEY.test(key))
     .sort(([a], [b]) => Number(START_KEY.test(b)) - Number(START_KEY.test(a)))
     .map(([, value]) => value);
-  const [day, time] = [DAY, TIME_OF_DAY].map((form) => values.find((value) => form.test(value)));
+  const [day, time] = [DAY, TIME_OF_DAY].map((form) =>
+    values.find((value) => form.test(plainDate(value))),
+  );
   const texts = day && time ? [...values, `${day} ${time}`] : values;
   return texts.map(localTime).find(Boolean);
 }

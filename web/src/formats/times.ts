@@ -164,7 +164,8 @@ function readerOf(cells: Cells): (cell: string) => number {
 
 /** A date with a time in s since 1970, in UTC where it has a time zone; NaN for an empty cell. */
 function dateSeconds(cell: string): number {
-  const text = plainDate(cell.trim()).replace(/^(\d\d)\.(\d\d)\.(\d{4})/, "$3-$2-$1");
+  const bare = cell.trim().replace(/^['"]+|['"]+$/g, "");
+  const text = plainDate(bare).replace(/^(\d\d)\.(\d\d)\.(\d{4})/, "$3-$2-$1");
   const found =
     /^(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)? ?(?:Z|[A-Z]{3,4}|([+-]\d\d):?(\d\d))?$/.exec(text); // prettier-ignore
   if (!found) return NaN;
