@@ -165,7 +165,7 @@ def test_bombs_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_physionets_matrices(tmp_path: Path) -> None:
-    val = np.arange(600, dtype=np.int16).reshape(2, 300)
+    val = np.rint(ECG.T * 1000).astype(np.int16)
     path = save(tmp_path / "x.mat", val=val)
     with pytest.warns(UserWarning, match="does not say its gain; taken as 200 steps per mV"):
         r = formats.read(path, fs=500)
@@ -174,7 +174,7 @@ def test_physionets_matrices(tmp_path: Path) -> None:
 
 def test_a_header_beside_tells_the_gain(tmp_path: Path) -> None:
     scipy_io = pytest.importorskip("scipy.io")
-    val = np.arange(600, dtype=np.int16).reshape(2, 300)
+    val = np.rint(ECG.T * 1000).astype(np.int16)
     scipy_io.savemat(tmp_path / "x.mat", {"val": val}, format="4")
     lines = ["x 2 500 300", *(f"x.mat 16+24 1000/mV 16 0 0 0 0 {lead}" for lead in ("I", "II"))]
     (tmp_path / "x.hea").write_text("\n".join(lines) + "\n")

@@ -149,6 +149,104 @@ def test_channels_with_a_skew_are_put_in_line(tmp_path: Path) -> None:
     assert np.isnan(signal[:48, 1]).all()
 
 
+def in_groups(tmp_path: Path, *groups: tuple[Recording, dict[str, Any]]) -> Path:
+    """A file of several multiplex groups, with elements of their own; ``None`` removes one."""
+    path, items = tmp_path / "groups.dcm", []
+    for r, elements in groups:
+        formats.write(r, path)
+        dataset = pydicom.dcmread(path)
+        (item,) = dataset.WaveformSequence
+        for name, value in elements.items():
+            setattr(item, name, value)
+            if value is None:
+                delattr(item, name)
+        items.append(item)
+    dataset.WaveformSequence = items
+    dataset.save_as(path)
+    return path
+
+
+def offset(milliseconds: float, **others: Any) -> dict[str, Any]:
+    return {"MultiplexGroupTimeOffset": milliseconds} | others
+
+
+def test_groups_that_follow_in_time_are_one_recording(tmp_path: Path) -> None:
+    first, second = recording(500, ("I", "II")), recording(300, ("I", "II"))
+    start = datetime(2026, 3, 4, 9)
+    later = Recording(
+        signal=second.signal, fs=500, leads=second.leads, start=start, resolution=second.resolution
+    )
+    path = in_groups(tmp_path, (first, offset(1000)), (second, offset(0)), (later, offset(3000)))
+    r = formats.read(path)
+    assert (r.leads, r.samples, r.start) == (("I", "II"), 1800, start)
+    assert r.resolution == first.resolution
+    assert_allclose(r.signal[500:1000], first.signal)
+    assert_allclose(r.signal[:300], second.signal)
+    assert_allclose(r.signal[1500:], second.signal)
+    assert np.isnan(r.signal[300:500]).all()
+    assert np.isnan(r.signal[1000:1500]).all()
+
+
+def test_groups_of_other_leads_are_leads(tmp_path: Path) -> None:
+    limbs, chest = recording(500, ("I", "II")), recording(500, ("V1", "V2", "V3"))
+    r = formats.read(in_groups(tmp_path, (limbs, offset(0)), (chest, offset(0))))
+    assert r.leads == (*limbs.leads, *chest.leads)
+    assert_allclose(r.signal, np.hstack([limbs.signal, chest.signal]))
+    twice = [(one, offset(at)) for at in (0, 2000) for one in (limbs, chest)]
+    r = formats.read(in_groups(tmp_path, *twice))
+    assert (r.leads, r.samples) == ((*limbs.leads, *chest.leads), 1500)
+    assert_allclose(r.signal[1000:], np.hstack([limbs.signal, chest.signal]))
+
+
+@pytest.mark.parametrize(
+    ("other", "elements"),
+    [
+        (recording(300, ("I", "II")), offset(100)),
+        (recording(300, ("I", "II")), {"MultiplexGroupTimeOffset": None}),
+        (recording(200, ("I", "II"), fs=250), offset(5000)),
+        (recording(500, ("V1",)), {"MultiplexGroupTimeOffset": None}),
+        (recording(500, ("V1",)), offset(500)),
+        (recording(500, ("II", "V1")), offset(0)),
+        (recording(500, ("V1",)), offset(0, WaveformOriginality="ORIGINAL")),
+    ],
+)
+def test_groups_that_are_something_else_are_named(
+    tmp_path: Path, other: Recording, elements: dict[str, Any]
+) -> None:
+    main = recording(500, ("I", "II"))
+    path = in_groups(
+        tmp_path, (main, offset(0)), (other, elements | {"MultiplexGroupLabel": "OTHER"})
+    )
+    with pytest.warns(UserWarning, match="left out: waveform group 2 OTHER"):
+        r = formats.read(path)
+    assert_allclose(r.signal, main.signal)
+
+
+def test_a_group_of_next_year_is_refused(tmp_path: Path) -> None:
+    main = recording(500, ("I", "II"))
+    with pytest.raises(FormatError, match="has gaps of"):
+        formats.read(in_groups(tmp_path, (main, offset(0)), (main, offset(3e7))))
+
+
+def test_annotations_of_groups_are_at_their_samples(tmp_path: Path) -> None:
+    main = recording(500, ("I", "II"))
+    path = in_groups(tmp_path, (main, offset(0)), (main, offset(2000)))
+    dataset = pydicom.dcmread(path)
+    marks = []
+    for channels in ([1, 0], [2, 0], [3, 0], None):
+        mark = pydicom.Dataset()
+        mark.UnformattedTextValue = f"mark {channels and channels[0]}"
+        mark.ReferencedSamplePositions = [11]
+        if channels:
+            mark.ReferencedWaveformChannels = channels
+        marks.append(mark)
+    dataset.WaveformAnnotationSequence = marks
+    dataset.save_as(path)
+    ((_, found),) = formats.read(path).annotations.items()
+    assert found.sample.tolist() == [10, 10, 1010]
+    assert found.note[2] == "mark 2"
+
+
 def test_leads_of_any_name(tmp_path: Path) -> None:
     names = ("Lead II", "ecg aVF", "AVR", "patch 1", "I")
     formats.write(recording(300, names), tmp_path / "x.dcm")

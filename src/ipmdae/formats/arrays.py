@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats import description
+from ipmdae.formats import array_times, calibration, description
 from ipmdae.formats.errors import FormatError, check_samples
 from ipmdae.formats.names import symbol
 from ipmdae.formats.options import DEFAULTS, ReadOptions, converted, restated
 from ipmdae.recording import Header, Recording
 
-SIGNALS = ("signal", "signals", "p_signal", "ecg", "x", "data", "val", "ecg_signal", "sig")
+SIGNALS = (
+    *("signal", "signals", "p_signal", "d_signal", "ecg", "x", "data", "val", "ecg_signal", "sig"),
+)
 """Names under which a signal is looked for, in this order; else the one numeric array there is."""
 
 _RATES = (
@@ -28,7 +31,17 @@ _LEADS = (
 )
 _UNITS = ("units", "unit")
 
+_NO_SIGNALS = {*_RATES, *_LEADS, *_UNITS, *calibration.NAMES}
+"""Names of what describes a signal, in whatever number."""
+
+ATTRIBUTES = "\0"
+"""Before the name of an array: its attributes, alone: those of the struct; no signal is in them."""
+
 _MAX_NAMES = 4096
+
+
+Struct = Mapping[str, Any]
+"""Arrays by name, names in lower case."""
 
 
 def from_arrays(
@@ -38,51 +51,65 @@ def from_arrays(
 
     ``signal`` (or another of :data:`SIGNALS`) is (time,), (time, leads) or (leads, time): the
     longer axis is time, unless a description of ours says it. ``fs`` is the rate in Hz, ``leads``
-    and ``units`` are names; without units, values are taken as mV, or as uV by their size. Where no
-    array at the top is a signal, a struct (or group) that holds one is read, together with its rate
-    and names.
+    and ``units`` are names; without units, values are taken as mV, or as uV by their size. Whole
+    numbers become physical values where a gain is stated (:mod:`ipmdae.formats.calibration`). A
+    column of times, or else an array of them, gives rate, gaps and start. Where no array at the top
+    is a signal, a struct (or group) that holds one is read, with what stands beside it.
 
     Args:
         path: the file.
-        arrays: its content: arrays, lists of texts, mappings of these for structs.
+        arrays: its content: arrays, lists of texts, mappings of these for structs, and of
+            attributes (:data:`ATTRIBUTES`).
         options: ``fs`` is the rate where the file does not say it, ``unit`` that of voltages;
             ``array`` names the signal or the struct that holds it, ``"struct.field"`` one inside.
 
     Raises:
         FormatError: there is no signal, no rate, or they do not agree.
     """
-    name, signal, scopes = _chosen(path, _lower(arrays), options.array)
+    name, stored, structs = _chosen(path, lowered(arrays), options.array)
     try:
-        ours = name == SIGNALS[0] and len(scopes) == 1 and description.KEY in scopes[0]
-        signal = numbers(path, signal)
-        if ours:
-            known = description.from_json(texts(scopes[0][description.KEY])[0])
-            header = Header(samples=len(signal), **known)
-            header, scales = restated(path, header, options)
-            signal *= scales
-            return Recording.from_header(header, signal)
-        signal = signal.T if signal.shape[0] < signal.shape[1] else signal
-        count = signal.shape[1]
-        leads = _names(scopes, _LEADS) or [f"lead {i + 1}" for i in range(count)]
-        units = _names(scopes, _UNITS) or [""]
-        units = units * count if len(units) == 1 else units
-        if len(leads) != count or len(units) != count:
-            raise FormatError(
-                path, f"has {count} leads, but {len(leads)} names and {len(units)} units of them"
-            )
-        rate = _rate(path, scopes, options.fs)
-        units = [symbol(unit) for unit in units]
-        units, factors, _ = converted(path, leads, units, options, signal.T)
-        signal *= factors
-        return Recording(signal=signal, fs=rate, leads=tuple(leads), units=tuple(units))
+        signal = numbers(path, stored)
+        if name == SIGNALS[0] and len(structs) == 1 and description.KEY in structs[0]:
+            known = description.from_json(texts(structs[0][description.KEY])[0])
+            header, scales = restated(path, Header(samples=len(signal), **known), options)
+            return Recording.from_header(header, signal * scales)
+        return _of_others(path, name, signal, structs, options)
     except FormatError:
         raise
     except (ValueError, TypeError, OverflowError) as error:
         raise FormatError(path, str(error)) from error
 
 
-Struct = Mapping[str, Any]
-"""Arrays by name, names in lower case."""
+def _of_others(
+    path: Path, name: str, signal: NDArray[np.float64], structs: list[Struct], options: ReadOptions
+) -> Recording:
+    """The recording of an array of this name in the first of the structs."""
+    signal = signal.T if signal.shape[0] < signal.shape[1] else signal
+    width = signal.shape[1]
+    scopes = _scopes(name, structs)
+    leads, units = _names(scopes, _LEADS), _names(scopes, _UNITS)
+    others = array_times.no_leads(leads, units, signal)
+    kept = np.array([i not in others for i in range(width)])
+    count = int(kept.sum())
+    if not count:
+        raise FormatError(path, f"its {name} holds times or counts, and no samples beside them")
+    leads, units = ([*compress(n, kept)] if len(n) == width else n for n in (leads, units))
+    leads = leads or [f"lead {i + 1}" for i in range(count)]
+    units = (units or [""]) * (count if len(units) < 2 else 1)
+    if len(leads) != count or len(units) != count:
+        raise FormatError(
+            path, f"has {count} leads, but {len(leads)} names and {len(units)} units of them"
+        )
+    times = [(known, signal[:, i]) for i, known in others.items() if known.kind == "time"]
+    stamps = times[0] if times else array_times.beside(structs[0], len(signal))
+    signal = signal[:, kept]
+    units = [symbol(unit) for unit in units]
+    signal, units = calibration.physical(path, name, signal, scopes, kept, units, options)
+    signal, fs, start = array_times.in_time(path, signal, stamps, options, _rate(scopes))
+    units, factors, _ = converted(path, leads, units, options, signal.T)
+    signal = signal * factors
+    return Recording(signal=signal, fs=fs, leads=tuple(leads), units=tuple(units), start=start)
+
 
 Chosen = tuple[str, NDArray[Any], list[Struct]]
 """Name of the signal, the signal, the struct that holds it and those around that, to the file."""
@@ -91,7 +118,7 @@ Chosen = tuple[str, NDArray[Any], list[Struct]]
 def _chosen(path: Path, arrays: Struct, array: str | None) -> Chosen:
     places = list(_places("", [arrays]))
     if array is not None:
-        wanted = array.lower().replace("/", ".").strip(".")
+        wanted = place_of(array)
         for at, scopes in places:
             if at == wanted and wanted:
                 return _signal_of(path, at, scopes)
@@ -104,7 +131,7 @@ def _chosen(path: Path, arrays: Struct, array: str | None) -> Chosen:
     holding = [place for place in places[1:] if signal_name(place[1][0]) is not None]
     if len(holding) == 1:
         return _signal_of(path, *holding[0])
-    if holding or sum(map(_is_signal, arrays.values())) > 1:
+    if holding or len(_unnamed(arrays)) > 1:
         ask = "has several arrays that may be the signal; name one (array=, --array)"
     else:
         ask = f"has no array called {' or '.join(SIGNALS[:4])}"
@@ -122,21 +149,34 @@ def _places(at: str, scopes: list[Struct]) -> Iterator[tuple[str, list[Struct]]]
     """All structs by their place, each with those around it."""
     yield at, scopes
     for name, value in scopes[0].items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and not name.startswith(ATTRIBUTES):
             yield from _places(_joined(at, name), [value, *scopes])
 
 
-def _lower(arrays: Mapping[str, Any]) -> dict[str, Any]:
+def _scopes(name: str, structs: list[Struct]) -> list[Struct]:
+    """Places of the rate and the like of an array: its attributes, its struct, those around."""
+    found = [structs[0].get(f"{ATTRIBUTES}{name}", {})]
+    for struct in structs:
+        found += [struct, struct.get(ATTRIBUTES, {})]
+    return [struct for struct in found if isinstance(struct, Mapping)]
+
+
+def place_of(array: str) -> str:
+    """The place of an array that ``"Struct/Field"`` or ``"struct.field"`` names."""
+    return array.lower().replace("/", ".").strip(".")
+
+
+def lowered(arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Arrays and structs with names in lower case; a cell that holds one array is that array."""
-    lowered: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, value in arrays.items():
         if isinstance(value, Mapping):
-            value = _lower(value)
+            value = lowered(value)
         elif isinstance(value, list) and len(value) == 1:
             value = value[0]
         if value is not None:
-            lowered[name.lower()] = value
-    return lowered
+            found[name.lower()] = value
+    return found
 
 
 def _joined(at: str, name: str) -> str:
@@ -158,10 +198,15 @@ def _found(places: list[tuple[str, list[Struct]]]) -> str:
 def signal_name(arrays: Mapping[str, Any]) -> str | None:
     """Name of the signal among arrays, by lower-case name; ``None`` if none or several match."""
     for name in SIGNALS:
-        if name in arrays and _is_signal(arrays[name]):
+        if name in arrays and _is_signal(name, arrays[name]):
             return name
-    others = [name for name, value in arrays.items() if _is_signal(value)]
+    others = _unnamed(arrays)
     return others[0] if len(others) == 1 else None
+
+
+def _unnamed(arrays: Mapping[str, Any]) -> list[str]:
+    """Names of arrays that may be a signal, whatever they are called."""
+    return [n for n, value in arrays.items() if n not in _NO_SIGNALS and _is_signal(n, value)]
 
 
 def numbers(path: Path, signal: NDArray[Any]) -> NDArray[np.float64]:
@@ -187,21 +232,22 @@ def _is_numbers(value: Any) -> bool:
     return dtype is not None and dtype.kind in "fiu"
 
 
-def _is_signal(value: Any) -> bool:
+def _is_signal(name: str, value: Any) -> bool:
+    """True if a value may be a signal: numbers in one or two dimensions, and no times."""
     if not _is_numbers(value):
         return False
     shape = np.shape(value)
-    return len(shape) in (1, 2) and max(shape) > 1 and min(shape) > 0
+    right = len(shape) in (1, 2) and max(shape) > 1 and min(shape) > 0
+    return right and not array_times.tells_time(name, value)
 
 
-def _rate(path: Path, scopes: list[Struct], fallback: float | None) -> float:
+def _rate(scopes: list[Struct]) -> float | None:
+    """The rate in Hz, if it is stated."""
     for struct in scopes:
         for name in _RATES:
             if _is_numbers(struct.get(name)) and np.size(struct[name]) == 1:
                 return float(np.reshape(struct[name], -1)[0])
-    if fallback is not None:
-        return fallback
-    raise FormatError(path, "says no sampling rate; give it (fs=, --fs)")
+    return None
 
 
 def _names(scopes: list[Struct], keys: tuple[str, ...]) -> list[str]:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmdae.formats import plux
 from ipmdae.formats.columns import SECONDS, Column, column, epoch, epoch_scale, is_epoch, plain_unit
 from ipmdae.formats.dates import local_time, plain_date
 from ipmdae.formats.names import WORDS
@@ -287,10 +288,6 @@ def _numbered(width: int, channels: int, time: int = -1) -> tuple[Column, ...]:
     return tuple(Column(t, t, "", kinds.get(i, "other")) for i, t in enumerate(titles))
 
 
-_SUPPLY = {"bitalino": (3.3, 1100.0), "biosignalsplux": (3.0, 1019.0)}
-"""Volts of the converter's range, and gain of the ECG sensor, of PLUX's devices."""
-
-
 def _opensignals(sample: Sample) -> Head | None:
     """A file of OpenSignals: a line of JSON describes devices, columns, sensors and resolutions."""
     if not any("OpenSignals" in line for line in sample.above[:2]):
@@ -299,46 +296,21 @@ def _opensignals(sample: Sample) -> Head | None:
     try:
         devices: list[dict[str, Any]] = list(json.loads(described.lstrip("# ")).values())
         rate = float(devices[0]["sampling rate"])
-        columns = [column for device in devices for column in _plux_columns(device)]
+        columns = [column for device in devices for column in plux.columns_of(device)]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError):
         return None
     first = devices[0]
-    stamp = f"{first.get('date', '')} {str(first.get('time', '')).split('.')[0]}"
-    known = sample.values[np.isfinite(sample.values)]
-    if (known != np.rint(known)).any():  # the converted file, in the sensors' own units
-        columns = [Column(c.heading, c.name, "mV" if c.scale else "", c.kind) for c in columns]
+    columns = plux.in_units(columns, sample.values)
     width = sample.values.shape[1]
     columns += [Column("", "", "", "empty")] * (width - len(columns))
     stated = [key for key in ("device", "firmware version") if key in first]
     return Head(
         device=f"OpenSignals ({first.get('device', '')})",
         fs=rate,
-        start=local_time(re.sub(r"(?<=[ :-])(\d)(?!\d)", r"0\1", stamp)),
+        start=plux.start_of(first),
         comments=tuple(f"{key}: {first[key]}" for key in stated),
         columns=tuple(columns[:width]),
     )
-
-
-def _plux_columns(device: dict[str, Any]) -> Iterator[Column]:
-    """The columns of a device of PLUX, the steps of its ECG sensors in mV."""
-    model = str(device.get("device", ""))
-    volts, gain = next((v for k, v in _SUPPLY.items() if model.startswith(k)), (0.0, 1.0))
-    labels = [str(label) for label in device["label"]]
-    for heading in map(str, device["column"]):
-        if heading not in labels:
-            kind = "index" if column(heading).kind == "index" else "other"
-            yield Column(heading, heading, "", kind)
-            continue
-        place = labels.index(heading)
-        sensor, bits = str(device["sensor"][place]), int(device["resolution"][place])
-        name, ecg = f"{sensor} {heading}", sensor.upper().startswith("ECG")
-        if ecg and volts:
-            scale = 1000 * volts / gain / 2.0**bits
-            yield Column(heading, name, "", "lead", scale=scale, zero=2.0**bits / 2)
-        elif ecg or sensor.upper() in ("RAW", "CUSTOM"):
-            yield Column(heading, name, "counts", "lead")
-        else:
-            yield Column(heading, name, "", "other")
 
 
 def _empatica(sample: Sample) -> Head | None:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats import description
+from ipmdae.formats.dicom_groups import Channels, Part, joined
 from ipmdae.formats.dicom_terms import metadata_of, name_of
 from ipmdae.formats.dicom_writer import write
 from ipmdae.formats.errors import FormatError, check_samples, first_bytes, reason
@@ -25,7 +26,7 @@ from ipmdae.formats.optional import needs
 from ipmdae.formats.options import DEFAULTS, ReadOptions, converted
 from ipmdae.formats.signals import shifted
 from ipmdae.recording import Recording, Resolution, millivolts
-from ipmdae.text import unique
+from ipmdae.text import enumerated, unique
 
 __all__ = ["NAME", "SUFFIXES", "read", "recognises", "write"]
 
@@ -47,7 +48,10 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
-    """Read the longest multiplex group of a waveform; others (median beats) are left out, said so.
+    """Read the longest multiplex group of a waveform, and those that continue or complete it.
+
+    Others (median beats, other sampling rates) are left out, with a warning that names them; see
+    :func:`ipmdae.formats.dicom_groups.joined`.
 
     Args:
         path: the file.
@@ -81,7 +85,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     except Exception as error:
         raise FormatError(path, f"the DICOM file is broken ({reason(error)})") from error
     if left_out:
-        warnings.warn(f"{path}: left out: {', '.join(left_out)}", stacklevel=3)
+        warnings.warn(f"{path}: left out: {enumerated(left_out)}", stacklevel=3)
     if options.scale is not None:
         return recording
     units, factors, as_stated = converted(path, recording.leads, units, options, recording.signal.T)
@@ -99,35 +103,23 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
 def _recording(
     path: Path, dataset: Any, annotations: bool
 ) -> tuple[Recording, list[str], list[str]]:
-    """The recording, the units as they are stated, and the names of the groups left out."""
+    """The recording, its units (empty where none is stated), and the groups left out."""
     groups = list(dataset.get("WaveformSequence", []))
     if not groups:
         raise FormatError(path, "is a DICOM file without a waveform")
-    lengths = [int(g.NumberOfWaveformSamples) / float(g.SamplingFrequency) for g in groups]
-    chosen = int(np.argmax(lengths))
-    group = groups[chosen]
-    channels = list(group.ChannelDefinitionSequence)
-    digital, missing = _digital(path, group)
-    if len(channels) != digital.shape[1]:
-        raise ValueError(f"{digital.shape[1]} channels, {len(channels)} of them described")
-    units, resolution = [], []
-    skews = [_skew(channel, float(group.SamplingFrequency)) for channel in channels]
-    signal = np.empty(digital.shape)
-    for i, channel in enumerate(channels):
-        unit, how, offset = _scale(channel, int(group.WaveformBitsAllocated))
-        factor = millivolts(unit) or 1.0
-        lead = np.where(missing[:, i], np.nan, (digital[:, i] / how.gain + offset) * factor)
-        signal[:, i] = shifted(lead, skews[i] - min(skews))
-        units.append("mV" if millivolts(unit) else unit)
-        resolution.append(how)
-    events, comments, measured = _annotations(dataset, chosen + 1)
+    parts = joined(groups, _channels)
+    signal, leads, stated, resolution = _joined(path, groups, parts)
+    units = ["mV" if millivolts(unit) else unit for unit in stated]
+    group, firsts = groups[parts[0].number], {part.number + 1: part.first for part in parts}
+    events, comments, measured = _annotations(dataset, firsts, parts[0].first)
+    earliest = min(parts, key=lambda part: part.first)
     recording = Recording(
         signal=signal,
         fs=float(group.SamplingFrequency),
-        leads=tuple(unique([_name(channel) for channel in channels])),
+        leads=tuple(unique(leads)),
         units=tuple(units),
         resolution=tuple(resolution),
-        start=_start(dataset, group),
+        start=_start(dataset, groups[earliest.number]),
         annotations=description.from_events(events) if annotations else {},
         comments=comments,
         metadata=metadata_of(dataset) | measured,
@@ -135,9 +127,56 @@ def _recording(
     left_out = [
         f"waveform group {i + 1} {g.get('MultiplexGroupLabel', '')}".strip()
         for i, g in enumerate(groups)
-        if i != chosen
+        if i + 1 not in firsts
     ]
     return recording, units, left_out
+
+
+def _joined(
+    path: Path, groups: list[Any], parts: list[Part]
+) -> tuple[NDArray[np.float64], list[str], list[str], list[Resolution | None]]:
+    """Signal (time, leads), names, units as they are stated and resolutions of joined groups.
+
+    Samples between groups are missing.
+    """
+    lengths = [int(groups[part.number].NumberOfWaveformSamples) for part in parts]
+    described = [_channels(groups[part.number]) for part in parts]
+    samples = max(part.first + length for part, length in zip(parts, lengths, strict=True))
+    count = max(part.lead + len(known) for part, known in zip(parts, described, strict=True))
+    held = sum(length for part, length in zip(parts, lengths, strict=True) if part.lead == 0)
+    check_samples(path, samples, count, held)
+    names, units = [""] * count, [""] * count
+    found: list[set[Resolution]] = [set() for _ in range(count)]
+    signal = np.full((samples, count), np.nan)
+    for part, known in zip(parts, described, strict=True):
+        values, how = _values_of(path, groups[part.number])
+        signal[part.first : part.first + len(values), part.lead : part.lead + len(known)] = values
+        for i, (name, unit) in enumerate(known, part.lead):
+            names[i], units[i] = name, unit
+            found[i].add(how[i - part.lead])
+    return signal, names, units, [known.pop() if len(known) == 1 else None for known in found]
+
+
+def _channels(group: Any) -> Channels:
+    """Names and units of the channels of a group."""
+    return tuple((_name(c), _scale(c, 0)[0]) for c in group.ChannelDefinitionSequence)
+
+
+def _values_of(path: Path, group: Any) -> tuple[NDArray[np.float64], list[Resolution]]:
+    """Values (time, channels) of a group, in mV where they are voltages, and resolutions."""
+    channels = list(group.ChannelDefinitionSequence)
+    digital, missing = _digital(path, group)
+    if len(channels) != digital.shape[1]:
+        raise ValueError(f"{digital.shape[1]} channels, {len(channels)} of them described")
+    skews = [_skew(channel, float(group.SamplingFrequency)) for channel in channels]
+    signal, resolution = np.empty(digital.shape), []
+    for i, channel in enumerate(channels):
+        unit, how, offset = _scale(channel, int(group.WaveformBitsAllocated))
+        factor = millivolts(unit) or 1.0
+        lead = np.where(missing[:, i], np.nan, (digital[:, i] / how.gain + offset) * factor)
+        signal[:, i] = shifted(lead, skews[i] - min(skews))
+        resolution.append(how)
+    return signal, resolution
 
 
 def _digital(path: Path, group: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -207,9 +246,15 @@ def _start(dataset: Any, group: Any) -> datetime | None:
 
 
 def _annotations(
-    dataset: Any, group: int
+    dataset: Any, firsts: dict[int, int], first: int
 ) -> tuple[list[description.Event], tuple[str, ...], dict[str, str]]:
-    """Texts at samples of a group (counted from 1), other texts, and measured values."""
+    """Texts at samples of the recording, other texts, and measured values.
+
+    Args:
+        dataset: the file.
+        firsts: the first samples of the groups of the recording, by their numbers from 1.
+        first: that of the group to which positions refer that name none.
+    """
     events, comments, measured = [], [], {}
     for item in dataset.get("WaveformAnnotationSequence", []):
         concept = item.get("ConceptNameCodeSequence", None)
@@ -218,8 +263,9 @@ def _annotations(
         channels = [int(n) for n in _values(item.get("ReferencedWaveformChannels", None))]
         positions = [int(n) for n in _values(item.get("ReferencedSamplePositions", None))]
         number = item.get("NumericValue", None)
-        if positions and (not channels or channels[0] == group):
-            events += [(position - 1, text) for position in positions]
+        if positions and (not channels or channels[0] in firsts):
+            begin = firsts[channels[0]] if channels else first
+            events += [(begin + position - 1, text) for position in positions]
         elif number is not None and meaning:
             codes = item.get("MeasurementUnitsCodeSequence", None)
             unit = str(codes[0].get("CodeValue", "")) if codes else ""

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats import isolated
-from ipmdae.formats.arrays import from_arrays
+from ipmdae.formats.arrays import ATTRIBUTES, from_arrays, lowered
 from ipmdae.formats.blocks import SignalReader, WholeReader, read_whole
 from ipmdae.formats.errors import Budget, FormatError, first_bytes
 from ipmdae.formats.optional import require
 from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.plux import from_opensignals, is_opensignals
 from ipmdae.recording import Recording
 
 __all__ = ["NAME", "OPTIONS", "SUFFIXES", "open_reader", "read", "recognises"]
@@ -57,6 +58,7 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     """Open arrays; see :func:`ipmdae.formats.arrays.from_arrays` for their names.
 
     Groups are structs. Rate, units and names may be attributes too, of the array or of its group.
+    OpenSignals' files are known by their groups; see :mod:`ipmdae.formats.plux`.
 
     Args:
         path: the file.
@@ -73,11 +75,15 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
 
 def open_here(path: Path, options: ReadOptions) -> SignalReader:
     """Open arrays in this process; see :func:`open_reader`."""
-    return WholeReader(from_arrays(path, content(path), options))
+    arrays = lowered(content(path))
+    opened = from_opensignals if is_opensignals(arrays, options.array) else from_arrays
+    return WholeReader(opened(path, arrays, options))
 
 
 def content(path: Path) -> dict[str, Any]:
-    """Arrays by name; a group is a mapping of its arrays and attributes.
+    """Arrays by name; a group is a mapping of its arrays.
+
+    Attributes stand beside them, under :data:`~ipmdae.formats.arrays.ATTRIBUTES`.
 
     Raises:
         FormatError: data lies outside of the file, or there is more than the file can hold.
@@ -99,7 +105,9 @@ class _Content:
 
     def _group(self, group: Any, depth: int) -> dict[str, Any]:
         """The arrays in a group and in those below it."""
-        found: dict[str, Any] = self._attributes(group)
+        found: dict[str, Any] = {}
+        if about := self._attributes(group):
+            found[ATTRIBUTES] = about
         self._count(len(group))
         for name in group:
             link = group.get(name, getlink=True)
@@ -111,9 +119,9 @@ class _Content:
             value = self.value(item, depth)
             if value is not None:
                 found[name] = value
-            if isinstance(item, self._h5py.Dataset) and _matlab_class(item) is None:
-                for key, known in self._attributes(item).items():
-                    found.setdefault(key, known)
+            is_array = isinstance(item, self._h5py.Dataset) and _matlab_class(item) is None
+            if is_array and (about := self._attributes(item)):
+                found[f"{ATTRIBUTES}{name}"] = about
         return found
 
     def value(self, item: Any, depth: int) -> Any:

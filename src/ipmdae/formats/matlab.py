@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.files import replacing
-from ipmdae.formats import description, hdf5, isolated, wfdb
+from ipmdae.formats import calibration, description, hdf5, isolated, wfdb
 from ipmdae.formats.arrays import from_arrays
 from ipmdae.formats.blocks import SignalReader, WholeReader, read_whole
 from ipmdae.formats.errors import Budget, FormatError, first_bytes
@@ -92,8 +92,12 @@ def _reader(path: Path, content: dict[str, Any], options: ReadOptions) -> Signal
     arrays = {name.lower(): value for name, value in content.items()}
     if is_labchart(arrays) and options.array in (None, "data"):
         return WholeReader(from_labchart(path, arrays, options))
-    said = description.KEY in arrays or "units" in arrays or options.unit
-    if not said and getattr(arrays.get("val"), "dtype", np.dtype(bool)).kind in "iu":
+    said = description.KEY in arrays or "units" in arrays or calibration.is_stated(arrays)
+    if (
+        not said
+        and not options.unit
+        and getattr(arrays.get("val"), "dtype", np.dtype(bool)).kind in "iu"
+    ):
         arrays["val"] = np.asarray(arrays["val"], np.float64) / _GAIN
         arrays["units"] = np.array(["mV"])
         warnings.warn(f"{path}: does not say its gain; taken as {_GAIN} steps per mV", stacklevel=4)

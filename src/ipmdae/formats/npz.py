@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ipmdae.files import replacing
 from ipmdae.formats import description
+from ipmdae.formats.array_times import no_leads
 from ipmdae.formats.arrays import from_arrays, numbers
 from ipmdae.formats.blocks import SignalReader, WholeReader
 from ipmdae.formats.errors import Budget, FormatError, check_samples, first_bytes, reason
@@ -68,9 +69,11 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
 
 
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
-    """Open a file; of ``.npy`` files only what is asked for is read, others whole."""
+    """Open a file; of ``.npy`` files without times only what is asked for is read, others whole."""
     if _is_array(path) and options.fs is not None:
-        return _MappedReader(path, options.fs, options)
+        signal = _upright(_mapped(path))
+        if not no_leads([], [], signal):
+            return _MappedReader(path, signal, options.fs, options)
     return WholeReader(read(path, options=options))
 
 
@@ -104,11 +107,8 @@ def write(recording: Recording, path: Path) -> None:
 class _MappedReader(SignalReader):
     """An ``.npy`` file, of which samples are read where they are asked for."""
 
-    def __init__(self, path: Path, fs: float, options: ReadOptions) -> None:
-        self._path = path
-        signal = _mapped(path)
-        signal = signal[:, None] if signal.ndim == 1 else signal
-        self._signal = signal.T if signal.shape[0] < signal.shape[1] else signal
+    def __init__(self, path: Path, signal: NDArray[Any], fs: float, options: ReadOptions) -> None:
+        self._path, self._signal = path, signal
         leads = tuple(f"lead {i + 1}" for i in range(self._signal.shape[1]))
         units = [""] * len(leads)
         _, self._scales, _ = converted(path, leads, units, options, self._signal.T)
@@ -140,6 +140,12 @@ def _mapped(path: Path) -> NDArray[Any]:
         numbers(path, signal[:0])
     check_samples(path, *(signal.shape if signal.ndim == 2 else (len(signal), 1)))
     return signal
+
+
+def _upright(signal: NDArray[Any]) -> NDArray[Any]:
+    """An array as (time, leads): the longer axis is time."""
+    signal = signal[:, None] if signal.ndim == 1 else signal
+    return signal.T if signal.shape[0] < signal.shape[1] else signal
 
 
 def _arrays(path: Path) -> dict[str, Any]:

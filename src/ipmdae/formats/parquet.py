@@ -27,7 +27,7 @@ from ipmdae.formats.columns import (
 from ipmdae.formats.errors import FormatError, check_expansion, check_samples, first_bytes, reason
 from ipmdae.formats.optional import needs, require
 from ipmdae.formats.options import DEFAULTS, ReadOptions, of_leads, restated
-from ipmdae.formats.times import Places, Timeline, placed, resampled, scale_of
+from ipmdae.formats.times import Places, Timeline, of_numbers, placed, resampled
 from ipmdae.recording import Header, Recording
 from ipmdae.text import unique
 
@@ -217,20 +217,13 @@ class ParquetReader(SignalReader):
                 start = None if date is pd.NaT else date.tz_localize(None).to_pydatetime(warn=False)
             values = values.astype(f"{values.dtype.kind}8[ns]")
             times = (values - values[:1]) / np.timedelta64(1, "s")
-            quantum = _rounding(values[:_HEAD])
-        else:
-            first = values[:1]
-            scale = scale_of(values[:_HEAD].astype(np.float64), column.seconds)
-            if scale is None:
-                return start, None, np.zeros(0)
-            start = start or epoch(float(first[0]), scale)
-            times = (values - first).astype(np.float64) * scale
-            whole = values.dtype.kind in "iu" or (values == np.rint(values)).all()
-            rounded = float(np.spacing(float(np.abs(values).max())))
-            quantum = scale * (1.0 if whole else max(rounded, 1e-9 / scale))
-        timeline = Timeline(self._path, quantum, leads)
-        timeline.add(times)
-        return start, timeline, times
+            timeline = Timeline(self._path, _rounding(values[:_HEAD]), leads)
+            timeline.add(times)
+            return start, timeline, times
+        scale, known, times = of_numbers(self._path, values, column.seconds, leads)
+        if scale is not None:
+            start = start or epoch(float(values[0]), scale)
+        return start, known, times
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:
         """See :meth:`SignalReader.read`."""

@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ _PLAUSIBLE = (8.0, 5000.0)
 
 _LEAST_DAYS = 50.0
 """Rate in Hz from which on stamps may count days, and not hours."""
+
+_HEAD = 2000
+"""Stamps by which their unit is found."""
 
 _MAX_GAPS = 100_000
 _ALWAYS_MISSING = 1_000_000
@@ -259,6 +263,34 @@ class Timeline:
             result.append((run.row, run.rows, first))
             stop = first + run.rows
         return result, stop
+
+
+def of_numbers(
+    path: Path, stamps: NDArray[Any], seconds: float | None, leads: int
+) -> tuple[float | None, Timeline | None, NDArray[np.float64]]:
+    """Seconds in a unit of stamps that are numbers, their timeline, and times in s from the first.
+
+    Args:
+        path: named in errors.
+        stamps: (rows,) numbers.
+        seconds: in their unit, if that is stated.
+        leads: number of samples per row.
+
+    Returns:
+        ``(None, None, [])`` if they count samples.
+
+    Raises:
+        FormatError: there are too many gaps.
+    """
+    scale = scale_of(stamps[:_HEAD].astype(np.float64), seconds)
+    if scale is None:
+        return None, None, np.zeros(0)
+    times = (stamps - stamps[:1]).astype(np.float64) * scale
+    whole = stamps.dtype.kind in "iu" or (stamps == np.rint(stamps)).all()
+    rounded = float(np.spacing(float(np.abs(stamps).max())))
+    timeline = Timeline(path, scale * (1.0 if whole else max(rounded, 1e-9 / scale)), leads)
+    timeline.add(times)
+    return scale, timeline, times
 
 
 def placed(

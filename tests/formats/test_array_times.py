@@ -1,0 +1,132 @@
+"""Times in arrays: a column of the samples, or an array beside them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from ipmdae import formats
+from ipmdae.formats import FormatError, ReadOptions
+
+N = 600
+ECG = np.random.default_rng(0).normal(0, 1, (N, 2))
+SECONDS = np.arange(N) / 250
+pytestmark = pytest.mark.filterwarnings("ignore:.*says no unit")
+
+
+def with_times(*columns: NDArray[Any]) -> NDArray[np.float64]:
+    return np.column_stack([*columns, ECG])
+
+
+@pytest.fixture(params=["x.npy", "x.npz"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where to write."""
+    return tmp_path / str(request.param)
+
+
+def save(path: Path, signal: NDArray[Any], **others: Any) -> Path:
+    if path.suffix == ".npy":
+        np.save(path, signal)
+    else:
+        np.savez(path, signal=signal, **others)
+    return path
+
+
+@pytest.mark.parametrize(
+    "times",
+    [SECONDS, SECONDS * 1e3, 1e6 * SECONDS, 100 + SECONDS.round(3), 1.7e9 + SECONDS],
+    ids=["s", "ms", "us", "rounded", "epoch"],
+)
+def test_the_rate_is_that_of_a_column_of_times(path: Path, times: NDArray[np.float64]) -> None:
+    for stored in (with_times(times), with_times(times).T):
+        r = formats.read(save(path, stored))
+        assert (r.fs, r.leads) == (250, ("lead 1", "lead 2"))
+        assert_allclose(r.signal, ECG)
+        assert r.start == (datetime(2023, 11, 14, 22, 13, 20) if times[0] > 1e9 else None)
+
+
+def test_a_counter_is_no_lead(path: Path) -> None:
+    save(path, with_times(np.arange(N)))
+    with pytest.raises(FormatError, match="says no sampling rate"):
+        formats.read(path)
+    assert_allclose(formats.read(path, fs=250).signal, ECG)
+    save(path, with_times(np.arange(N), SECONDS))
+    assert_allclose(formats.read(path).signal, ECG)
+
+
+def test_a_stated_rate_leaves_the_times_out(path: Path) -> None:
+    save(path, with_times(SECONDS))
+    with pytest.warns(UserWarning, match="says 250 Hz; fs=500 overrules"):
+        opened = formats.open_reader(path, options=ReadOptions(fs=500))
+    with opened as reader:
+        assert (reader.info.fs, len(reader.info.leads)) == (500, 2)
+        assert_allclose(reader.read(10, 20), ECG[10:20])
+
+
+def test_gaps_and_uneven_times(path: Path) -> None:
+    r = formats.read(save(path, with_times(SECONDS + (np.arange(N) >= 400) * 0.4)))
+    assert (r.fs, r.samples) == (250, N + 100)
+    assert np.isnan(r.signal[400:500]).all()
+    assert_allclose(r.signal[500:], ECG[400:])
+    uneven = np.cumsum(np.random.default_rng(1).choice([0.001, 0.004, 0.02], N))
+    save(path, with_times(uneven))
+    with pytest.raises(FormatError, match="times are uneven"):
+        formats.read(path)
+    options = ReadOptions(resample=True, fs=250)
+    assert formats.read(path, options=options).signal.shape[1] == 2
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"leads": ["II", "V5"], "units": ["uV"]},
+        {"leads": ["time", "II", "V5"], "units": ["s", "uV", "uV"]},
+        {"leads": ["time", "II", "V5"], "units": ["uV", "uV"]},
+    ],
+)
+def test_names_and_units_of_all_columns_or_of_leads(
+    tmp_path: Path, described: dict[str, list[str]]
+) -> None:
+    r = formats.read(save(tmp_path / "x.npz", with_times(SECONDS), **described))
+    assert (r.fs, r.leads, r.units) == (250, ("II", "V5"), ("mV", "mV"))
+    assert_allclose(r.signal, ECG / 1000)
+
+
+def test_leads_that_are_numbered_are_leads(tmp_path: Path) -> None:
+    r = formats.read(save(tmp_path / "x.npz", ECG, leads=["1", "2"], fs=250, units="mV"))
+    assert r.leads == ("1", "2")
+    assert_array_equal(r.signal, ECG)
+
+
+@pytest.mark.parametrize("name", ["time", "t", "timestamps"])
+def test_an_array_of_times_beside(tmp_path: Path, name: str) -> None:
+    arrays: dict[str, Any] = {"mine": ECG, "units": "mV", name: SECONDS}
+    np.savez(tmp_path / "x.npz", **arrays)
+    r = formats.read(tmp_path / "x.npz")
+    assert r.fs == 250
+    assert_array_equal(r.signal, ECG)
+    np.savez(tmp_path / "y.npz", fs=500, **arrays)
+    with pytest.warns(UserWarning, match="states 500 Hz, but its times say 250 Hz"):
+        assert formats.read(tmp_path / "y.npz").fs == 500
+
+
+def test_times_alone_are_no_recording(path: Path) -> None:
+    for stored in (SECONDS, np.column_stack([SECONDS, SECONDS * 1e3])):
+        with pytest.raises(FormatError, match=r"has no array called|holds times or counts"):
+            formats.read(save(path, stored))
+
+
+def test_a_few_samples_that_rise_are_samples(path: Path) -> None:
+    ramp = np.arange(60.0).reshape(30, 2) / 200
+    assert_array_equal(formats.read(save(path, ramp), fs=250).signal, ramp)
+
+
+def test_the_axis_of_a_plot_is_no_signal(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=SECONDS, y=ECG[:, 0], fs=250, units="mV")
+    assert_array_equal(formats.read(tmp_path / "x.npz").signal[:, 0], ECG[:, 0])
