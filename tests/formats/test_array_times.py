@@ -118,7 +118,7 @@ def test_an_array_of_times_beside(tmp_path: Path, name: str) -> None:
 
 def test_times_alone_are_no_recording(path: Path) -> None:
     for stored in (SECONDS, np.column_stack([SECONDS, SECONDS * 1e3])):
-        with pytest.raises(FormatError, match=r"has no array called|holds times or counts"):
+        with pytest.raises(FormatError, match="times or counts"):
             formats.read(save(path, stored))
 
 

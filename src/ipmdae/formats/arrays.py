@@ -133,6 +133,8 @@ def _chosen(path: Path, arrays: Struct, array: str | None) -> Chosen:
         return _signal_of(path, *holding[0])
     if holding or len(_unnamed(arrays)) > 1:
         ask = "has several arrays that may be the signal; name one (array=, --array)"
+    elif any(name in arrays and _has_shape(arrays[name]) for name in SIGNALS):
+        ask = "has an array of times or counts, and no samples beside them"
     else:
         ask = f"has no array called {' or '.join(SIGNALS[:4])}"
     raise FormatError(path, f"{ask}; {_found(places)}")
@@ -234,11 +236,13 @@ def _is_numbers(value: Any) -> bool:
 
 def _is_signal(name: str, value: Any) -> bool:
     """True if a value may be a signal: numbers in one or two dimensions, and no times."""
-    if not _is_numbers(value):
-        return False
-    shape = np.shape(value)
-    right = len(shape) in (1, 2) and max(shape) > 1 and min(shape) > 0
-    return right and not array_times.tells_time(name, value)
+    return _has_shape(value) and not array_times.tells_time(name, value)
+
+
+def _has_shape(value: Any) -> bool:
+    """True if a value holds numbers in one or two dimensions."""
+    shape = np.shape(value) if _is_numbers(value) else ()
+    return len(shape) in (1, 2) and max(shape) > 1 and min(shape) > 0
 
 
 def _rate(scopes: list[Struct]) -> float | None:

@@ -77,23 +77,28 @@ def physical(
         says = enumerated(sorted(stated))
         warnings.warn(f"{path}: says {says}; unit={options.unit} overrules it", stacklevel=5)
         return signal, list(units)
-    found = _Stated(path, stated, kept)
-    gain, zero = found.numbers(_GAINS), found.numbers(_ZEROS)
-    if gain is None and (factor := found.numbers(_FACTORS)) is not None:
-        offset = found.numbers(_OFFSETS)
-        values = signal * factor + (0.0 if offset is None else offset)
-        return values, [_unit(unit) for unit in units]
-    if gain is None:
+    values = _applied(path, signal, stated, _Stated(path, stated, kept))
+    if values is None:
         warnings.warn(
             f"{path}: says {enumerated(sorted(stated))} beside whole numbers, which is not "
             "applied; if these are steps of a converter, state their size (unit=, --unit)",
             stacklevel=5,
         )
         return signal, list(units)
-    if zero is None and not stated.keys() & {"adc_gain", "adcgain"}:
-        _check_plain(path, gain)
-    values = (signal - (0.0 if zero is None else zero)) / gain
-    return values, [_unit(unit) for unit in units]
+    return values, ["mV" if not unit or is_counts(unit) else unit for unit in units]
+
+
+def _applied(
+    path: Path, signal: NDArray[np.float64], stated: Mapping[str, Any], found: _Stated
+) -> NDArray[np.float64] | None:
+    """The physical values by the calibration that is stated; ``None`` if none is understood."""
+    gain, zero = found.numbers(_GAINS), found.numbers(_ZEROS)
+    if gain is not None:
+        if zero is None and not stated.keys() & {"adc_gain", "adcgain"}:
+            _check_plain(path, gain)
+        return (signal - (0.0 if zero is None else zero)) / gain
+    factor, offset = found.numbers(_FACTORS), found.numbers(_OFFSETS)
+    return None if factor is None else signal * factor + (0.0 if offset is None else offset)
 
 
 def _check_plain(path: Path, gain: NDArray[np.float64]) -> None:
@@ -111,11 +116,6 @@ def _check_plain(path: Path, gain: NDArray[np.float64]) -> None:
         "size of a step (unit=, --unit)",
         stacklevel=6,
     )
-
-
-def _unit(unit: str) -> str:
-    """The unit of calibrated values."""
-    return "mV" if not unit or is_counts(unit) else unit
 
 
 class _Stated:
