@@ -10,6 +10,7 @@ trained on, on which the behaviour on arrhythmias is measured while networks are
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,7 @@ def read(folder: Path, name: str) -> Recording:
     return formats.read(folder / name)
 
 
-def r_peaks(recording: Recording) -> NDArray[np.intp]:
-    """Samples of the beats of a recording that :func:`read` returned."""
+def r_peaks(recording: Recording, symbols: Iterable[str] = BEATS) -> NDArray[np.int64]:
+    """Samples of the annotated beats of a recording, or of those with some symbols, in order."""
     marks = recording.annotations["atr"]
-    beats = [at for at, symbol in zip(marks.sample, marks.symbol, strict=True) if symbol in BEATS]
-    return np.array(beats, np.intp)
+    return np.asarray(marks.sample[np.isin(marks.symbol, list(symbols))], np.int64)

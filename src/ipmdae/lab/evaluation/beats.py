@@ -30,7 +30,7 @@ from wfdb.processing import xqrs_detect  # type: ignore[import-untyped]
 
 from ipmdae import formats
 from ipmdae.lab.data import nstdb
-from ipmdae.lab.data.mitdb import BEATS
+from ipmdae.lab.data.mitdb import r_peaks
 from ipmdae.lab.evaluation.candidates import Candidate
 from ipmdae.lab.evaluation.noise_stress import noisy_segments
 from ipmdae.lab.evaluation.results import Array
@@ -149,8 +149,7 @@ def count_beats(candidate: Candidate, parts: list[Segment]) -> dict[str, Array]:
 def read(folder: Path, record: str) -> Iterator[Segment]:
     """Segments of a record; empty if it is too short."""
     recording = formats.read(folder / record)
-    marks = recording.annotations["atr"]
-    beats = marks.sample[np.isin(marks.symbol, list(BEATS))]
+    beats = r_peaks(recording)
     fs = recording.fs
     for start, stop in noisy_segments(recording.duration):
         first, last = round(start * fs), round(stop * fs)

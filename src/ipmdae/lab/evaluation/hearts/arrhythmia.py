@@ -18,7 +18,7 @@ from scipy.signal import butter, sosfiltfilt
 from ipmdae.lab.data import cudb, mitdb
 from ipmdae.lab.data.mitdb import BEATS
 from ipmdae.lab.evaluation.beats import Samples
-from ipmdae.lab.evaluation.hearts.leads import beats_of, heights
+from ipmdae.lab.evaluation.hearts.leads import heights
 from ipmdae.lab.evaluation.hearts.method import REFERENCE, Cleaned, MethodUnderTest, Row
 from ipmdae.lab.evaluation.results import Array
 from ipmdae.recording import Recording
@@ -59,7 +59,7 @@ def rows(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
 
 def ratios(recording: Recording, signal: Array, cleaned: Array) -> tuple[Samples, Array]:
     """Beats of a recording, and the preserved share of the height of each in a lead (time,)."""
-    beats = beats_of(recording)
+    beats = mitdb.r_peaks(recording)
     before, after = (heights(x, beats, recording.fs) for x in (signal, cleaned))
     known = np.isfinite(before) & np.isfinite(after) & (before > 0)
     return beats[known], after[known] / before[known]
@@ -81,7 +81,7 @@ def segments(recording: Recording, rhythm: str) -> Iterator[slice]:
 def between_beats(recording: Recording, part: slice) -> NDArray[np.bool_]:
     """Mask of the samples between beats in a segment of a recording, (time,)."""
     clear = np.ones(part.stop - part.start, np.bool_)
-    for beat in beats_of(recording) - part.start:
+    for beat in mitdb.r_peaks(recording) - part.start:
         first = max(beat - round(_BEFORE * recording.fs), 0)
         clear[first : max(beat + round(_AFTER * recording.fs), 0)] = False
     return clear

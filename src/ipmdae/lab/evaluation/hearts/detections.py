@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from ipmdae import formats
-from ipmdae.lab.data import nstdb
+from ipmdae.lab.data import mitdb, nstdb
 from ipmdae.lab.evaluation.beats import DETECTORS, LEVEL, RECORDS, TOLERANCE, match, xqrs
 from ipmdae.lab.evaluation.hearts import leads
 from ipmdae.lab.evaluation.hearts.components import without_beats
-from ipmdae.lab.evaluation.hearts.leads import NONE, WANDER, Lead, beats_of
+from ipmdae.lab.evaluation.hearts.leads import NONE, WANDER, Lead
 from ipmdae.lab.evaluation.hearts.method import Cleaned, MethodUnderTest, Row
 from ipmdae.lab.evaluation.results import Array
 
@@ -44,7 +44,7 @@ _START, _MARGIN = 11.0, 0.5  # s: start of a pause, and margin at its ends
 def r_peaks(method: MethodUnderTest, datasets: Path, record: str) -> list[Row]:
     """True positives, misses and false detections of each detector."""
     recording = formats.read(datasets / nstdb.FOLDER / record)
-    fs, beats = recording.fs, beats_of(recording)
+    fs, beats = recording.fs, mitdb.r_peaks(recording)
     cleaned = method.clean(recording.signal[:, 0], fs)
     start = _LEARNING if recording.duration > 2 * _LEARNING else _ENDS
     low, high = start * fs, recording.samples - _ENDS * fs

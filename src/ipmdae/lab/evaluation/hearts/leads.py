@@ -7,7 +7,6 @@ of 30 s. Noise is from the test minutes of the noise database, at an SNR by the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -20,7 +19,6 @@ from ipmdae.lab.data.mitdb import BEATS
 from ipmdae.lab.evaluation.beats import Samples
 from ipmdae.lab.evaluation.results import Array
 from ipmdae.lab.protocols.clinic_test import all_records
-from ipmdae.recording import Recording
 
 DEVELOPMENT = tuple(splits.load("mitdb", "development"))
 """Records of the MIT-BIH Arrhythmia Database that no network is trained on."""
@@ -190,12 +188,6 @@ def _test_noise(folder: Path, fs: float) -> dict[str, Array]:
     return {kind: parts[0].astype(np.float64) for kind, parts in segments.items()}
 
 
-def beats_of(recording: Recording, symbols: Sequence[str] = tuple(BEATS)) -> Samples:
-    """Samples of the annotated beats of a recording."""
-    marks = recording.annotations["atr"]
-    return np.asarray(marks.sample[np.isin(marks.symbol, list(symbols))], np.int64)
-
-
 def _folder(datasets: Path, name: str) -> Path:
     record = name.split(maxsplit=1)[0]
     folder = mitdb.FOLDER if record in DEVELOPMENT else qtdb.FOLDER
@@ -207,7 +199,7 @@ def _record(datasets: Path, record: str) -> tuple[Array, Samples, float]:
     """Signal (time, 2) in mV, its beats, and the sampling rate in Hz."""
     if record in DEVELOPMENT:
         recording = mitdb.read(datasets / mitdb.FOLDER, record)
-        return recording.signal, beats_of(recording), recording.fs
+        return recording.signal, mitdb.r_peaks(recording), recording.fs
     marks = qtdb.read_marks(datasets / qtdb.FOLDER, record, "pu1")
     beats = np.asarray(marks.sample[np.isin(marks.symbol, list(BEATS))], np.int64)
     signal = qtdb.read_centred(datasets / qtdb.FOLDER, record).astype(np.float64)

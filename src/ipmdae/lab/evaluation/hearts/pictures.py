@@ -106,7 +106,7 @@ def _pvc(method: MethodUnderTest, datasets: Path, row: Any, which: str) -> Strip
     signal = recording.signal[:, int(lead)]
     cleaned = method.clean(signal, recording.fs).signal
     beats, kept = arrhythmia.ratios(recording, signal, cleaned)
-    ectopic = np.isin(beats, leads.beats_of(recording, ("V",)))
+    ectopic = np.isin(beats, mitdb.r_peaks(recording, "V"))
     beats, kept = beats[ectopic], kept[ectopic]
     at = np.argsort(kept)[0 if which == WORST else len(kept) // 2]
     at_beat = beats[at] / recording.fs
