@@ -45,6 +45,8 @@ def pair() -> np.ndarray:
         ("Lead II", "II"),
         ("ECG aVL", "AVL"),
         ("ECG Lead I", "I"),
+        ("DII", "II"),
+        ("Abl. aVF", "AVF"),
         ("V1", None),
         ("MLII", None),
         ("", None),

@@ -22,7 +22,7 @@ const LEAST_ERROR = 0.005;
 /** Seconds around a deviation in which the leads do not count as consistent. */
 const REACH = 0.2;
 
-const PREFIX = /^(MDC_ECG_LEAD_|ECG[ _-]*|LEAD[ _-]*)+/;
+const PREFIX = /^(MDC_ECG_LEAD_|ECG[ _-]*|EKG[ _-]*|LEAD[ _-]*|ABL(\.|EITUNG)?[ _-]*|D(?=I))+/;
 
 /** Limb leads of a recording, at least three. */
 export interface LimbLeads {
