@@ -414,3 +414,20 @@ def test_chosen_columns_are_leads_whatever_they_are_called(tmp_path: Path) -> No
     assert read(tmp_path, text, columns=("2",)).leads == ("ecg",)
     with pytest.raises(FormatError, match="has no column x; there are time, ecg"):
         read(tmp_path, text, columns=("x",))
+
+
+def listed(heading: str, samples: int) -> str:
+    """A table with the samples of an ECG in one cell of a row."""
+    return f'date,{heading}\n2026-03-14 09:26:53,300,"{[*range(samples)]}"\n'
+
+
+LISTS = [
+    listed("sampling_frequency,signal", 60),
+    listed("samplingFrequencyHz,waveformSamples", 30_000),
+]
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_lists_in_cells_are_refused_with_advice(tmp_path: Path, text: str) -> None:
+    with pytest.raises(FormatError, match=r"list in a cell.*scalingFactor"):
+        read(tmp_path, text)

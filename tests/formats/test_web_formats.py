@@ -308,6 +308,7 @@ def _heads(folder: Path) -> Iterator[Case]:
         *map(dates.rdsamp, ",\t"),
         *map(dates.of_lead, dates.LEADS),
         *map(dates.in_volts, (*dates.VOLTS, "Voltage")),
+        *dialects.LISTS,
     ]
     for i, text in enumerate(texts):
         yield Case("table", f"head {i}", _saved(folder, "x.csv", text))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,11 @@ BytesFile = IO[bytes] | gzip.GzipFile
 
 HEAD = 1 << 16
 """Bytes of a file that are looked at."""
+
+_LIST = re.compile(
+    rb"(?:^|[,;\t\"' ])\[\s*(?:-?\d+(?:\.\d+)?(?:e-?\d+)?\s*,\s*){50}", re.IGNORECASE | re.MULTILINE
+)
+"""A list of many numbers in one cell."""
 
 _TABLES = (".csv", ".tsv", ".txt")
 _ECG_FOLDER = "electrocardiograms/"
@@ -172,6 +178,13 @@ def sniff(path: Path) -> tuple[Layout, int, str]:
         complete = not file.read(1)
     if b"\0" in head:
         raise FormatError(path, "is not text")
+    if _LIST.search(head):
+        raise FormatError(
+            path,
+            "holds a list in a cell, as Withings and Fitbit export ECGs: write the numbers of one "
+            "recording in lines of their own, below a heading with their unit, such as ecg (uV); "
+            "Fitbit's, divided by scalingFactor, are in mV",
+        )
     lines = head.split(b"\n")
     if not complete and len(lines) > 1:
         lines.pop()

@@ -20,6 +20,8 @@ import { general, unique } from "./text.ts";
 import { chosen, placed, type Stamps } from "./times.ts";
 import { unitsOf } from "./units.ts";
 
+/** A list of many numbers in one cell. */
+const LIST = /(?:^|[,;\t"' ])\[\s*(?:-?\d+(?:\.\d+)?(?:e-?\d+)?\s*,\s*){50}/im;
 const LONGEST_LINE = 1 << 26;
 /** Columns that few tables have. */
 const WIDE = 64;
@@ -37,6 +39,13 @@ export async function readTable(job: Job, blob: Blob): Promise<Parts> {
   const second = (await text.next()).value ?? "";
   const lines = headLines(first, !second);
   if (lines.some((line) => line.includes("\0"))) throw new FormatError(job.path, "is not text");
+  if (LIST.test(first))
+    throw new FormatError(
+      job.path,
+      "holds a list in a cell, as Withings and Fitbit export ECGs: write the numbers of one " +
+        "recording in lines of their own, below a heading with their unit, such as ecg (uV); " +
+        "Fitbit's, divided by scalingFactor, are in mV",
+    );
   const layout = sniff(job.path, lines);
   let [start, skip] = [layout.first, layout.head.skip ?? 0];
   for (; skip; start++) if (lines[start].trim()) skip--;
