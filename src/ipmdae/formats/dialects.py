@@ -174,7 +174,7 @@ def _stated_rate(pairs: Sequence[tuple[str, str]]) -> float | None:
 
 
 def _stated_start(pairs: Sequence[tuple[str, str]]) -> datetime | None:
-    """When the recording began: by a key that says so, or another; not when it was exported."""
+    """Start of the recording, by a key that says so, or by another, but not that of an export."""
     pairs = [(key, value) for key, value in pairs if key and not _NO_START_KEY.search(key)]
     pairs.sort(key=lambda pair: not _START_KEY.search(pair[0]))
     days, times = (

@@ -73,7 +73,7 @@ def in_units(columns: Sequence[Column], values: NDArray[np.float64]) -> list[Col
 
 
 def start_of(device: Mapping[str, Any]) -> datetime | None:
-    """When a device began to record: ``date`` (2026-3-4) and ``time`` (9:5:40.9)."""
+    """Start of the recording of a device: ``date`` (2026-3-4) and ``time`` (9:5:40.9)."""
     stamp = f"{device.get('date', '')} {str(device.get('time', '')).split('.')[0]}"
     return local_time(re.sub(r"(?<=[ :-])(\d)(?!\d)", r"0\1", stamp))
 
