@@ -78,7 +78,7 @@ def open_container(x: Any) -> Container:
 def rate_of(container: Container, fs: float | None) -> float:
     """The sampling rate in Hz: the one stated, checked against the times of an index, or theirs.
 
-    An index of numbers says no unit: where it fits the rate in none, there is a warning.
+    Numbers in an index have no unit; there is a warning if they fit the rate in no unit.
 
     Raises:
         TypeError: the rate stated is no number.
@@ -296,5 +296,5 @@ def _check_numbers(dtype: np.dtype[Any], called: str) -> None:
 def _no_numbers(called: str, dtype: str) -> str:
     return (
         f"{called} holds {dtype} values, an ECG real numbers in mV: convert it to float first "
-        "(missing samples to NaN), or leave it out"
+        "(missing samples to NaN)"
     )

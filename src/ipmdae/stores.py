@@ -241,7 +241,7 @@ def staged(path: AnyPath, last: str | tuple[str, ...] = ()) -> Iterator[Path]:
 def temporary_folder() -> Iterator[Path]:
     """Yield a temporary folder; what killed processes left of theirs is removed.
 
-    So is, by a later process, what cannot be removed after the block, such as an open file.
+    What cannot be removed after the block, such as an open file, is removed by a later process.
     """
     with TemporaryDirectory(prefix=temporaries.marker(), ignore_cleanup_errors=True) as folder:
         temporaries.sweep(Path(folder).parent)

@@ -318,10 +318,14 @@ def test_a_rate_that_contradicts_head_or_times_is_warned_of(
     assert "overrules" not in run(text, "--fs", 250).stderr
 
 
-def test_a_cell_in_an_empty_column_is_no_sample_of_a_lead(noisy: NDArray[np.float64]) -> None:
-    rows = [f"{value:.4f}," for value in noisy[:800, 0]]
-    result = run("\n".join([*rows, "0.1,5"]), "--fs", 360, "--unit", "mV")
-    assert "1 bad line" in result.stderr
+def test_late_values_in_an_empty_column_are_copied_with_a_warning(
+    noisy: NDArray[np.float64],
+) -> None:
+    rows = [f"{value:.6f}," for value in np.resize(noisy[:, 0], 9000)]  # more than is read at once
+    result = run("\n".join([*rows, "0.1,5", "0.1,6"]), "--fs", 360, "--unit", "mV")
+    assert "bad line" not in result.stderr
+    assert result.stderr.count("column 2: empty at first") == 1
+    assert [line.split(",")[1] for line in result.stdout.splitlines()][-3:] == ["", "5", "6"]
 
 
 def test_rate_and_unit_are_those_of_a_source_that_states_them() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ipmdae import formats
+from ipmdae import Recording, formats
 from ipmdae.formats import FormatError
 
 ECG = np.random.default_rng(0).normal(0, 1, (300, 2))
@@ -226,3 +226,10 @@ def test_tables_of_others(tmp_path: Path) -> None:
     table[["resp"]].to_parquet(tmp_path / "y.parquet", index=False)
     with pytest.raises(FormatError, match="says no sampling rate"):
         formats.read(tmp_path / "y.parquet")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+def test_a_lead_that_rises_steadily_comes_back(tmp_path: Path, suffix: str) -> None:
+    ramp = Recording(np.linspace(0, 1, 200)[:, None], fs=250)
+    formats.write(ramp, tmp_path / f"x{suffix}")
+    assert_allclose(formats.read(tmp_path / f"x{suffix}").signal, ramp.signal, atol=1e-7)

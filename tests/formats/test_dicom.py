@@ -222,10 +222,12 @@ def test_groups_that_are_something_else_are_named(
     assert_allclose(r.signal, main.signal)
 
 
-def test_a_group_of_next_year_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("later", [6000, 3e7])
+def test_a_group_of_much_later_is_left_out(tmp_path: Path, later: float) -> None:
     main = recording(500, ("I", "II"))
-    with pytest.raises(FormatError, match="has gaps of"):
-        formats.read(in_groups(tmp_path, (main, offset(0)), (main, offset(3e7))))
+    with pytest.warns(UserWarning, match="left out: waveform group 2"):
+        r = formats.read(in_groups(tmp_path, (main, offset(0)), (main, offset(later))))
+    assert r.samples == 500
 
 
 def test_annotations_of_groups_are_at_their_samples(tmp_path: Path) -> None:

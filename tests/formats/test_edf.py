@@ -178,6 +178,19 @@ def test_sleep_recordings_without_an_ecg_are_refused(
         formats.read(tmp_path / "x.edf")
 
 
+def test_a_voltage_is_a_lead_where_the_user_names_it(tmp_path: Path) -> None:
+    for labels in (("Fp1", "E1"), ("aVR", "D1", "Fp1")):
+        edfio.Edf([signal(label, 100, "uV") for label in labels]).write(tmp_path / "x.edf")
+        r = formats.read(tmp_path / "x.edf", options=formats.ReadOptions(columns=labels[1:2]))
+        assert r.leads == labels[1:2]
+
+
+@pytest.mark.parametrize("labels", [("Rat 1", "Lateral"), ("M1", "M2"), ("LegECG", "China")])
+def test_names_with_another_meaning_are_leads(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    edfio.Edf([signal(label, 100, "uV") for label in labels]).write(tmp_path / "x.edf")
+    assert formats.read(tmp_path / "x.edf").leads == labels
+
+
 def test_voltages_that_are_not_cleaned_are_named(tmp_path: Path) -> None:
     labels = ("aVR", "D1", "EEG C3", "Resp chest")
     edfio.Edf([signal(label, 100, "uV") for label in labels]).write(tmp_path / "x.edf")

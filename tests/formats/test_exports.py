@@ -235,7 +235,7 @@ def scaled(lines: str, names: str = "I,II", step: float = 5) -> str:
 
 @pytest.mark.parametrize("text", [scaled(lines) for lines in SCALES])
 def test_steps_whose_size_the_head_states(tmp_path: Path, text: str) -> None:
-    with pytest.warns(UserWarning, match="says no unit of I, II; taken as the steps of 5 uV"):
+    with pytest.warns(UserWarning, match="I, II: taken as the steps of 5 uV"):
         r = read(tmp_path, text)
     assert_allclose(r.signal.T, [ECG / 200, -ECG / 200])
     with quiet():

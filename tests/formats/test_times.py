@@ -195,6 +195,25 @@ def test_packets_out_of_order_are_refused_and_can_be_sorted(tmp_path: Path, faul
     assert_allclose(r.signal[:, 0], np.arange(0, 8000, 4) % 17, atol=1e-9)
 
 
+@pytest.mark.parametrize("back", [1.0, 1.002])
+def test_rows_after_a_clock_was_set_back_are_not_sorted_among_others(
+    tmp_path: Path, back: float
+) -> None:
+    stamps = [f"{i / 250 - back * (i >= 1500):.3f}" for i in range(3000)]
+    for resample in (False, True):
+        with pytest.raises(FormatError, match=r"uneven|clock"):
+            read(tmp_path, stamps, resample=resample)
+
+
+def test_repeated_packets_with_an_empty_lead_are_dropped() -> None:
+    t = np.arange(1000) / 250
+    x = np.column_stack([np.sin(t), np.full(1000, np.nan)])
+    rows = np.concatenate([np.arange(600), np.arange(500, 1000)])
+    signal, fs = resampled(Path("x"), t[rows], x[rows], None)
+    assert fs == 250
+    assert_allclose(signal, x, atol=1e-9)
+
+
 @pytest.mark.parametrize("missing", [False, True])
 def test_rows_with_the_time_of_their_packet_are_not_resampled(
     tmp_path: Path, missing: bool

@@ -30,7 +30,6 @@ _LONGEST_HEAD = 1000  # lines
 
 _STDIN = Path("stdin")
 _LEAST = 64  # lines by which columns are judged
-_USUAL = 250.0  # Hz, where the rate is stated by the lines alone
 _CONTRADICTION = 0.02
 """Share by which a rate may differ from that of the first times, which are rounded."""
 
@@ -105,7 +104,7 @@ def open_lines(
     """
     options = ReadOptions(fs=fs, unit=unit)
     batches = _batches(source)
-    texts, layout, rest = _beginning(batches, max(_LEAST, round(seconds * (fs or _USUAL))))
+    texts, layout, rest = _beginning(batches, fs, seconds)
     fs = fs or (layout.head.fs if layout else None)
     if fs is None:
         raise ValueError("lines of numbers have no sampling rate: give it, e.g. --fs 360")
@@ -138,9 +137,9 @@ _UNITS = {millivolts(unit): unit for unit in ("V", "mV", "uV", "nV")}
 
 
 def _beginning(
-    batches: Iterator[list[str]], rows: int
+    batches: Iterator[list[str]], fs: float | None, seconds: float
 ) -> tuple[list[str], Layout | None, Iterable[list[str]]]:
-    """The lines down to so many rows of numbers, their layout, and the lines that follow.
+    """The lines of the first seconds, their layout, and the lines that follow.
 
     Raises:
         FormatError: the rows are not a table.
@@ -153,7 +152,8 @@ def _beginning(
             texts += lines
             with suppress(ValueError):
                 layout = layout or (lay_out(texts) if any(texts) else None)
-            if layout and len(texts) >= layout.first + rows:
+            rate = fs or (layout.head.fs if layout else None) or 0.0
+            if layout and len(texts) >= layout.first + max(_LEAST, round(seconds * rate)):
                 break
             if not layout and len(texts) > _LONGEST_HEAD:
                 raise ValueError(f"the first {_LONGEST_HEAD} lines of the input are not numbers")
@@ -266,6 +266,7 @@ def _parsed(
 ) -> Iterator[Chunk]:
     """Cells and samples of lines; an invalid line is a missing sample, and is counted."""
     at, skip = 0, layout.head.skip
+    empty = [i for i, each in enumerate(layout.columns) if each.kind == "empty"]
     for lines in batches:
         rows, texts = [], []
         for line in lines:
@@ -282,23 +283,33 @@ def _parsed(
                 cells = [""] * layout.width
             else:
                 bad.good += 1
+                empty = _warn_late(cells, empty, at)
             rows.append(values)
             if len(leads) < layout.width:
                 texts.append([_copy(layout, cell) for cell in cells])
         yield texts, np.array(rows, np.float64).reshape(-1, len(leads))
 
 
+def _warn_late(cells: Sequence[str], empty: list[int], line: int) -> list[int]:
+    """Warn of values in columns that were empty when they were judged; those still empty."""
+    late = [i for i in empty if cells[i]]
+    if late:
+        names = enumerated([str(i + 1) for i in late])
+        warnings.warn(
+            f"column {names}: empty at first, has values from line {line} on; copied, not denoised",
+            stacklevel=2,
+        )
+    return [i for i in empty if i not in late]
+
+
 def _samples(layout: Layout, cells: Sequence[str], leads: Sequence[int]) -> tuple[list[float], str]:
     """The values of a line, missing ones if it is wrong, and what is wrong with it."""
     wrong = f"has {len(cells)} columns, the first {layout.width}"
     if len(cells) == layout.width:
-        empty = [cells[i] for i, each in enumerate(layout.columns) if each.kind == "empty"]
         values = [layout.number(cells[i]) for i in leads]
         wrong = "" if all(layout.is_number(cells[i]) for i in leads) else "is not numbers"
         if np.isinf(values).any():
             wrong = "is not numbers"
-        elif any(empty):
-            wrong = "has a value where the first lines have none"
         if not wrong:
             return values, ""
     return [np.nan] * len(leads), wrong

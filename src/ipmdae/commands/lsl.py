@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from ipmdae.commands.interruption import CTRL_C
 from ipmdae.commands.live import Chunk, Live
-from ipmdae.console import complain
 from ipmdae.formats.names import symbol
 from ipmdae.recording import millivolts
 from ipmdae.text import unique
@@ -62,7 +62,9 @@ def _channels(info: Any) -> tuple[tuple[str, ...], NDArray[np.float64]]:
         unit = channel.child_value("unit")
         known = millivolts(symbol(unit))
         if known is None:
-            complain("warning", f"channel {names[-1]} has the unit {unit!r}; assumed to be mV")
+            warnings.warn(
+                f"channel {names[-1]} has the unit {unit!r}; assumed to be mV", stacklevel=2
+            )
         scale[i] = known or 1.0
         channel = channel.next_sibling()
     return tuple(unique(names)), scale
@@ -83,7 +85,7 @@ def _pulled(
             continue
         gap = stamps[0] - last - 1 / fs
         if gap > _GAP:
-            complain("warning", f"{gap:.1f} s are missing; they stay missing")
+            warnings.warn(f"{gap:.1f} s are missing; they stay missing", stacklevel=2)
             yield [], np.full((round(gap * fs), len(scale)), np.nan)
         last = stamps[-1]
         yield [], np.asarray(samples, np.float64) * scale

@@ -16,9 +16,7 @@ from ipmdae.formats.names import symbol
 from ipmdae.formats.options import DEFAULTS, ReadOptions, converted, restated
 from ipmdae.recording import Header, Recording
 
-SIGNALS = (
-    *("signal", "signals", "p_signal", "d_signal", "ecg", "x", "data", "val", "ecg_signal", "sig"),
-)
+SIGNALS = tuple("signal signals p_signal d_signal ecg x data val ecg_signal sig".split())
 """Names under which a signal is looked for, in this order; else the one numeric array there is."""
 
 _RATES = (
@@ -35,7 +33,8 @@ _NO_SIGNALS = {*_RATES, *_LEADS, *_UNITS, *calibration.NAMES}
 """Names of what describes a signal, in whatever number."""
 
 ATTRIBUTES = "\0"
-"""Before the name of an array: its attributes, alone: those of the struct; no signal is in them."""
+"""Key of a struct's attributes; with an array's name after it, key of those of the array. No signal
+is looked for in them."""
 
 _MAX_NAMES = 4096
 
@@ -199,6 +198,8 @@ def _found(places: list[tuple[str, list[Struct]]]) -> str:
 
 def signal_name(arrays: Mapping[str, Any]) -> str | None:
     """Name of the signal among arrays, by lower-case name; ``None`` if none or several match."""
+    if description.KEY in arrays and _has_shape(arrays.get(SIGNALS[0])):
+        return SIGNALS[0]
     for name in SIGNALS:
         if name in arrays and _is_signal(name, arrays[name]):
             return name

@@ -9,13 +9,14 @@ MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 """Abbreviations of the months, as in EDF."""
 
 _DATE = re.compile(
-    r"(\d{4})[-/](\d\d)[-/](\d\d)(?:T|\s+)(\d\d?)(:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?"
+    r"(\d{4})[-/](\d\d)[-/](\d\d)(?:T|\s+)(\d\d?)(:\d\d)(?:(:\d\d)(?:[.,](\d{1,9}))?)?"
     r"(?: ?([AP])\.?M\b)?",
     re.IGNORECASE,
 )
 _SLASHED = re.compile(r"\b(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)[T, ]+(?=\d{1,2}:\d\d)")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]*")
-_MONTH = rf"({'|'.join(MONTHS)})[a-z]*"
+_ENDS = r"(?:r?uary|ch|il|e|y|ust|t?(?:ember)?|ober)(?![a-z])"
+_MONTH = rf"({'|'.join(MONTHS)}){_ENDS}"
 _NAMED = re.compile(
     r"\b(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]*\s+)?"
     rf"(?:(\d\d?)[-.\s]\s?{_MONTH}[-.,\s]\s?(\d{{4}}|\d\d(?![\d:.]))"
@@ -49,10 +50,10 @@ def local_time(text: str) -> datetime | None:
     found = _DATE.search(_SLASHED.sub(_iso, text))
     if not found:
         return None
-    year, month, day, hour, rest, decimals, half = found.groups("")
+    year, month, day, hour, minute, second, decimals, half = found.groups("")
     whole = int(hour) % 12 + 12 * (half in "Pp") if half else int(hour)
     try:
-        at = datetime.fromisoformat(f"{year}-{month}-{day}T{whole:02}{rest}")
+        at = datetime.fromisoformat(f"{year}-{month}-{day}T{whole:02}{minute}{second}")
     except ValueError:
         return None
     return at.replace(microsecond=int(f"{decimals:0<6.6}"))

@@ -148,7 +148,7 @@ def _only(values: Sequence[float]) -> float | None:
 
 
 def is_pair(cells: Sequence[str]) -> bool:
-    """True if a row is a key and the rate, interval, unit or start that it states."""
+    """True if a row is a key and the rate, unit, size of a step or start that it states."""
     filled = [cell for cell in cells if cell]
     key, value = _pair("\t".join(filled))
     if not key or len(filled) > 3:  # the third may be the unit of a rate

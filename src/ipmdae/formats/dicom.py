@@ -108,7 +108,7 @@ def _recording(
     if not groups:
         raise FormatError(path, "is a DICOM file without a waveform")
     parts = joined(groups, _channels)
-    signal, leads, stated, resolution = _joined(path, groups, parts)
+    signal, leads, stated, resolution = _signal_of(path, groups, parts)
     units = ["mV" if millivolts(unit) else unit for unit in stated]
     group, firsts = groups[parts[0].number], {part.number + 1: part.first for part in parts}
     events, comments, measured = _annotations(dataset, firsts, parts[0].first)
@@ -132,7 +132,7 @@ def _recording(
     return recording, units, left_out
 
 
-def _joined(
+def _signal_of(
     path: Path, groups: list[Any], parts: list[Part]
 ) -> tuple[NDArray[np.float64], list[str], list[str], list[Resolution | None]]:
     """Signal (time, leads), names, units as they are stated and resolutions of joined groups.
@@ -159,7 +159,7 @@ def _joined(
 
 def _channels(group: Any) -> Channels:
     """Names and units of the channels of a group."""
-    return tuple((_name(c), _scale(c, 0)[0]) for c in group.ChannelDefinitionSequence)
+    return tuple((_name(c), _unit(c)) for c in group.ChannelDefinitionSequence)
 
 
 def _values_of(path: Path, group: Any) -> tuple[NDArray[np.float64], list[Resolution]]:
@@ -204,10 +204,13 @@ def _scale(channel: Any, bits: int) -> tuple[str, Resolution, float]:
     sensitivity = float(channel.get("ChannelSensitivity", None) or 1.0)
     sensitivity *= float(channel.get("ChannelSensitivityCorrectionFactor", None) or 1.0)
     offset = float(channel.get("ChannelBaseline", None) or 0.0)
-    codes = channel.get("ChannelSensitivityUnitsSequence", None)
-    unit = str(codes[0].get("CodeValue", "")) if codes else ""
-    gain = 1 / sensitivity
+    unit, gain = _unit(channel), 1 / sensitivity
     return unit, Resolution(gain=gain, baseline=round(-offset * gain), unit=unit, bits=bits), offset
+
+
+def _unit(channel: Any) -> str:
+    codes = channel.get("ChannelSensitivityUnitsSequence", None)
+    return str(codes[0].get("CodeValue", "")) if codes else ""
 
 
 def _skew(channel: Any, fs: float) -> int:

@@ -33,9 +33,10 @@ class Part(NamedTuple):
 def joined(groups: Sequence[Any], channels: Callable[[Any], Channels]) -> list[Part]:
     """The longest group, and those of the same rate and origin that continue or complete it.
 
-    Groups of the same channels follow one another in time; those of other channels are leads of the
-    recording if they begin and end as the others do. Both are known by the groups' offsets: without
-    them, when a group was recorded is open, and it is not joined.
+    Groups of the same channels follow one another in time, with no more missing between them than
+    they hold; those of other channels are leads of the recording if they begin and end as the
+    others do. Both are known by the groups' offsets: without them, when a group was recorded is
+    open, and it is not joined.
 
     Args:
         groups: the items of the sequence of waveforms.
@@ -59,6 +60,8 @@ def joined(groups: Sequence[Any], channels: Callable[[Any], Channels]) -> list[P
             first, stop = _span(group, at)
             if all(stop <= a or first >= b for a, b in spans):
                 track[number] = at
+    if not _is_near(groups, tracks[own]):
+        return [Part(longest, 0, 0)]
     start = min(tracks[own].values())
     parts, names, lead = [Part(longest, begin - start, 0)], set[str](), 0
     spans_of_own = {_span(groups[n], at) for n, at in tracks[own].items()}
@@ -79,6 +82,13 @@ def _begin(group: Any) -> int | None:
     if offset in (None, "") or not math.isfinite(float(offset)):
         return None
     return round(float(offset) / 1e3 * float(group.SamplingFrequency))
+
+
+def _is_near(groups: Sequence[Any], track: dict[int, int]) -> bool:
+    """True if no more is missing between groups than they hold."""
+    spans = [_span(groups[number], at) for number, at in track.items()]
+    whole = max(stop for _, stop in spans) - min(first for first, _ in spans)
+    return whole <= 2 * sum(stop - first for first, stop in spans)
 
 
 def _span(group: Any, begin: int) -> tuple[int, int]:

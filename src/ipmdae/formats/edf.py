@@ -42,7 +42,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
     """Read a file whole; see :func:`open_reader`."""
-    reader = EdfReader(path, annotations=annotations)
+    reader = EdfReader(path, annotations=annotations, columns=options.columns or ())
     info = reader.info
     kept = tuple(_kept(channel) for channel in info.auxiliary)
     signal = reader.read(0, info.samples)
@@ -53,8 +53,10 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     """Open a file.
 
     Its leads are the signals that are named as ECGs are, or, where none is, all in a unit of
-    voltage, or, where none is, all; of these, those of the highest rate. Signals of the same rate
-    that are not voltages (respiration) are leads too, in their own unit. All others are auxiliary.
+    voltage but those named as an EEG, EOG or EMG, or, where none is in such a unit, all; of these,
+    those of the highest rate. Signals of the same rate that are not voltages (respiration) are
+    leads too, in their own unit. All others are auxiliary. Where ``options.columns`` names another
+    voltage, all voltages of its rate are leads.
 
     Args:
         path: the file.
@@ -64,7 +66,7 @@ def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
         FileNotFoundError: there is no such file.
         FormatError: the header is malformed or the file cut off.
     """
-    return EdfReader(path)
+    return EdfReader(path, columns=options.columns or ())
 
 
 def open_writer(header: Header, path: Path) -> SignalWriter:
@@ -91,13 +93,15 @@ def write(recording: Recording, path: Path) -> None:
 class EdfReader(SignalReader):
     """A file that is read block by block."""
 
-    def __init__(self, path: Path, *, annotations: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, annotations: bool = True, columns: Sequence[str] = ()
+    ) -> None:
         """Read header and annotations; see :func:`open_reader`."""
         self._records = Records(path)
         for doubt in self._records.doubts():
             warnings.warn(f"{path}: {doubt}", stacklevel=4)
         channels, events = self._records.channels, self._records.events
-        leads, others, comments = _parted(path, channels, events)
+        leads, others, comments = _parted(path, channels, events, columns)
         self._channels, fs = leads, leads[0].fs
         # Without annotations, missing samples would look like samples.
         marks, self._missing, end = _marks(events, fs)
@@ -153,7 +157,7 @@ class EdfReader(SignalReader):
 
 
 def _parted(
-    path: Path, channels: Sequence[Channel], events: Sequence[Event]
+    path: Path, channels: Sequence[Channel], events: Sequence[Event], columns: Sequence[str]
 ) -> tuple[tuple[Channel, ...], list[Channel], tuple[str, ...]]:
     """The signals that make the recording, those that ride along, and the comments."""
     usable = [channel for channel in channels if channel.count]
@@ -161,14 +165,29 @@ def _parted(
         raise FormatError(path, "holds no samples")
     texts = [event.text.removeprefix(COMMENT) for event in events if _is_comment(event)]
     usable, listed, comments = edf_text.restored(usable, texts)
-    chosen = edf_text.leads_by_rule(usable) if listed is None else listed
+    chosen = _by_rule(usable, columns) if listed is None else listed
     leads = tuple(usable[i] for i in chosen)
     if not leads:
-        labels = enumerated([channel.label for channel in usable])
+        labels = enumerated([channel.label for channel in usable if millivolts(channel.unit)])
         raise FormatError(
-            path, f"holds no ECG: all its voltages are called EEG, EOG or EMG: {labels}"
+            path,
+            f"holds no ECG: its voltages are called EEG, EOG or EMG: {labels}; if one is a lead, "
+            "name it (columns=, --columns)",
         )
     return leads, [c for c in usable if c not in leads], tuple(comments)
+
+
+def _by_rule(channels: Sequence[Channel], columns: Sequence[str]) -> list[int]:
+    """Indices of the leads by their names, or where the user names another voltage, of all such."""
+    leads = edf_text.leads_by_rule(channels)
+    known = {channels[i].label for i in leads}
+    voltages = [i for i, channel in enumerate(channels) if millivolts(channel.unit)]
+    others = [
+        i for i in voltages if channels[i].label in columns and channels[i].label not in known
+    ]
+    if not others:
+        return leads
+    return [i for i in voltages if channels[i].fs == channels[others[0]].fs]
 
 
 def _is_comment(event: Event) -> bool:

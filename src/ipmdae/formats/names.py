@@ -30,7 +30,7 @@ def words(meaning: str) -> set[str]:
 
 _ECG = re.compile(WORDS["ecg"], re.IGNORECASE)
 _OTHER_ELECTRODE = re.compile(WORDS["other electrode"], re.IGNORECASE)
-_CENTRAL = re.compile(r"C\d([- ].*)?", re.IGNORECASE)
+_PERHAPS_OTHER_ELECTRODE = re.compile(WORDS["perhaps other electrode"], re.IGNORECASE)
 _WORD_ENDS = re.compile(r"[\s_\W]+|(?<=[a-z])(?=[A-Z])")
 
 _NO_LEAD = words("no lead")
@@ -63,12 +63,12 @@ def is_ecg(name: str) -> bool:
 def other_electrodes(names: Sequence[str]) -> list[bool]:
     """True for each voltage that is called as an EEG, EOG or EMG is (``Fp1``, ``E1-M2``, ``Chin``).
 
-    C1 to C6, which are chest leads too, are electrodes of an EEG beside others.
+    Names with another meaning, as those of chest leads (``C1``), are of an EEG beside others alone.
     """
     others = [bool(_OTHER_ELECTRODE.fullmatch(n.strip())) and not is_ecg(n) for n in names]
     beside = any(others)
     return [
-        other or (beside and _CENTRAL.fullmatch(name.strip()) is not None)
+        other or (beside and _PERHAPS_OTHER_ELECTRODE.fullmatch(name.strip()) is not None)
         for name, other in zip(names, others, strict=True)
     ]
 

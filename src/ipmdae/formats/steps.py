@@ -8,7 +8,7 @@ from ipmdae.formats.columns import plain_unit
 from ipmdae.formats.names import WORDS, is_step, words
 from ipmdae.recording import millivolts
 
-STEP_KEY = re.compile(WORDS["step key"], re.IGNORECASE)
+_STEP_KEY = re.compile(WORDS["step key"], re.IGNORECASE)
 UNIT_KEY = re.compile(WORDS["unit key"], re.IGNORECASE)
 
 _NUMBER = r"\d+(?:[.,]\d+)?(?:e[+-]?\d+)?"
@@ -38,7 +38,7 @@ def step_of(key: str, value: str, unit: str = "") -> float | None:
     """
     value = " ".join(value.split())
     if unit:
-        bare = _FRACTION.fullmatch(value) and STEP_KEY.search(key)
+        bare = _FRACTION.fullmatch(value) and _STEP_KEY.search(key)
         return _of_amount(key, f"{value} {unit}") if bare else None
     found = _KEY_WITH_UNIT.fullmatch(key) if _BARE.fullmatch(value) else None
     if found:
@@ -70,7 +70,7 @@ def _of_amount(key: str, value: str) -> float | None:
         return whole / number if whole and is_step(found[2]) else None
     one = named and (is_step(named[2]) if named[1] else named[2].lower() in words("step"))
     multiple = number != 1 and UNIT_KEY.search(key)
-    return number * voltage if one or multiple or STEP_KEY.search(key) else None
+    return number * voltage if one or multiple or _STEP_KEY.search(key) else None
 
 
 def _float(text: str) -> float:

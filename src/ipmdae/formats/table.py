@@ -207,7 +207,7 @@ class TableReader(SignalReader):
         ]
         if named:
             warnings.warn(
-                f"{self._path}: says no unit of {enumerated(named)}; taken as the steps of "
+                f"{self._path}: {enumerated(named)}: taken as the steps of "
                 f"{1000 * scale:.6g} uV that its head states; --unit overrules it",
                 stacklevel=5,
             )

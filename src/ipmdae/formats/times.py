@@ -410,11 +410,14 @@ def _in_order(
     rising = steps[steps > 0]
     if len(rising) < 2:
         raise FormatError(path, "has too few rows with rising times to resample")
-    far = np.abs(steps) > 5 * np.median(rising)
-    lone = np.append(False, far) & np.append(far, False)
-    order = known[~lone][np.argsort(times[known[~lone]], kind="stable")]
-    equal = np.diff(times[order]) == 0
-    again = equal & (signal[order][1:] == signal[order][:-1]).all(axis=1)
+    usual = np.median(rising)
+    far = np.abs(steps) > 5 * usual
+    known = known[~(np.append(False, far) & np.append(far, False))]
+    order = np.argsort(times[known], kind="stable")
+    rows, times_in_order = known[order], times[known[order]]
+    a, b = signal[rows[1:]], signal[rows[:-1]]
+    equal = np.diff(times_in_order) == 0
+    again = equal & ((a == b) | (np.isnan(a) & np.isnan(b))).all(axis=1)
     own = np.append(True, ~equal)
     doubtful = len(times) - len(known) + int((equal & ~again).sum())
     if doubtful > _MANY * len(times):
@@ -422,7 +425,15 @@ def _in_order(
             path,
             f"{doubtful} of {len(times)} rows have no time of their own to resample by; {_EVEN}",
         )
-    return times[order][own], signal[order][own]
+    # Rows of a packet, or of a recording whose clock was set, follow one another.
+    packet = np.cumsum(np.append(False, np.abs(np.diff(times[known])) > 1.5 * usual))
+    part = packet[order][np.append(True, ~again)]
+    if np.count_nonzero(np.diff(part)) >= len(np.unique(part)):
+        raise FormatError(
+            path,
+            f"rows have times among those of other rows, as where a clock was set back; {_EVEN}",
+        )
+    return times_in_order[own], signal[rows[own]]
 
 
 def _interpolated(

@@ -25,7 +25,16 @@ export interface Column {
 }
 
 type Pattern =
-  | ("ecg" | "other electrode" | "rate" | "plain rate" | "interval" | "hertz" | "filter key")
+  | (
+      | "ecg"
+      | "other electrode"
+      | "perhaps other electrode"
+      | "rate"
+      | "plain rate"
+      | "interval"
+      | "hertz"
+      | "filter key"
+    )
   | ("unit key" | "step key" | "lead key" | "start key" | "no start key" | "personal" | "zero key");
 
 /** A regular expression of the list of words, for Unicode as Python has it. */
@@ -54,15 +63,21 @@ const WITH_UNIT = /(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^[\]]*)\])$/;
 const AMID = /[([<]([^()[\]<>]*)[)\]>]/g;
 const ECG = pattern("ecg", (text) => `^(?:${text})$`);
 const OTHER_ELECTRODE = pattern("other electrode", (text) => `^(?:${text})$`);
+const PERHAPS_OTHER = pattern("perhaps other electrode", (text) => `^(?:${text})$`);
 
 /** True if a signal is called as leads of an ECG are. */
 export function isEcg(name: string): boolean {
   return ECG.test(name.trim());
 }
 
-/** True if a voltage is called as an EEG, EOG or EMG is. */
-export function isOtherElectrode(name: string): boolean {
-  return OTHER_ELECTRODE.test(name.trim()) && !isEcg(name);
+/**
+ * True for each voltage that is called as an EEG, EOG or EMG is. Names with another meaning, as those
+ * of chest leads (`C1`), are of an EEG beside others alone.
+ */
+export function otherElectrodes(names: readonly string[]): boolean[] {
+  const others = names.map((name) => OTHER_ELECTRODE.test(name.trim()) && !isEcg(name));
+  const beside = others.includes(true);
+  return names.map((name, i) => others[i] || (beside && PERHAPS_OTHER.test(name.trim())));
 }
 
 const partsOf = (name: string) => name.split(/[^\p{L}\p{N}]+|(?<=[a-z])(?=[A-Z])/u).filter(Boolean);

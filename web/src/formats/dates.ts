@@ -4,11 +4,12 @@
 export const MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(" ");
 
 const DATE =
-  /(\d{4})[-/](\d\d)[-/](\d\d)(?:T|\s+)(\d\d?):(\d\d)(?::(\d\d))?(?:[.,](\d{1,9}))?(?: ?([AP])\.?M\b)?/i;
+  /(\d{4})[-/](\d\d)[-/](\d\d)(?:T|\s+)(\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?([AP])\.?M\b)?/i;
 const SLASHED = /\b(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)[T, ]+(?=\d{1,2}:\d\d)/g;
 
 const ISO = /^\d{4}-\d\d-\d\d[T ][\d:.]*$/;
-const MONTH = `(${MONTHS.join("|")})[a-z]*`;
+const ENDS = "(?:r?uary|ch|il|e|y|ust|t?(?:ember)?|ober)(?![a-z])";
+const MONTH = `(${MONTHS.join("|")})${ENDS}`;
 const NAMED = new RegExp(
   "\\b(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]*\\s+)?" +
     `(?:(\\d\\d?)[-.\\s]\\s?${MONTH}[-.,\\s]\\s?(\\d{4}|\\d\\d(?![\\d:.]))` +

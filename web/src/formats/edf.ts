@@ -138,7 +138,9 @@ function parted(path: string, header: Header, notes: readonly Event[]) {
   const texts = notes.map((event) => event.text.slice(COMMENT.length));
   const { leads: listed, comments } = restore(usable, texts);
   const leads = (listed ?? leadsByRule(usable)).map((i) => usable[i]);
-  const labels = usable.map((channel) => channel.label).join(", ");
+  const labels = enumerated(
+    usable.filter(({ unit }) => millivolts(unit) !== undefined).map(({ label }) => label),
+  );
   if (!leads.length)
     throw new FormatError(
       path,

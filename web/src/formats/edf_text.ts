@@ -1,5 +1,5 @@
 /** Labels, units and notes of EDF signals, by which names of any text come back. */
-import { isEcg, isOtherElectrode } from "./columns.ts";
+import { isEcg, otherElectrodes } from "./columns.ts";
 import { millivolts, NO_UNIT } from "./job.ts";
 
 /** Beginning of texts about the whole recording, at time 0. */
@@ -8,8 +8,6 @@ export const COMMENT = "# ";
 export const MISSING = "missing: ";
 /** Where the last data record, filled up, has no samples any more. */
 export const ENDS = "Recording ends";
-/** Electrodes of the 10-20 system; the central ones are called as chest leads of an ECG are. */
-const CENTRAL = /^C\d([- ].*)?$/i;
 export const RESERVED = ["EDF Annotations", "BDF Annotations"];
 
 export interface Named {
@@ -51,10 +49,8 @@ export function unit(name: string): string {
 export function leadsByRule(signals: readonly Named[]): number[] {
   const every = [...signals.keys()];
   const voltages = every.filter((i) => millivolts(signals[i].unit) !== undefined);
-  const eeg = voltages.some((i) => isOtherElectrode(signals[i].label));
-  const maybe = voltages.filter(
-    (i) => !isOtherElectrode(signals[i].label) && !(eeg && CENTRAL.test(signals[i].label.trim())),
-  );
+  const others = otherElectrodes(voltages.map((i) => signals[i].label));
+  const maybe = voltages.filter((_, k) => !others[k]);
   const ecgs = maybe.filter((i) => isEcg(signals[i].label));
   const chosen = ecgs.length ? ecgs : voltages.length ? maybe : every;
   const fs = Math.max(...chosen.map((i) => signals[i].fs));

@@ -137,7 +137,7 @@ function only(values: readonly number[]): number | undefined {
   return new Set(values).size === 1 ? values[0] : undefined;
 }
 
-/** True if a row is a key and the rate, interval, unit or start that it states. */
+/** True if a row is a key and the rate, unit, size of a step or start that it states. */
 export function isPair(cells: readonly string[]): boolean {
   const filled = cells.filter(Boolean);
   const [key, value] = pair(filled.join("\t"));

@@ -3,7 +3,7 @@ import WORDS from "../../../src/ipmdae/formats/words.json";
 import { isStep, pattern, plainUnit } from "./columns.ts";
 import { millivolts } from "./job.ts";
 
-export const STEP_KEY = pattern("step key");
+const STEP_KEY = pattern("step key");
 export const UNIT_KEY = pattern("unit key");
 
 const NUMBER = "\\d+(?:[.,]\\d+)?(?:e[+-]?\\d+)?";

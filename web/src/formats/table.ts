@@ -16,7 +16,7 @@ import {
   type Layout,
 } from "./layout.ts";
 import { headLines, textIn } from "./source.ts";
-import { general, unique } from "./text.ts";
+import { enumerated, general, unique } from "./text.ts";
 import { chosen, placed, type Stamps } from "./times.ts";
 import { unitsOf } from "./units.ts";
 
@@ -203,7 +203,7 @@ class Rows {
     if (!named.length) return;
     warn(
       this.job,
-      `says no unit of ${named.slice(0, 12).join(", ")}; taken as the steps of ` +
+      `${enumerated(named)}: taken as the steps of ` +
         `${general(1000 * scale)} uV that its head states; --unit overrules it`,
     );
   }

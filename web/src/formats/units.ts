@@ -3,6 +3,7 @@ import { median, quantile, sortedKnown } from "../core/numbers.ts";
 import { isCounts, isEcg, isMeasure, isNoLead, type Column } from "./columns.ts";
 import { NeedError } from "./errors.ts";
 import { millivolts, NO_UNIT, warn, warnUnit, type Job } from "./job.ts";
+import { enumerated } from "./text.ts";
 
 /** Spread (5th to 95th percentile) of values up to which an ECG may be in mV, and in µV. */
 const MOST_MILLIVOLTS = 50;
@@ -119,8 +120,8 @@ function assume(
   const moving = spreads.filter((spread) => spread > 0);
   const large = median(Float64Array.from(moving, Math.log)) > Math.log(MOST_MILLIVOLTS);
   const likely = large ? "uV" : "mV";
-  const names = silent.slice(0, 12).map((i) => columns[i].name || `lead ${i + 1}`);
-  const what = `says no unit of ${names.join(", ")}; `;
+  const names = enumerated(silent.map((i) => columns[i].name || `lead ${i + 1}`));
+  const what = `says no unit of ${names}; `;
   if (leads.every((i) => silent.includes(i) || !stated[i]))
     throw new NeedError(
       job.path,
