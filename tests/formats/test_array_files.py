@@ -230,6 +230,6 @@ def test_tables_of_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".npz", ".mat"])
 def test_a_lead_that_rises_steadily_comes_back(tmp_path: Path, suffix: str) -> None:
-    ramp = Recording(np.linspace(0, 1, 200)[:, None], fs=250)
+    ramp = Recording(signal=np.linspace(0, 1, 200)[:, None], fs=250, leads=("II",))
     formats.write(ramp, tmp_path / f"x{suffix}")
     assert_allclose(formats.read(tmp_path / f"x{suffix}").signal, ramp.signal, atol=1e-7)

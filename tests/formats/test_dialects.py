@@ -17,6 +17,7 @@ from numpy.testing import assert_allclose
 
 from ipmdae import ReadOptions, formats
 from ipmdae.formats import FormatError
+from ipmdae.formats.names import units_by_size
 from ipmdae.recording import Recording
 
 T = np.arange(400)
@@ -431,3 +432,24 @@ LISTS = [
 def test_lists_in_cells_are_refused_with_advice(tmp_path: Path, text: str) -> None:
     with pytest.raises(FormatError, match=r"list in a cell.*scalingFactor"):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("spreads", "unit"),
+    [
+        ((30, 1500), "uV"),
+        ((1, 1500), "uV"),
+        ((1455, 8, 12), "uV"),
+        ((1, 200), "mV"),
+        ((1, 1, 2000), "mV"),
+        ((0, 2), "mV"),
+    ],
+)
+def test_leads_without_a_unit_share_that_of_most(
+    tmp_path: Path, spreads: tuple[float, ...], unit: str
+) -> None:
+    shape = np.random.default_rng(0).uniform(-0.55, 0.55, 1000)
+    values = np.column_stack([spread * shape for spread in spreads])
+    with pytest.warns(UserWarning, match=unit):
+        found = units_by_size(tmp_path, [(i, f"{i}", lead) for i, lead in enumerate(values.T)])
+    assert set(found.values()) == {unit}

@@ -214,6 +214,20 @@ def test_repeated_packets_with_an_empty_lead_are_dropped() -> None:
     assert_allclose(signal, x, atol=1e-9)
 
 
+@pytest.mark.parametrize("fault", ["swapped", "gap"])
+def test_a_stated_rate_does_not_hide_faults_of_times(tmp_path: Path, fault: str) -> None:
+    p = packets()
+    if fault == "swapped":
+        p[100], p[101] = p[101], p[100]
+    stamps = [t for q in p for t in q]
+    if fault == "gap":  # of 2 s between stamps of packets
+        stamps = [f"{float(q[0]) + 2 * (k > 99):.3f}" for k, q in enumerate(p) for _ in q]
+    rows = "".join(f"{stamp},{i % 11}\n" for i, stamp in enumerate(stamps))
+    (tmp_path / "x.csv").write_text(f"Sample Rate: 250 Hz\ntime,II (mV)\n{rows}")
+    with pytest.warns(UserWarning, match="taken as even at 250 Hz"):
+        formats.read(tmp_path / "x.csv")
+
+
 @pytest.mark.parametrize("missing", [False, True])
 def test_rows_with_the_time_of_their_packet_are_not_resampled(
     tmp_path: Path, missing: bool

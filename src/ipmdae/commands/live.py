@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.commands.interruption import CTRL_C
-from ipmdae.formats.columns import column, heading, units_of
+from ipmdae.formats.columns import column, heading, units_of, warn_of_steps
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.names import is_counts
 from ipmdae.formats.options import ReadOptions
@@ -228,7 +228,9 @@ def _leads(
     if not known:
         raise ValueError("no column of the input is a lead")
     values = [layout.values[:, i] for i in known]
-    units = units_of(_STDIN, [columns[i] for i in known], values, options, layout.head.unit)
+    leads = [columns[i] for i in known]
+    units = units_of(_STDIN, leads, values, options, layout.head.unit)
+    warn_of_steps(_STDIN, leads, layout.head.scale, options)
     for i, name in zip(known, units.names, strict=True):
         if is_counts(name):
             raise ValueError(

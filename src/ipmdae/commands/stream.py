@@ -292,4 +292,4 @@ def to_stdout(live: Live) -> Sink:
 
 def put_line(cells: Iterable[str]) -> None:
     """Print comma-separated cells."""
-    sys.stdout.write(",".join(cells) + "\n")
+    sys.stdout.write((",".join(cells) or "nan") + "\n")  # a blank line would be no sample

@@ -417,6 +417,25 @@ def units_of(
     return Units(tuple(names), scale, zero)
 
 
+def warn_of_steps(
+    path: Path, leads: Sequence[Column], scale: float | None, options: ReadOptions
+) -> None:
+    """Warn of leads without a unit to which the size of a step is applied, in mV, of the head."""
+    if not scale or options.scale:
+        return
+    named = [
+        lead.name or f"lead {i + 1}"
+        for i, lead in enumerate(leads)
+        if lead.scale == scale and not lead.unit
+    ]
+    if named:
+        warnings.warn(
+            f"{path}: {enumerated(named)}: taken as the steps of {1000 * scale:.6g} uV that its "
+            "head states; --unit overrules it",
+            stacklevel=5,
+        )
+
+
 def _check_counts(path: Path, leads: Sequence[tuple[Column, str]]) -> None:
     steps = [lead.name for lead, unit in leads if is_counts(unit) and not lead.scale]
     if steps and len(steps) == len(leads):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import warnings
 from collections.abc import Sequence
@@ -29,8 +30,10 @@ def words(meaning: str) -> set[str]:
 
 
 _ECG = re.compile(WORDS["ecg"], re.IGNORECASE)
-_OTHER_ELECTRODE = re.compile(WORDS["other electrode"], re.IGNORECASE)
-_PERHAPS_OTHER_ELECTRODE = re.compile(WORDS["perhaps other electrode"], re.IGNORECASE)
+_EEG, _EOG_OR_EMG, _BESIDE_AN_EEG = (
+    re.compile(WORDS[kind], re.IGNORECASE)
+    for kind in ("eeg", "eog or emg", "electrode beside an eeg")
+)
 _WORD_ENDS = re.compile(r"[\s_\W]+|(?<=[a-z])(?=[A-Z])")
 
 _NO_LEAD = words("no lead")
@@ -48,8 +51,11 @@ _OTHER_UNIT = re.compile(
     r"hh?:mm:ss.*|yyyy.*|m?g|m/\(?s\^?2\)?|bpm|%|k?(?:ohms?|ω)|°?c|deg/s|dps|mmhg"
 )
 
-_MOST_MILLIVOLTS, _MOST_MICROVOLTS = 50.0, 50_000.0
-"""Spread (5th to 95th percentile) of values up to which an ECG may be in mV, and in µV."""
+_USUAL = (0.1, 25.0)
+"""Spread (5th to 95th percentile) of an ECG in mV, and of its wander."""
+
+_MOST_MICROVOLTS = 50_000.0
+"""Spread of values up to which an ECG may be in µV."""
 
 _SOME = 4000
 """Samples of a lead, evenly over it, by which their unit is found."""
@@ -65,11 +71,12 @@ def other_electrodes(names: Sequence[str]) -> list[bool]:
 
     Names with another meaning, as those of chest leads (``C1``), are of an EEG beside others alone.
     """
-    others = [bool(_OTHER_ELECTRODE.fullmatch(n.strip())) and not is_ecg(n) for n in names]
-    beside = any(others)
+    plain = [name.strip() for name in names]
+    eeg = [bool(_EEG.fullmatch(name)) and not is_ecg(name) for name in plain]
+    further = [_EOG_OR_EMG, _BESIDE_AN_EEG] if any(eeg) else [_EOG_OR_EMG]
     return [
-        other or (beside and _PERHAPS_OTHER_ELECTRODE.fullmatch(name.strip()) is not None)
-        for name, other in zip(names, others, strict=True)
+        is_eeg or any(kind.fullmatch(name) for kind in further)
+        for name, is_eeg in zip(plain, eeg, strict=True)
     ]
 
 
@@ -151,8 +158,8 @@ def assume_units(
 def units_by_size(path: Path, silent: Sequence[tuple[int, str, NDArray[Any]]]) -> dict[int, str]:
     """The unit of leads (number, name, values) that state none: by their size uV, or else mV.
 
-    It is one for all, by the median of the logarithms of their spreads, so that neither a quiet
-    lead nor one with an electrode off has a scale of its own.
+    It is one for all, that of which their spreads are nearer to those of an ECG, so that neither a
+    quiet lead nor one with an electrode off has a scale of its own.
 
     Raises:
         FormatError: the values of one are too large for both.
@@ -168,8 +175,8 @@ def units_by_size(path: Path, silent: Sequence[tuple[int, str, NDArray[Any]]]) -
             )
     if not silent:
         return {}
-    moving = [spread for spread in spreads if spread > 0] or [1.0]
-    large = bool(np.median(np.log(moving)) > np.log(_MOST_MILLIVOLTS))
+    moving = [spread for spread in spreads if spread > 0]
+    large = sum(_misfit(s / 1000) for s in moving) < sum(map(_misfit, moving))
     names = enumerated([name or f"lead {i + 1}" for i, name, _ in silent])
     taken = (
         "by their size the values are taken as uV; if they are steps of a converter, state it "
@@ -179,6 +186,15 @@ def units_by_size(path: Path, silent: Sequence[tuple[int, str, NDArray[Any]]]) -
     )
     warnings.warn(f"{path}: says no unit of {names}; {taken}", stacklevel=5)
     return {i: "uV" if large else "mV" for i, _, _ in silent}
+
+
+def _misfit(spread: float) -> float:
+    """The factor, as a logarithm, by which a spread in mV lies beyond those of an ECG.
+
+    Half of it below them, since a lead without an electrode has a smaller one.
+    """
+    low, high = _USUAL
+    return max(math.log(low / spread) / 2, math.log(spread / high), 0.0)
 
 
 def _spread(values: NDArray[Any]) -> float:

@@ -25,6 +25,13 @@ _FRACTION = re.compile(r"\d+[.,]\d+|[1-7]")
 """A size of a step without its unit; whole numbers from 8 on are bits."""
 
 
+_PLAUSIBLE = (1e-6, 0.1)
+"""Millivolts in a step of an ECG recorder: others are of something else."""
+
+_THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2},\d{3}(?!\d)")
+"""Digits that may be thousands, or decimals."""
+
+
 def step_of(key: str, value: str, unit: str = "") -> float | None:
     """Millivolts in a step of a converter, if a line of a key and a value states them.
 
@@ -36,7 +43,11 @@ def step_of(key: str, value: str, unit: str = "") -> float | None:
         key, value: of the line.
         unit: of voltage, which another line states; then only a number that lacks one is a step.
     """
-    value = " ".join(value.split())
+    step = None if _THOUSANDS.search(value) else _step(key, " ".join(value.split()), unit)
+    return step if step and _PLAUSIBLE[0] <= step <= _PLAUSIBLE[1] else None
+
+
+def _step(key: str, value: str, unit: str) -> float | None:
     if unit:
         bare = _FRACTION.fullmatch(value) and _STEP_KEY.search(key)
         return _of_amount(key, f"{value} {unit}") if bare else None

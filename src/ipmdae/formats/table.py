@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from ipmdae.files import replacing
 from ipmdae.formats import description
 from ipmdae.formats.blocks import SignalReader, SignalWriter, check_length, read_whole
-from ipmdae.formats.columns import Column, heading, select, units_of, warn_sparse
+from ipmdae.formats.columns import heading, select, units_of, warn_of_steps, warn_sparse
 from ipmdae.formats.errors import (
     FormatError,
     check_expansion,
@@ -33,7 +32,7 @@ from ipmdae.formats.table_text import expanding, is_archive, open_text, sniff, s
 from ipmdae.formats.table_times import Stamps, chosen
 from ipmdae.formats.times import Timeline, placed, resampled
 from ipmdae.recording import Header, Recording, Resolution
-from ipmdae.text import enumerated, unique
+from ipmdae.text import unique
 
 NAME = "CSV/TSV"
 SUFFIXES: tuple[str, ...] = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
@@ -164,7 +163,7 @@ class TableReader(SignalReader):
         check_samples(path, rows, len(columns))
         values = [layout.values[:, i] for i in self._leads]
         self._units = units_of(path, columns, values, options, head.unit)
-        self._warn_steps(columns, options)
+        warn_of_steps(path, columns, layout.head.scale, options)
         self._places = [(0, rows, 0)]
         if options.resample and timeline and (timeline.is_uneven or options.fs):
             self._whole, rate = resampled(path, times, self.read(0, rows), options.fs)
@@ -194,23 +193,6 @@ class TableReader(SignalReader):
             )
         except ValueError as error:
             raise FormatError(path, str(error)) from error
-
-    def _warn_steps(self, columns: Sequence[Column], options: ReadOptions) -> None:
-        """Warn of leads that state no unit, to which the steps of the head are applied."""
-        scale = self._layout.head.scale
-        if not scale or options.scale:
-            return
-        named = [
-            column.name or f"lead {i + 1}"
-            for i, column in enumerate(columns)
-            if column.scale == scale and not column.unit
-        ]
-        if named:
-            warnings.warn(
-                f"{self._path}: {enumerated(named)}: taken as the steps of "
-                f"{1000 * scale:.6g} uV that its head states; --unit overrules it",
-                stacklevel=5,
-            )
 
     def _scan(self, keep: bool) -> tuple[int, Timeline | None, NDArray[np.float64]]:
         """Count the rows and gather their times, of which all are kept only if asked for."""

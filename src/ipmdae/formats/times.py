@@ -44,6 +44,9 @@ _FEW = 0.01
 _MANY = 0.1
 """Share of rows without a time of their own from which on resampling would lose too much."""
 
+_DRIFT, _PACKET = 1e-3, 0.5
+"""Share by which a stated rate may differ from the clock of stamps, and seconds of a packet."""
+
 _EVEN = "give the rate (fs=, --fs) to take the rows as even"
 UNEVEN = f"{_EVEN}, or interpolate them (--resample)"
 
@@ -231,6 +234,11 @@ class Timeline:
             )
         return f"{self.uneven} of {self._rows} steps are less than half of the usual one{mean}"
 
+    def fits(self, fs: float) -> bool:
+        """True if the stamps, of packets perhaps, span so many samples as there are rows."""
+        lacking = (self.runs[-1].end - self.runs[0].begin) * fs - self._rows if self.runs else 0
+        return not self.back and abs(lacking) <= _DRIFT * self._rows + _PACKET * fs
+
     def warn_gap(self) -> None:
         """Warn of the longest gap if it is of hours, as a clock makes one that is set."""
         gaps = [(after.begin - before.end, after.row) for before, after in pairwise(self.runs)]
@@ -324,10 +332,8 @@ def placed(
     except FormatError as error:
         if fs is None:
             raise
-        if wished and timeline.is_uneven:
-            warnings.warn(
-                f"{str(error).split(f'; {_EVEN}')[0]}; taken as even at {fs:g} Hz", stacklevel=5
-            )
+        if wished or not timeline.fits(fs):
+            warnings.warn(f"{str(error).split('; ')[0]}; taken as even at {fs:g} Hz", stacklevel=5)
         return fs, even, rows
     if fs is not None:
         _warn_overruled(path, wished, stated or rate)

@@ -25,17 +25,9 @@ export interface Column {
 }
 
 type Pattern =
-  | (
-      | "ecg"
-      | "other electrode"
-      | "perhaps other electrode"
-      | "rate"
-      | "plain rate"
-      | "interval"
-      | "hertz"
-      | "filter key"
-    )
-  | ("unit key" | "step key" | "lead key" | "start key" | "no start key" | "personal" | "zero key");
+  | ("ecg" | "eeg" | "eog or emg" | "electrode beside an eeg" | "rate" | "plain rate")
+  | ("interval" | "hertz" | "filter key" | "unit key" | "step key" | "lead key" | "start key")
+  | ("no start key" | "personal" | "zero key");
 
 /** A regular expression of the list of words, for Unicode as Python has it. */
 export function pattern(key: Pattern, around = (text: string) => text): RegExp {
@@ -62,8 +54,9 @@ const OTHER_UNIT =
 const WITH_UNIT = /(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^[\]]*)\])$/;
 const AMID = /[([<]([^()[\]<>]*)[)\]>]/g;
 const ECG = pattern("ecg", (text) => `^(?:${text})$`);
-const OTHER_ELECTRODE = pattern("other electrode", (text) => `^(?:${text})$`);
-const PERHAPS_OTHER = pattern("perhaps other electrode", (text) => `^(?:${text})$`);
+const [EEG, EOG_OR_EMG, BESIDE_AN_EEG] = (
+  ["eeg", "eog or emg", "electrode beside an eeg"] as const
+).map((kind) => pattern(kind, (text) => `^(?:${text})$`));
 
 /** True if a signal is called as leads of an ECG are. */
 export function isEcg(name: string): boolean {
@@ -75,9 +68,10 @@ export function isEcg(name: string): boolean {
  * of chest leads (`C1`), are of an EEG beside others alone.
  */
 export function otherElectrodes(names: readonly string[]): boolean[] {
-  const others = names.map((name) => OTHER_ELECTRODE.test(name.trim()) && !isEcg(name));
-  const beside = others.includes(true);
-  return names.map((name, i) => others[i] || (beside && PERHAPS_OTHER.test(name.trim())));
+  const plain = names.map((name) => name.trim());
+  const eeg = plain.map((name) => EEG.test(name) && !isEcg(name));
+  const further = eeg.includes(true) ? [EOG_OR_EMG, BESIDE_AN_EEG] : [EOG_OR_EMG];
+  return plain.map((name, i) => eeg[i] || further.some((kind) => kind.test(name)));
 }
 
 const partsOf = (name: string) => name.split(/[^\p{L}\p{N}]+|(?<=[a-z])(?=[A-Z])/u).filter(Boolean);

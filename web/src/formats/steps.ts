@@ -22,6 +22,10 @@ const KEY_WITH_UNIT = new RegExp(
 const ONE = new RegExp(`^(1 ?|one )?(${WORD})$`, "iu");
 /** A size of a step without its unit; whole numbers from 8 on are bits. */
 const FRACTION = /^(?:\d+[.,]\d+|[1-7])$/;
+/** Millivolts in a step of an ECG recorder: others are of something else. */
+const PLAUSIBLE = [1e-6, 0.1];
+/** Digits that may be thousands, or decimals. */
+const THOUSANDS = /(?<![\d.,])[1-9]\d{0,2},\d{3}(?!\d)/;
 const STEP = new Set(WORDS.step.split(" "));
 
 /**
@@ -34,6 +38,11 @@ const STEP = new Set(WORDS.step.split(" "));
  */
 export function stepOf(key: string, value: string, unit = ""): number | undefined {
   const text = value.trim().split(/\s+/).join(" ");
+  const step = THOUSANDS.test(text) ? undefined : sizeOf(key, text, unit);
+  return step && step >= PLAUSIBLE[0] && step <= PLAUSIBLE[1] ? step : undefined;
+}
+
+function sizeOf(key: string, text: string, unit: string): number | undefined {
   if (unit)
     return FRACTION.test(text) && STEP_KEY.test(key) ? ofAmount(key, `${text} ${unit}`) : undefined;
   const found = BARE.test(text) ? KEY_WITH_UNIT.exec(key) : null;

@@ -34,6 +34,10 @@ const DAYS = [
 ];
 /** Rate in Hz from which on stamps may count days, and not hours. */
 const LEAST_DAYS = 50;
+/** Share by which a stated rate may differ from the clock of stamps, and seconds of a packet. */
+const DRIFT = 1e-3;
+const PACKET = 0.5;
+
 const EVEN = "give the rate (fs=, --fs) to take the rows as even";
 const UNEVEN = `${EVEN}, or interpolate them (--resample)`;
 
@@ -310,6 +314,13 @@ class Timeline {
     return [nearest, roundEven(fs)].find(near) ?? fs;
   }
 
+  /** True if the stamps, of packets perhaps, span so many samples as there are rows. */
+  fits(fs: number): boolean {
+    const [first, last] = [this.runs[0], this.runs[this.runs.length - 1]];
+    const lacking = first ? (last.end - first.begin) * fs - this.rows : Infinity;
+    return !this.back && Math.abs(lacking) <= DRIFT * this.rows + PACKET * fs;
+  }
+
   /** Warn of the longest gap if it is of hours, as a clock makes one that is set. */
   warnGap(): void {
     let [longest, row] = [0, 0];
@@ -378,8 +389,8 @@ export function placed(
     [places, samples] = timeline.places(rate, leads);
   } catch (error) {
     if (!fs || !(error instanceof FormatError)) throw error;
-    if (job.fs && timeline.isUneven)
-      warn(job, `${error.reason.split(`; ${EVEN}`)[0]}; taken as even at ${general(fs)} Hz`);
+    if (job.fs || !timeline.fits(fs))
+      warn(job, `${error.reason.split("; ")[0]}; taken as even at ${general(fs)} Hz`);
     return [fs, even, rows];
   }
   if (fs) warnOverruled(job, stated || rate);

@@ -1,12 +1,13 @@
 /** Units of the columns of tables: stated, known of the layout, or to be asked for. */
-import { median, quantile, sortedKnown } from "../core/numbers.ts";
+import { quantile, sortedKnown } from "../core/numbers.ts";
 import { isCounts, isEcg, isMeasure, isNoLead, type Column } from "./columns.ts";
 import { NeedError } from "./errors.ts";
 import { millivolts, NO_UNIT, warn, warnUnit, type Job } from "./job.ts";
 import { enumerated } from "./text.ts";
 
-/** Spread (5th to 95th percentile) of values up to which an ECG may be in mV, and in µV. */
-const MOST_MILLIVOLTS = 50;
+/** Spread (5th to 95th percentile) of an ECG in mV, and of its wander. */
+const USUAL = [0.1, 25];
+/** Spread of values up to which an ECG may be in µV. */
 const MOST_MICROVOLTS = 50_000;
 
 /** Name of a unit, and what makes it of stored values: (value - `zero`) * `scale`. */
@@ -93,7 +94,7 @@ function checkCounts(job: Job, columns: readonly Column[], stated: readonly stri
 
 /**
  * Set the unit of leads that state none where another does: by their size µV, or else mV. It is one
- * for all, by the median of the logarithms of their spreads.
+ * for all, that of which their spreads are nearer to those of an ECG.
  */
 function assume(
   job: Job,
@@ -118,7 +119,8 @@ function assume(
       ["unit"],
     );
   const moving = spreads.filter((spread) => spread > 0);
-  const large = median(Float64Array.from(moving, Math.log)) > Math.log(MOST_MILLIVOLTS);
+  const sum = (factor: number) => moving.reduce((all, one) => all + misfit(one * factor), 0);
+  const large = sum(1e-3) < sum(1);
   const likely = large ? "uV" : "mV";
   const names = enumerated(silent.map((i) => columns[i].name || `lead ${i + 1}`));
   const what = `says no unit of ${names}; `;
@@ -132,6 +134,14 @@ function assume(
   const steps = "if they are steps of a converter, state it (unit=, --unit)";
   warn(job, what + (large ? `by their size the values are taken as uV; ${steps}` : "taken as mV"));
   for (const i of silent) stated[i] = likely;
+}
+
+/**
+ * The factor, as a logarithm, by which a spread in mV lies beyond those of an ECG; half of it below
+ * them, since a lead without an electrode has a smaller one.
+ */
+function misfit(spread: number): number {
+  return Math.max(Math.log(USUAL[0] / spread) / 2, Math.log(spread / USUAL[1]), 0);
 }
 
 function spreadOf(values: Float64Array): number {
