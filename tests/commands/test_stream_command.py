@@ -139,13 +139,12 @@ def test_decimal_commas_come_out_as_points(noisy: NDArray[np.float64]) -> None:
     assert re.fullmatch(r"0\.0028,-?\d\.\d{6},7", lines[2])
 
 
+@pytest.mark.filterwarnings("ignore:.*steps of 5 uV:UserWarning")
 def test_steps_of_a_converter_are_no_decimals_and_have_the_size_of_the_head() -> None:
     rows = "".join(f"{4 * i + 5000},5{i * i + 10}\n" for i in range(9))
     text = f"Gain: 200 adu/mV\nBaseline: 500\nms,adc\n{rows}"
-    with (
-        pytest.warns(UserWarning, match="steps of 5 uV"),
-        open_lines(io.BytesIO(text.encode()), 250) as live,
-    ):
+    assert "steps of 5 uV" in run(text, "--fs", 250).stderr
+    with open_lines(io.BytesIO(text.encode()), 250) as live:
         (_, first), *_ = live.chunks
         assert (live.leads, live.header) == (("adc",), ("ms", "adc (mV)"))
         assert live.scale.tolist() == [1]
