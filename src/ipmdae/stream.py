@@ -194,8 +194,8 @@ class Streamer:
 
         Args:
             chunk: (time, leads) in mV, or (time,) of a single lead: an array, a list, a pandas or
-                torch object. NaN is a missing sample, and so is one that is masked. Any number of
-                samples, also none.
+                torch object; columns with the names of the leads may have any order. NaN is a
+                missing sample, and so is one that is masked. Any number of samples, also none.
 
         Returns:
             (time, leads): the cleaned samples that follow those given out before, often none.
@@ -288,7 +288,12 @@ class Streamer:
             return np.empty((0, count))
         if len(shape) not in (1, 2) or (*shape, 1)[1] != count:
             raise ValueError(f"a chunk must be (time, {count}), got an array of shape {shape}")
-        x = open_container(chunk).take(range(count))
+        container = open_container(chunk)
+        names = [str(label) for label in container.labels]
+        if set(names) == set(self.leads):
+            x = container.take([names.index(lead) for lead in self.leads])
+        else:
+            x = container.take(range(count))
         if np.isinf(x).any():
             raise ValueError("the chunk holds infinite values; mark missing samples by NaN")
         return x

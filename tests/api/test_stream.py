@@ -341,3 +341,12 @@ def test_memory_does_not_grow_with_the_signal(fs: float) -> None:
     finally:
         tracemalloc.stop()
     assert held[-1] - held[2] < minute.nbytes
+
+
+def test_columns_that_are_called_as_the_leads_may_have_any_order(noisy: np.ndarray) -> None:
+    frame = pd.DataFrame(noisy[:3600, :2], columns=["II", "V1"])
+    results = []
+    for columns in (["II", "V1"], ["V1", "II"]):
+        streamer = Streamer(360, ("II", "V1"), max_latency=2.0)
+        results.append(np.vstack([streamer.feed(frame[columns]), streamer.flush()]))
+    assert_array_equal(results[0], results[1])
