@@ -82,6 +82,41 @@ def test_gaps_and_uneven_times(path: Path) -> None:
     assert formats.read(path, options=options).signal.shape[1] == 2
 
 
+@pytest.mark.parametrize("begin", [0, 3000, 20_000])
+@pytest.mark.parametrize("fs", [128, 250, 360, 500])
+def test_times_as_fine_as_float32_holds_them(path: Path, fs: int, begin: int) -> None:
+    stamps = (begin + np.arange(8000) / fs).astype(np.float32)
+    ecg = np.resize(ECG, (8000, 2))
+    for dtype in (np.float32, np.float64):  # as it is stored; or was, before columns were joined
+        r = formats.read(save(path, np.column_stack([stamps, ecg]).astype(dtype)))
+        assert (r.fs, r.samples) == (fs, 8000)
+    np.savez(path.with_suffix(".npz"), time=stamps, ecg=ecg)
+    assert formats.read(path.with_suffix(".npz")).samples == 8000
+
+
+@pytest.mark.parametrize("fs", [360, 700, 750, 900, 1000])
+def test_times_that_are_rounded_to_decimals(path: Path, fs: int) -> None:
+    stamps = (5 + np.arange(8000) / fs).round(3)
+    ecg = np.resize(ECG, (8000, 2))
+    r = formats.read(save(path, np.column_stack([stamps, ecg])))
+    assert (r.fs, r.samples) == (fs, 8000)
+
+
+def test_a_sample_is_lost_among_times_in_whole_ms(path: Path) -> None:
+    kept = np.arange(N) != 300
+    r = formats.read(save(path, with_times((np.arange(N) / 1000).round(3))[kept]))
+    assert (r.fs, r.samples) == (1000, N)
+
+
+def test_the_first_times_are_missing(path: Path) -> None:
+    for begin, start in ((0, None), (1.7e9, datetime(2023, 11, 14, 22, 13, 20, 4000))):
+        stamps = begin + SECONDS
+        stamps[:1] = np.nan
+        with pytest.warns(UserWarning, match="1 of 600 time stamps"):
+            r = formats.read(save(path, with_times(stamps)))
+        assert (r.fs, r.samples, r.start) == (250, N, start)
+
+
 @pytest.mark.parametrize(
     "described",
     [

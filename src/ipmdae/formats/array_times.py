@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats.columns import Column, by_shape, column, epoch
+from ipmdae.formats.columns import Column, by_shape, column
 from ipmdae.formats.errors import check_samples
 from ipmdae.formats.options import ReadOptions
 from ipmdae.formats.times import of_numbers, placed, resampled
@@ -92,8 +92,8 @@ def in_time(
     start, timeline, times = None, None, np.zeros(0)
     if stamps:
         known, values = stamps
-        scale, timeline, times = of_numbers(path, values, known.seconds, count)
-        start = known.start or (epoch(float(values[0]), scale) if scale else None)
+        start, timeline, times = of_numbers(path, values, known.seconds, count)
+        start = known.start or start
     if options.resample and timeline and (timeline.is_uneven or options.fs):
         signal, fs = resampled(path, times, signal, options.fs)
         return signal, fs, start
