@@ -133,6 +133,37 @@ def test_names_and_units_of_all_columns_or_of_leads(
     assert_allclose(r.signal, ECG / 1000)
 
 
+@pytest.mark.parametrize("name", ["S1", "T2", "min", "H", "raw_time", "Level 1", "row 1", "epoch1"])
+def test_no_lead_is_a_time_by_its_name_alone(tmp_path: Path, name: str) -> None:
+    r = formats.read(save(tmp_path / "x.npz", ECG, leads=[name, "V1"], fs=250))
+    assert (r.leads, r.samples) == ((name, "V1"), N)
+    np.savez(tmp_path / "y.npz", fs=250, **{name: ECG[:, 0]})  # type: ignore[arg-type]
+    assert_array_equal(formats.read(tmp_path / "y.npz").signal[:, 0], ECG[:, 0])
+
+
+def test_what_is_called_a_time_series_is_not_passed_over(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", ecg_time_series=ECG, hr=np.linspace(60, 61, 20), fs=250)
+    with pytest.raises(FormatError, match="several arrays that may be the signal"):
+        formats.read(tmp_path / "x.npz")
+    options = ReadOptions(array="ecg_time_series")
+    assert_array_equal(formats.read(tmp_path / "x.npz", options=options).signal, ECG)
+
+
+@pytest.mark.parametrize("fault", ["falling", "again", "packets", "nan"])
+def test_times_with_faults_are_no_leads(tmp_path: Path, fault: str) -> None:
+    times = {
+        "falling": SECONDS[::-1],
+        "again": np.tile(SECONDS[: N // 2], 2),
+        "packets": np.repeat(SECONDS[::10], 10),
+        "nan": np.where(np.arange(N) % 5, np.nan, SECONDS),
+    }[fault]
+    path = save(tmp_path / "x.npz", with_times(times), leads=["time", "II", "V5"])
+    with pytest.raises(FormatError, match="times are uneven"):
+        formats.read(path)
+    with pytest.warns(UserWarning, match="taken as even at 250 Hz"):
+        assert formats.read(path, fs=250).leads == ("II", "V5")
+
+
 def test_leads_that_are_numbered_are_leads(tmp_path: Path) -> None:
     r = formats.read(save(tmp_path / "x.npz", ECG, leads=["1", "2"], fs=250, units="mV"))
     assert r.leads == ("1", "2")
