@@ -82,6 +82,41 @@ def test_gaps_and_uneven_times(path: Path) -> None:
     assert formats.read(path, options=options).signal.shape[1] == 2
 
 
+@pytest.mark.parametrize("begin", [0, 3000, 20_000])
+@pytest.mark.parametrize("fs", [128, 250, 360, 500])
+def test_times_as_fine_as_float32_holds_them(path: Path, fs: int, begin: int) -> None:
+    stamps = (begin + np.arange(8000) / fs).astype(np.float32)
+    ecg = np.resize(ECG, (8000, 2))
+    for dtype in (np.float32, np.float64):  # as it is stored; or was, before columns were joined
+        r = formats.read(save(path, np.column_stack([stamps, ecg]).astype(dtype)))
+        assert (r.fs, r.samples) == (fs, 8000)
+    np.savez(path.with_suffix(".npz"), time=stamps, ecg=ecg)
+    assert formats.read(path.with_suffix(".npz")).samples == 8000
+
+
+@pytest.mark.parametrize("fs", [360, 700, 750, 900, 1000])
+def test_times_that_are_rounded_to_decimals(path: Path, fs: int) -> None:
+    stamps = (5 + np.arange(8000) / fs).round(3)
+    ecg = np.resize(ECG, (8000, 2))
+    r = formats.read(save(path, np.column_stack([stamps, ecg])))
+    assert (r.fs, r.samples) == (fs, 8000)
+
+
+def test_a_sample_is_lost_among_times_in_whole_ms(path: Path) -> None:
+    kept = np.arange(N) != 300
+    r = formats.read(save(path, with_times((np.arange(N) / 1000).round(3))[kept]))
+    assert (r.fs, r.samples) == (1000, N)
+
+
+def test_the_first_times_are_missing(path: Path) -> None:
+    for begin, start in ((0, None), (1.7e9, datetime(2023, 11, 14, 22, 13, 20, 4000))):
+        stamps = begin + SECONDS
+        stamps[:1] = np.nan
+        with pytest.warns(UserWarning, match="1 of 600 time stamps"):
+            r = formats.read(save(path, with_times(stamps)))
+        assert (r.fs, r.samples, r.start) == (250, N, start)
+
+
 @pytest.mark.parametrize(
     "described",
     [
@@ -96,6 +131,37 @@ def test_names_and_units_of_all_columns_or_of_leads(
     r = formats.read(save(tmp_path / "x.npz", with_times(SECONDS), **described))
     assert (r.fs, r.leads, r.units) == (250, ("II", "V5"), ("mV", "mV"))
     assert_allclose(r.signal, ECG / 1000)
+
+
+@pytest.mark.parametrize("name", ["S1", "T2", "min", "H", "raw_time", "Level 1", "row 1", "epoch1"])
+def test_no_lead_is_a_time_by_its_name_alone(tmp_path: Path, name: str) -> None:
+    r = formats.read(save(tmp_path / "x.npz", ECG, leads=[name, "V1"], fs=250))
+    assert (r.leads, r.samples) == ((name, "V1"), N)
+    np.savez(tmp_path / "y.npz", fs=250, **{name: ECG[:, 0]})  # type: ignore[arg-type]
+    assert_array_equal(formats.read(tmp_path / "y.npz").signal[:, 0], ECG[:, 0])
+
+
+def test_what_is_called_a_time_series_is_not_passed_over(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", ecg_time_series=ECG, hr=np.linspace(60, 61, 20), fs=250)
+    with pytest.raises(FormatError, match="several arrays that may be the signal"):
+        formats.read(tmp_path / "x.npz")
+    options = ReadOptions(array="ecg_time_series")
+    assert_array_equal(formats.read(tmp_path / "x.npz", options=options).signal, ECG)
+
+
+@pytest.mark.parametrize("fault", ["falling", "again", "packets", "nan"])
+def test_times_with_faults_are_no_leads(tmp_path: Path, fault: str) -> None:
+    times = {
+        "falling": SECONDS[::-1],
+        "again": np.tile(SECONDS[: N // 2], 2),
+        "packets": np.repeat(SECONDS[::10], 10),
+        "nan": np.where(np.arange(N) % 5, np.nan, SECONDS),
+    }[fault]
+    path = save(tmp_path / "x.npz", with_times(times), leads=["time", "II", "V5"])
+    with pytest.raises(FormatError, match="times are uneven"):
+        formats.read(path)
+    with pytest.warns(UserWarning, match="taken as even at 250 Hz"):
+        assert formats.read(path, fs=250).leads == ("II", "V5")
 
 
 def test_leads_that_are_numbered_are_leads(tmp_path: Path) -> None:

@@ -230,34 +230,55 @@ def test_brainflow(tmp_path: Path, width: int, fs: int, channels: int) -> None:
     assert_allclose(r.signal[:, channels - 1], ECG / 1000)
 
 
-@pytest.mark.parametrize(
-    ("device", "millivolts"), [("bitalino_rev", 3.3e3 / 1100), ("biosignalsplux", 3e3 / 1019)]
-)
-def test_opensignals(tmp_path: Path, device: str, millivolts: float) -> None:
-    """A line of JSON names columns of counts; the ECG by the sensor's transfer function."""
+BITALINO, PLUX = 3.3e3 / 1100, 3e3 / 1019
+"""Range in mV of an ECG sensor."""
+
+
+def opensignals(resolution: Any, device: str = "bitalino_rev") -> str:
+    """A line of JSON names columns of counts, in 10 bits."""
     described = {
         "00:07:80:3B:46:61": {
             "sensor": ["ECG", "ACC"],
             "device": device,
             "column": ["nSeq", "I1", "A1", "A2"],
             "label": ["A1", "A2"],
-            "resolution": [10, 10],
+            "resolution": resolution,
             "sampling rate": 1000,
             "date": "2026-3-4",
             "time": "9:5:40.9",
             "comments": "Jane Doe",
         }
     }
-    counts = np.rint(512 + ECG / 1000 / millivolts * 1024).astype(int)
+    counts = np.rint(512 + ECG / 1000 / BITALINO * 1024).astype(int)
     rows = "".join(f"{k % 16}\t1\t{counts[k]}\t500\t\n" for k in T)
-    head = f"# OpenSignals Text File Format\n# {json.dumps(described)}\n# EndOfHeader\n"
-    r = read(tmp_path, head + rows, "x.txt")
+    return f"# OpenSignals Text File Format\n# {json.dumps(described)}\n# EndOfHeader\n{rows}"
+
+
+@pytest.mark.parametrize("resolution", [[10, 10], [4, 1, 10, 10]])
+@pytest.mark.parametrize(
+    ("device", "volts"), [("bitalino_rev", 1), ("biosignalsplux", PLUX / BITALINO)]
+)
+def test_opensignals(tmp_path: Path, resolution: list[int], device: str, volts: float) -> None:
+    """The ECG by the sensor's transfer function; resolutions are of channels or of columns."""
+    r = read(tmp_path, opensignals(resolution, device), "x.txt")
     assert (r.fs, r.start) == (1000, datetime(2026, 3, 4, 9, 5, 40))
     assert dict(zip(r.leads, r.units, strict=True))["ECG A1"] == "mV"
     assert r.units.count("mV") == 1
     ecg = r.signal[:, r.leads.index("ECG A1")]
-    assert_allclose(ecg, ECG / 1000, atol=0.6 * millivolts / 1024)
+    assert_allclose(ecg, ECG / 1000 * volts, atol=0.6 * BITALINO / 1024)
     assert "Doe" not in " ".join(r.comments)
+
+
+OF_UNKNOWN_BITS: tuple[Any, ...] = (10, [10], [10] * 3, [4, 10], [64, 10], ["x", 10], [None, 10])
+
+
+@pytest.mark.parametrize("resolution", OF_UNKNOWN_BITS, ids=str)
+def test_opensignals_of_an_unknown_resolution_needs_the_size_of_a_step(
+    tmp_path: Path, resolution: Any
+) -> None:
+    with pytest.raises(FormatError, match="steps of a converter whose size it does not say"):
+        read(tmp_path, opensignals(resolution), "x.txt")
+    assert read(tmp_path, opensignals(resolution), "x.txt", unit="3uV").units.count("mV") == 1
 
 
 def test_opensignals_of_an_unknown_device_needs_the_size_of_a_step(tmp_path: Path) -> None:

@@ -69,8 +69,22 @@ def test_bitalino_and_attributes_of_channels(tmp_path: Path) -> None:
     assert_allclose(r.signal[:, 0], ECG, atol=0.51 * 3 / 1024)
 
 
+def test_resolutions_of_columns(tmp_path: Path) -> None:
+    about: dict[str, Any] = {
+        "column": ["nSeq", "A1", "A3"],
+        "label": ["A1", "A3"],
+        "resolution": [4, 16, 12],
+    }
+    r = formats.read(save(tmp_path / "x.h5", **about))
+    assert_allclose(r.signal[:, 0], ECG, atol=0.51 * 3000 / 1019 / 65536)
+
+
 @pytest.mark.parametrize(
-    "changes", [{"device": "new", "sensor": ["ECG", "ECG"]}, {"sensor": None}, {"resolution": None}]
+    "changes",
+    [
+        *({"device": "new", "sensor": ["ECG", "ECG"]}, {"sensor": None}, {"resolution": None}),
+        *({"resolution": bits} for bits in ([4, 16, 16], [4, 16], 16, [40, 16])),
+    ],
 )
 def test_steps_of_unknown_size_are_asked_for(tmp_path: Path, changes: dict[str, Any]) -> None:
     path = save(tmp_path / "x.h5", **changes)

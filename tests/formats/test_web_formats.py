@@ -132,6 +132,7 @@ def _tables(folder: Path) -> Iterator[Case]:
         *map(numbers.interrupted, numbers.MISSING),
         *(numbers.RULED, numbers.SETTING),
         *map(dialects.headed, (*dialects.HEADINGS, "V")),
+        *map(dialects.opensignals, ([10, 10], [4, 1, 10, 10], *dialects.OF_UNKNOWN_BITS)),
     ]
     for i, text in enumerate(texts):
         yield Case("table", f"{i}", _saved(folder, "x.csv", text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats.columns import Column, by_shape, column, epoch
+from ipmdae.formats.columns import Column, by_shape, column
 from ipmdae.formats.errors import check_samples
 from ipmdae.formats.options import ReadOptions
 from ipmdae.formats.times import of_numbers, placed, resampled
@@ -19,6 +20,9 @@ _HEAD = 4000
 """Rows by which a column is known."""
 _LEAST = 50
 """Rows from which on a column is known by its shape alone; a few samples of an ECG may rise."""
+
+_FEW = 0.15
+"""Share of steps that may go back, as where a counter begins anew or packets are out of order."""
 
 Stamps = tuple[Column, NDArray[np.float64]]
 """A time column and its values."""
@@ -92,8 +96,8 @@ def in_time(
     start, timeline, times = None, None, np.zeros(0)
     if stamps:
         known, values = stamps
-        scale, timeline, times = of_numbers(path, values, known.seconds, count)
-        start = known.start or (epoch(float(values[0]), scale) if scale else None)
+        start, timeline, times = of_numbers(path, values, known.seconds, count)
+        start = known.start or start
     if options.resample and timeline and (timeline.is_uneven or options.fs):
         signal, fs = resampled(path, times, signal, options.fs)
         return signal, fs, start
@@ -113,9 +117,19 @@ def _column(name: str, unit: str = "") -> Column:
 
 
 def _shaped(columns: Iterable[Column], cells: NDArray[Any]) -> list[Column]:
-    """Columns with their kinds by name and shape."""
-    head = cells[:_HEAD].astype(np.float64)
-    return by_shape(list(columns), list(head.T))
+    """Columns with their kinds by name and shape; whatever its name, a time goes one way."""
+    head = list(cells[:_HEAD].astype(np.float64).T)
+    return [
+        replace(known, kind="lead") if _is_stamp(known) and not _goes_one_way(values) else known
+        for known, values in zip(by_shape(list(columns), head), head, strict=True)
+    ]
+
+
+def _goes_one_way(values: NDArray[np.float64]) -> bool:
+    """True if most of the values that change rise, or most fall; those of an ECG do both."""
+    steps = np.diff(values[np.isfinite(values)])
+    rising, falling = int((steps > 0).sum()), int((steps < 0).sum())
+    return min(rising, falling) < _FEW * (rising + falling)
 
 
 def _is_stamp(known: Column) -> bool:

@@ -19,7 +19,6 @@ from ipmdae.formats.columns import (
     Units,
     by_shape,
     column,
-    epoch,
     heading,
     select,
     units_of,
@@ -220,10 +219,8 @@ class ParquetReader(SignalReader):
             timeline = Timeline(self._path, _rounding(values[:_HEAD]), leads)
             timeline.add(times)
             return start, timeline, times
-        scale, known, times = of_numbers(self._path, values, column.seconds, leads)
-        if scale is not None:
-            start = start or epoch(float(values[0]), scale)
-        return start, known, times
+        found, known, times = of_numbers(self._path, values, column.seconds, leads)
+        return start or found, known, times
 
     def read(self, first: int, stop: int) -> NDArray[np.float64]:
         """See :meth:`SignalReader.read`."""

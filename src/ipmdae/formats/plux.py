@@ -31,6 +31,9 @@ from ipmdae.text import unique
 _SUPPLY = {"bitalino": (3.3, 1100.0), "biosignalsplux": (3.0, 1019.0)}
 """Volts of the converter's range, and gain of the ECG sensor."""
 
+_BITS = range(6, 33)
+"""Resolutions that a channel of an ECG may have."""
+
 _CHANNEL = re.compile(r"channel_(\d+)")
 
 
@@ -38,30 +41,44 @@ def columns_of(device: Mapping[str, Any]) -> Iterator[Column]:
     """The columns of a device, the steps of its ECG sensors in mV.
 
     Args:
-        device: ``column`` are all names, ``label`` those of channels, ``sensor`` and ``resolution``
-            (bits) are of each channel, ``device`` is the model.
+        device: ``column`` are all names, ``label`` those of channels, ``sensor`` are of each
+            channel, ``resolution`` (bits) of each or of all columns, ``device`` is the model.
+
+    Yields:
+        Columns; the steps of an ECG sensor whose resolution is not known are in counts.
 
     Raises:
-        KeyError, IndexError, TypeError, ValueError: the description is not complete.
+        KeyError, IndexError, TypeError: the description is not complete.
     """
     model = str(device.get("device", ""))
     volts, gain = next((v for k, v in _SUPPLY.items() if model.startswith(k)), (0.0, 1.0))
     labels = [str(label) for label in device["label"]]
-    for heading in map(str, device["column"]):
+    headings = [str(heading) for heading in device["column"]]
+    bits_of = _bits(device.get("resolution"), labels, headings)
+    for heading in headings:
         if heading not in labels:
             kind = "index" if column(heading).kind == "index" else "other"
             yield Column(heading, heading, "", kind)
             continue
-        place = labels.index(heading)
-        sensor, bits = str(device["sensor"][place]), int(device["resolution"][place])
+        sensor, bits = str(device["sensor"][labels.index(heading)]), bits_of.get(heading)
         name, ecg = f"{sensor} {heading}", sensor.upper().startswith("ECG")
-        if ecg and volts:
+        if ecg and volts and bits:
             scale = 1000 * volts / gain / 2.0**bits
             yield Column(heading, name, "", "lead", scale=scale, zero=2.0**bits / 2)
         elif ecg or sensor.upper() in ("RAW", "CUSTOM"):
             yield Column(heading, name, "counts", "lead")
         else:
             yield Column(heading, name, "", "other")
+
+
+def _bits(stated: Any, labels: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
+    """The resolutions by name, as a BITalino states them of columns, and others of channels.
+
+    Of another number than either, none is known; what an ECG cannot have is left out.
+    """
+    bits = _listed(stated)
+    names = next((names for names in (columns, labels) if len(names) == len(bits)), [])
+    return {name: int(n) for name, n in zip(names, bits, strict=False) if n in _BITS}
 
 
 def in_units(columns: Sequence[Column], values: NDArray[np.float64]) -> list[Column]:
@@ -153,11 +170,18 @@ def _described(
 ) -> dict[str, Any]:
     """Sensor and resolution of channels, as their own attributes or the device's state them.
 
-    The device's are lists in the order of its channels, whose numbers ``channels`` states. A sensor
-    that is not stated is ``"RAW"``, of steps of unknown size.
+    The device's are lists in the order of its channels, whose numbers ``channels`` states, or of
+    its columns. A sensor that is not stated is ``"RAW"``, of steps of unknown size.
     """
+    sensors, bits = _listed(about.get("sensor", [])), _listed(about.get("resolution", []))
     every = [str(number) for number in _listed(about.get("channels", []))]
-    every = every or [str(i + 1) for i in range(len(_listed(about.get("resolution", []))))]
+    every = every or [str(i + 1) for i in range(len(sensors or bits))]
+    labels = [str(label) for label in _listed(about.get("label", every))]
+    by_label = _bits(bits, labels, [str(name) for name in _listed(about.get("column", []))])
+    of_all = {
+        "sensor": dict(zip(every, sensors, strict=False)),
+        "resolution": dict(zip(every, map(by_label.get, labels), strict=False)),
+    }
     described: dict[str, Any] = {
         "label": channels,
         "column": channels,
@@ -167,11 +191,9 @@ def _described(
     for name in channels:
         own = _plain(raw.get(f"{ATTRIBUTES}{name}", {}))
         for key in ("sensor", "resolution"):
-            of_all = dict(zip(every, _listed(about.get(key, [])), strict=False))
-            own.setdefault(key, of_all.get(name.removeprefix("channel_")))
-        known = None not in (own["sensor"], own["resolution"])
-        described["sensor"].append(own["sensor"] if known else "RAW")
-        described["resolution"].append(own["resolution"] if known else 0)
+            own.setdefault(key, of_all[key].get(name.removeprefix("channel_")))
+        described["sensor"].append(own["sensor"] or "RAW")
+        described["resolution"].append(own["resolution"])
     return described
 
 

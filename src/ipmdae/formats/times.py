@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.formats.columns import DAY, DAYS, epoch_scale
+from ipmdae.formats.columns import DAY, DAYS, epoch, epoch_scale
 from ipmdae.formats.errors import FormatError
 
 _COMMON = (100, 125, 128, 130, 200, 250, 256, 300, 360, 400, 500, 512, 600, 1000, 1024, 2000)
@@ -275,8 +276,8 @@ class Timeline:
 
 def of_numbers(
     path: Path, stamps: NDArray[Any], seconds: float | None, leads: int
-) -> tuple[float | None, Timeline | None, NDArray[np.float64]]:
-    """Seconds in a unit of stamps that are numbers, their timeline, and times in s from the first.
+) -> tuple[datetime | None, Timeline | None, NDArray[np.float64]]:
+    """Start of stamps that are numbers, their timeline, and times in s from the first that is one.
 
     Args:
         path: named in errors.
@@ -285,20 +286,40 @@ def of_numbers(
         leads: number of samples per row.
 
     Returns:
-        ``(None, None, [])`` if they count samples.
+        ``(None, None, [])`` if they count samples; the start is ``None`` if they are no dates.
 
     Raises:
-        FormatError: there are too many gaps.
+        FormatError: no stamp is a number, or there are too many gaps.
     """
-    scale = scale_of(stamps[:_HEAD].astype(np.float64), seconds)
+    known = stamps[np.isfinite(stamps)]
+    if not len(known):
+        raise FormatError(path, f"its times are missing; {_EVEN}")
+    scale = scale_of(known[:_HEAD].astype(np.float64), seconds)
     if scale is None:
         return None, None, np.zeros(0)
-    times = (stamps - stamps[:1]).astype(np.float64) * scale
-    whole = stamps.dtype.kind in "iu" or (stamps == np.rint(stamps)).all()
-    rounded = float(np.spacing(float(np.abs(stamps).max())))
-    timeline = Timeline(path, scale * (1.0 if whole else max(rounded, 1e-9 / scale)), leads)
+    # Whole numbers exactly, as of ns since 1970.
+    exact = np.int64 if stamps.dtype.kind == "i" else np.float64
+    times = (stamps.astype(exact) - exact(known[0])).astype(np.float64) * scale
+    whole = stamps.dtype.kind in "iu" or bool((known == np.rint(known)).all())
+    quantum = 1.0 if whole else max(_rounding(known.astype(np.float64)), 1e-9 / scale)
+    timeline = Timeline(path, scale * quantum, leads)
     timeline.add(times)
-    return scale, timeline, times
+    return epoch(float(known[0]), scale), timeline, times
+
+
+def _rounding(stamps: NDArray[np.float64]) -> float:
+    """Resolution of stamps in their unit: where steps differ, that of decimals or of float32."""
+    most = float(np.abs(stamps).max())
+    finest = float(np.spacing(most))
+    steps = np.diff(stamps)
+    if not len(steps) or (np.abs(steps - np.median(steps)) > 4 * finest).mean() <= _FEW:
+        return finest
+    if (stamps.astype(np.float32) == stamps).all():
+        finest = float(np.spacing(np.float32(most)))
+    for decimal in (10.0**-n for n in range(10) if 10.0**-n > finest):
+        if (np.abs(stamps - decimal * np.rint(stamps / decimal)) <= finest).all():
+            return decimal
+    return finest
 
 
 def placed(

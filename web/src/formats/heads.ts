@@ -272,6 +272,9 @@ function numbered(sample: Sample, channels: number, time = -1): Column[] {
 /** Volts of the converter's range, and gain of the ECG sensor, of PLUX's devices. */
 const SUPPLY = { bitalino: [3.3, 1100], biosignalsplux: [3, 1019] };
 
+/** The least and largest resolutions that a channel of an ECG may have. */
+const BITS = [6, 32];
+
 interface Plux {
   device?: string;
   "firmware version"?: string;
@@ -281,7 +284,7 @@ interface Plux {
   column: string[];
   label: string[];
   sensor: string[];
-  resolution: number[];
+  resolution: number | number[];
 }
 
 /** A file of OpenSignals: a line of JSON describes devices, columns, sensors and resolutions. */
@@ -323,23 +326,36 @@ function pluxColumns(device: Plux): Column[] {
   const made = String(device.device ?? "");
   const family = Object.entries(SUPPLY).find(([name]) => made.startsWith(name))?.[1];
   const labels = device.label.map(String);
-  return device.column.map(String).map((heading): Column => {
+  const headings = device.column.map(String);
+  const bitsOf = pluxBits(device.resolution, labels, headings);
+  return headings.map((heading): Column => {
     const place = labels.indexOf(heading);
     if (place < 0) {
       const kind = column(heading).kind === "index" ? "index" : "other";
       return { heading, name: heading, unit: "", kind };
     }
     const sensor = String(device.sensor[place]);
-    const steps = 2 ** Math.trunc(Number(device.resolution[place]));
+    const bits = bitsOf(heading);
     const ecg = /^ecg/i.test(sensor);
     const known = { heading, name: `${sensor} ${heading}` };
-    if (ecg && family) {
+    if (ecg && family && Number.isInteger(bits) && bits >= BITS[0] && bits <= BITS[1]) {
+      const steps = 2 ** bits;
       const scale = (1000 * family[0]) / family[1] / steps;
       return { ...known, unit: "", kind: "lead", scale, zero: steps / 2 };
     }
     const raw = ecg || /^(raw|custom)$/i.test(sensor);
     return { ...known, unit: raw ? "counts" : "", kind: raw ? "lead" : "other" };
   });
+}
+
+/**
+ * The resolutions by name, as a BITalino states them of columns, and others of channels. Of another
+ * number than either, none is known.
+ */
+function pluxBits(stated: number | number[], labels: string[], columns: string[]) {
+  const bits = [stated].flat();
+  const names = [columns, labels].find((some) => some.length === bits.length) ?? [];
+  return (name: string): number => bits[names.lastIndexOf(name)];
 }
 
 /** A file of Empatica's E4: the start (s since 1970) and the rate in the first two rows. */
