@@ -86,6 +86,7 @@ def _of_others(
     signal = signal.T if signal.shape[0] < signal.shape[1] else signal
     width = signal.shape[1]
     scopes = _scopes(name, structs)
+    signal = calibration.without_codes(path, signal, scopes)
     leads, units = _names(scopes, _LEADS), _names(scopes, _UNITS)
     others = array_times.no_leads(leads, units, signal)
     kept = np.array([i not in others for i in range(width)])

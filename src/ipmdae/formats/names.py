@@ -157,7 +157,7 @@ def units_by_size(path: Path, silent: Sequence[tuple[int, str, NDArray[Any]]]) -
     Raises:
         FormatError: the values of one are too large for both.
     """
-    spreads = [_spread(values) for _, _, values in silent]
+    spreads = [spread_of(values) for _, _, values in silent]
     for (_, name, _), spread in zip(silent, spreads, strict=True):
         if spread > _MOST_MICROVOLTS:
             raise FormatError(
@@ -181,7 +181,7 @@ def units_by_size(path: Path, silent: Sequence[tuple[int, str, NDArray[Any]]]) -
     return {i: "uV" if large else "mV" for i, _, _ in silent}
 
 
-def _spread(values: NDArray[Any]) -> float:
+def spread_of(values: NDArray[Any]) -> float:
     """The range from the 5th to the 95th percentile of some of the values that are not missing."""
     some = np.asarray(values[:: len(values) // _SOME + 1], np.float64)
     known = some[np.isfinite(some)]
