@@ -60,6 +60,73 @@ def test_a_plain_gain_is_taken_as_steps_with_a_warning(path: Path) -> None:
         assert_allclose(formats.read(path).signal, (STEPS - 1024.0) / 200)
 
 
+@pytest.mark.filterwarnings("ignore:.*says no unit")
+def test_a_scale_without_a_unit_leaves_it_open(path: Path) -> None:
+    save(path, ecg=STEPS, scale_factor=5.0, add_offset=-5120.0, fs=250)
+    assert_allclose(formats.read(path).signal, (STEPS - 1024.0) / 200, atol=1e-12)
+    save(path, ecg=STEPS * 1000, scale_factor=5.0, fs=250)
+    with pytest.raises(FormatError, match="too large for mV and uV"):
+        formats.read(path)
+
+
+@pytest.mark.parametrize("dtype", ["i2", "i4", "f8"])
+def test_wfdbs_code_of_a_missing_sample(path: Path, dtype: str) -> None:
+    steps = STEPS.astype(dtype)
+    steps[100:120, 0] = -(1 << 15)
+    save(path, d_signal=steps, adc_gain=[200, 200], baseline=[1024, 1024], fs=250)
+    signal = formats.read(path).signal
+    assert np.isnan(signal[100:120, 0]).all()
+    assert np.isnan(signal).sum() == 20
+
+
+@pytest.mark.parametrize("code", ["_FillValue", "missing_value"])
+@pytest.mark.parametrize(("dtype", "number"), [("i2", -999), ("f4", 9.96921e36), ("f4", -99.9)])
+def test_netcdfs_codes_of_missing_samples(path: Path, code: str, dtype: str, number: float) -> None:
+    stored = STEPS.astype(dtype)
+    stored[100:120, 1] = number
+    if path.suffix == ".mat" and code.startswith("_"):
+        pytest.skip("no name of MATLAB's")
+    save(path, ecg=stored, scale_factor=5.0, units="uV", fs=250, **{code: number})
+    signal = formats.read(path).signal
+    assert np.isnan(signal[100:120, 1]).all()
+    assert np.isnan(signal).sum() == 20
+    save(path, ecg=stored, units="uV", fs=250, **{code: "none"})
+    with pytest.raises(FormatError, match="is no number"):
+        formats.read(path)
+
+
+@pytest.mark.parametrize(
+    ("stated", "named"),
+    [
+        ({"adc_gain": 200, "offset": 1024}, "offset beside adc_gain"),
+        ({"scale_factor": 0.005, "baseline": 1024}, "baseline beside scale_factor"),
+        ({"adc_gain": 200, "scale_factor": 0.005}, "scale_factor beside adc_gain"),
+        ({"scale_factor": 0.005, "adc_zero": 1024}, "adc_zero beside scale_factor"),
+    ],
+)
+def test_what_is_not_applied_beside_a_gain_is_named(
+    path: Path, stated: dict[str, Any], named: str
+) -> None:
+    save(path, ecg=STEPS, units="mV", fs=250, **stated)
+    with pytest.warns(UserWarning, match=f"says {named}, which is not applied"):
+        assert_allclose(formats.read(path).signal, STEPS / 200)
+
+
+def test_a_converters_resolution_needs_not_be_applied(path: Path) -> None:
+    save(path, ecg=STEPS, adc_gain=200, baseline=1024, adc_zero=0, adc_resolution=16, fs=250)
+    assert_allclose(formats.read(path).signal, (STEPS - 1024.0) / 200)
+
+
+@pytest.mark.parametrize("units", [{}, {"units": "uV"}])
+def test_the_gain_of_an_amplifier_is_refused(path: Path, units: dict[str, str]) -> None:
+    save(path, ecg=np.rint(ECG * 1000).astype("i2"), gain=24, fs=250, **units)
+    with pytest.raises(FormatError, match="gain of 24, which may be"):
+        formats.read(path)
+    with pytest.warns(UserWarning, match="says gain; unit=uV overrules"):
+        r = formats.read(path, options=ReadOptions(unit="uV"))
+    assert_allclose(r.signal, ECG, atol=0.51e-3)
+
+
 @pytest.mark.parametrize(
     ("stated", "message"),
     [

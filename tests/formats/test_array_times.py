@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from ipmdae import formats
-from ipmdae.formats import FormatError, ReadOptions
+from ipmdae.formats import FormatError, ReadOptions, isolated
 
 N = 600
 ECG = np.random.default_rng(0).normal(0, 1, (N, 2))
@@ -180,6 +180,37 @@ def test_an_array_of_times_beside(tmp_path: Path, name: str) -> None:
     np.savez(tmp_path / "y.npz", fs=500, **arrays)
     with pytest.warns(UserWarning, match="states 500 Hz, but its times say 250 Hz"):
         assert formats.read(tmp_path / "y.npz").fs == 500
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [
+        *(("ms", 1e-3), ("minutes", 60), ("hours", 3600), ("seconds since 1970-01-01", 1)),
+        *(("minutes since 2026-03-04 10:00:00", 60), ("days since 2026-03-04T10:00:00Z", 86_400)),
+    ],
+)
+def test_the_unit_of_an_array_of_times_is_an_attribute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: str, factor: float
+) -> None:
+    monkeypatch.setattr(isolated, "enabled", False)
+    epoch = 1_772_618_400 * unit.endswith("1970-01-01")
+    with pytest.importorskip("h5py").File(tmp_path / "x.h5", "w") as file:
+        file["ecg"], file["time"] = ECG, (60 + SECONDS + epoch) / factor
+        file["time"].attrs["units"] = unit
+    r = formats.read(tmp_path / "x.h5")
+    assert (r.fs, r.samples) == (250, N)
+    assert r.start == (datetime(2026, 3, 4, 10, 1) if "since" in unit else None)
+
+
+def test_an_array_of_times_in_another_unit_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolated, "enabled", False)
+    with pytest.importorskip("h5py").File(tmp_path / "x.h5", "w") as file:
+        file["ecg"], file["time"], file["fs"] = ECG, SECONDS, 300
+        file["time"].attrs["units"] = "fortnights"
+    with pytest.warns(UserWarning, match="its time is in fortnights; left out"):
+        assert formats.read(tmp_path / "x.h5").fs == 300
 
 
 def test_times_alone_are_no_recording(path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ _HEAD = 4000
 """Rows by which a column is known."""
 _LEAST = 50
 """Rows from which on a column is known by its shape alone; a few samples of an ECG may rise."""
+
+_UTC = re.compile(r"(?<=\d)\s*(UTC|Z|\+00:?00)$")
+_MIDNIGHT = re.compile(r"( since \d{4}-\d\d-\d\d)$")
 
 _FEW = 0.15
 """Share of steps that may go back, as where a counter begins anew or packets are out of order."""
@@ -59,13 +64,25 @@ def tells_time(name: str, values: NDArray[Any]) -> bool:
     )
 
 
-def beside(arrays: Mapping[str, Any], rows: int) -> Stamps | None:
-    """The array of times among arrays, by lower-case name, if one has so many rows."""
+def beside(
+    path: Path, arrays: Mapping[str, Any], rows: int, units: Mapping[str, str]
+) -> Stamps | None:
+    """The array of times among arrays, by lower-case name, if one has so many rows.
+
+    Args:
+        path: the file, for messages.
+        arrays: by name.
+        rows: of the signal.
+        units: of arrays, where they are stated; one of another unit than of time is left out, with
+            a warning.
+    """
     for name, value in arrays.items():
         if getattr(value, "dtype", np.dtype(bool)).kind in "fiu" and np.size(value) == rows:
-            cells = np.reshape(value, (-1, 1))
-            (found,) = _shaped([_column(name)], cells)
-            if found.kind == "time":
+            cells, unit = np.reshape(value, (-1, 1)), units.get(name, "")
+            (found,) = _shaped([_column(name, unit)], cells)
+            if found.kind == "time" and unit and found.seconds is None:
+                warnings.warn(f"{path}: its {name} is in {unit}; left out", stacklevel=5)
+            elif found.kind == "time":
                 return found, cells[:, 0].astype(np.float64)
     return None
 
@@ -97,7 +114,9 @@ def in_time(
     if stamps:
         known, values = stamps
         start, timeline, times = of_numbers(path, values, known.seconds, count)
-        start = known.start or start
+        if known.start and known.seconds:
+            first = float(values[np.isfinite(values)][0])
+            start = known.start + timedelta(seconds=first * known.seconds)
     if options.resample and timeline and (timeline.is_uneven or options.fs):
         signal, fs = resampled(path, times, signal, options.fs)
         return signal, fs, start
@@ -112,7 +131,11 @@ def in_time(
 
 
 def _column(name: str, unit: str = "") -> Column:
-    """The column of a name; of a number or of none, that of a lead."""
+    """The column of a name; of a number or of none, that of a lead.
+
+    A unit may be netCDF's, as ``days since 2026-03-04`` or ``s since 2026-03-04T10:00:00Z``.
+    """
+    unit = _MIDNIGHT.sub(r"\1 00:00", _UTC.sub("", unit))
     return Column("", "", unit, "lead") if not name or name.isdecimal() else column(name, unit)
 
 

@@ -86,6 +86,7 @@ def _of_others(
     signal = signal.T if signal.shape[0] < signal.shape[1] else signal
     width = signal.shape[1]
     scopes = _scopes(name, structs)
+    signal = calibration.without_codes(path, signal, scopes)
     leads, units = _names(scopes, _LEADS), _names(scopes, _UNITS)
     others = array_times.no_leads(leads, units, signal)
     kept = np.array([i not in others for i in range(width)])
@@ -100,7 +101,7 @@ def _of_others(
             path, f"has {count} leads, but {len(leads)} names and {len(units)} units of them"
         )
     times = [(known, signal[:, i]) for i, known in others.items() if known.kind == "time"]
-    stamps = times[0] if times else array_times.beside(structs[0], len(signal))
+    stamps = times[0] if times else _times_beside(path, structs[0], len(signal))
     signal = signal[:, kept]
     units = [symbol(unit) for unit in units]
     signal, units = calibration.physical(path, name, signal, scopes, kept, units, options)
@@ -108,6 +109,12 @@ def _of_others(
     units, factors, _ = converted(path, leads, units, options, signal.T)
     signal = signal * factors
     return Recording(signal=signal, fs=fs, leads=tuple(leads), units=tuple(units), start=start)
+
+
+def _times_beside(path: Path, arrays: Struct, rows: int) -> array_times.Stamps | None:
+    """The array of times among arrays, in the unit that its attributes state."""
+    units = {name: _names([arrays.get(f"{ATTRIBUTES}{name}", {})], _UNITS) for name in arrays}
+    return array_times.beside(path, arrays, rows, {n: u[0] for n, u in units.items() if u})
 
 
 Chosen = tuple[str, NDArray[Any], list[Struct]]

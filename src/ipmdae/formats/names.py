@@ -52,7 +52,7 @@ _OTHER_UNIT = re.compile(
 )
 
 _USUAL = (0.1, 25.0)
-"""Spread (5th to 95th percentile) of an ECG in mV, and of its wander."""
+"""Spread (5th to 95th percentile) of an ECG in mV, with its baseline wander."""
 
 _MOST_MICROVOLTS = 50_000.0
 """Spread of values up to which an ECG may be in µV."""
@@ -164,7 +164,7 @@ def units_by_size(path: Path, silent: Sequence[tuple[int, str, NDArray[Any]]]) -
     Raises:
         FormatError: the values of one are too large for both.
     """
-    spreads = [_spread(values) for _, _, values in silent]
+    spreads = [spread_of(values) for _, _, values in silent]
     for (_, name, _), spread in zip(silent, spreads, strict=True):
         if spread > _MOST_MICROVOLTS:
             raise FormatError(
@@ -197,7 +197,7 @@ def _misfit(spread: float) -> float:
     return max(math.log(low / spread) / 2, math.log(spread / high), 0.0)
 
 
-def _spread(values: NDArray[Any]) -> float:
+def spread_of(values: NDArray[Any]) -> float:
     """The range from the 5th to the 95th percentile of some of the values that are not missing."""
     some = np.asarray(values[:: len(values) // _SOME + 1], np.float64)
     known = some[np.isfinite(some)]

@@ -5,7 +5,7 @@ import { NeedError } from "./errors.ts";
 import { millivolts, NO_UNIT, warn, warnUnit, type Job } from "./job.ts";
 import { enumerated } from "./text.ts";
 
-/** Spread (5th to 95th percentile) of an ECG in mV, and of its wander. */
+/** Spread (5th to 95th percentile) of an ECG in mV, with its baseline wander. */
 const USUAL = [0.1, 25];
 /** Spread of values up to which an ECG may be in µV. */
 const MOST_MICROVOLTS = 50_000;
