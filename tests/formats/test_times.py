@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ipmdae import ReadOptions, formats
 from ipmdae.formats import FormatError
-from ipmdae.formats.times import resampled
+from ipmdae.formats.resampling import resampled
 from ipmdae.recording import Recording
 
 START = datetime(2026, 11, 27, 10)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ipmdae.formats.columns import Column, by_shape, column
 from ipmdae.formats.errors import check_samples
 from ipmdae.formats.options import ReadOptions
-from ipmdae.formats.times import of_numbers, placed, resampled
+from ipmdae.formats.resampling import resampled
+from ipmdae.formats.times import of_numbers, placed
 
 _HEAD = 4000
 """Rows by which a column is known."""

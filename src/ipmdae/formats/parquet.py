@@ -26,7 +26,8 @@ from ipmdae.formats.columns import (
 from ipmdae.formats.errors import FormatError, check_expansion, check_samples, first_bytes, reason
 from ipmdae.formats.optional import needs, require
 from ipmdae.formats.options import DEFAULTS, ReadOptions, of_leads, restated
-from ipmdae.formats.times import Places, Timeline, of_numbers, placed, resampled
+from ipmdae.formats.resampling import resampled
+from ipmdae.formats.times import Places, Timeline, of_numbers, placed
 from ipmdae.recording import Header, Recording
 from ipmdae.text import unique
 

@@ -27,10 +27,11 @@ from ipmdae.formats.errors import (
 )
 from ipmdae.formats.names import WORDS
 from ipmdae.formats.options import DEFAULTS, ReadOptions
+from ipmdae.formats.resampling import resampled
 from ipmdae.formats.table_layout import is_empty
 from ipmdae.formats.table_text import expanding, is_archive, open_text, sniff, stored_size
 from ipmdae.formats.table_times import Stamps, chosen
-from ipmdae.formats.times import Timeline, placed, resampled
+from ipmdae.formats.times import Timeline, placed
 from ipmdae.recording import Header, Recording, Resolution
 from ipmdae.text import unique
 
