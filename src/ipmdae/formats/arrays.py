@@ -16,7 +16,7 @@ from ipmdae.formats.names import symbol
 from ipmdae.formats.options import DEFAULTS, ReadOptions, converted, restated
 from ipmdae.recording import Header, Recording
 
-SIGNALS = tuple("signal signals p_signal d_signal ecg x data val ecg_signal sig".split())
+SIGNALS = tuple("signal signals p_signal ecg d_signal x data val ecg_signal sig".split())
 """Names under which a signal is looked for, in this order; else the one numeric array there is."""
 
 _RATES = (
