@@ -83,7 +83,7 @@ def _of_others(
     path: Path, name: str, signal: NDArray[np.float64], structs: list[Struct], options: ReadOptions
 ) -> Recording:
     """The recording of an array of this name in the first of the structs."""
-    signal = signal.T if signal.shape[0] < signal.shape[1] else signal
+    signal = upright(signal)
     width = signal.shape[1]
     scopes = _scopes(name, structs)
     signal = calibration.without_codes(path, signal, scopes)
@@ -217,6 +217,12 @@ def signal_name(arrays: Mapping[str, Any]) -> str | None:
 def _unnamed(arrays: Mapping[str, Any]) -> list[str]:
     """Names of arrays that may be a signal, whatever they are called."""
     return [n for n, value in arrays.items() if n not in _NO_SIGNALS and _is_signal(n, value)]
+
+
+def upright(signal: NDArray[Any]) -> NDArray[Any]:
+    """An array as (time, leads): the longer axis is time."""
+    signal = signal[:, None] if signal.ndim == 1 else signal
+    return signal.T if signal.shape[0] < signal.shape[1] else signal
 
 
 def numbers(path: Path, signal: NDArray[Any]) -> NDArray[np.float64]:

@@ -92,12 +92,9 @@ def _reader(path: Path, content: dict[str, Any], options: ReadOptions) -> Signal
     arrays = {name.lower(): value for name, value in content.items()}
     if is_labchart(arrays) and options.array in (None, "data"):
         return WholeReader(from_labchart(path, arrays, options))
-    said = description.KEY in arrays or "units" in arrays or calibration.is_stated(arrays)
-    if (
-        not said
-        and not options.unit
-        and getattr(arrays.get("val"), "dtype", np.dtype(bool)).kind in "iu"
-    ):
+    stated = description.KEY in arrays or "units" in arrays or calibration.is_stated(arrays)
+    whole = getattr(arrays.get("val"), "dtype", np.dtype(bool)).kind in "iu"
+    if whole and not (stated or options.unit):
         arrays["val"] = np.asarray(arrays["val"], np.float64) / _GAIN
         arrays["units"] = np.array(["mV"])
         warnings.warn(f"{path}: does not say its gain; taken as {_GAIN} steps per mV", stacklevel=4)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ipmdae.files import replacing
 from ipmdae.formats import description
 from ipmdae.formats.array_times import no_leads
-from ipmdae.formats.arrays import from_arrays, numbers
+from ipmdae.formats.arrays import from_arrays, numbers, upright
 from ipmdae.formats.blocks import SignalReader, WholeReader
 from ipmdae.formats.errors import Budget, FormatError, check_samples, first_bytes, reason
 from ipmdae.formats.options import DEFAULTS, ReadOptions, converted
@@ -71,7 +71,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
 def open_reader(path: Path, *, options: ReadOptions = DEFAULTS) -> SignalReader:
     """Open a file; of ``.npy`` files without times only what is asked for is read, others whole."""
     if _is_array(path) and options.fs is not None:
-        signal = _upright(_mapped(path))
+        signal = upright(_mapped(path))
         if not no_leads([], [], signal):
             return _MappedReader(path, signal, options.fs, options)
     return WholeReader(read(path, options=options))
@@ -140,12 +140,6 @@ def _mapped(path: Path) -> NDArray[Any]:
         numbers(path, signal[:0])
     check_samples(path, *(signal.shape if signal.ndim == 2 else (len(signal), 1)))
     return signal
-
-
-def _upright(signal: NDArray[Any]) -> NDArray[Any]:
-    """An array as (time, leads): the longer axis is time."""
-    signal = signal[:, None] if signal.ndim == 1 else signal
-    return signal.T if signal.shape[0] < signal.shape[1] else signal
 
 
 def _arrays(path: Path) -> dict[str, Any]:
