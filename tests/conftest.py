@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ipmdae import examples, formats, native
 from ipmdae.engine import ModelFile, Preprocessing, write_model
+from ipmdae.formats import isolated
 
 DATA = Path(__file__).parent / "data"
 
@@ -63,6 +64,12 @@ def tiny_model() -> ModelFile:
 def fake(tiny_model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> Fakes:
     """Makes denoisers whose network is a function."""
     return Fakes(tiny_model, monkeypatch)
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read files without child processes, which take a second each."""
+    monkeypatch.setattr(isolated, "enabled", False)
 
 
 @pytest.fixture

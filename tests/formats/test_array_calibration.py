@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from ipmdae import formats
-from ipmdae.formats import FormatError, ReadOptions, calibration, isolated
+from ipmdae.formats import FormatError, ReadOptions, calibration
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 ECG = np.random.default_rng(0).normal(0, 1, (300, 2))
 STEPS = np.rint(ECG * 200 + 1024).astype("i2")
 
 
 @pytest.fixture(params=["x.npz", "x.mat", "x.h5"])
-def path(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where to write; HDF5 is read in this process, which is faster."""
-    monkeypatch.setattr(isolated, "enabled", False)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where to write."""
     return tmp_path / str(request.param)
 
 
@@ -169,17 +170,13 @@ def test_what_describes_a_signal_is_none(path: Path) -> None:
         formats.read(path)
 
 
-@pytest.mark.parametrize("name", ["x.h5"])
-def test_attributes_belong_to_their_own_array(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(isolated, "enabled", False)
-    with pytest.importorskip("h5py").File(tmp_path / name, "w") as file:
+def test_attributes_belong_to_their_own_array(tmp_path: Path) -> None:
+    with pytest.importorskip("h5py").File(tmp_path / "x.h5", "w") as file:
         file.attrs["fs"] = 250
         file["acc"], file["ecg"] = ECG, ECG
         file["acc"].attrs.update(units="g", gain=[3, 3])
         file["ecg"].attrs["units"] = "uV"
-    r = formats.read(tmp_path / name)
+    r = formats.read(tmp_path / "x.h5")
     assert r.units == ("mV", "mV")
     assert_allclose(r.signal, ECG / 1000)
 

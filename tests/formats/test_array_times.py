@@ -12,12 +12,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from ipmdae import formats
-from ipmdae.formats import FormatError, ReadOptions, isolated
+from ipmdae.formats import FormatError, ReadOptions
 
 N = 600
 ECG = np.random.default_rng(0).normal(0, 1, (N, 2))
 SECONDS = np.arange(N) / 250
-pytestmark = pytest.mark.filterwarnings("ignore:.*says no unit")
+pytestmark = [
+    pytest.mark.usefixtures("in_this_process"),
+    pytest.mark.filterwarnings("ignore:.*says no unit"),
+]
 
 
 def with_times(*columns: NDArray[Any]) -> NDArray[np.float64]:
@@ -190,9 +193,8 @@ def test_an_array_of_times_beside(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_the_unit_of_an_array_of_times_is_an_attribute(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: str, factor: float
+    tmp_path: Path, unit: str, factor: float
 ) -> None:
-    monkeypatch.setattr(isolated, "enabled", False)
     epoch = 1_772_618_400 * unit.endswith("1970-01-01")
     with pytest.importorskip("h5py").File(tmp_path / "x.h5", "w") as file:
         file["ecg"], file["time"] = ECG, (60 + SECONDS + epoch) / factor
@@ -202,10 +204,7 @@ def test_the_unit_of_an_array_of_times_is_an_attribute(
     assert r.start == (datetime(2026, 3, 4, 10, 1) if "since" in unit else None)
 
 
-def test_an_array_of_times_in_another_unit_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(isolated, "enabled", False)
+def test_an_array_of_times_in_another_unit_is_left_out(tmp_path: Path) -> None:
     with pytest.importorskip("h5py").File(tmp_path / "x.h5", "w") as file:
         file["ecg"], file["time"], file["fs"] = ECG, SECONDS, 300
         file["time"].attrs["units"] = "fortnights"

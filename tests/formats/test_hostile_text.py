@@ -17,6 +17,8 @@ from ipmdae import formats
 from ipmdae.formats import FormatError, description
 from ipmdae.recording import Annotations, Recording
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 INJECTION = "a\nevil.dat 16 1(0)/mV 16 0 0 0 0 X\r\n# patient id: 0"
 TERMINAL = "\x1b]0;title\x07\x1b[31mV1\x9b2J"
 HOSTILE = (

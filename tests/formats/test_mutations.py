@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from recorder_files import acq, xdf, xdf_marks, xdf_samples, xdf_stream
 
 from ipmdae import formats
-from ipmdae.formats import isolated
 from ipmdae.recording import Annotations, Recording, Resolution
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 WRITTEN = "x.edf x.bdf x.csv x.csv.gz x.npy x.npz x.mat x.parquet x.dcm x.json x.wav".split()
 LIBRARIES = {
@@ -54,12 +55,6 @@ FILES = CLINICAL | {"x.acq": recorder_acq, "x.xdf": recorder_xdf}
 
 Digital = NDArray[np.int16]
 Change = Callable[[bytes], bytes]
-
-
-@pytest.fixture(autouse=True)
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read without child processes, which take half a second each."""
-    monkeypatch.setattr(isolated, "enabled", False)
 
 
 @cache

@@ -11,7 +11,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from ipmdae import formats
-from ipmdae.formats import FormatError, ReadOptions, isolated
+from ipmdae.formats import FormatError, ReadOptions
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 h5py = pytest.importorskip("h5py")
 
@@ -27,11 +29,6 @@ ABOUT: dict[str, Any] = {
     "resolution": [16, 16],
     "sensor": ["ECG", "ACC"],
 }
-
-
-@pytest.fixture(autouse=True)
-def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolated, "enabled", False)
 
 
 def save(path: Path, address: str = ADDRESS, steps: Any = None, **changes: Any) -> Path:

@@ -15,6 +15,8 @@ import ipmdae
 from ipmdae import ReadOptions, cli, formats
 from ipmdae.recording import Annotations, Recording, Resolution, millivolts
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 SIGNAL = np.random.default_rng(0).normal(size=(1000, 2)).round(3)
 HOW = Resolution(gain=1.0, unit="uV")
 RECORDING = Recording(signal=SIGNAL, fs=250, leads=("II", "V1"), resolution=(HOW, HOW))

@@ -14,14 +14,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from round_trips import LIBRARIES, MARKS, NAMES, PATIENT, START, TABLES, recording, write
 
 from ipmdae import formats
-from ipmdae.formats import isolated
 from ipmdae.recording import Recording
 
-
-@pytest.fixture(autouse=True)
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read without child processes, which take half a second each."""
-    monkeypatch.setattr(isolated, "enabled", False)
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 
 @pytest.fixture(params=NAMES)

@@ -19,6 +19,8 @@ from ipmdae.formats import FormatError
 from ipmdae.formats.resampling import resampled
 from ipmdae.recording import Recording
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 START = datetime(2026, 11, 27, 10)
 EPOCH = round((START - datetime(1970, 1, 1)).total_seconds())
 
