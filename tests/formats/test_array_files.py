@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ipmdae import Recording, formats
-from ipmdae.formats import FormatError
+from ipmdae.formats import FormatError, ReadOptions
 
 ECG = np.random.default_rng(0).normal(0, 1, (300, 2))
 
@@ -99,6 +99,18 @@ def test_microvolts_that_are_not_told_are_known_by_their_size(tmp_path: Path, na
 def test_arrays_that_make_no_recording(path: Path, arrays: dict[str, Any], message: str) -> None:
     with pytest.raises(FormatError, match=message):
         formats.read(save(path, **arrays))
+
+
+@pytest.mark.parametrize("name", ["emg", "acc", "EEG", "respiration"])
+def test_another_measurement_is_no_ecg_unless_it_is_named(path: Path, name: str) -> None:
+    save(path, **{name: ECG, "fs": 250})
+    with pytest.raises(FormatError, match=r"has no array called signal .* \(array=, --array\)"):
+        formats.read(path)
+    with pytest.warns(UserWarning, match="says no unit"):
+        assert_allclose(formats.read(path, options=ReadOptions(array=name)).signal, ECG)
+    save(path, **{name: ECG, "y1": ECG * 0.5, "fs": 250})
+    with pytest.warns(UserWarning, match="says no unit"):
+        assert_allclose(formats.read(path).signal, ECG * 0.5)
 
 
 def test_a_file_cut_off(path: Path) -> None:

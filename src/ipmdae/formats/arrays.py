@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from ipmdae.formats import array_times, calibration, description
 from ipmdae.formats.errors import FormatError, check_samples
-from ipmdae.formats.names import symbol
+from ipmdae.formats.names import is_no_lead, other_electrodes, symbol
 from ipmdae.formats.options import DEFAULTS, ReadOptions, converted, restated
 from ipmdae.recording import Header, Recording
 
 SIGNALS = tuple("signal signals p_signal ecg d_signal x data val ecg_signal sig".split())
-"""Names under which a signal is looked for, in this order; else the one numeric array there is."""
+"""Names under which a signal is looked for, in this order; else the one numeric array there is that
+is not called as another measurement is (``emg``, ``acc``)."""
 
 _RATES = (
     *("fs", "sampling_rate", "sampling_frequency", "sample_rate", "samplingrate", "samplerate"),
@@ -142,7 +143,7 @@ def _chosen(path: Path, arrays: Struct, array: str | None) -> Chosen:
     elif any(name in arrays and _has_shape(arrays[name]) for name in SIGNALS):
         ask = "has an array of times or counts, and no samples beside them"
     else:
-        ask = f"has no array called {' or '.join(SIGNALS[:4])}"
+        ask = f"has no array called {' or '.join(SIGNALS[:4])}; name it (array=, --array)"
     raise FormatError(path, f"{ask}; {_found(places)}")
 
 
@@ -215,8 +216,16 @@ def signal_name(arrays: Mapping[str, Any]) -> str | None:
 
 
 def _unnamed(arrays: Mapping[str, Any]) -> list[str]:
-    """Names of arrays that may be a signal, whatever they are called."""
-    return [n for n, value in arrays.items() if n not in _NO_SIGNALS and _is_signal(n, value)]
+    """Names of arrays that may be an ECG: any but those of other measurements."""
+    return [n for n, value in arrays.items() if not _is_other(n) and _is_signal(n, value)]
+
+
+def _is_other(name: str) -> bool:
+    """True if an array is called as other measurements are; a letter (``y1``) says nothing."""
+    says_more = len(name.rstrip("0123456789")) > 1
+    return name in _NO_SIGNALS or (
+        says_more and (is_no_lead(name) or any(other_electrodes([name])))
+    )
 
 
 def upright(signal: NDArray[Any]) -> NDArray[Any]:
