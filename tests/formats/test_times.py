@@ -273,6 +273,14 @@ def test_the_interpolant_is_the_known_one() -> None:
     assert_allclose(out[inside], known[inside], atol=1e-9)
 
 
+@pytest.mark.parametrize("rows", [998, 999, 1000, 1001])
+def test_a_last_row_whose_time_is_rounded_is_kept(rows: int) -> None:
+    t = np.round(np.arange(rows) / 360, 3)
+    out, _ = resampled(Path("x"), t, np.arange(rows, dtype=float)[:, None], 360.0)
+    assert len(out) == rows
+    assert out[-1, 0] == pytest.approx(rows - 1, abs=0.2)
+
+
 def test_even_rows_stay_as_they_are(tmp_path: Path) -> None:
     r = read(tmp_path, [f"{i / 250:.3f}" for i in range(500)], resample=True)
     assert_array_equal(r.signal[:, 0], np.arange(500) % 11)

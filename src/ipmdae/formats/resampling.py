@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from ipmdae.formats.errors import FormatError
 from ipmdae.formats.times import EVEN, MANY, check_missing
 
+_LAST = 0.25
+"""Steps by which the last row may come early and still be a sample, as by a rounded time."""
+
 
 def resampled(
     path: Path, times: NDArray[np.float64], signal: NDArray[np.float64], fs: float | None
@@ -39,9 +42,9 @@ def resampled(
     near = steps <= 5 * np.median(steps)
     mean = float(near.sum() / steps[near].sum())
     rate = fs or (float(round(mean)) if abs(mean - round(mean)) < 1e-3 * mean else mean)
-    samples = int((times[-1] - times[0]) * rate * (1 + 1e-12)) + 1
+    samples = int((times[-1] - times[0]) * rate + _LAST) + 1
     check_missing(path, max(samples - len(times), 0), len(times), signal.shape[1], rate)
-    grid = times[0] + np.arange(samples) / rate
+    grid = np.minimum(times[0] + np.arange(samples) / rate, times[-1])
     out = np.full((samples, signal.shape[1]), np.nan)
     for lead in range(signal.shape[1]):
         known = ~np.isnan(signal[:, lead])
