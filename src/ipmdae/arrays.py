@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.containers import Container
-from ipmdae.pipeline.window import MIN_SPREAD
-from ipmdae.quality import AMPLITUDES
+from ipmdae.quality import amplitude_warnings
 from ipmdae.recording import Recording
 
 _OUTLIERS = 1.0  # percent at either end that do not count: spikes, and the jumps of switches
@@ -61,17 +60,8 @@ def check(container: Container, leads: list[int], values: NDArray[np.float64]) -
 def warn_of_units(noisy: Recording) -> None:
     """Warn of amplitudes that no ECG in mV has; flat leads have a warning of their own."""
     amplitude = np.array([_amplitude(lead[~np.isnan(lead)]) for lead in noisy.signal.T])
-    for odd, unit in (
-        (amplitude > AMPLITUDES[1], "microvolts or raw ADC units"),
-        ((amplitude > MIN_SPREAD) & (amplitude < AMPLITUDES[0]), "volts, or no ECG"),
-    ):
-        if odd.any():
-            names = ", ".join(noisy.leads[i] for i in np.flatnonzero(odd))
-            warnings.warn(
-                f"lead {names}: amplitude of {amplitude[odd].max():.3g} mV looks like {unit}; "
-                "convert to mV first",
-                stacklevel=4,
-            )
+    for sentence in amplitude_warnings(noisy.leads, amplitude):
+        warnings.warn(sentence, stacklevel=4)
 
 
 def _amplitude(known: NDArray[np.float64]) -> float:

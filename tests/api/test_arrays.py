@@ -274,9 +274,9 @@ def test_settings_that_make_no_sense_are_refused(
 @pytest.mark.parametrize(
     ("convert", "says"),
     [
-        (lambda x: 1000 * x, "lead 0, 1: amplitude of .* looks like microvolts or raw ADC units"),
-        (lambda x: np.rint(200 * x).astype(np.int16), "looks like microvolts or raw ADC units"),
-        (lambda x: x / 1000, "looks like volts"),
+        (lambda x: 1000 * x, "lead [01] has .* are its values microvolts"),
+        (lambda x: np.rint(200 * x).astype(np.int16), "are its values microvolts"),
+        (lambda x: x / 1000, "are its values volts"),
     ],
 )
 def test_other_units_are_warned_of(convert: Callable[[Any], Any], says: str) -> None:

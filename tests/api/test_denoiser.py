@@ -43,7 +43,7 @@ def test_any_number_of_leads_lead_by_lead(fake: Fakes, leads: int) -> None:
         assert_allclose(clean[:, lead], Denoiser(fake()).denoise(signal[:, lead], 250), atol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:.*looks like volts")
+@pytest.mark.filterwarnings("ignore:.*are its values volts")
 @pytest.mark.parametrize("samples", [2, 3, 10, 499, 500, 501, 901, 1300, 5000])
 @pytest.mark.parametrize("fs", [128, 250, 1000])
 def test_any_length(fake: Fakes, samples: int, fs: float) -> None:
@@ -131,7 +131,7 @@ def test_arrays_that_are_no_recording_are_refused(fake: Fakes, x: Any) -> None:
         Denoiser(fake()).denoise(x, 250)
 
 
-@pytest.mark.filterwarnings("ignore:.*looks like microvolts")
+@pytest.mark.filterwarnings("ignore:.*are its values microvolts")
 @pytest.mark.parametrize(
     ("dtype", "expected"),
     [(np.float32, np.float32), (np.float64, np.float64), (np.int16, np.float64)],

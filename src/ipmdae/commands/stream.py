@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     Sink = Callable[[NDArray[np.floating[Any]], deque[list[str]]], None]
 
-GRADES = ("good", "limited", "unusable")
-
 LATENCIES = (2.0, 3.0, 4.0, 6.0)
 """Longest default delays in s, tried in turn: resampling low rates takes more than 2 s."""
 
@@ -153,10 +151,12 @@ class Reporter:
     """Reports events on stderr: sentences, or JSON lines for scripts."""
 
     def __init__(self, as_json: bool) -> None:
+        from ipmdae.quality import Grade
+
         self._as_json = as_json
         self._leads: tuple[str, ...] = ()
         self._grades: dict[str, tuple[float, str]] = {}
-        self._seconds = dict.fromkeys(GRADES, 0.0)
+        self._seconds = dict.fromkeys((grade.words for grade in Grade), 0.0)
 
     def start(self, streamer: Streamer, live: Live) -> None:
         """Report the start of the signal."""
@@ -178,12 +178,13 @@ class Reporter:
 
     def event(self, event: Event) -> None:
         """Report an event of a lead, or a change of its grade."""
-        if event.kind in GRADES:
+        is_grade = event.kind not in MEANING
+        if is_grade:
             self._count(event.lead, event.time)
             self._grades[event.lead] = event.time, event.kind
         if self._as_json:
-            what = "grade" if event.kind in GRADES else event.kind
-            grade = {"grade": event.kind, "reason": event.reason} if what == "grade" else {}
+            grade = {"grade": event.kind, "reason": event.reason} if is_grade else {}
+            what = "grade" if is_grade else event.kind
             self._line(event=what, time=event.time, lead=event.lead, **grade)
         else:
             reason = f" ({event.reason})" if event.kind not in ("good", *MEANING) else ""
