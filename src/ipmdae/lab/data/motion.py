@@ -7,6 +7,8 @@ is known from a lead at rest that was recorded at the same time; what is left is
 
 from __future__ import annotations
 
+import cmath
+import math
 from collections.abc import Collection
 from pathlib import Path
 
@@ -150,8 +152,8 @@ def taps(length: int, fs: float, rng: np.random.Generator) -> Array:
     tap = np.exp(oscillation * t[: int(_FADED * decay * fs) + 1])
     cosine, sine = tap.real.copy(), tap.imag.copy()
     while time < t[-1]:
-        first = int(np.ceil(time * fs))
-        start = np.exp(oscillation * (first / fs - time) + 1j * rng.uniform(0, 0.5))
+        first = math.ceil(time * fs)
+        start = cmath.exp(oscillation * (first / fs - time) + 1j * rng.uniform(0, 0.5))
         start *= rng.normal(1, 0.4)
         after = y[first : first + len(tap)]
         after += start.real * sine[: len(after)] + start.imag * cosine[: len(after)]
