@@ -248,6 +248,12 @@ def spikes(x: Signal) -> None:
     x[101::800] += 1.5
 
 
+def spikes_of_two_chambers_for_a_time(x: Signal) -> None:
+    paced = x[5000:37_000]
+    paced[100::800] += 2
+    paced[300::800] += 0.5
+
+
 def microvolts(x: Signal) -> None:
     x *= 1000
 
@@ -307,6 +313,9 @@ CASES: dict[str, Callable[[], Case]] = {
         twelve_leads(excerpt(CALM, 20, fs=500)), mode="beats", mains=50, asked=50
     ),
     "paced": lambda: Case(with_signal(excerpt(CALM, fs=1000), spikes)),
+    "paced for a time": lambda: Case(
+        with_signal(excerpt(CALM, 50, fs=1000), spikes_of_two_chambers_for_a_time), "ipmdae-nano"
+    ),
     "interference": lambda: Case(with_signal(excerpt(CALM), interference), mode="gentle"),
     "interference found": lambda: Case(
         with_signal(excerpt(CALM), interference), mains=50, asked="auto"

@@ -39,6 +39,32 @@ def test_spikes_of_a_pacemaker_are_found(fs: float) -> None:
     assert np.abs(found - at).max() <= reach(fs)
 
 
+def checked(x: np.ndarray, fs: float) -> float:
+    """The height that is found in a lead, in chunks of 10 s."""
+    check = PacingCheck(1, fs)
+    check.add(x.reshape(1, -1, round(10 * fs)))
+    return float(check.heights()[0])
+
+
+def test_pacing_may_be_intermittent() -> None:
+    x, at = paced(250, seconds=300)
+    x[at[at > 50 * 250]] -= 1.5
+    assert checked(x, 250) == pytest.approx(1.5, rel=0.15)
+    x[at[(at > 18 * 250) & (at <= 50 * 250)]] -= 1.5  # two chunks of 10 s are left
+    assert np.isnan(checked(x, 250))
+
+
+@pytest.mark.parametrize(("atrium", "ventricle"), [(0.5, 2.0), (1.0, 4.0), (4.0, 1.0)])
+def test_spikes_of_two_chambers_have_two_heights(atrium: float, ventricle: float) -> None:
+    x, at = paced(500, seconds=60, height=ventricle)
+    x[at[1:] - 80] += atrium
+    lower = min(atrium, ventricle)
+    height = checked(x, 500)
+    assert height == pytest.approx(lower, rel=0.15)
+    found = set(spikes(x, 500, height / 2))
+    assert {*at, *(at[1:] - 80)} <= found
+
+
 @pytest.mark.parametrize("fs", RATES)
 def test_beats_are_no_spikes(fs: float) -> None:
     recording = formats.read(examples.path("118e24_excerpt"))

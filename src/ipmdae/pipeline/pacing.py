@@ -2,8 +2,8 @@
 
 A pacemaker's pulse lasts 0.1 to 2 ms. At 1000 Hz it is one to three samples high, at 125 to 250 Hz
 a single one; a resampler makes it ring, and a network takes it for noise. A lead counts as paced
-where such pulses come at 20 to 400 a minute and are of about one height, so that single digital
-glitches do not. The recorder's band limits what a spike looks like; nothing restores its true
+where such pulses come at 20 to 400 a minute for some time and have one height, or two (those of
+atrium and ventricle), so that single digital glitches do not count. The recorder's band limits what a spike looks like; nothing restores its true
 height.
 """
 
@@ -26,13 +26,20 @@ _ABOVE = 8.0
 """Least height of a spike by the median height of what surrounds it."""
 
 _RATE = (20.0, 400.0)
-"""Spikes a minute of a pacemaker, those of both chambers together."""
+"""Spikes a minute of a pacemaker in a chunk, those of both chambers together."""
 
 _FLAT = 0.25
 """Largest difference of the samples beside a spike, relative to its height."""
 
 _REGULARITY = 0.35
-"""Largest median deviation of heights, relative to their median."""
+"""Largest median deviation of heights, relative to their median, ..."""
+_OF_TWO = 0.2
+"""... and of each of two heights, as spikes of atrium and ventricle have."""
+
+_LEAST_SPIKES = 3
+"""Least number of spikes of one height."""
+_CHUNKS = 3
+"""Chunks at such a rate of a paced lead; all chunks of a shorter recording."""
 
 
 def spikes(x: Array, fs: float, least: float | None = None) -> NDArray[np.intp]:
@@ -96,30 +103,54 @@ class PacingCheck:
         """Begin a recording."""
         self._fs = fs
         self._heights: list[list[float]] = [[] for _ in range(leads)]
-        self._samples = 0
+        self._paced = [0] * leads
+        self._chunks = 0
 
     def add(self, chunks: Array) -> None:
         """Look at the next chunks (leads, chunks, time) in mV; spikes at the ends may be missed."""
-        self._samples += chunks.shape[1] * chunks.shape[2]
-        k = reach(self._fs)
-        for heights, x in zip(self._heights, chunks, strict=True):
+        count, length = chunks.shape[1:]
+        self._chunks += count
+        k, minutes = reach(self._fs), length / self._fs / 60
+        for lead, x in enumerate(chunks):
             chunk, at = spikes_of(x, self._fs)
+            rate = np.bincount(chunk, minlength=count) / minutes
+            paced = (rate >= _RATE[0]) & (rate <= _RATE[1])
+            chunk, at = _which((chunk, at), paced[chunk])
             beside = (x[chunk, at - k] + x[chunk, at + k]) / 2
-            heights += np.abs(x[chunk, at] - beside).tolist()
+            self._heights[lead] += np.abs(x[chunk, at] - beside).tolist()
+            self._paced[lead] += int(paced.sum())
 
     def heights(self) -> Array:
-        """Median height of each lead's spikes, (leads,) in mV; NaN where a lead is not paced."""
-        minutes = self._samples / self._fs / 60
-        return np.array([_height(np.array(h), minutes) for h in self._heights])
+        """Height of each lead's spikes, (leads,) in mV; NaN where a lead is not paced.
+
+        It is their median, or that of the lower ones where there are two heights, as of two
+        chambers.
+        """
+        least = min(_CHUNKS, self._chunks)
+        return np.array(
+            [
+                _height(np.array(heights)) if paced >= least else np.nan
+                for heights, paced in zip(self._heights, self._paced, strict=True)
+            ]
+        )
 
 
-def _height(heights: Array, minutes: float) -> float:
-    """Median height of pacing spikes; NaN if they are not from a pacemaker."""
-    if len(heights) < 3 or not _RATE[0] * minutes <= len(heights) <= _RATE[1] * minutes:
-        return float("nan")
-    middle = float(np.median(heights))
-    regular = np.median(np.abs(heights - middle)) <= _REGULARITY * middle
-    return middle if regular else float("nan")
+def _height(heights: Array) -> float:
+    """Median height of pacing spikes, of the lower of two; NaN if they are not from a pacemaker."""
+    if len(heights) < _LEAST_SPIKES:
+        return np.nan
+    ordered = np.sort(heights)
+    split = int(np.argmax(ordered[1:] / ordered[:-1])) + 1
+    both = ordered[:split], ordered[split:]
+    if all(len(h) >= _LEAST_SPIKES and _deviation(h) <= _OF_TWO for h in both):
+        return float(np.median(both[0]))
+    return float(np.median(heights)) if _deviation(heights) <= _REGULARITY else np.nan
+
+
+def _deviation(heights: Array) -> float:
+    """Median deviation from the median, relative to it."""
+    middle = np.median(heights)
+    return float(np.median(np.abs(heights - middle)) / middle)
 
 
 class SpikeRemover:

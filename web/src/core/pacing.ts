@@ -6,12 +6,16 @@ const REACH = 0.003;
 /** Least height of a spike in mV, and by the median height of what surrounds it. */
 const LEAST = 0.15;
 const ABOVE = 8;
-/** Spikes a minute of a pacemaker, those of both chambers together. */
+/** Spikes a minute of a pacemaker in a piece, those of both chambers together. */
 const RATE = [20, 400] as const;
 /** Largest difference of the samples beside a spike, relative to its height. */
 const FLAT = 0.25;
-/** Largest median deviation of heights, relative to their median. */
+/** Largest median deviation of heights, relative to their median, and of each of two heights. */
 const REGULARITY = 0.35;
+const OF_TWO = 0.2;
+/** Least number of spikes of one height, and of pieces at such a rate in a paced lead. */
+const LEAST_SPIKES = 3;
+const PIECES = 3;
 
 /**
  * Middles of what may be pacing spikes in a lead in mV: a spike stands out from the samples 3 ms on
@@ -52,18 +56,33 @@ export function missingSpikes(x: Float64Array, fs: number): Float64Array {
   return missing;
 }
 
-/** Median height of a lead's pacing spikes in mV, searched in pieces of it; null if not paced. */
+/**
+ * Height of a lead's pacing spikes in mV, searched in pieces of it; null if not paced. It is their
+ * median, or that of the lower ones where there are two heights, as of two chambers.
+ */
 export function pacingHeight(pieces: readonly Float64Array[], fs: number): number | null {
   const k = reachOf(fs);
-  const heights = pieces.flatMap((x) =>
-    spikes(x, fs).map((at) => Math.abs(x[at] - (x[at - k] + x[at + k]) / 2)),
-  );
-  const minutes = pieces.reduce((sum, piece) => sum + piece.length, 0) / fs / 60;
-  if (heights.length < 3) return null;
-  if (heights.length < RATE[0] * minutes || heights.length > RATE[1] * minutes) return null;
-  const middle = median(Float64Array.from(heights));
-  const deviation = median(Float64Array.from(heights, (height) => Math.abs(height - middle)));
-  return deviation <= REGULARITY * middle ? middle : null;
+  const paced = pieces
+    .map((x) => spikes(x, fs).map((at) => Math.abs(x[at] - (x[at - k] + x[at + k]) / 2)))
+    .filter((found, i) => {
+      const rate = found.length / (pieces[i].length / fs / 60);
+      return rate >= RATE[0] && rate <= RATE[1];
+    });
+  const heights = Float64Array.from(paced.flat());
+  if (paced.length < Math.min(PIECES, pieces.length) || heights.length < LEAST_SPIKES) return null;
+  heights.sort();
+  const ratios = tabulate(heights.length - 1, (i) => heights[i + 1] / heights[i]);
+  const split = ratios.indexOf(Math.max(...ratios)) + 1;
+  const both = [heights.slice(0, split), heights.slice(split)];
+  const areTwo = both.every((h) => h.length >= LEAST_SPIKES && deviation(h) <= OF_TWO);
+  if (areTwo) return median(both[0]);
+  return deviation(heights) <= REGULARITY ? median(heights) : null;
+}
+
+/** Median deviation from the median, relative to it. */
+function deviation(heights: Float64Array): number {
+  const middle = median(heights);
+  return median(heights.map((height) => Math.abs(height - middle))) / middle;
 }
 
 function reachOf(fs: number): number {
