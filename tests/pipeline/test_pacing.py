@@ -50,8 +50,16 @@ def test_pacing_may_be_intermittent() -> None:
     x, at = paced(250, seconds=300)
     x[at[at > 50 * 250]] -= 1.5
     assert checked(x, 250) == pytest.approx(1.5, rel=0.15)
-    x[at[(at > 18 * 250) & (at <= 50 * 250)]] -= 1.5  # two chunks of 10 s are left
+    x[at[(at > 18 * 250) & (at <= 50 * 250)]] -= 1.5  # 20 s are left
     assert np.isnan(checked(x, 250))
+
+
+def test_the_end_of_a_recording_does_not_matter() -> None:
+    x, _ = paced(250, seconds=20)
+    check = PacingCheck(1, 250)
+    check.add(x.reshape(1, -1, 2500))
+    check.add(np.zeros((1, 1, 250)))
+    assert check.heights()[0] == pytest.approx(1.5, rel=0.15)
 
 
 @pytest.mark.parametrize(("atrium", "ventricle"), [(0.5, 2.0), (1.0, 4.0), (4.0, 1.0)])

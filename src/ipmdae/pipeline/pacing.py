@@ -3,8 +3,8 @@
 A pacemaker's pulse lasts 0.1 to 2 ms. At 1000 Hz it is one to three samples high, at 125 to 250 Hz
 a single one; a resampler makes it ring, and a network takes it for noise. A lead counts as paced
 where such pulses come at 20 to 400 a minute for some time and have one height, or two (those of
-atrium and ventricle), so that single digital glitches do not count. The recorder's band limits what a spike looks like; nothing restores its true
-height.
+atrium and ventricle), so that single digital glitches do not count. The recorder's band limits what
+a spike looks like; nothing restores its true height.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _OF_TWO = 0.2
 
 _LEAST_SPIKES = 3
 """Least number of spikes of one height."""
-_CHUNKS = 3
-"""Chunks at such a rate of a paced lead; all chunks of a shorter recording."""
+_SECONDS = 30.0
+"""Time at such a rate of a paced lead; half of a recording shorter than a minute."""
 
 
 def spikes(x: Array, fs: float, least: float | None = None) -> NDArray[np.intp]:
@@ -103,13 +103,13 @@ class PacingCheck:
         """Begin a recording."""
         self._fs = fs
         self._heights: list[list[float]] = [[] for _ in range(leads)]
-        self._paced = [0] * leads
-        self._chunks = 0
+        self._paced = np.zeros(leads, np.intp)
+        self._samples = 0
 
     def add(self, chunks: Array) -> None:
         """Look at the next chunks (leads, chunks, time) in mV; spikes at the ends may be missed."""
         count, length = chunks.shape[1:]
-        self._chunks += count
+        self._samples += count * length
         k, minutes = reach(self._fs), length / self._fs / 60
         for lead, x in enumerate(chunks):
             chunk, at = spikes_of(x, self._fs)
@@ -118,7 +118,7 @@ class PacingCheck:
             chunk, at = _which((chunk, at), paced[chunk])
             beside = (x[chunk, at - k] + x[chunk, at + k]) / 2
             self._heights[lead] += np.abs(x[chunk, at] - beside).tolist()
-            self._paced[lead] += int(paced.sum())
+            self._paced[lead] += length * int(paced.sum())
 
     def heights(self) -> Array:
         """Height of each lead's spikes, (leads,) in mV; NaN where a lead is not paced.
@@ -126,7 +126,7 @@ class PacingCheck:
         It is their median, or that of the lower ones where there are two heights, as of two
         chambers.
         """
-        least = min(_CHUNKS, self._chunks)
+        least = min(_SECONDS * self._fs, self._samples / 2)
         return np.array(
             [
                 _height(np.array(heights)) if paced >= least else np.nan

@@ -13,9 +13,9 @@ const FLAT = 0.25;
 /** Largest median deviation of heights, relative to their median, and of each of two heights. */
 const REGULARITY = 0.35;
 const OF_TWO = 0.2;
-/** Least number of spikes of one height, and of pieces at such a rate in a paced lead. */
+/** Least number of spikes of one height, and seconds at such a rate of a paced lead. */
 const LEAST_SPIKES = 3;
-const PIECES = 3;
+const SECONDS = 30;
 
 /**
  * Middles of what may be pacing spikes in a lead in mV: a spike stands out from the samples 3 ms on
@@ -62,14 +62,17 @@ export function missingSpikes(x: Float64Array, fs: number): Float64Array {
  */
 export function pacingHeight(pieces: readonly Float64Array[], fs: number): number | null {
   const k = reachOf(fs);
-  const paced = pieces
-    .map((x) => spikes(x, fs).map((at) => Math.abs(x[at] - (x[at - k] + x[at + k]) / 2)))
-    .filter((found, i) => {
-      const rate = found.length / (pieces[i].length / fs / 60);
-      return rate >= RATE[0] && rate <= RATE[1];
-    });
-  const heights = Float64Array.from(paced.flat());
-  if (paced.length < Math.min(PIECES, pieces.length) || heights.length < LEAST_SPIKES) return null;
+  const searched = pieces.map((x) => {
+    const heights = spikes(x, fs).map((at) => Math.abs(x[at] - (x[at - k] + x[at + k]) / 2));
+    return { heights, seconds: x.length / fs };
+  });
+  const paced = searched.filter(({ heights, seconds }) => {
+    const rate = (60 * heights.length) / seconds;
+    return rate >= RATE[0] && rate <= RATE[1];
+  });
+  const least = Math.min(SECONDS, secondsOf(searched) / 2);
+  const heights = Float64Array.from(paced.flatMap((piece) => piece.heights));
+  if (secondsOf(paced) < least || heights.length < LEAST_SPIKES) return null;
   heights.sort();
   const ratios = tabulate(heights.length - 1, (i) => heights[i + 1] / heights[i]);
   const split = ratios.indexOf(Math.max(...ratios)) + 1;
@@ -77,6 +80,10 @@ export function pacingHeight(pieces: readonly Float64Array[], fs: number): numbe
   const areTwo = both.every((h) => h.length >= LEAST_SPIKES && deviation(h) <= OF_TWO);
   if (areTwo) return median(both[0]);
   return deviation(heights) <= REGULARITY ? median(heights) : null;
+}
+
+function secondsOf(pieces: readonly { seconds: number }[]): number {
+  return pieces.reduce((total, { seconds }) => total + seconds, 0);
 }
 
 /** Median deviation from the median, relative to it. */
