@@ -75,7 +75,7 @@ export function pacingHeight(pieces: readonly Float64Array[], fs: number): numbe
   if (secondsOf(paced) < least || heights.length < LEAST_SPIKES) return null;
   heights.sort();
   const ratios = tabulate(heights.length - 1, (i) => heights[i + 1] / heights[i]);
-  const split = ratios.indexOf(Math.max(...ratios)) + 1;
+  const split = ratios.indexOf(ratios.reduce((most, ratio) => Math.max(most, ratio))) + 1;
   const both = [heights.slice(0, split), heights.slice(split)];
   const areTwo = both.every((h) => h.length >= LEAST_SPIKES && deviation(h) <= OF_TWO);
   if (areTwo) return median(both[0]);

@@ -3,6 +3,7 @@ import { Fourier, filterPair, powers } from "../../src/core/fourier.ts";
 import { fillGaps } from "../../src/core/gaps.ts";
 import { removeMains } from "../../src/core/mains.ts";
 import { general, roundEven, tabulate } from "../../src/core/numbers.ts";
+import { pacingHeight } from "../../src/core/pacing.ts";
 import { fraction, Resampler } from "../../src/core/resample.ts";
 import { cut, OverlapAdd, windowEnds, windowLength } from "../../src/core/window.ts";
 
@@ -160,4 +161,11 @@ test("numbers are written and rounded as in Python", () => {
     "1.234e-05",
     "0",
   ]);
+});
+
+test("a lead that is paced for a day has a height", () => {
+  const piece = new Float64Array(2500);
+  for (let at = 100; at < piece.length; at += 150) piece[at] = 1.5;
+  const day = Array<Float64Array>(8640).fill(piece); // of 10 s: 147,000 spikes
+  expect(pacingHeight(day, 250)).toBeCloseTo(1.5);
 });
