@@ -12,7 +12,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmdae.lab.data.rhythms import ecg_size, median
+from ipmdae.lab.data.rhythms import ecg_size
+from ipmdae.pipeline.survey import median
 
 Array = NDArray[np.float32]
 
@@ -83,7 +84,7 @@ class Augmentation:
             height = size * np.exp(rng.uniform(-2, 1)) * rng.choice((1, -1))
             noisy = noisy + height * decay * (since >= 0)
         if rng.random() < self.clip:
-            middle, reach = median(noisy), rng.uniform(0.3, 0.9) * np.ptp(noisy)
+            middle, reach = median(noisy[:, 0]), rng.uniform(0.3, 0.9) * np.ptp(noisy)
             noisy = np.clip(noisy, middle - reach, middle + reach)
         if rng.random() < self.steps:
             step = size * np.exp(rng.uniform(-7, -4))
@@ -158,6 +159,6 @@ def good_targets(windows: Array, fs: float, wander: float = 0.1) -> NDArray[np.b
     spectrum = np.fft.rfft(centred * _hann(windows.shape[1]))
     edges = np.ceil(np.array([0.5, 40]) * windows.shape[1] / fs).astype(np.intp)
     slow, ecg, _ = (np.square(np.abs(s)).sum(axis=1) for s in np.split(spectrum, edges, axis=1))
-    tremor = np.array([median(np.abs(np.diff(window, n=2))) for window in windows])
+    tremor = median(np.abs(np.diff(windows, n=2, axis=1)))
     good: NDArray[np.bool_] = (slow < wander * ecg) & (tremor < 0.01 * size) & (size > 0.2)
     return good

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,13 +90,6 @@ def ecg_size(x: Array) -> Array:
         return value
 
     return percentile(99.5) - percentile(0.5)
-
-
-def median(x: Array) -> np.floating[Any]:
-    """Median of all values; sorting takes a quarter of the time of ``np.median``."""
-    ordered, middle = np.sort(x, axis=None), x.size // 2
-    value: np.floating[Any] = (ordered[middle] + ordered[(x.size - 1) // 2]) / np.float32(2)
-    return value
 
 
 Signal = NDArray[np.float64]

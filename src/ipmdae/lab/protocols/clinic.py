@@ -32,9 +32,10 @@ from numpy.typing import NDArray
 
 from ipmdae.lab.data import augment, cinc2017, ecgnext, mitdb, mixing, motion, nstdb, qtdb, splits
 from ipmdae.lab.data.augment import Augmentation
-from ipmdae.lab.data.rhythms import Beats, Rhythms, ecg_size, median
+from ipmdae.lab.data.rhythms import Beats, Rhythms, ecg_size
 from ipmdae.lab.protocols import Pair
 from ipmdae.pipeline.resample import resample
+from ipmdae.pipeline.survey import median
 from ipmdae.pipeline.window import robust_scale
 from ipmdae.recording import Recording
 
@@ -263,7 +264,7 @@ class ClinicPairs:
         rng = np.random.default_rng((self.seed, epoch if self.fresh else 0, index))
         clean, beats = self._window(index, rng)
         if self.rhythms:
-            clean = self.rhythms.apply(clean - median(clean), beats, rng)
+            clean = self.rhythms.apply(clean - median(clean[:, 0]), beats, rng)
         noisy = clean
         if rng.random() >= self.clean_share:
             noisy = mixing.mix(
@@ -272,7 +273,7 @@ class ClinicPairs:
         if self.augmentation:
             noisy, clean = self._augmented(noisy, clean, self.augmentation, rng)
         noisy, _, scale = robust_scale(noisy[np.newaxis])
-        return noisy[0], (clean - median(clean)) / scale[0]
+        return noisy[0], (clean - median(clean[:, 0])) / scale[0]
 
     def _window(self, index: int, rng: np.random.Generator) -> tuple[Array, Beats]:
         """A window (time, 1), and the samples of the R peaks in it."""
