@@ -17,7 +17,7 @@ from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.base import LeadNetwork
 from ipmdae.lab.networks.complexity import measure
 from ipmdae.lab.networks.descod import DeScoD
-from ipmdae.lab.networks.tcdae import spectral_correlation
+from ipmdae.lab.networks.tcdae import attention, spectral_correlation
 from ipmdae.lab.nn.ipm_dae import UltralightIPMDAE
 from ipmdae.lab.training import losses
 from ipmdae.lab.training import recipe as recipes
@@ -206,6 +206,17 @@ def test_more_shots_are_the_mean_of_different_draws() -> None:
         signal = model.lead_by_lead(noisy)
         draws = [model._draw(signal, shot) for shot in range(3)]
         torch.testing.assert_close(model.clean(signal), (draws[0] + draws[1] + draws[2]) / 3)
+
+
+def test_attention_in_bfloat16_is_that_of_float32_but_for_rounding() -> None:
+    generator = torch.Generator().manual_seed(0)
+    heads = torch.randn(3, 2, 8, 20, 64, generator=generator).requires_grad_()
+    exact = attention(*heads)
+    rounded = attention(*heads.bfloat16())
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded.float(), exact, rtol=0.02, atol=0.02)
+    gradients = [torch.autograd.grad(y.float().square().sum(), heads)[0] for y in (exact, rounded)]
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=0.05, atol=0.05)
 
 
 def test_spectra_of_like_signals_correlate() -> None:
