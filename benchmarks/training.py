@@ -27,9 +27,12 @@ NETWORKS = (
     "drnn",
     "deepfilter",
     "unet",
+    "lunet",
     "acdae",
     "tcdae",
 )
+COSTLY = ("descod", "mecg-e")
+"""Rivals of which a step takes seconds on a CPU: on the windows of their own protocol only."""
 _WINDOWS = {"deepfilter": (512, 1), "clinic": (2500, 1), "reference": (1250, 2)}
 """Samples and leads of the windows of each protocol."""
 
@@ -91,7 +94,7 @@ def _steps(settings: Settings, device: str) -> list[Results]:
     for protocol, (length, leads) in _WINDOWS.items():
         batch = 2 if settings.quick else _BATCH
         length = 128 if settings.quick else length
-        for name in NETWORKS:
+        for name in (*NETWORKS, *(COSTLY if protocol == "deepfilter" else ())):
             if name == registry.BEAT and protocol != "deepfilter":
                 continue
             calls = _candidates(registry.build(name, leads), (batch, length, leads), device)
@@ -111,7 +114,7 @@ def _steps(settings: Settings, device: str) -> list[Results]:
 def _candidates(
     network: nn.Module, shape: tuple[int, ...], device: str
 ) -> dict[str, Callable[[], object]]:
-    """A step by operations and, on a GPU, with algorithms searched, in TF32, and as one graph."""
+    """Steps in two precisions; on a GPU with algorithms searched, in TF32, and as one graph."""
     import torch
 
     from ipmdae.lab.training.captured import CapturedStep
@@ -120,15 +123,24 @@ def _candidates(
     noisy, clean = (torch.randn(shape, device=device) for _ in range(2))
     on_gpu = device == "cuda"
 
-    def step(captured: bool) -> CapturedStep:
+    def loss_in_bfloat16(noisy: Tensor, clean: Tensor) -> Tensor:
+        with torch.autocast(device, torch.bfloat16):
+            return _loss_of(network)(noisy, clean)
+
+    def step(captured: bool, *, bfloat16: bool = False) -> CapturedStep:
         optimizer = torch.optim.AdamW(
             network.parameters(), fused=captured or None, capturable=captured
         )
-        return CapturedStep(_loss_of(network), optimizer, 1.0, captured=captured)
+        loss = loss_in_bfloat16 if bfloat16 else _loss_of(network)
+        return CapturedStep(loss, optimizer, 1.0, captured=captured)
 
     by_operation = step(False)
     if not on_gpu:
-        return {"by operation": lambda: by_operation(noisy, clean)}
+        rounded = step(False, bfloat16=True)
+        return {
+            "float32": lambda: by_operation(noisy, clean),
+            "bfloat16": lambda: rounded(noisy, clean),
+        }
     graph = step(True)
 
     def timed(run: CapturedStep, *, search: bool = True, tf32: bool = True) -> Callable[[], object]:
