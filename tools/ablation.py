@@ -5,14 +5,21 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ipmdae.console import out, warnings_in_one_line
 from ipmdae.lab.data import qtdb
 from ipmdae.lab.evaluation import pages
-from ipmdae.lab.evaluation.ablation import MEASURES, Comparison, Score, Study, compare
+from ipmdae.lab.evaluation.ablation import (
+    MEASURES,
+    Comparison,
+    Score,
+    Study,
+    compare,
+    equality_of_variances,
+)
 from ipmdae.lab.networks.complexity import measure
 from ipmdae.lab.protocols.clinic import Clinic
 from ipmdae.lab.training import flags, run, variants
@@ -31,6 +38,17 @@ _COLUMNS = (
     "SNR of clean leads after denoising (dB)",
 )  # fmt: skip
 _SECONDS = 5
+
+_IDEAS = {
+    "no-mamba": "the MF-IPM modules",
+    "convolution": "Mamba instead of convolutions of equal cost",
+    "lstm": "Mamba instead of an LSTM of equal cost",
+    "branches-1": "several branches instead of one wider and costlier one",
+    "shared-state": "a state matrix for each branch",
+    "no-fusion": "multi-scale information fusion (MS-IF)",
+    "forward-only": "both directions in time",
+}
+"""The paper's ideas, by the variant that lacks each."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +165,12 @@ def page(study: Study, lines: Sequence[Line], seeds: Sequence[int], output: Path
         scores=pages.table(_COLUMNS, [cells(study.model, line) for line in lines]),
         differences=pages.table(["variant", *header], rows),
         power={
-            title: max(found, key=lambda c: c.error)
+            title: (equality_of_variances([c.differences for c in found]), found)
             for title, found in compared.items()
             if found and found[0].freedom
         },
         decided=decided(lines[1:], compared[MEASURES["improvement"]]),
+        ideas=ideas(lines[1:], compared),
         seconds=_SECONDS,
         command=command(study, lines, seeds, output),
     )
@@ -164,6 +183,21 @@ def decided(lines: Sequence[Line], found: Sequence[Comparison]) -> dict[str, lis
         verdict = comparison.verdict.partition(",")[0]
         names.setdefault(verdict, []).append(f"`{line.variant.name}`")
     return names
+
+
+def ideas(lines: Sequence[Line], compared: Mapping[str, Sequence[Comparison]]) -> str:
+    """Table of the paper's ideas with their effect on each measure; empty without any."""
+    rows = [
+        [_IDEAS[line.variant.name], *(_effect(comparison) for comparison in found)]
+        for line, *found in zip(lines, *compared.values(), strict=True)
+        if line.variant.name in _IDEAS
+    ]
+    return pages.table(["idea", *compared], rows) if rows else ""
+
+
+def _effect(without: Comparison) -> str:
+    """Effect of an idea, by the difference of the variant that lacks it."""
+    return {"hurts": "helps", "helps": "hurts"}.get(without.verdict, without.verdict.split(",")[0])
 
 
 def differences(lines: Sequence[Line], measure: str) -> list[Comparison]:

@@ -168,6 +168,18 @@ def test_differences_are_judged_by_one_residual_of_all_runs() -> None:
     assert again[0].error == pytest.approx(found[0].error)
 
 
+def test_unequal_variances_are_not_pooled() -> None:
+    base = dict.fromkeys(range(3), 0.0)
+    steady, erratic = {0: 0.50, 1: 0.51, 2: 0.52}, {0: -3.0, 1: 0.0, 2: 4.0}
+    found = compare(base, [steady, erratic])
+    assert [comparison.verdict.partition(",")[0] for comparison in found] == ["helps", "undecided"]
+    assert found[0].freedom == 2
+    low, high = t.interval(0.95, 2, 0.51, 0.01 / np.sqrt(3))
+    assert found[0].half_width == pytest.approx((high - low) / 2)
+    alike = compare(base, [{0: 0.5, 1: -0.4, 2: 0.1}, {0: -0.3, 1: 0.4, 2: 0.6}])
+    assert alike[0].freedom == 4
+
+
 def test_a_difference_is_decided_or_bounded() -> None:
     differences = np.array([0.3, 0.5])
     verdicts = [Comparison(x, 0.1, 10).verdict for x in (differences, -differences)]

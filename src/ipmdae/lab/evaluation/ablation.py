@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import stdtrit
+from scipy.stats import bartlett
 from torch import nn
 
 from ipmdae.files import replacing
@@ -47,7 +48,7 @@ MEASURES = {
 _PROTOCOL = "clinic"
 #: Above the highest SNR of the protocol's noise, far below that of windows without any.
 _CLEAN_FROM = 40.0
-_LEVEL = 0.95
+_LEVEL, _SIGNIFICANT = 0.95, 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,19 +279,39 @@ def compare(base: Mapping[int, float], variants: Sequence[Mapping[int, float]]) 
     Two or three seeds give a poor estimate of one variant's variance, which is therefore pooled: it
     is the residual variance of an additive model of variant and seed over all runs (randomised
     blocks; Montgomery, "Design and Analysis of Experiments", 4.1). That of a difference of two runs
-    is twice as large.
+    is twice as large. Where the variances differ (see :func:`equality_of_variances`), each
+    variant's error is that of its own differences.
 
     Args:
         base: a measure by seed.
         variants: the same of each variant, for seeds that the base has.
     """
+    apart = [np.array([value - base[seed] for seed, value in runs.items()]) for runs in variants]
+    if equality_of_variances(apart) < _SIGNIFICANT:
+        return [Comparison(values, _standard_error(values), len(values) - 1) for values in apart]
     finite = [runs for runs in (base, *variants) if np.isfinite(list(runs.values())).all()]
     deviation, freedom = _residual(finite) if finite else (nan, 0)
-    result = []
-    for runs in variants:
-        values = np.array([value - base[seed] for seed, value in runs.items()])
-        result.append(Comparison(values, float(deviation * np.sqrt(2 / len(values))), freedom))
-    return result
+    return [
+        Comparison(values, float(deviation * np.sqrt(2 / len(values))), freedom) for values in apart
+    ]
+
+
+def equality_of_variances(differences: Sequence[NDArray[np.float64]]) -> float:
+    """P value of Bartlett's test: small where the variants' differences vary unequally.
+
+    Args:
+        differences: of each variant from the base, by seed.
+
+    Returns:
+        NaN with fewer than two variants of several seeds.
+    """
+    several = [x for x in differences if len(x) > 1 and np.isfinite(x).all() and np.ptp(x) > 0]
+    return float(bartlett(*several).pvalue) if len(several) > 1 else nan
+
+
+def _standard_error(values: NDArray[np.float64]) -> float:
+    """Standard error of the mean; NaN for a single value."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else nan
 
 
 def _residual(runs: Sequence[Mapping[int, float]]) -> tuple[float, int]:
