@@ -36,12 +36,14 @@ def main(arguments: list[str] | None = None) -> None:
     add = parser.add_argument
     add("--use_model", required=True, help="a model of config.yaml")
     add("--version", type=int, required=True, help="number of its run")
-    add("--overlap", type=float, default=8.0, help="of the windows, in s")
+    add("--name", help="of the model and its file, if not that of the network")
+    add("--overlap", type=float, default=8.0, help="of the windows, in s: 4 for those of 10 s")
     add("--to", type=Path, default=WEIGHTS, help="folder to write to")
     args = parser.parse_args(arguments)
     folder = Path(flags.model_entry(args.use_model)["log_dir"]) / f"version_{args.version}"
-    path = args.to / f"{args.use_model}.safetensors"
-    write_model(path, released(folder, args.use_model, args.overlap))
+    name = args.name or args.use_model
+    path = args.to / f"{name}.safetensors"
+    write_model(path, released(folder, name, args.overlap))
     print(f"written to {path} ({path.stat().st_size / 1e6:.2f} MB)")
 
 

@@ -122,6 +122,22 @@ def test_section_tells_the_commands_one_for_each_budget() -> None:
 
 
 @pytest.mark.parametrize(
+    ("converged", "diverged", "fall", "outcome"),
+    [
+        (True, False, 0.01, "yes"),
+        (True, False, -0.02, "yes"),
+        (True, False, -0.03, "overfitted"),
+        (True, False, nan, "yes"),
+        (False, False, 0.03, "**no**"),
+        (False, True, nan, "diverged"),
+    ],
+)
+def test_outcome_of_a_training(converged: bool, diverged: bool, fall: float, outcome: str) -> None:
+    summary = replace(TRAINING, converged=converged, diverged=diverged)
+    assert Training(summary, "rival", fall).outcome == outcome
+
+
+@pytest.mark.parametrize(
     ("losses", "fall"),
     [([2.0, 1.0], 0.5), ([1.0, 1.5], -0.5), ([-1.0, -2.0], 1.0), ([0.0, 0.0], 0.0)],
 )

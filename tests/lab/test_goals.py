@@ -23,7 +23,7 @@ from ipmdae.lab.protocols.clinic_test import CLEAN, CONDITIONS
 from tools import goals as tool
 
 MODEL = "ipmdae-small"
-PUBLISHED, OPEN = goals.BEATS.values()
+PUBLISHED, OPEN = "ipmdae-beat", "ipmdae-beat+open"
 RECORDS = ("a", "b", "c")
 
 
@@ -122,7 +122,7 @@ def test_cells_in_which_a_rival_is_not_surely_worse_are_listed(tmp_path: Path) -
         store(tmp_path, "clinic", result)
     told = goals.markdown(tmp_path)
     assert "| ≥ 16 | 12 | **missed by 4** |" in told
-    assert f"`{MODEL}` compared with 3 methods" in told
+    assert f"`{MODEL}` compared with all 3 other rows" in told
     (small,) = judged("small", Stored(tmp_path), MODEL)
     assert small.value == pytest.approx(1, abs=0.01)
 
@@ -176,8 +176,8 @@ def test_beats_are_judged_by_means_and_cost(tmp_path: Path) -> None:
     )  # fmt: skip
     store(tmp_path, "deepfilter", result)
     told = goals.markdown(tmp_path)
-    assert "| SSD (mV²) | ≤ 3.4 | 3.300 | reached |" in told
-    assert "| MAD (mV) | ≤ 0.315 | 0.320 | **missed by 0.005**" in told
+    assert "| SSD (mV²) | ≤ 3.4 | 3.300 [3.200, 3.400] | reached |" in told
+    assert "| MAD (mV) | ≤ 0.315 | 0.320 [0.220, 0.420] | **missed by 0.005**" in told
     assert "| GMAC a beat | ≤ 0.02 | 0.0671 | **missed by 0.0471** |" in told
     assert "| SSD (mV²) | ≤ 2.3 | not measured | not measured |" in told
     assert "| seeds | ≥ 3 | " in told
@@ -189,13 +189,13 @@ def test_beats_are_judged_by_the_mean_over_seeds(tmp_path: Path) -> None:
         shifted = {name: value + shift for name, value in values.items()}
         store(tmp_path, "deepfilter", seeded(OPEN, shifted, seed=seed))
     told = goals.markdown(tmp_path)
-    assert "mean ± standard deviation over 3 seeds" in told
-    assert "| SSD (mV²) | ≤ 2.3 | 2.200 ± 0.100 | reached |" in told
-    assert "| CosSim | ≥ 0.955 | 0.800 ± 0.100 | **missed by 0.155** |" in told
+    assert f"`{OPEN}`, 3 seeds" in told
+    assert "| SSD (mV²) | ≤ 2.3 | 2.200 ± 0.100 [2.190, 2.210] | reached |" in told
+    assert "| CosSim | ≥ 0.955 | 0.800 ± 0.100 [0.790, 0.810] | **missed by 0.155** |" in told
     assert "| seeds | ≥ 3 | 3 | reached |" in told
     store(tmp_path, "deepfilter", seeded(OPEN, values, seed=2, epochs=9))
     told = goals.markdown(tmp_path)
-    assert "| SSD (mV²) | ≤ 2.3 | 2.150 ± 0.071 | reached |" in told
+    assert "| SSD (mV²) | ≤ 2.3 | 2.150 ± 0.071 [2.140, 2.160] | reached |" in told
     assert "| seeds | ≥ 3 | 2 | **missed by 1** |" in told
 
 

@@ -36,7 +36,8 @@ def train(
     ] = 30,
     batch_size: Annotated[int, typer.Option(min=1, help="Windows per step.")] = 64,
     recipe: Annotated[
-        str, typer.Option(help="Training recipe: rival, modern, release, beats or leads.")
+        str,
+        typer.Option(help="Recipe: rival, beats, leads, modern, release, tune, hearts or paper."),
     ] = "rival",
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and noise.")] = 0,
     datasets: Annotated[Path, typer.Option(help="Folder that holds the databases.")] = Path(

@@ -102,6 +102,7 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
             + (_lines(_published()) if title == _PAIRS[""] else "")
             for title, rows in _by_pairs(pooled).items()
         },
+        dominant=[(result, *_dominant(result)) for result in pooled if _is_ours(result)],
         deviations=_deviations(pooled),
         less_ours=_differences(firsts, _ours_alike, paired),
         effects=_differences(firsts, _on_published_pairs, paired),
@@ -141,6 +142,16 @@ def _differences(
             apart = (cells.less(by_name[other], result, measure) for measure in paired.values())
             rows.append([f"`{name}`, less `{other}`", *apart])
     return pages.table(["networks", *paired], rows) if rows else ""
+
+
+def _is_ours(result: Result) -> bool:
+    return network_and_pairs(result.method)[0] == _OURS
+
+
+def _dominant(result: Result) -> tuple[str, float]:
+    """The record with the largest part of the SSD, and that part."""
+    by_record = result.table.groupby("record")["ssd"].sum()
+    return str(by_record.idxmax()), float(by_record.max() / by_record.sum())
 
 
 def _ours_alike(name: str) -> str:

@@ -20,7 +20,7 @@ from ipmdae.lab.evaluation.hearts import statistics as hearts
 from ipmdae.lab.evaluation.hearts.components import COMPONENTS, FAST
 from ipmdae.lab.evaluation.hearts.leads import NONE, WANDER
 from ipmdae.lab.evaluation.hearts.method import RAW, REFERENCE
-from ipmdae.lab.evaluation.intervals import NOWHERE, Interval
+from ipmdae.lab.evaluation.intervals import NOWHERE, Interval, bootstrap
 from ipmdae.lab.evaluation.pages import estimate
 from ipmdae.lab.evaluation.results import Result, load, load_all
 from ipmdae.lab.evaluation.training_budget import SEED_MARK, groups, pool
@@ -114,10 +114,12 @@ def _with_interval(interval: Interval, digits: int) -> Measured:
 
 @_measure
 def mean_over_seeds(ours: Result, stored: Stored, of: str) -> Measured:
-    """Mean over training seeds, with their standard deviation."""
-    means = [float(result[of].mean()) for result in stored.by_seed("deepfilter", ours.method)]
-    shown = pages.mean_and_deviation(means) if len(means) > 1 else ""
-    return Measured(float(np.mean(means)), shown)
+    """Mean over training seeds with their standard deviation, and its interval over records."""
+    by_seed = stored.by_seed("deepfilter", ours.method)
+    means = [float(result[of].mean()) for result in by_seed]
+    every = pool(by_seed)
+    over_records = pages.limits(bootstrap(every[of], every["record"]))
+    return Measured(float(np.mean(means)), f"{pages.mean_and_deviation(means)} {over_records}")
 
 
 @_measure

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from ipmdae.lab.evaluation import pages
-from ipmdae.lab.training.summary import Summary, network_and_pairs
+from ipmdae.lab.training.summary import MINOR_CHANGE, Summary, network_and_pairs
 
 if TYPE_CHECKING:
     from ipmdae.lab.evaluation.results import Result
@@ -39,6 +39,15 @@ class Training(NamedTuple):
     recipe: str
     late_fall: float
     precision: str = "32-true"
+
+    @property
+    def outcome(self) -> str:
+        """Convergence in a word: ``yes``, ``**no**``, ``overfitted`` or ``diverged``."""
+        if self.summary.diverged:
+            return "diverged"
+        if not self.summary.converged:
+            return "**no**"
+        return "overfitted" if self.late_fall < -MINOR_CHANGE else "yes"
 
     @property
     def passes(self) -> tuple[object, ...]:
@@ -209,7 +218,6 @@ def _given(trainings: Sequence[Training]) -> list[str]:
         return ["-"] * 10
     summaries = [training.summary for training in trainings]
     best = [summary.best_valid_loss for summary in summaries]
-    verdicts = {True: "diverged", False: "**no**"}
     return [
         _each(training.recipe for training in trainings),
         *_budget(trainings),
@@ -221,7 +229,7 @@ def _given(trainings: Sequence[Training]) -> list[str]:
         _each(summary.loss for summary in summaries),
         _each("-" if loss is None else f"{loss:.4g}" for loss in best),
         _each(str(summary.best_epoch or "-") for summary in summaries),
-        _each("yes" if s.converged else verdicts[s.diverged] for s in summaries),
+        _each(training.outcome for training in trainings),
     ]
 
 

@@ -2,9 +2,10 @@
 
 The published protocol has no validation set; works that use it hold back random training beats,
 although neighbouring beats and the same segments of noise are trained on. Here whole patients of
-the training records validate, with noise that is in neither training nor test of this version:
-the first half of the other channel. Training uses the published pairs, these pairs transformed
-anew in each epoch, or beats and noise that are drawn anew in each epoch.
+the training records validate, with the noise of the other version's training: the first half of the
+other channel, which the test noise repeats (:mod:`ipmdae.lab.data.nstdb`). The epoch is therefore
+selected on noise of the test, on other patients. Training uses the published pairs, these pairs
+transformed anew in each epoch, or beats and noise that are drawn anew in each epoch.
 """
 
 from __future__ import annotations

@@ -12,7 +12,10 @@ from ipmdae.files import replacing
 
 SUMMARY_FILE = "training.json"
 
-_LAST_SHARE, _STILL_FALLING = 0.1, 0.02
+_LAST_SHARE = 0.1
+
+MINOR_CHANGE = 0.02
+"""Share of the best validation loss; a smaller fall or rise at the end counts as none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +99,7 @@ def has_converged(valid_losses: Sequence[float]) -> bool:
 
     One epoch is not enough, and non-finite losses are ignored.
     """
-    return late_fall(valid_losses) <= _STILL_FALLING
+    return late_fall(valid_losses) <= MINOR_CHANGE
 
 
 def late_fall(valid_losses: Sequence[float]) -> float:
