@@ -226,3 +226,23 @@ def test_a_few_samples_that_rise_are_samples(path: Path) -> None:
 def test_the_axis_of_a_plot_is_no_signal(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x=SECONDS, y=ECG[:, 0], fs=250, units="mV")
     assert_array_equal(formats.read(tmp_path / "x.npz").signal[:, 0], ECG[:, 0])
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_dates_beside_an_array_give_rate_and_start(tmp_path: Path, unit: str) -> None:
+    first = np.datetime64("2026-01-02T03:04:05")
+    times = (first + np.arange(N) * np.timedelta64(4, "ms")).astype(f"datetime64[{unit}]")
+    np.savez(tmp_path / "x.npz", ecg=ECG, time=times)
+    r = formats.read(tmp_path / "x.npz")
+    assert (r.fs, r.start) == (250, datetime(2026, 1, 2, 3, 4, 5))
+    np.savez(tmp_path / "y.npz", ecg=ECG, time=times - times[0])
+    assert formats.read(tmp_path / "y.npz").fs == 250
+
+
+def test_a_marker_in_an_array_is_a_missing_sample(tmp_path: Path) -> None:
+    steps = np.round(1000 * ECG).astype(np.int16)
+    steps[50:60] = -32768
+    np.savez(tmp_path / "x.npz", ecg=steps, fs=250, units="uV")
+    with pytest.warns(UserWarning, match="values of -32768, far from all others"):
+        r = formats.read(tmp_path / "x.npz")
+    assert np.isnan(r.signal).any(axis=1).nonzero()[0].tolist() == [*range(50, 60)]

@@ -290,3 +290,16 @@ def test_deflated_files_are_refused(example: Path, tmp_path: Path) -> None:
     dataset.save_as(tmp_path / "x.dcm")
     with pytest.raises(FormatError, match="deflated DICOM; expand it first"):
         formats.read(tmp_path / "x.dcm")
+
+
+@pytest.mark.parametrize("sensitivity", [None, ""])
+def test_steps_without_a_sensitivity_have_no_unit(tmp_path: Path, sensitivity: str | None) -> None:
+    formats.write(recording(300, ("I",)), tmp_path / "x.dcm")
+    dataset = pydicom.dcmread(tmp_path / "x.dcm")
+    (channel,) = dataset.WaveformSequence[0].ChannelDefinitionSequence
+    del channel.ChannelSensitivity
+    if sensitivity is not None:
+        channel.ChannelSensitivity = sensitivity
+    dataset.save_as(tmp_path / "x.dcm")
+    with pytest.warns(UserWarning, match="says no unit of I; .* steps of a converter"):
+        formats.read(tmp_path / "x.dcm")

@@ -10,6 +10,8 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from test_dialects import ECG, T, quiet, read
 
+from ipmdae.formats import FormatError
+
 
 @pytest.mark.parametrize(
     "row",
@@ -131,3 +133,99 @@ def test_marks_that_are_no_missing_values(tmp_path: Path) -> None:
 def test_minus_signs_of_typesetters(tmp_path: Path) -> None:
     text = "ecg (uV)\n" + "".join(f"{value:.0f}\n".replace("-", "\u2212") for value in ECG)
     assert_allclose(read(tmp_path, text, fs=250).signal[:, 0], ECG / 1000)
+
+
+def off(mark: str) -> str:
+    """A lead in V around 1.5 V, off for some samples."""
+    values = [1.5 + value / 10_000 for value in ECG]
+    rows = [f"{4 * k},{mark if 100 <= k < 120 else f'{values[k]:.3f}'}" for k in T]
+    return "\n".join(["time_ms,ECG (V)", *rows, ""])
+
+
+OFF = ["5", "-1", "0"]
+
+
+@pytest.mark.parametrize("mark", OFF)
+def test_whole_numbers_of_a_lead_off_do_not_make_thousands_of_decimals(
+    tmp_path: Path, mark: str
+) -> None:
+    r = read(tmp_path, off(mark))
+    assert_allclose(np.delete(r.signal[:, 0], np.s_[100:120]),
+                    np.delete(1500 + ECG / 10, np.s_[100:120]), atol=1)  # fmt: skip
+
+
+GROUPED = [
+    ("Sampling rate: 250 Hz\nII (uV),V1 (uV)", '"{a}","{b}"'),
+    ("time (ms),II (uV),V1 (uV)", '{ms},"{a}","{b}"'),
+    ("time (s),II (uV),V1 (uV)", '{s},"{a}","{b}"'),
+    ("time (ms);II (uV);V1 (uV)", "{ms};{A};{B}"),
+]
+
+
+def grouped(head: str, row: str) -> str:
+    """Two leads with the offset of their electrodes, whose thousands are grouped."""
+    text = head + "\n"
+    for k in T:
+        a, b = f"{-6000 - ECG[k]:,.0f}", f"{5500 + ECG[k]:,.0f}"
+        times = {"ms": 4 * k, "s": f"{k / 250:.3f}"}
+        commas = {"A": a.replace(",", "."), "B": b.replace(",", ".")}
+        text += row.format(a=a, b=b, **times, **commas) + "\n"
+    return text
+
+
+@pytest.mark.parametrize(("head", "row"), GROUPED)
+def test_thousands_of_an_electrode_offset_are_no_decimals(
+    tmp_path: Path, head: str, row: str
+) -> None:
+    r = read(tmp_path, grouped(head, row))
+    assert_allclose(r.signal, np.stack([-6000 - ECG, 5500 + ECG], 1) / 1000, atol=1e-3)
+
+
+MARKERS = [-32768, 32767, 65535, 99999, -999_999, -(2**31)]
+
+
+def marked(marker: int) -> str:
+    """A lead with a number for missing samples."""
+    rows = [f"{k / 250:.3f},{marker if 100 <= k < 110 else ECG[k]}" for k in T]
+    return "\n".join(["time (s),ECG (uV)", *rows, ""])
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+def test_numbers_that_mark_missing_samples(tmp_path: Path, marker: int) -> None:
+    with pytest.warns(UserWarning, match=f"values of {marker}, far from all others"):
+        r = read(tmp_path, marked(marker))
+    assert np.flatnonzero(np.isnan(r.signal)).tolist() == [*range(100, 110)]
+
+
+RAIL = "time (s),ECG (uV)\n" + "".join(f"{k / 250:.3f},{min(ECG[k] * 40, 32767):.0f}\n" for k in T)
+
+
+def test_a_rail_that_the_signal_reaches_is_no_marker(tmp_path: Path) -> None:
+    r = read(tmp_path, RAIL)
+    assert not np.isnan(r.signal).any()
+    assert r.signal.max() == pytest.approx(32.767)
+
+
+ENCODINGS = [("cp1251", "Отведение"), ("gbk", "导联二")]
+
+
+def called(lead: str) -> str:
+    """A lead of this name."""
+    return f"time (s),{lead} (mV)\n" + "".join(f"{k / 250:.3f},{ECG[k] / 1000}\n" for k in T)
+
+
+@pytest.mark.parametrize(("encoding", "lead"), ENCODINGS)
+def test_names_of_another_encoding_are_doubted(tmp_path: Path, encoding: str, lead: str) -> None:
+    with pytest.warns(UserWarning, match="is not UTF-8; names such as"):
+        read(tmp_path, called(lead).encode(encoding))
+    assert read(tmp_path, called(lead)).leads == (lead,)
+    latin = called("Ableitung für µV").encode("latin-1")
+    assert read(tmp_path, latin).leads == ("Ableitung für µV",)
+
+
+def test_a_stamp_that_is_no_time_is_named(tmp_path: Path) -> None:
+    seconds = [f"2016-12-31 23:59:{k // 8:02}.{k % 8 * 125:03}" for k in range(len(T))]
+    seconds = [*seconds[:390], *(f"2016-12-31 23:59:60.{k:03}" for k in range(10))]
+    text = "time,ECG (uV)\n" + "".join(f"{s},{a}\n" for s, a in zip(seconds, ECG, strict=True))
+    with pytest.raises(FormatError, match=r"invalid time \('2016-12-31 23:59:60.000' is not"):
+        read(tmp_path, text)

@@ -130,7 +130,11 @@ def _tables(folder: Path) -> Iterator[Case]:
         *(f"{head}ecg (uV)\n1\n2\n3\n" for head in _parameters(dialects.test_a_rate_in_the_head)),
         *(*numbers.TIMES_AND_STEPS, *numbers.TWO_STEPS, *numbers.DECIMAL_COMMAS),
         *map(numbers.interrupted, numbers.MISSING),
-        *(numbers.RULED, numbers.SETTING),
+        *(numbers.RULED, numbers.SETTING, numbers.RAIL),
+        *map(numbers.off, numbers.OFF),
+        *(numbers.grouped(*columns) for columns in numbers.GROUPED),
+        *map(numbers.marked, numbers.MARKERS),
+        *(numbers.called(lead).encode(encoding) for encoding, lead in numbers.ENCODINGS),
         *map(dialects.headed, (*dialects.HEADINGS, "V")),
         *map(dialects.opensignals, ([10, 10], [4, 1, 10, 10], *dialects.OF_UNKNOWN_BITS)),
     ]

@@ -78,3 +78,13 @@ def test_a_segment_that_is_missing(tmp_path: Path) -> None:
     (tmp_path / "x.hea").write_text("x/1 1 250 5\na 5\n")
     with pytest.raises(FileNotFoundError, match=r"a\.hea"):
         formats.read(tmp_path / "x")
+
+
+def test_segments_with_leads_in_another_order(tmp_path: Path) -> None:
+    for name, leads in (("a", ("II", "V1")), ("b", ("V1", "II"))):
+        lines = [f"{name}.dat 16 200 16 0 0 0 0 {lead}" for lead in leads]
+        (tmp_path / f"{name}.hea").write_text("\n".join([f"{name} 2 250 5", *lines, ""]))
+        (tmp_path / f"{name}.dat").write_bytes(bytes(20))
+    (tmp_path / "x.hea").write_text("x/2 2 250 10\na 5\nb 5\n")
+    with pytest.raises(FormatError, match="segment b has the leads V1, II, not II, V1"):
+        formats.read(tmp_path / "x.hea")

@@ -77,15 +77,25 @@ def beside(
         units: of arrays, where they are stated; one of another unit than of time is left out, with
             a warning.
     """
-    for name, value in arrays.items():
+    for name, stored in arrays.items():
+        value, stated = _in_nanoseconds(stored), units.get(name, "")
         if getattr(value, "dtype", np.dtype(bool)).kind in "fiu" and np.size(value) == rows:
-            cells, unit = np.reshape(value, (-1, 1)), units.get(name, "")
+            cells = np.reshape(value, (-1, 1))
+            unit = stated if value is stored else "ns"
             (found,) = _shaped([_column(name, unit)], cells)
             if found.kind == "time" and unit and found.seconds is None:
                 warnings.warn(f"{path}: its {name} is in {unit}; left out", stacklevel=5)
             elif found.kind == "time":
                 return found, cells[:, 0].astype(np.float64)
     return None
+
+
+def _in_nanoseconds(value: Any) -> Any:
+    """An array of dates or durations as ns, since 1970 or in all; anything else as it is."""
+    kind = getattr(value, "dtype", np.dtype(bool)).kind
+    if kind not in "mM" or np.isnat(value).any():
+        return value
+    return value.astype("datetime64[ns]" if kind == "M" else "timedelta64[ns]").astype(np.int64)
 
 
 def in_time(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ipmdae.formats import array_times, calibration, description
 from ipmdae.formats.errors import FormatError, check_samples
+from ipmdae.formats.markers import without_markers
 from ipmdae.formats.names import is_no_lead, other_electrodes, symbol
 from ipmdae.formats.options import DEFAULTS, ReadOptions, converted, restated
 from ipmdae.recording import Header, Recording
@@ -106,6 +107,7 @@ def _of_others(
     signal = signal[:, kept]
     units = [symbol(unit) for unit in units]
     signal, units = calibration.physical(path, name, signal, scopes, kept, units, options)
+    signal = without_markers(path, signal)
     signal, fs, start = array_times.in_time(path, signal, stamps, options, _rate(scopes))
     units, factors, _ = converted(path, leads, units, options, signal.T)
     signal = signal * factors

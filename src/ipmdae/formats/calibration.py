@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError
-from ipmdae.formats.names import is_counts, spread_of
+from ipmdae.formats.names import PLAUSIBLE_MV, is_counts, spread_of
 from ipmdae.formats.options import ReadOptions
 from ipmdae.recording import millivolts
 from ipmdae.text import enumerated
@@ -38,9 +38,6 @@ _PHYSICAL = ("p_signal",)
 
 _LEAST = 1.0
 """Steps per unit of a plain ``gain``, below which it may be the size of a step."""
-
-_PLAUSIBLE = (0.05, 20.0)
-"""Spreads of an ECG in mV, by which a plain ``gain`` is known not to be an amplifier's."""
 
 
 def is_stated(arrays: Mapping[str, Any]) -> bool:
@@ -185,7 +182,7 @@ def _check_plain(
 def _is_plausible(signal: NDArray[np.float64]) -> bool:
     """True if a signal (time, leads) in mV has the spread of an ECG in most leads that move."""
     spreads = [spread for lead in signal.T if (spread := spread_of(lead)) > 0]
-    return not spreads or _PLAUSIBLE[0] <= float(np.median(spreads)) <= _PLAUSIBLE[1]
+    return not spreads or PLAUSIBLE_MV[0] <= float(np.median(spreads)) <= PLAUSIBLE_MV[1]
 
 
 class _Stated:

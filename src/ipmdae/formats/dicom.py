@@ -209,7 +209,9 @@ def _scale(channel: Any, bits: int) -> tuple[str, Resolution, float]:
 
 
 def _unit(channel: Any) -> str:
-    codes = channel.get("ChannelSensitivityUnitsSequence", None)
+    """The unit of the values; empty where no sensitivity is stated, and they are plain steps."""
+    stated = channel.get("ChannelSensitivity", None)
+    codes = channel.get("ChannelSensitivityUnitsSequence", None) if stated else None
     return str(codes[0].get("CodeValue", "")) if codes else ""
 
 

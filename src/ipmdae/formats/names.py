@@ -197,6 +197,10 @@ def _misfit(spread: float) -> float:
     return max(math.log(low / spread) / 2, math.log(spread / high), 0.0)
 
 
+PLAUSIBLE_MV = (0.05, 20.0)
+"""Spreads of an ECG in mV; see :func:`spread_of`."""
+
+
 def spread_of(values: NDArray[Any]) -> float:
     """The range from the 5th to the 95th percentile of some of the values that are not missing."""
     some = np.asarray(values[:: len(values) // _SOME + 1], np.float64)

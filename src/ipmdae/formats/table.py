@@ -6,6 +6,8 @@ import csv
 import gzip
 import io
 import math
+import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +27,7 @@ from ipmdae.formats.errors import (
     check_samples,
     reason,
 )
+from ipmdae.formats.markers import without_markers
 from ipmdae.formats.names import WORDS
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.resampling import resampled
@@ -43,6 +46,9 @@ _MINUS = "\u2212".encode()
 
 _MISSING = [case(mark) for mark in WORDS["missing"] for case in (str, str.upper, str.capitalize)]
 _MISSING += ["NaN(0)", "NaN(ind)", "-NaN(ind)"]
+
+_OTHER_ENCODING = re.compile("[\x80-\xff]{3}")
+"""Letters of Latin-1 as they stand in text of another encoding, and hardly in European names."""
 
 _CHUNK = 1 << 23
 """Bytes that are parsed at once."""
@@ -135,6 +141,7 @@ class TableReader(SignalReader):
         filled = [[not is_empty(c) for c in layout.cells(i)] for i in range(layout.width)]
         numeric = [layout.is_numeric(i) for i in range(layout.width)]
         self._leads = select(path, layout.columns, numeric, options.columns)
+        self._warn_of_encoding()
         warn_sparse(
             path,
             [layout.columns[i] for i in self._leads],
@@ -145,7 +152,10 @@ class TableReader(SignalReader):
             for i, column in enumerate(layout.columns)
             if column.kind == "time" and i not in self._leads and (numeric[i] or layout.stamps[i])
         ]
-        self._stamps = chosen(layout, times)
+        try:
+            self._stamps = chosen(layout, times)
+        except ValueError as error:
+            raise FormatError(path, f"has an invalid time ({error})") from error
         self._chunks: list[_Chunk] = []
         self._last: tuple[_Chunk, NDArray[np.float64]] | None = None
         self._whole: NDArray[np.float64] | None = None
@@ -245,7 +255,7 @@ class TableReader(SignalReader):
             values = np.ascontiguousarray(table.to_numpy(np.float64))
             if np.isinf(values).any() or len(values) != chunk.rows:
                 raise FormatError(self._path, "holds infinite values; leave missing cells empty")
-            self._last = chunk, values
+            self._last = chunk, without_markers(self._path, values)
         return self._last[1]
 
     def _pieces(self) -> Iterator[tuple[int, bytes]]:
@@ -271,6 +281,17 @@ class TableReader(SignalReader):
                     "is cut off in its last row; fetch it again, or delete that row"
                 )
             yield offset, rest
+
+    def _warn_of_encoding(self) -> None:
+        """Warn of names that seem to be of another encoding than the one assumed."""
+        names = [self._layout.columns[i].heading for i in self._leads]
+        strange = [name for name in names if _OTHER_ENCODING.search(name)]
+        if self._encoding == "latin-1" and strange:
+            warnings.warn(
+                f"{self._path}: is not UTF-8; names such as {strange[0]!r} may be wrong: save it "
+                "as UTF-8",
+                stacklevel=4,
+            )
 
     def _check_transposed(self) -> None:
         """Refuse a table that has a row for each lead instead of each sample."""

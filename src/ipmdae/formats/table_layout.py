@@ -27,7 +27,7 @@ from ipmdae.formats.columns import (
     plain_unit,
     unquoted,
 )
-from ipmdae.formats.names import WORDS, is_counts
+from ipmdae.formats.names import PLAUSIBLE_MV, WORDS, is_counts, spread_of
 from ipmdae.recording import millivolts
 
 _SEPARATORS = (";", "\t", ",", "|", r"\s+")
@@ -145,6 +145,31 @@ def lay_out(texts: Sequence[str], stem: str = "") -> Layout:
     if separator == "," and _is_single(list(cells.values())):
         separator, decimal = ";", ","
         cells |= {i: [texts[i].strip()] for i in filled if all(map(_WHOLE.fullmatch, cells[i]))}
+    signs = decimal, thousands
+    layout = _laid_out(texts, cells, separator, signs, stem)
+    other = _other_signs(list(cells.values()), signs)
+    if other and not _is_plausible(layout):
+        alternative = _laid_out(texts, cells, separator, other, stem)
+        return alternative if _is_plausible(alternative) else layout
+    return layout
+
+
+def _laid_out(
+    texts: Sequence[str],
+    cells: dict[int, list[str]],
+    separator: str,
+    signs: tuple[str, str],
+    stem: str,
+) -> Layout:
+    """The table in lines whose cells are known; see :func:`lay_out`.
+
+    Args:
+        texts, stem: see :func:`lay_out`.
+        cells: of the lines that are neither blank nor comments, by number.
+        separator: of the cells.
+        signs: the decimal sign, and that which groups thousands.
+    """
+    (decimal, thousands), filled = signs, [*cells]
     ends = [i for i in filled if texts[i].startswith(dialects.END_OF_HEADER)][:2]
     below = [i for i in filled if i > max(ends, default=-1)]
     first = next((i for i in below if _is_data(cells[i], decimal, thousands)), None)
@@ -262,8 +287,16 @@ def _signs(rows: Sequence[Cells]) -> tuple[str, str]:
             )
         return decimal, thousands
     cells = [cell for row in rows for cell in row]
-    commas, points = (sum(map(bool, map(sign.fullmatch, cells))) for sign in (_COMMA, _POINT))
-    return ("," if commas > points else "."), ""
+    commas, points = ([*filter(sign.fullmatch, cells)] for sign in (_COMMA, _POINT))
+    for sign, form, others in ((".", _POINT, commas), (",", _COMMA, points)):
+        if others and all(map(_GROUPED.fullmatch, others)) and _has_decimals(columns, form):
+            return sign, "," if sign == "." else "."
+    return ("," if len(commas) > len(points) else "."), ""
+
+
+def _has_decimals(columns: Sequence[Cells], form: re.Pattern[str]) -> bool:
+    """True if most cells of a column are numbers with a decimal sign that groups no thousands."""
+    return any(2 * sum(_is_decimal(cell, form) for cell in cells) > len(cells) for cells in columns)
 
 
 def _is_decimal(cell: str, form: re.Pattern[str]) -> bool:
@@ -274,14 +307,35 @@ def _grouping(cells: Cells) -> str:
     """The sign that groups the thousands of a column, as ``-2,762`` beside ``-998`` and ``17``.
 
     A sign after which not always three digits follow is a decimal one, and so is one after a zero,
-    or in a column without whole numbers.
+    or in a column of fewer than three different whole numbers, which may be marks such as ``-1``.
     """
     grouped = [_GROUPED.fullmatch(cell) for cell in cells if _MARKED.fullmatch(cell)]
     whole = [cell for cell in cells if _WHOLE.fullmatch(cell)]
     signs = {found[1] if found else "" for found in grouped}
-    several = sum(bool(cell.strip("+-0")) for cell in whole) > 1
+    several = len({cell for cell in whole if cell.strip("+-0")}) > 2
     small = several and all(map(_SMALL.fullmatch, whole))
     return signs.pop() if len(signs) == 1 and small else ""
+
+
+def _other_signs(rows: Sequence[Cells], signs: tuple[str, str]) -> tuple[str, str] | None:
+    """Signs by which the numbers can be read too: three digits follow each sign in them."""
+    decimal, thousands = signs
+    sign = thousands or decimal
+    marked = [cell for row in rows for cell in row if sign in cell and _MARKED.fullmatch(cell)]
+    if not marked or not all(map(_GROUPED.fullmatch, marked)):
+        return None
+    return (sign, "") if thousands else ("." if decimal == "," else ",", decimal)
+
+
+def _is_plausible(layout: Layout) -> bool:
+    """True if leads in a stated unit of voltage have the spread of an ECG, or none has a unit."""
+    units = (column.unit or layout.head.unit for column in layout.columns)
+    spreads = [
+        spread_of(layout.values[:, i]) * size
+        for i, unit in enumerate(units)
+        if layout.columns[i].kind == "lead" and (size := millivolts(unit))
+    ]
+    return not spreads or PLAUSIBLE_MV[0] <= float(np.median(spreads)) <= PLAUSIBLE_MV[1]
 
 
 def _is_single(rows: Sequence[Cells]) -> bool:

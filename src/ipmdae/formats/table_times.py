@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ipmdae.formats.columns import epoch
 from ipmdae.formats.dates import local_time, plain_date
-from ipmdae.formats.errors import FormatError, reason
+from ipmdae.formats.errors import FormatError
 from ipmdae.formats.table_layout import CLOCK, DATE, DURATION, Layout
 from ipmdae.formats.times import scale_of
 
@@ -67,8 +67,8 @@ class Stamps:
         """
         try:
             times = _clock_or_dates(self.kind, cells) if self.kind else cells.to_numpy(np.float64)
-        except Exception as error:
-            raise FormatError(path, f"has an invalid time ({reason(error)})") from error
+        except (ValueError, OverflowError) as error:
+            raise FormatError(path, f"has an invalid time ({error})") from error
         if self.kind is CLOCK and len(times):
             days = self._days + np.cumsum(np.diff(times, prepend=self._clock) < -_DAY / 2)
             self._clock, self._days = float(times[-1]), int(days[-1])
@@ -116,11 +116,33 @@ def _clock_or_dates(kind: re.Pattern[str], cells: Any) -> NDArray[np.float64]:
     """Times of the day in s since midnight; dates in s since 1970, in UTC if they have a zone.
 
     Durations are in s.
-    """
-    import pandas as pd
 
+    Raises:
+        ValueError: a cell is none; the message names it.
+    """
     if kind is CLOCK:
         return np.array([_clock(cell) for cell in cells], np.float64)
+    try:
+        return _dates_or_durations(kind, cells)
+    except ValueError:
+        wrong = next((cell for cell in cells if not _is_time(kind, cell)), None)
+        if wrong is None:
+            raise
+        raise ValueError(f"{wrong!r} is not a time") from None
+
+
+def _is_time(kind: re.Pattern[str], cell: Any) -> bool:
+    try:
+        _dates_or_durations(kind, [cell])
+    except ValueError:
+        return False
+    return True
+
+
+def _dates_or_durations(kind: re.Pattern[str], cells: Any) -> NDArray[np.float64]:
+    """Dates in s since 1970, or durations in s."""
+    import pandas as pd
+
     if kind is DURATION:
         numbers = pd.Series(cells).str.strip(" sec").str.replace(",", ".", regex=False)
         return np.asarray(pd.to_numeric(numbers), np.float64)

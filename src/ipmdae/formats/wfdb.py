@@ -26,6 +26,7 @@ from ipmdae.formats.wfdb_header import DEFAULT_GAIN, beside, header_path, is_seg
 from ipmdae.formats.wfdb_writer import open_writer, write
 from ipmdae.pipeline.resample import resample
 from ipmdae.recording import Header, Recording, Resolution, millivolts
+from ipmdae.text import enumerated
 
 __all__ = ["NAME", "SUFFIXES", "open_reader", "open_writer", "read", "recognises", "write"]
 
@@ -223,6 +224,7 @@ class Segments(SignalReader):
         first: list[tuple[Record, int]] = []
         resolution: list[Resolution] = []
         for _, part in self._parts:
+            _check_order(header, self._parts[0][1].info.leads, part, fields.layout)
             for i, key in enumerate(self._keys(part, fields.layout)):
                 step = part.info.resolution[i] or Resolution()
                 if key not in self._columns:
@@ -287,6 +289,17 @@ def _segments(header: Path, fields: Any) -> tuple[list[tuple[int, Record]], floa
     if len({part.info.fs for _, part in parts}) > 1:
         raise FormatError(header, "its segments have different sampling rates")
     return parts, parts[0][1].info.fs, frame * rate
+
+
+def _check_order(header: Path, leads: tuple[str, ...], part: Record, layout: str) -> None:
+    """Refuse a segment of a fixed layout that has the leads of the first in another order."""
+    own = part.info.leads
+    if layout == "fixed" and own != leads and sorted(own) == sorted(leads):
+        raise FormatError(
+            header,
+            f"segment {part.header.stem} has the leads {enumerated(own)}, not {enumerated(leads)} "
+            "as the first",
+        )
 
 
 def check_files(header: Path, fields: Any) -> None:

@@ -1,4 +1,5 @@
 /** Layout of a text table: separator, decimal sign, header, headings, first row of data. */
+import { median } from "../core/numbers.ts";
 import WORDS from "../../../src/ipmdae/formats/words.json";
 import {
   byShape,
@@ -13,7 +14,7 @@ import {
 } from "./columns.ts";
 import { END_OF_HEADER, headOf, isPair, type Head } from "./heads.ts";
 import { millivolts } from "./job.ts";
-import { mostCommon } from "./statistics.ts";
+import { mostCommon, spreadOf } from "./statistics.ts";
 
 /** Blanks in a row, instead of one separator. */
 export const BLANKS = " +";
@@ -46,6 +47,8 @@ const GROUPED_DECIMAL = /^[+-]?[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*(?:(?!\1)[
 const ROWS = 2000;
 /** Decimals of which some begin with a zero. */
 const MANY = 40;
+/** Spreads of an ECG in mV. */
+const PLAUSIBLE_MV = [0.05, 20] as const;
 
 export type Cells = "number" | "clock" | "date" | "duration";
 
@@ -71,13 +74,31 @@ export function layOut(texts: readonly string[], stem: string): Layout {
   if (!filled.length) throw new Error("holds no table");
   let separator = stated ? stated[1] : separatorOf(filled.map((i) => texts[i]));
   const cells = new Map(filled.map((i) => [i, split(texts[i], separator)]));
-  const signs = signsOf([...cells.values()]);
-  let [decimal] = signs;
-  const [, thousands] = signs;
+  let signs = signsOf([...cells.values()]);
   if (separator === "," && isSingle([...cells.values()])) {
-    [separator, decimal] = [";", ","];
+    separator = ";";
+    signs = [",", signs[1]];
     for (const i of filled) if (cells.get(i)!.every(isWhole)) cells.set(i, [texts[i].trim()]);
   }
+  const layout = laidOut(texts, cells, separator, signs, stem);
+  const other = otherSigns([...cells.values()], signs);
+  if (!other || isPlausible(layout)) return layout;
+  const alternative = laidOut(texts, cells, separator, other, stem);
+  return isPlausible(alternative) ? alternative : layout;
+}
+
+/** The decimal sign, and that which groups thousands. */
+type Signs = readonly [decimal: string, thousands: string];
+
+/** The table in lines whose cells are known, of those that are neither blank nor comments. */
+function laidOut(
+  texts: readonly string[],
+  cells: ReadonlyMap<number, string[]>,
+  separator: string,
+  [decimal, thousands]: Signs,
+  stem: string,
+): Layout {
+  const filled = [...cells.keys()];
   const ends = filled.filter((i) => texts[i].startsWith(END_OF_HEADER)).slice(0, 2);
   const above = ends.pop() ?? -1;
   const first = filled.find((i) => i > above && isData(cells.get(i)!, decimal, thousands));
@@ -243,7 +264,7 @@ function separatorOf(texts: readonly string[]): string {
  *
  * Throws Error where one sign is both.
  */
-function signsOf(rows: readonly string[][]): [decimal: string, thousands: string] {
+function signsOf(rows: readonly string[][]): Signs {
   const [width] = mostCommon(rows.map((row) => row.length));
   const even = rows.filter((row) => row.length === width);
   for (let i = 0; i < width; i++) {
@@ -257,29 +278,55 @@ function signsOf(rows: readonly string[][]): [decimal: string, thousands: string
       );
     return [decimal, thousands];
   }
-  let [commas, points] = [0, 0];
-  for (const row of rows)
-    for (const cell of row) {
-      if (COMMA.test(cell)) commas++;
-      if (POINT.test(cell)) points++;
-    }
-  return [commas > points ? "," : ".", ""];
+  const cells = rows.flat();
+  const commas = cells.filter((cell) => COMMA.test(cell));
+  const points = cells.filter((cell) => POINT.test(cell));
+  const grouped = (found: string[]) => found.length > 0 && found.every((c) => GROUPED.test(c));
+  if (grouped(commas) && hasDecimals(even, width, POINT)) return [".", ","];
+  if (grouped(points) && hasDecimals(even, width, COMMA)) return [",", "."];
+  return [commas.length > points.length ? "," : ".", ""];
+}
+
+/** True if most cells of a column are numbers with a decimal sign that groups no thousands. */
+function hasDecimals(rows: readonly string[][], width: number, form: RegExp): boolean {
+  const isDecimal = (cell: string) => form.test(cell) && !GROUPED.test(cell);
+  const many = (i: number) => 2 * rows.filter((row) => isDecimal(row[i])).length > rows.length;
+  return [...Array(width).keys()].some(many);
 }
 
 /**
  * The sign that groups the thousands of a column, as `-2,762` beside `-998` and `17`.
  *
  * A sign after which not always three digits follow is a decimal one, and so is one after a zero,
- * or in a column without whole numbers.
+ * or in a column of fewer than three different whole numbers, which may be marks such as `-1`.
  */
 function grouping(cells: readonly string[]): string {
   const signs = new Set(
     cells.filter((cell) => MARKED.test(cell)).map((cell) => GROUPED.exec(cell)?.[1] ?? ""),
   );
   const whole = cells.filter(isWhole);
-  const several = whole.filter((cell) => /[1-9]/.test(cell)).length > 1;
+  const several = new Set(whole.filter((cell) => /[1-9]/.test(cell))).size > 2;
   const small = several && whole.every((cell) => SMALL.test(cell));
   return signs.size === 1 && small ? [...signs][0] : "";
+}
+
+/** Signs by which the numbers can be read too: three digits follow each sign in them. */
+function otherSigns(rows: readonly string[][], [decimal, thousands]: Signs): Signs | undefined {
+  const sign = thousands || decimal;
+  const marked = rows.flat().filter((cell) => cell.includes(sign) && MARKED.test(cell));
+  if (!marked.length || !marked.every((cell) => GROUPED.test(cell))) return undefined;
+  return thousands ? [sign, ""] : [decimal === "," ? "." : ",", decimal];
+}
+
+/** True if leads in a stated unit of voltage have the spread of an ECG, or none has a unit. */
+function isPlausible(layout: Layout): boolean {
+  const spreads = layout.columns.flatMap(({ kind, unit }, i) => {
+    const size = kind === "lead" ? millivolts(unit || (layout.head.unit ?? "")) : undefined;
+    return size ? [spreadOf(firstValues(layout, i)) * size] : [];
+  });
+  if (!spreads.length) return true;
+  const middle = median(Float64Array.from(spreads));
+  return middle >= PLAUSIBLE_MV[0] && middle <= PLAUSIBLE_MV[1];
 }
 
 const isWhole = (cell: string) => WHOLE.test(cell);

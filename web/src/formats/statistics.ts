@@ -1,4 +1,5 @@
 /** Small statistics of the first rows of a table. */
+import { quantile, sortedKnown } from "../core/numbers.ts";
 
 /** Differences of neighbours. */
 export function differences(values: ArrayLike<number>): Float64Array {
@@ -33,4 +34,10 @@ export function mostCommon(values: readonly number[]): [value: number, times: nu
   let best: [number, number] = [0, 0];
   for (const entry of times) if (entry[1] > best[1]) best = entry;
   return best;
+}
+
+/** The range from the 5th to the 95th percentile of the values that are not missing. */
+export function spreadOf(values: Float64Array): number {
+  const known = sortedKnown(values.filter(Number.isFinite));
+  return known.length ? quantile(known, 0.95) - quantile(known, 0.05) : 0;
 }

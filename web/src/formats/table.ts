@@ -16,12 +16,15 @@ import {
   type Layout,
 } from "./layout.ts";
 import { headLines, textIn } from "./source.ts";
+import { withoutMarkers } from "./markers.ts";
 import { enumerated, general, unique } from "./text.ts";
 import { chosen, placed, type Stamps } from "./times.ts";
 import { unitsOf } from "./units.ts";
 
 /** A list of many numbers in one cell. */
 const LIST = /(?:^|[,;\t"' ])\[\s*(?:-?\d+(?:\.\d+)?(?:e-?\d+)?\s*,\s*){50}/im;
+/** Letters of Latin-1 as they stand in text of another encoding, and hardly in European names. */
+const OTHER_ENCODING = /[\x80-\xff]{3}/;
 const LONGEST_LINE = 1 << 26;
 /** Columns that few tables have. */
 const WIDE = 64;
@@ -100,6 +103,10 @@ class Rows {
       );
     });
     this.leads = select(job, layout.columns, numeric);
+    const names = this.leads.map((i) => layout.columns[i].heading);
+    const strange = names.find((name) => OTHER_ENCODING.test(name));
+    if (strange !== undefined)
+      warn(job, `is not UTF-8; names such as '${strange}' may be wrong: save it as UTF-8`);
     warnSparse(
       job,
       this.leads.map((i) => layout.columns[i]),
@@ -175,6 +182,7 @@ class Rows {
     const [fs, places, samples] = place;
     checkSamples(job.path, samples, leads.length, rows);
     if (this.broken) throw this.broken;
+    withoutMarkers(job, columns);
     const names = known.map((column) => column.name);
     if (layout.head.lead && names.length === 1 && !names[0]) names[0] = layout.head.lead;
     const own = unique(names);

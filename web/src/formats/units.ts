@@ -1,8 +1,8 @@
 /** Units of the columns of tables: stated, known of the layout, or to be asked for. */
-import { quantile, sortedKnown } from "../core/numbers.ts";
 import { isCounts, isEcg, isMeasure, isNoLead, type Column } from "./columns.ts";
 import { NeedError } from "./errors.ts";
 import { millivolts, NO_UNIT, warn, warnUnit, type Job } from "./job.ts";
+import { spreadOf } from "./statistics.ts";
 import { enumerated } from "./text.ts";
 
 /** Spread (5th to 95th percentile) of an ECG in mV, with its baseline wander. */
@@ -142,9 +142,4 @@ function assume(
  */
 function misfit(spread: number): number {
   return Math.max(Math.log(USUAL[0] / spread) / 2, Math.log(spread / USUAL[1]), 0);
-}
-
-function spreadOf(values: Float64Array): number {
-  const known = sortedKnown(values.filter(Number.isFinite));
-  return known.length ? quantile(known, 0.95) - quantile(known, 0.05) : 0;
 }

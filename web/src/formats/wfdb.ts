@@ -11,7 +11,7 @@ import type { Lead } from "../recording.ts";
 import { FormatError } from "./errors.ts";
 import { checkExpansion, checkSamples, millivolts, type Job, type Parts } from "./job.ts";
 import { bytesOf } from "./source.ts";
-import { general } from "./text.ts";
+import { enumerated, general } from "./text.ts";
 import { DEFAULT_GAIN, headerIn, type Described, type Header } from "./wfdb_header.ts";
 
 const LONGEST = 2 ** 34;
@@ -253,7 +253,8 @@ async function joined(job: Job, header: Header, beside: Beside): Promise<Parts> 
   const { parts, samples, fs } = await segments(job, header, beside);
   const fixed = header.segments![0][1] !== 0;
   const columns = new Map<number | string, Lead & { from: [number, Float64Array][] }>();
-  for (const [start, part] of parts)
+  for (const [start, part, name] of parts) {
+    if (fixed) checkOrder(header.path, parts[0][1].leads, name, part.leads);
     part.leads.forEach((lead, i) => {
       const key = fixed ? i : lead.name;
       const column = columns.get(key) ?? { ...lead, from: [] };
@@ -263,6 +264,7 @@ async function joined(job: Job, header: Header, beside: Beside): Promise<Parts> 
         (millivolts(of.resolution!.unit) ?? 1) / Math.abs(of.resolution!.gain);
       if (step(lead) < step(column)) column.resolution = lead.resolution;
     });
+  }
   const held = [...new Set(parts.map(([, part]) => part))].map(
     (part) => part.leads[0].samples.length,
   );
@@ -284,7 +286,7 @@ async function joined(job: Job, header: Header, beside: Beside): Promise<Parts> 
 async function segments(job: Job, header: Header, beside: Beside) {
   const { path, fs } = header;
   const opened = new Map<string, Parts>();
-  const parts: [number, Parts][] = [];
+  const parts: [start: number, part: Parts, name: string][] = [];
   let [frame, rate] = [0, 1];
   for (const [name, frames] of header.segments!) {
     if (name !== "~" && frames) {
@@ -299,7 +301,7 @@ async function segments(job: Job, header: Header, beside: Beside) {
           `segment ${name} has ${samples} samples at ${general(known.fs)} Hz, not ${frames} at ` +
             `${general(fs)} Hz as announced`,
         );
-      parts.push([frame * rate, known]);
+      parts.push([frame * rate, known, name]);
     }
     frame += frames;
   }
@@ -309,6 +311,17 @@ async function segments(job: Job, header: Header, beside: Beside) {
   if (frame * rate > LONGEST)
     throw new FormatError(path, `${frame * rate} samples a lead are longer than a year`);
   return { parts, samples: frame * rate, fs: parts[0][1].fs };
+}
+
+/** Refuse a segment of a fixed layout that has the leads of the first in another order. */
+function checkOrder(path: string, first: Lead[], name: string, own: Lead[]): void {
+  const [expected, found] = [first, own].map((leads) => leads.map((lead) => lead.name));
+  const same = [...expected].sort().join("\n") === [...found].sort().join("\n");
+  if (same && found.join("\n") !== expected.join("\n"))
+    throw new FormatError(
+      path,
+      `segment ${name} has the leads ${enumerated(found)}, not ${enumerated(expected)} as the first`,
+    );
 }
 
 async function segment(job: Job, header: Header, beside: Beside): Promise<Parts> {
