@@ -273,6 +273,8 @@ def _separator(texts: Sequence[str]) -> str:
 def _signs(rows: Sequence[Cells]) -> tuple[str, str]:
     """The decimal sign of a table, and that which groups thousands; empty where none does.
 
+    A sign that may do either groups thousands beside a column with the other decimal sign.
+
     Raises:
         ValueError: one sign is both.
     """

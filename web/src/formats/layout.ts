@@ -260,7 +260,8 @@ function separatorOf(texts: readonly string[]): string {
 }
 
 /**
- * The decimal sign of a table, and that which groups thousands; empty where none does.
+ * The decimal sign of a table, and that which groups thousands; empty where none does. A sign that
+ * may do either groups thousands beside a column with the other decimal sign.
  *
  * Throws Error where one sign is both.
  */
