@@ -71,7 +71,7 @@ def compare(seconds: int, settings: Settings, rounds: int) -> Results:
 def _stages(record: Path, out: Path, rounds: int) -> Samples:
     """Seconds of each step of cleaning ``record``, taken by itself.
 
-    The rest is what :meth:`ipmdae.methods.network.Network.denoise` takes more than its network and
+    The rest is what :meth:`ipmdae.methods.network.Network.clean` takes more than its network and
     the guard.
     """
     import numpy as np

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.part import Goal, Results, Settings, UnavailableError
 from benchmarks.tables import number, plural, table
@@ -63,16 +63,15 @@ def _draws(settings: Settings) -> Results:
 
 
 def _pairs() -> dict[str, Pairs]:
-    from ipmdae.lab.data import ecgnext, mitdb, nstdb, qtdb
+    from ipmdae.lab.data import nstdb, qtdb
     from ipmdae.lab.data.download import DatasetNotFoundError
     from ipmdae.lab.protocols.registry import open_protocol
+    from ipmdae.lab.training.flags import WIDE, rhythm_settings
 
     root = Path("datasets")
     both = {"qtdb_folder": root / qtdb.FOLDER, "nstdb_folder": root / nstdb.FOLDER}
-    hearts: dict[str, Any] = {"augment": True, "rhythms": 0.55, "motion": True, "time_win": 20}
-    for name, folder in (("mitdb", mitdb.FOLDER), ("ecgnext", ecgnext.FOLDER)):
-        if (root / folder).is_dir():
-            hearts[f"{name}_folder"] = root / folder
+    wide = WIDE | rhythm_settings(root) | {"time_win": 20}
+    hearts = {k: v for k, v in wide.items() if not k.endswith("_folder") or Path(v).is_dir()}
     try:
         return {
             "deepfilter": open_protocol("deepfilter", **both).training(fresh=True),

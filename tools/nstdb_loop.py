@@ -111,7 +111,7 @@ def overlaps(kind: str, found: list[Repetition]) -> int:
     for part, intervals in nstdb.INTERVALS[kind].items():
         for first, last in intervals:
             for second in range(int(first), int(last)):
-                owners.setdefault(round(source(second + 0.5, found)), set()).add(part)
+                owners.setdefault(int(source(second + 0.5, found)), set()).add(part)
     return sum(len(parts) > 1 for parts in owners.values())
 
 

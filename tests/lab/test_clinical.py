@@ -170,8 +170,8 @@ def test_flagged_seconds_hold_no_trusted_beats(monkeypatch: pytest.MonkeyPatch) 
     noise = np.random.default_rng(0).normal(0, 0.25, 7500)
     doubtful = np.zeros(30, np.bool_)
     doubtful[:15] = True
-    monkeypatch.setattr(Candidate, "tells_doubt", True)
-    monkeypatch.setattr(Candidate, "clean_with_doubt", lambda subject, x, fs: (x, doubtful))
+    monkeypatch.setattr(Candidate, "predicts_uncertainty", True)
+    monkeypatch.setattr(Candidate, "clean_with_unreadable", lambda subject, x, fs: (x, doubtful))
     found = beats.measure_noise_only(none(), noise)
     assert found[beats.FLAGGED] == 0.5
     assert 0 < found["xqrs trusted"] < found["xqrs beats"]

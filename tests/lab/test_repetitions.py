@@ -90,3 +90,16 @@ def test_the_command_tells_loops_from_what_is_different(
     assert "| ma |" not in text
     assert "![First occurrence of each second of noise](images/loop.png)" in text
     assert figure.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("lag", [99.6, 100.0, 100.4, 101.4])
+def test_every_second_that_two_sets_share_is_counted(
+    monkeypatch: pytest.MonkeyPatch, lag: float
+) -> None:
+    spans = {"train": ((0, 20),), "validation": ((30, 40),), "test": ((105, 115),)}
+    monkeypatch.setattr(nstdb, "INTERVALS", {"bw": spans})
+    repeated = repetitions.Repetition(
+        first=100, last=150, lag=lag, correlation=1.0, residual=0.0, size=1.0
+    )
+    assert nstdb_loop.overlaps("bw", [repeated]) == 10
+    assert nstdb_loop.overlaps("bw", []) == 0

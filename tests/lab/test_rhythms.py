@@ -80,6 +80,13 @@ def test_motion_at_the_wrist_is_what_is_left_without_the_beats() -> None:
     assert np.corrcoef(rest[2000:3500], noise[2000:3500])[0, 1] > 0.98
 
 
+def test_calm_ends_of_a_recording_are_not_motion() -> None:
+    seconds = round(2 * FS)
+    parts = [np.full(seconds, level) * (-1) ** np.arange(seconds) for level in (0, 0, 0, 9, 9, 9.0)]
+    (noise,) = motion._loud(np.concatenate(parts), 1.0, FS)
+    assert len(noise) == 4 * seconds
+
+
 @pytest.mark.parametrize("kind", [motion.sway, motion.taps])
 def test_synthetic_noise_is_finite_and_never_flat(
     kind: Callable[[int, float, np.random.Generator], NDArray[np.float32]],

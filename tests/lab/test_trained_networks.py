@@ -165,7 +165,7 @@ def test_a_lead_is_cleaned_by_the_network_of_protocol_clinic(
     expected = rival.denoise(lead - middle, 250.0) + middle
     np.testing.assert_allclose(subject.clean(lead, 250.0), expected)
     assert subject.version == rival.version
-    assert not subject.tells_doubt
+    assert not subject.predicts_uncertainty
     assert subject.network is not None
     assert subject.network.multiply_accumulates == rival.complexity(1250).multiply_accumulates
 

@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
@@ -24,6 +26,7 @@ from ipmdae.lab.nn.ipm_dae import UltralightIPMDAE
 from ipmdae.lab.protocols.reference import Reference
 from ipmdae.lab.training import recipe as recipes
 from ipmdae.lab.training import run
+from ipmdae.lab.training.callbacks import callbacks
 from ipmdae.lab.training.loaders import EpochSampler, loader
 from ipmdae.lab.training.module import DenoisingModule, learning_rate_factor
 
@@ -144,6 +147,37 @@ def test_a_killed_run_resumes_to_the_result_of_an_unkilled_one(tmp_path: Path) -
     assert content["split"]["validation"] == ["sele0121", "sele0122"]
     assert {"torch", "python"} <= set(content["versions"])
     assert run.read_settings(killed / runs).recipe.epochs == 3
+
+
+class AfterTheFirstEpoch(pl.Callback):
+    """Interrupts a run before its second epoch."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch == 1:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
+@pytest.mark.parametrize(("workers", "steps"), [(1, None), (0, 2), (1, 2)])
+def test_a_run_interrupted_between_epochs_goes_on_with_the_next_ones_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, steps: int | None
+) -> None:
+    own = {"qtdb_folder": str(QTDB), "nstdb_folder": str(NSTDB), "split_idx": 3, "time_win": 1}
+    recipe = replace(recipes.get("modern"), epochs=2, batch_size=16, steps=steps)
+    settings = run.Settings(
+        model="ipmdae-nano", protocol="reference", protocol_settings=own, recipe=recipe
+    )
+    machine = run.machine(None, 1, workers, quiet=True)
+    whole = run.train(settings, tmp_path / "whole", machine)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "callbacks", lambda *a, **k: [*callbacks(*a, **k), AfterTheFirstEpoch()])
+        with pytest.raises(KeyboardInterrupt):
+            run.train(settings, tmp_path / "parted", machine)
+    parted = run.train(settings, tmp_path / "parted", machine, resume=0)
+    expected, resumed = weights(whole), weights(parted)
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in expected.items())
+    assert curve(whole) == curve(parted)
 
 
 def prepare(folder: Path) -> None:

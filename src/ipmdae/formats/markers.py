@@ -13,7 +13,7 @@ _MARKERS = {
     *(2.0**bits - 1 for bits in (15, 16, 23, 24, 31, 32)),
     *(-(2.0**bits) for bits in (15, 23, 31)),
 }
-"""What programs write for a missing sample: rows of nines, and the ends of integer types."""
+"""Numbers that programs write for a missing sample: rows of nines, ends of integer types."""
 
 
 def without_markers(path: Path, signal: NDArray[np.float64]) -> NDArray[np.float64]:

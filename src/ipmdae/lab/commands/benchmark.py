@@ -78,7 +78,12 @@ def run(
         ),
     ] = "",
     against: AgainstOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Ignore stored results.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Ignore stored results, as after a change to a classical method."
+        ),
+    ] = False,
 ) -> None:
     """Run methods on a benchmark, store all scores, write the tables and figures.
 

@@ -111,7 +111,8 @@ def _loud(noise: NDArray[np.float64], beat_sd: float, fs: float) -> list[Array]:
     pieces = noise[: count * length].reshape(count, length)
     loud = pieces.std(axis=1) > _LOUD * beat_sd
     # A segment beside a loud one belongs to it: motion begins and ends within a segment.
-    loud = loud | np.roll(loud, 1) | np.roll(loud, -1)
+    padded = np.pad(loud, 1)
+    loud = padded[:-2] | loud | padded[2:]
     edges = np.flatnonzero(np.diff(np.concatenate(([False], loud, [False])).astype(int)))
     parts = [
         noise[start * length : stop * length]

@@ -20,7 +20,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import neurokit2
@@ -157,12 +156,6 @@ def read(folder: Path, record: str) -> Iterator[Segment]:
         yield Segment(signal=recording.signal[first:last, 0], fs=fs, beats=inside)
 
 
-@cache
-def load_test_noise(folder: Path) -> list[Array]:
-    """The test minutes of bw, em and ma at 250 Hz, (time, channels) each, z-scored."""
-    return held_out_noise(folder)
-
-
 LEVEL = 0.25
 """AC level of the noise in mV: about the median of the test leads."""
 
@@ -179,7 +172,7 @@ def noise_only(
     Returns:
         Measure, condition (kind of noise), number of the segment, and value of each.
     """
-    noise = load_test_noise(datasets / nstdb.FOLDER)[nstdb.KINDS.index(kind)]
+    noise = held_out_noise(datasets / nstdb.FOLDER)[nstdb.KINDS.index(kind)]
     found = []
     for place in range(PIECES):
         x = piece_of(noise, place, PIECES, round(LENGTH * FS))
@@ -191,8 +184,8 @@ def noise_only(
 
 def measure_noise_only(candidate: Candidate, x: Array) -> dict[str, float]:
     """All measures of a segment of noise (time,) in mV; NaN for those that need uncertainty."""
-    if candidate.tells_doubt:
-        cleaned, doubtful = candidate.clean_with_doubt(x, FS)
+    if candidate.predicts_uncertainty:
+        cleaned, doubtful = candidate.clean_with_unreadable(x, FS)
     else:
         cleaned, doubtful = candidate.clean(x, FS), None
     first, stop = SCORED

@@ -66,7 +66,7 @@ class Benchmark(Protocol):
         ...
 
     def version(self, method: str) -> str:
-        """Version of a method's weights or code: :attr:`Result.version`.
+        """SHA-256 of a network's weights: :attr:`Result.version`; empty for a classical method.
 
         Raises:
             ValueError: the method is unknown; the message lists the known ones.

@@ -114,7 +114,7 @@ class Candidate:
         return describe_model(self.file) if self.file else None
 
     @property
-    def tells_doubt(self) -> bool:
+    def predicts_uncertainty(self) -> bool:
         """True for a network that predicts its uncertainty."""
         return self.file is not None and _denoiser(self.file).states_sd
 
@@ -136,20 +136,20 @@ class Candidate:
             y = self._at_own_rate(self.method, x - middle, fs) + middle
         return y if np.isfinite(y).all() else np.full_like(x, np.nan)
 
-    def clean_with_spread(self, x: Array, fs: float) -> tuple[Array, Array]:
+    def clean_with_sd(self, x: Array, fs: float) -> tuple[Array, Array]:
         """Clean a lead.
 
         Returns:
             The cleaned lead, and the standard deviation of its error that the network states, in
             mV; NaN of a method that states none. Both (time,).
         """
-        if not self.tells_doubt or self.file is None:
+        if not self.predicts_uncertainty or self.file is None:
             return self.clean(x, fs), np.full(len(x), np.nan)
         cleaned = _denoiser(self.file).clean(Recording.from_array(x, fs))
         assert cleaned.sd is not None
         return cleaned.recording.signal[:, 0], cleaned.sd[:, 0].astype(np.float64)
 
-    def clean_with_doubt(self, x: Array, fs: float) -> tuple[Array, NDArray[np.bool_]]:
+    def clean_with_unreadable(self, x: Array, fs: float) -> tuple[Array, NDArray[np.bool_]]:
         """Denoise a lead with a network that predicts its uncertainty.
 
         Returns:

@@ -35,8 +35,8 @@ _DIGITS = 4
 _RECORD_FILES = (".hea", ".dat")
 _RHYTHM_DATA = {
     "MIT-BIH Arrhythmia Database 1.0.0": "records of splits/mitdb/train.txt",
-    "CinC Challenge 2017 1.0.0": "recordings of 20 s and more, less splits/cinc2017/held_back.txt; "
-    "1350 of the first 1500 available",
+    "CinC Challenge 2017 1.0.0": "of the first 1500 recordings those no shorter than a window, "
+    "less splits/cinc2017/held_back.txt",
     "ECGNExT": "wrist motion of ID032 ID046 ID097 ID184 ID315 ID377",
     "synthetic": "rhythms of ipmdae.lab.data.rhythms in the share of windows that 'windows' "
     "states; sway and taps of ipmdae.lab.data.motion",

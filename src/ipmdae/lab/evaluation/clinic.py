@@ -94,7 +94,7 @@ class ClinicBenchmark(PieceBenchmark):
 def _score(candidate: Candidate, piece: Piece) -> pd.DataFrame:
     """Scores of a segment under all conditions."""
     noisy = piece.noisy()
-    found = [candidate.clean_with_spread(x, FS) for x in noisy]
+    found = [candidate.clean_with_sd(x, FS) for x in noisy]
     cleaned, stated = (np.stack(part)[:, _MIDDLE] for part in zip(*found, strict=True))
     clean = np.tile(piece.clean[_MIDDLE], (len(noisy), 1))
     values = measure(clean, noisy[:, _MIDDLE], cleaned)

@@ -20,10 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.lab.data import nstdb, qtdb
-from ipmdae.lab.evaluation.beats import TOLERANCE, Samples, load_test_noise
+from ipmdae.lab.evaluation.beats import TOLERANCE, Samples
 from ipmdae.lab.evaluation.candidates import Candidate
 from ipmdae.lab.evaluation.results import Array
-from ipmdae.lab.protocols.clinic_test import CLEAN, add_noise, all_records, piece_of
+from ipmdae.lab.protocols.clinic_test import (
+    CLEAN,
+    add_noise,
+    all_records,
+    held_out_noise,
+    piece_of,
+)
 
 FS = qtdb.FS
 
@@ -81,7 +87,7 @@ def rows(candidate: Candidate, datasets: Path, record: str) -> list[tuple[str, s
         Measure, condition, record and value of each.
     """
     marked = read(datasets / qtdb.FOLDER, record)
-    noise = load_test_noise(datasets / nstdb.FOLDER)
+    noise = held_out_noise(datasets / nstdb.FOLDER)
     listed = all_records()
     found: list[tuple[str, str, str, float]] = []
     for condition in dict.fromkeys((*DELINEATED, *LEVELLED)):

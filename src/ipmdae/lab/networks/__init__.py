@@ -1,8 +1,8 @@
 """Published networks, reimplemented from their papers: one module each.
 
 All have the same interface, noisy (batch, time, leads) -> denoised, any time, and the loss of their
-paper. They need torch (the extra ``train``); each is imported on request, and the names are
-available without it.
+paper where it is not the squared error. They need torch (the extra ``train``); each is imported on
+request, and the names are available without it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _TAPS = (13, 7, 7, 7)
 
 
 class ACDAE(LeadNetwork):
-    """Trained by the squared error."""
+    """Without a loss of its own."""
 
     multiple = 2 ** len(_TAPS)
 

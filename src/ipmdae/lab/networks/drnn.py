@@ -15,7 +15,7 @@ _CELLS = 64
 
 
 class DRNN(LeadNetwork):
-    """Causal network; trained by the squared error."""
+    """Causal network without a loss of its own."""
 
     def __init__(self) -> None:
         super().__init__()

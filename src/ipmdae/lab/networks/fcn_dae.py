@@ -19,7 +19,7 @@ _TAPS = 16
 
 
 class FCNDAE(LeadNetwork):
-    """Trained by the squared error."""
+    """Without a loss of its own."""
 
     multiple = 2 ** (len(_CHANNELS) - 1)
 

@@ -18,7 +18,7 @@ from ipmdae.lab.networks.base import LeadNetwork
 
 
 class UNet(LeadNetwork):
-    """Trained by the squared error.
+    """Three levels below the first, without a loss of its own.
 
     Attributes:
         widths: channels of each level.

@@ -31,7 +31,7 @@ class Pairs(Protocol):
 
 def stack(pairs: Pairs, indices: Sequence[int] | None = None) -> Pair:
     """All pairs (or those of ``indices``) of epoch 0 as two arrays (windows, time, leads)."""
-    drawn = [pairs.draw(index) for index in (indices or range(len(pairs)))]
+    drawn = [pairs.draw(index) for index in (range(len(pairs)) if indices is None else indices)]
     noisy, clean = zip(*drawn, strict=True)
     return np.stack(noisy), np.stack(clean)
 

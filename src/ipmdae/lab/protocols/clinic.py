@@ -209,7 +209,7 @@ class Clinic:
         )
 
     def _augmentation(self, training: bool) -> Augmentation:
-        """Validation pairs use recorded leads and noise only."""
+        """Random changes of the pairs; those of validation are without lead projection."""
         changes = Augmentation(fs=self.fs)
         return changes if training and self.projected else replace(changes, projection=0)
 

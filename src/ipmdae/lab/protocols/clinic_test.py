@@ -16,7 +16,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -153,9 +153,13 @@ class ClinicTest:
         )
 
 
-def held_out_noise(nstdb_folder: Path) -> list[Array]:
-    """The test minutes of each kind of noise, joined, (time, channels) at 250 Hz, z-scored."""
-    segments = nstdb.load(nstdb_folder, FS).segments("test")
+@cache
+def held_out_noise(nstdb_folder: Path, fs: float = FS) -> list[Array]:
+    """The test minutes of each kind of noise, joined, (time, channels) at ``fs`` Hz, z-scored.
+
+    They are read once in each process.
+    """
+    segments = nstdb.load(nstdb_folder, fs).segments("test")
     return [np.concatenate(segments[kind]).astype(np.float64) for kind in nstdb.KINDS]
 
 

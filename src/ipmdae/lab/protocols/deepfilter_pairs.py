@@ -110,7 +110,7 @@ class DeepFilterTraining:
         )
 
     def _numbers(self, side: int) -> NDArray[np.intp]:
-        """Mask of the published training beats that belong to the records of a side."""
+        """Indices of the published training beats of the records of a side, (pairs,)."""
         return np.flatnonzero(np.isin(self._beats.record, self.records[side]))
 
     @cached_property

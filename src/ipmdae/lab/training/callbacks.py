@@ -283,7 +283,7 @@ def draw_curves(rows: list[dict[str, float]]) -> Figure:
     epochs = [row["epoch"] for row in rows]
     for column, label in (("train_loss", "training"), ("valid_loss", "validation")):
         axes.semilogy(epochs, [row[column] for row in rows], marker=".", label=label)
-    axes.set(xlabel="epoch", ylabel="mean squared error")
+    axes.set(xlabel="epoch", ylabel="loss")
     axes.grid(alpha=0.3, which="both")
     axes.legend()
     return figure

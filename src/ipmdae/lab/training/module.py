@@ -22,8 +22,8 @@ from ipmdae.lab.training.recipe import Recipe
 class DenoisingModule(pl.LightningModule):
     """Trains ``network``: noisy (batch, time, leads) -> clean, of the same shape.
 
-    Published networks are trained by their own loss, the project's by the recipe's. Both losses
-    (means over windows) stay on the device until the end of the epoch.
+    A network that comes with a loss (:attr:`LeadNetwork.has_own_loss`) is trained by it, any other
+    by the recipe's. Losses (means over windows) stay on the device until the end of the epoch.
 
     Args:
         captured: compute a step by :class:`~ipmdae.lab.training.captured.CapturedStep`, on one

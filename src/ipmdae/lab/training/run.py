@@ -75,7 +75,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Hardware used by the run; on one device it does not affect the result.
+    """Hardware used by the run; on one device it changes the rounding of the result only.
 
     Attributes:
         accelerator, devices: of each machine.
@@ -163,11 +163,14 @@ def train(
     pairs = protocol.training(fresh=settings.recipe.fresh_noise)
     size = max(settings.recipe.batch_size // trainer.world_size, 1)
     training, validation = _loaders(settings, machine, trainer, size, pairs, protocol.validation())
-    if epoch or done:
-        training.sampler.epoch = epoch
-        training.sampler.skip = size * done if done < len(training) else 0
+    # Lightning saves an epoch's checkpoint before it counts the epoch, and starts the workers of
+    # the next one before it sets the sampler's epoch.
+    ended = done >= min(len(training), settings.recipe.steps or len(training))
+    training.sampler.epoch, training.sampler.skip = (
+        (epoch + 1, 0) if ended else (epoch, size * done)
+    )
     if trainer.is_global_zero and resume is None:
-        write_settings(folder, settings, windows=len(pairs))
+        write_settings(folder, settings, windows=len(pairs), tf32=machine.tf32)
     network = (build or registry.build)(settings.model, protocol.leads)
     if settings.start_from is not None and resume is None:
         start(network, settings.start_from)
@@ -274,16 +277,18 @@ def announce(folder: Path) -> None:
     print(f"results: {folder}")
 
 
-def write_settings(folder: Path, settings: Settings, *, windows: int) -> None:
+def write_settings(folder: Path, settings: Settings, *, windows: int, tf32: bool = False) -> None:
     """Store the settings of a run in ``folder``/run.json.
 
-    With them: the split by name, the number of training windows, and versions.
+    With them: the split by name, the number of training windows, whether matrix products are in
+    TF32 (see :class:`Machine`), and versions.
     """
     training, validation = settings.open_protocol().records
     content = {
         **asdict(settings),
         "split": {"training": training, "validation": validation},
         "windows": windows,
+        "tf32": tf32,
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": {
             "python": platform.python_version(),

@@ -8,7 +8,7 @@ of 30 s. Noise is from the test minutes of the noise database, at an SNR by the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from ipmdae.lab.data import mitdb, nstdb, qtdb, splits
 from ipmdae.lab.data.mitdb import BEATS
 from ipmdae.lab.evaluation.beats import Samples
 from ipmdae.lab.evaluation.results import Array
-from ipmdae.lab.protocols.clinic_test import all_records
+from ipmdae.lab.protocols.clinic_test import all_records, held_out_noise
 
 DEVELOPMENT = tuple(splits.load("mitdb", "development"))
 """Records of the MIT-BIH Arrhythmia Database that no network is trained on."""
@@ -154,7 +154,7 @@ def real_noise(
     Raises:
         ValueError: the noise is shorter than the signal.
     """
-    source = _test_noise(datasets / nstdb.FOLDER, fs)[kind]
+    source = held_out_noise(datasets / nstdb.FOLDER, fs)[nstdb.KINDS.index(kind)]
     if len(source) < len(signal):
         raise ValueError(f"noise {kind} of the test part is shorter than {len(signal) / fs:g} s")
     start = rng.integers(len(source) - len(signal) + 1)
@@ -179,13 +179,6 @@ def heights(x: Array, beats: Samples, fs: float) -> Array:
     around = x[beats[inside, np.newaxis] + np.arange(-before, after + 1)]
     found[inside] = np.ptp(around, axis=1)
     return found
-
-
-@cache
-def _test_noise(folder: Path, fs: float) -> dict[str, Array]:
-    """Test noise, (time, channels) of each kind, read once in each process."""
-    segments = nstdb.load(folder, fs).segments("test")
-    return {kind: parts[0].astype(np.float64) for kind, parts in segments.items()}
 
 
 def _folder(datasets: Path, name: str) -> Path:
