@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -118,13 +119,17 @@ class Streamer:
 
         Raises:
             FileNotFoundError: there is no such file.
+            TypeError: the rate is not a number.
             ValueError: a setting is unknown, out of range or not one of this method, the rate makes
                 no sense for an ECG, the network needs another number of leads, the latency is too
                 short, or the method cannot clean a live signal.
         """
         if isinstance(leads, str):
             raise ValueError(f"leads must be a number or a list of names, such as [{leads!r}]")
-        self.leads = tuple(unique([""] * leads if isinstance(leads, int) else list(leads)))
+        named = [""] * int(leads) if isinstance(leads, int | np.integer) else list(leads)
+        if not all(isinstance(lead, str) for lead in named):
+            raise ValueError(f"leads must be a number or a list of names, not {leads!r}")
+        self.leads = tuple(unique(named))
         if not self.leads:
             raise ValueError("a signal needs at least one lead")
         self._why = tuple(reason(lead, "mV", np.inf) for lead in self.leads)
@@ -134,6 +139,8 @@ class Streamer:
         given = np.full(len(self.leads), np.nan) if offset is None else unmasked(offset)
         if given.shape != (len(self.leads),):
             raise ValueError(f"offset must be one value a lead, ({len(self.leads)},)")
+        if np.isinf(given).any():
+            raise ValueError("an offset must be finite, or NaN where it is not known")
         self._offset = given
         self._on_event = on_event
         self._fed = False
@@ -151,7 +158,7 @@ class Streamer:
         if not isinstance(denoiser.method, LiveMethod):
             raise ValueError(f"{denoiser.name} cleans whole recordings only, no live signal")
         self._method, self._strength = denoiser.method, denoiser.strength
-        self._begin(fs)
+        self._begin(_hertz(fs))
 
     def __repr__(self) -> str:
         leads = ", ".join(self.leads)
@@ -201,7 +208,8 @@ class Streamer:
             (time, leads): the cleaned samples that follow those given out before, often none.
 
         Raises:
-            ValueError: the chunk has another shape, or holds infinite values or no numbers.
+            ValueError: the chunk has another shape, some columns with names of leads and others
+                without, infinite values or no numbers.
         """
         x = self._checked(chunk)
         self._fed = self._fed or len(x) > 0
@@ -226,9 +234,11 @@ class Streamer:
             (time, leads): what is left of the old signal, at its rate.
 
         Raises:
+            TypeError: the rate is not a number.
             ValueError: the rate makes no sense for an ECG, or the latency is too short at it; the
                 old signal goes on then.
         """
+        fs = _hertz(fs)
         self._check(fs)
         opened = self._open() if self._opening is not None else np.empty((0, len(self.leads)))
         rest = np.concatenate([opened, self._given(self._cleaning.flush())])
@@ -290,6 +300,8 @@ class Streamer:
             raise ValueError(f"a chunk must be (time, {count}), got an array of shape {shape}")
         container = open_container(chunk)
         names = [str(label) for label in container.labels]
+        if set(names) != set(self.leads) and set(names) & set(self.leads):
+            raise ValueError(f"the columns {names} are not the leads {list(self.leads)}")
         if set(names) == set(self.leads):
             x = container.take([names.index(lead) for lead in self.leads])
         else:
@@ -297,6 +309,12 @@ class Streamer:
         if np.isinf(x).any():
             raise ValueError("the chunk holds infinite values; mark missing samples by NaN")
         return x
+
+
+def _hertz(fs: Any) -> float:
+    if not isinstance(fs, Real):
+        raise TypeError(f"fs must be a sampling rate in Hz, such as 360, not {fs!r}")
+    return float(fs)
 
 
 class _Watch:

@@ -350,3 +350,25 @@ def test_columns_that_are_called_as_the_leads_may_have_any_order(noisy: np.ndarr
         streamer = Streamer(360, ("II", "V1"), max_latency=2.0)
         results.append(np.vstack([streamer.feed(frame[columns]), streamer.flush()]))
     assert_array_equal(results[0], results[1])
+
+
+def test_rates_and_numbers_of_numpy_are_taken() -> None:
+    streamer = Streamer(np.float32(360), np.int64(2), max_latency=2)
+    assert (streamer.fs, streamer.leads) == (360.0, ("lead 1", "lead 2"))
+
+
+def test_settings_of_another_kind_are_refused() -> None:
+    with pytest.raises(TypeError, match="fs must be a sampling rate in Hz"):
+        Streamer("360", 1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"a number or a list of names, not \[1, 2\]"):
+        Streamer(360, [1, 2])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="an offset must be finite"):
+        Streamer(360, 2, offset=[np.inf, 0])
+
+
+def test_columns_of_some_other_leads_are_refused() -> None:
+    streamer = Streamer(360, ["I", "II"], max_latency=2)
+    chunk = np.zeros((100, 2))
+    with pytest.raises(ValueError, match=r"columns \['II', 'V1'\] are not the leads \['I', 'II'\]"):
+        streamer.feed(pd.DataFrame(chunk, columns=["II", "V1"]))
+    assert streamer.feed(pd.DataFrame(chunk, columns=["a", "b"])).shape == (0, 2)

@@ -220,6 +220,34 @@ def test_the_first_line_may_have_lost_its_beginning(noisy: NDArray[np.float64]) 
     assert np.isfinite(out[1:]).all()
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        "E,0.0364",
+        "0.0069,0.0x\ufffd3",
+        ".00.69,0.0364",
+        "-0.0.069,0.0364",
+        "0.0069,0.03\ufffd",
+        "x\0y",
+    ],
+)
+def test_a_damaged_first_line_is_no_heading(noisy: NDArray[np.float64], first: str) -> None:
+    lines = [f"{a:.6f},{b:.6f}" for a, b in noisy[:1200]]
+    with open_lines(io.BytesIO("\n".join([first, *lines]).encode()), 360, "mV") as live:
+        assert (live.leads, live.places, live.header) == (("lead 1", "lead 2"), (0, 1), ())
+        samples = np.concatenate([values for _, values in live.chunks])
+    assert np.isnan(samples[0]).all()
+    np.testing.assert_allclose(samples[1:], noisy[:1200].round(6))
+    assert live.bad.count == 1
+
+
+@pytest.mark.parametrize("head", ["II,V1", "a,b", "ch1 (mV),ch2 (mV)"])
+def test_a_heading_is_no_damaged_line(noisy: NDArray[np.float64], head: str) -> None:
+    lines = [f"{a:.6f},{b:.6f}" for a, b in noisy[:1200]]
+    with open_lines(io.BytesIO("\n".join([head, *lines]).encode()), 360, "mV") as live:
+        assert live.leads == tuple(name.partition(" ")[0] for name in head.split(","))
+
+
 def test_events_are_json_lines(noisy: NDArray[np.float64]) -> None:
     signal = noisy.copy()
     signal[360 * 4 : 360 * 6, 0] = np.nan

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clinical_files import FILES, aecg, edan, ishne, philips, xle
+from clinical_files import FILES, aecg, edan, ishne, mfer, philips, scp, xle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -50,12 +50,14 @@ def test_a_cut_file_is_refused_or_said_to_be_short(tmp_path: Path, name: str) ->
         formats.read(path)
 
 
-def test_a_lead_that_was_off_is_missing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [500, 1000, 5000])
+def test_a_lead_that_was_off_is_missing(tmp_path: Path, step: int) -> None:
     digital = DIGITAL.copy()
     digital[10:20, 1] = -32768
     path = tmp_path / "x.ecg"
-    path.write_bytes(ishne(digital))
+    path.write_bytes(ishne(digital, step))
     r = formats.read(path)
+    assert_allclose(r.signal[:, 0], digital[:, 0].astype(float) * step * 1e-6)
     assert np.isnan(r.signal[10:20, 1]).all()
     assert not np.isnan(r.signal[:, 0]).any()
 
@@ -64,6 +66,34 @@ def test_a_rate_that_is_no_whole_number(tmp_path: Path) -> None:
     path = tmp_path / "x.xml"
     path.write_bytes(aecg(DIGITAL).replace(b'increment value="0.002"', b'increment value="0.003"'))
     assert formats.read(path).fs == pytest.approx(1000 / 3)
+
+
+def test_a_fractional_rate_of_mfer(tmp_path: Path) -> None:
+    path = tmp_path / "x.mwf"
+    hertz = b"\x0b\x04\x00"
+    content = mfer(DIGITAL)
+    tenths = content.replace(hertz + b"\0\xf4\x01", hertz + b"\xff" + (1285).to_bytes(2, "little"))
+    path.write_bytes(tenths)
+    assert formats.read(path).fs == pytest.approx(128.5)
+
+
+def test_leads_of_scp_recorded_one_after_another(tmp_path: Path) -> None:
+    path = tmp_path / "x.scp"
+    path.write_bytes(scp(DIGITAL, firsts=(1, 501)))
+    r = formats.read(path)
+    assert_allclose(r.signal[:500, 0], DIGITAL[:, 0] * 0.005, atol=1e-12)
+    assert_allclose(r.signal[500:, 1], DIGITAL[:, 1] * 0.005, atol=1e-12)
+    assert np.isnan(r.signal[500:, 0]).all()
+    assert np.isnan(r.signal[:500, 1]).all()
+
+
+def test_more_samples_announced_than_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "x.ecg"
+    path.write_bytes(ishne(DIGITAL, announced=800))
+    with pytest.warns(UserWarning, match="announces 800 samples a lead and holds 500"):
+        formats.read(path)
+    path.write_bytes(ishne(DIGITAL, announced=1000))  # as of both leads
+    assert formats.read(path).samples == 500
 
 
 def test_they_are_for_reading_only(tmp_path: Path) -> None:

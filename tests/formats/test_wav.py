@@ -68,6 +68,16 @@ def test_wav_of_others_needs_a_scale(tmp_path: Path, kind: str, container: str) 
     assert (r.fs, r.units) == (500, ("mV", "mV"))
 
 
+def test_wav_that_was_resampled_has_the_rate_of_its_format(tmp_path: Path) -> None:
+    formats.write(recording(fs=500), tmp_path / "x.wav")
+    data = (tmp_path / "x.wav").read_bytes()
+    at = data.index(b"fmt ") + 12
+    assert data[at : at + 4] == struct.pack("<I", 500)
+    (tmp_path / "y.wav").write_bytes(data[:at] + struct.pack("<I", 250) + data[at + 4 :])
+    with pytest.warns(UserWarning, match="states 500 Hz, its format 250 Hz, which counts"):
+        assert formats.read(tmp_path / "y.wav").fs == 250
+
+
 def test_wav_is_read_in_parts(tmp_path: Path) -> None:
     r = recording()
     formats.write(r, tmp_path / "x.wav")

@@ -16,17 +16,25 @@ from numpy.typing import NDArray
 Digital = NDArray[np.int16]
 
 
-def ishne(digital: Digital) -> bytes:
-    """ISHNE Holter: Badilini, Ann. Noninvasive Electrocardiol. 3 (1998) 263."""
+def ishne(digital: Digital, step: int = 5000, announced: int | None = None) -> bytes:
+    """ISHNE Holter: Badilini, Ann. Noninvasive Electrocardiol. 3 (1998) 263.
+
+    Args:
+        digital: (time, leads).
+        step: in nV.
+        announced: number of samples in the header, if not the true one.
+    """
     samples, leads = digital.shape
-    block = struct.pack("<iiii", 0, samples, 522, 522) + struct.pack("<h", 1)
+    block = struct.pack(
+        "<iiii", 0, samples if announced is None else announced, 522, 522
+    ) + struct.pack("<h", 1)
     block += b"Ada".ljust(40, b"\0") + b"Byron".ljust(40, b"\0") + b"P1".ljust(20, b"\0")
     block += struct.pack("<hh", 2, 0) + struct.pack("<hhh", 10, 12, 1980)
     block += struct.pack("<hhh", 4, 3, 2020) + struct.pack("<hhh", 4, 3, 2020)
     block += struct.pack("<hhh", 5, 6, 7) + struct.pack("<h", leads)
     # Codes of the leads (I, II), their quality, and nV a step.
     block += struct.pack("<12h", 5, 6, *[-9] * 10) + struct.pack("<12h", *[0] * 12)
-    block += struct.pack("<12h", 5000, 5000, *[-9] * 10)
+    block += struct.pack("<12h", step, step, *[-9] * 10)
     block += struct.pack("<h", 0) + b"digital".ljust(40, b"\0") + struct.pack("<h", 500)
     block = block.ljust(512, b"\0")
     checksum = binascii.crc_hqx(block, 0xFFFF)
@@ -80,8 +88,13 @@ def muse(digital: Digital) -> bytes:
 <SampleExponent>0</SampleExponent>{leads}</Waveform></RestingECG>""".encode("latin-1")
 
 
-def scp(digital: Digital) -> bytes:
-    """SCP-ECG (EN 1064), without compression: sections 0, 1, 3 and 6."""
+def scp(digital: Digital, firsts: tuple[int, int] = (1, 1)) -> bytes:
+    """SCP-ECG (EN 1064), without compression: sections 0, 1, 3 and 6.
+
+    Args:
+        digital: (time, leads).
+        firsts: number of the first sample of each lead.
+    """
     samples, leads = digital.shape
     tags = b"".join(
         struct.pack("<BH", tag, len(value)) + value
@@ -92,10 +105,17 @@ def scp(digital: Digital) -> bytes:
             (255, b""),
         )
     )
-    places = b"".join(struct.pack("<IIB", 1, samples, number) for number in (1, 2))
+    places = b"".join(
+        struct.pack("<IIB", first, first + samples - 1, number)
+        for number, first in enumerate(firsts, 1)
+    )
     rhythm = struct.pack("<HHBB", 5000, 2000, 0, 0) + struct.pack(f"<{leads}H", *[2 * samples] * 2)
     rhythm += digital.T.astype("<i2").tobytes()
-    bodies = {1: tags, 3: struct.pack("<BB", leads, 4 | leads << 3) + places, 6: rhythm}
+    bodies = {
+        1: tags,
+        3: struct.pack("<BB", leads, (4 if len({*firsts}) == 1 else 0) | leads << 3) + places,
+        6: rhythm,
+    }
     sections, pointers, at = b"", [], 6 + 16 + 12 * 10
     pointers.append(struct.pack("<HII", 0, 16 + 12 * 10, 7))
     for number in range(1, 12):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -162,9 +163,25 @@ def _beginning(
             raise
         rest = _raising(interrupted)
     try:
-        return texts, layout and lay_out(texts), rest
+        return texts, layout and _laid_out(texts), rest
     except ValueError as error:
         raise FormatError(_STDIN, str(error)) from error
+
+
+def _laid_out(texts: list[str]) -> Layout:
+    """The layout of lines, of which the first may be damaged: a port is opened amid a line.
+
+    A damaged line has numbers or characters that are not text among its cells; headings do not.
+    """
+    layout = lay_out(texts)
+    above = [i for i, text in enumerate(texts[: layout.first]) if text.strip()]
+    if len(above) != 1:
+        return layout
+    line = texts[above[0]].replace("\t", " ")
+    numbers = [cell for cell in layout.split(texts[above[0]]) if not np.isnan(layout.number(cell))]
+    if line.isprintable() and "\ufffd" not in line and not numbers:
+        return layout
+    return dataclasses.replace(lay_out(texts[layout.first :]), first=above[0])
 
 
 def _raising(interrupted: KeyboardInterrupt) -> Iterator[list[str]]:

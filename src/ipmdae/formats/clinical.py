@@ -184,11 +184,19 @@ _PARSERS = frozenset(format.parser for format in FORMATS)
 
 
 def _recording(path: Path, record: Any, options: ReadOptions) -> Recording:
-    kinds = Counter((lead.sampling_rate, len(lead.samples)) for lead in record.leads)
+    # Leads recorded one after another, as in SCP-ECG, may be of different lengths.
+    apart = len({*map(_first, record.leads)}) > 1
+
+    def kind(lead: Any) -> tuple[Any, int]:
+        return lead.sampling_rate, 0 if apart else len(lead.samples)
+
+    kinds = Counter(map(kind, record.leads))
     if not kinds:
         raise FormatError(path, "holds no leads")
-    (rate, samples), _ = max(kinds.items(), key=lambda item: (item[1], item[0][1]))
-    leads = [x for x in record.leads if (x.sampling_rate, len(x.samples)) == (rate, samples)]
+    usual, _ = max(kinds.items(), key=lambda item: (item[1], item[0][1]))
+    leads = [lead for lead in record.leads if kind(lead) == usual]
+    rate, begin = leads[0].sampling_rate, min(map(_first, leads))
+    samples = max(_first(lead) - begin + len(lead.samples) for lead in leads)
     check_samples(path, samples, len(leads))
     if len(leads) < len(record.leads):
         others = ", ".join(str(lead.label) for lead in record.leads if lead not in leads)
@@ -198,13 +206,16 @@ def _recording(path: Path, record: Any, options: ReadOptions) -> Recording:
     stated = [_stated(lead) for lead in leads]
     units, factors, as_stated = converted(path, names, stated, options)
     ishne = record.source_format == "ishne_holter"
-    signal = np.empty((samples, len(leads)))
+    if ishne:
+        _warn_of_length(path, record, samples)
+    signal = np.full((samples, len(leads)), np.nan)
     for i, lead in enumerate(leads):
         values = np.asarray(lead.samples, np.float64)
+        values = np.where(ishne & (values == _FAULT), np.nan, values)
         if lead.is_raw:
-            values = np.where(ishne & (values == _FAULT), np.nan, values)
             values = values * float(lead.resolution) + float(lead.offset)
-        signal[:, i] = values * factors[i]
+        first = _first(lead) - begin
+        signal[first : first + len(values), i] = values * factors[i]
     if record.source_format == "sierra_xml":
         signal = _without_calibration(path, signal, float(rate))
     if np.isinf(signal).any():
@@ -213,7 +224,7 @@ def _recording(path: Path, record: Any, options: ReadOptions) -> Recording:
     start = record.recording.date
     return Recording(
         signal=signal,
-        fs=_rate(record, rate),
+        fs=_rate(record, record.leads.index(leads[0]), rate),
         leads=tuple(names),
         units=tuple(units),
         start=start.replace(tzinfo=None) if start else None,
@@ -254,11 +265,29 @@ def _without_calibration(path: Path, signal: NDArray[np.float64], fs: float) -> 
     return cut
 
 
-def _rate(record: Any, rounded: float) -> float:
-    """The rate in Hz, which ecgdatakit rounds, where the file says it more exactly (aECG)."""
-    exact = float(
-        (record.raw_metadata.get("rhythm_time") or {}).get("sampling_rate_exact", rounded)
-    )
+def _first(lead: Any) -> int:
+    """Number of a lead's first sample in the recording, from 1."""
+    return int(lead.annotations.get("start_sample", 1))
+
+
+def _warn_of_length(path: Path, record: Any, samples: int) -> None:
+    """Warn of an ISHNE file that announces more samples than it holds; programs differ in these."""
+    announced = int(record.raw_metadata.get("ecg_size", 0))
+    if announced > samples and announced != samples * len(record.leads):
+        warnings.warn(
+            f"{path}: announces {announced} samples a lead and holds {samples}; was it cut off?",
+            stacklevel=5,
+        )
+
+
+def _rate(record: Any, lead: int, rounded: float) -> float:
+    """The rate in Hz of a lead, by its number, where the file states it more exactly.
+
+    ecgdatakit rounds the rates of leads; those of aECG and MFER are exact elsewhere.
+    """
+    known = record.raw_metadata
+    rates = known.get("sampling_rates") or [rounded] * (lead + 1)
+    exact = float((known.get("rhythm_time") or {}).get("sampling_rate_exact", rates[lead]))
     return exact if abs(exact - rounded) > 1e-4 * rounded else float(rounded)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -244,6 +245,13 @@ def _header(
         except ValueError as error:
             raise FormatError(path, str(error)) from error
         if len(header.leads) == layout.channels:
+            if layout.rate != _whole(header.fs):
+                warnings.warn(
+                    f"{path}: its comment states {header.fs:g} Hz, its format {layout.rate} Hz, "
+                    "which counts; was it resampled?",
+                    stacklevel=5,
+                )
+                header = replace(header, fs=layout.rate)
             return restated(path, header, options)
     if options.scale is None:
         what = "1.0" if layout.kind == _FLOAT else "a step"
@@ -263,6 +271,11 @@ def _header(
     return header, np.full(layout.channels, options.scale)
 
 
+def _whole(fs: float) -> int:
+    """The whole number of Hz that stands for a rate in the format."""
+    return max(round(fs), 1)
+
+
 def _decoded(layout: _Layout, data: bytes) -> NDArray[np.float64]:
     """Samples as they are stored; those of 8 bits are unsigned around 128."""
     if layout.kind == _FLOAT:
@@ -280,7 +293,7 @@ def _head(header: Header, comment: bytes) -> bytes:
     """All that comes before the samples."""
     channels = len(header.leads)
     size = 4 * channels * header.samples
-    rate = max(round(header.fs), 1)
+    rate = _whole(header.fs)
     frame = min(4 * channels, 0xFFFF)
     form = struct.pack("<HHIIHHH", _FLOAT, min(channels, 0xFFFF), rate, rate * frame, frame, 32, 0)
     text = b"INFO" + _chunk(b"ICMT", comment + b"\0")
