@@ -93,7 +93,13 @@ def rate_of(container: Container, fs: float | None) -> float:
         if index is not None and index.dtype.kind in "iuf" and len(index) > 1:
             _check_numbered(index, fs)
         return fs
-    seconds = (index - index[0]).total_seconds().to_numpy()
+    import pandas as pd
+
+    # Of whatever dtype, Arrow's included.
+    times = pd.DatetimeIndex(index) if index.dtype.kind == "M" else pd.TimedeltaIndex(index)
+    if times.hasnans:
+        raise ValueError("times of the index are missing (NaT): leave out their rows")
+    seconds = (times - times[0]).total_seconds().to_numpy()
     steps = np.arange(len(seconds))
     if not np.all(np.diff(seconds) >= 0) or not seconds[-1] > 0:
         raise ValueError("the times of the index do not rise: sort the rows by time first")
@@ -285,7 +291,8 @@ class _Series:
 
 def _float_of(dtype: Any) -> np.dtype[Any]:
     """The NumPy dtype that a pandas column of ``dtype`` comes back with."""
-    return dtype if isinstance(dtype, np.dtype) and dtype.kind == "f" else np.dtype(np.float64)
+    own = getattr(dtype, "numpy_dtype", dtype)  # of pandas' own and Arrow's
+    return own if isinstance(own, np.dtype) and own.kind == "f" else np.dtype(np.float64)
 
 
 def _check_numbers(dtype: np.dtype[Any], called: str) -> None:

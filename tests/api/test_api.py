@@ -308,10 +308,23 @@ def test_the_index_of_a_frame_has_a_rate(recording: ipmdae.Recording, unit: str)
         (FS, frame.iloc[::2], "the index has 180 rows a second"),
         (None, frame.drop(frame.index[900:990]), "are not even: let rows .* be NaN, or give fs"),
         (FS, frame.iloc[::-1], "do not rise"),
+        (None, frame.set_axis(index.where(np.arange(len(index)) != 5)), "are missing"),
     ):
         with pytest.raises(ValueError, match=says) as caught:
             ipmdae.denoise(x, fs)
         assert "\n" not in str(caught.value)
+
+
+def test_pandas_dtypes_of_arrow_are_those_of_numpy(recording: ipmdae.Recording) -> None:
+    pytest.importorskip("pyarrow")
+    index = pd.to_datetime(np.arange(recording.samples) / FS, unit="s")
+    frame = pd.DataFrame(recording.signal.astype(np.float32), index=index)
+    expected = ipmdae.denoise(frame)
+    times = pd.Index(pd.Series(index).astype("timestamp[ns][pyarrow]"))
+    for dtype in ("Float32", "float32[pyarrow]"):
+        found = ipmdae.denoise(frame.set_axis(times).astype(dtype))
+        assert (found.dtypes == np.float32).all()
+        assert_array_equal(found.to_numpy(), expected.to_numpy())
 
 
 def test_a_rate_is_needed_and_must_not_contradict_a_recording(recording: ipmdae.Recording) -> None:
