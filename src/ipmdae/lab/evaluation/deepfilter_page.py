@@ -225,5 +225,5 @@ def _verdict(result: Result, source: str, share: float) -> str:
         return f" {reason[0].upper()}{reason[1:]}."
     if result.network and result.network.trainings and source in TRAINED:
         epochs = pages.plural(result.network.trainings[0].summary.epochs, "epoch")
-        return f" Worse: trained for {epochs} here, {TRAINED[source]} there."
+        return f" Worse: trained here for {epochs}, in the publication {TRAINED[source]}."
     return " **Unexplained.**"

@@ -51,7 +51,7 @@ ROWS = (
 )
 
 #: How long networks of a publication were trained, where it is longer than here.
-TRAINED = {DEEPFILTER: "until the training SSD fell by less than 0.05 mV² in 10 epochs"}
+TRAINED = {DEEPFILTER: "until 10 epochs lowered the training SSD by less than 0.05 mV²"}
 
 #: Published parameters, and multiply-accumulates for a beat.
 COUNTS = {
