@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 from fakes import Fakes
+from hypothesis import settings
 from networks import TINY, random_tensors
 from numpy.typing import NDArray
 
@@ -21,6 +22,10 @@ from ipmdae.engine import ModelFile, Preprocessing, write_model
 from ipmdae.formats import isolated
 
 DATA = Path(__file__).parent / "data"
+
+# A test that waits for a processor has not failed.
+settings.register_profile("without a deadline", settings(), deadline=None)
+settings.load_profile("without a deadline")
 
 
 def pytest_configure(config: pytest.Config) -> None:
