@@ -122,16 +122,18 @@ def _candidates(
     noisy, clean = (torch.randn(shape, device=device) for _ in range(2))
     on_gpu = device == "cuda"
 
+    loss = _loss_of(network)
+
     def loss_in_bfloat16(noisy: Tensor, clean: Tensor) -> Tensor:
         with torch.autocast(device, torch.bfloat16):
-            return _loss_of(network)(noisy, clean)
+            return loss(noisy, clean)
 
     def step(captured: bool, *, bfloat16: bool = False) -> CapturedStep:
         optimizer = torch.optim.AdamW(
             network.parameters(), fused=captured or None, capturable=captured
         )
-        loss = loss_in_bfloat16 if bfloat16 else _loss_of(network)
-        return CapturedStep(loss, optimizer, 1.0, captured=captured)
+        own = loss_in_bfloat16 if bfloat16 else loss
+        return CapturedStep(own, optimizer, 1.0, captured=captured)
 
     by_operation = step(False)
     if not on_gpu:

@@ -84,8 +84,7 @@ def rate_of(container: Container, fs: float | None) -> float:
         TypeError: the rate stated is no number.
         ValueError: neither gives a rate, they contradict each other, or the times are not even.
     """
-    if fs is not None and not isinstance(fs, Real):
-        raise TypeError(f"fs must be a sampling rate in Hz, such as 360, not {fs!r}")
+    fs = None if fs is None else hertz(fs)
     index = container.index
     if index is None or index.dtype.kind not in "mM" or len(index) < 2:
         if fs is None:
@@ -116,6 +115,17 @@ def rate_of(container: Container, fs: float | None) -> float:
             "let rows that are missing be NaN"
         )
     return fs
+
+
+def hertz(fs: Any) -> float:
+    """A sampling rate as a float.
+
+    Raises:
+        TypeError: it is no number.
+    """
+    if not isinstance(fs, Real):
+        raise TypeError(f"fs must be a sampling rate in Hz, such as 360, not {fs!r}")
+    return float(fs)
 
 
 def _fits(span: float, rows: int) -> bool:

@@ -6,13 +6,12 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmdae.containers import open_container
+from ipmdae.containers import hertz, open_container
 from ipmdae.denoiser import Denoiser, MethodLike
 from ipmdae.methods import DEFAULT_MODEL, LiveMethod
 from ipmdae.pipeline.blocks import LONGEST_LINE, Block
@@ -158,7 +157,7 @@ class Streamer:
         if not isinstance(denoiser.method, LiveMethod):
             raise ValueError(f"{denoiser.name} cleans whole recordings only, no live signal")
         self._method, self._strength = denoiser.method, denoiser.strength
-        self._begin(_hertz(fs))
+        self._begin(hertz(fs))
 
     def __repr__(self) -> str:
         leads = ", ".join(self.leads)
@@ -238,7 +237,7 @@ class Streamer:
             ValueError: the rate makes no sense for an ECG, or the latency is too short at it; the
                 old signal goes on then.
         """
-        fs = _hertz(fs)
+        fs = hertz(fs)
         self._check(fs)
         opened = self._open() if self._opening is not None else np.empty((0, len(self.leads)))
         rest = np.concatenate([opened, self._given(self._cleaning.flush())])
@@ -309,12 +308,6 @@ class Streamer:
         if np.isinf(x).any():
             raise ValueError("the chunk holds infinite values; mark missing samples by NaN")
         return x
-
-
-def _hertz(fs: Any) -> float:
-    if not isinstance(fs, Real):
-        raise TypeError(f"fs must be a sampling rate in Hz, such as 360, not {fs!r}")
-    return float(fs)
 
 
 class _Watch:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmdae.formats.errors import FormatError
-from ipmdae.formats.names import PLAUSIBLE_MV, is_counts, spread_of
+from ipmdae.formats.names import are_plausible, is_counts, spread_of
 from ipmdae.formats.options import ReadOptions
 from ipmdae.recording import millivolts
 from ipmdae.text import enumerated
@@ -181,8 +181,7 @@ def _check_plain(
 
 def _is_plausible(signal: NDArray[np.float64]) -> bool:
     """True if a signal (time, leads) in mV has the spread of an ECG in most leads that move."""
-    spreads = [spread for lead in signal.T if (spread := spread_of(lead)) > 0]
-    return not spreads or PLAUSIBLE_MV[0] <= float(np.median(spreads)) <= PLAUSIBLE_MV[1]
+    return are_plausible([spread for lead in signal.T if (spread := spread_of(lead)) > 0])
 
 
 class _Stated:

@@ -194,12 +194,13 @@ def _recording(path: Path, record: Any, options: ReadOptions) -> Recording:
     if not kinds:
         raise FormatError(path, "holds no leads")
     usual, _ = max(kinds.items(), key=lambda item: (item[1], item[0][1]))
-    leads = [lead for lead in record.leads if kind(lead) == usual]
+    chosen = [i for i, lead in enumerate(record.leads) if kind(lead) == usual]
+    leads = [record.leads[i] for i in chosen]
     rate, begin = leads[0].sampling_rate, min(map(_first, leads))
     samples = max(_first(lead) - begin + len(lead.samples) for lead in leads)
     check_samples(path, samples, len(leads))
     if len(leads) < len(record.leads):
-        others = ", ".join(str(lead.label) for lead in record.leads if lead not in leads)
+        others = ", ".join(str(x.label) for i, x in enumerate(record.leads) if i not in chosen)
         warnings.warn(f"{path}: of another rate or length, left out: {others}", stacklevel=4)
     names = unique([str(lead.label) for lead in leads])
     _check_units(path, names, leads, options)
@@ -224,7 +225,7 @@ def _recording(path: Path, record: Any, options: ReadOptions) -> Recording:
     start = record.recording.date
     return Recording(
         signal=signal,
-        fs=_rate(record, record.leads.index(leads[0]), rate),
+        fs=_rate(record, chosen[0], rate),
         leads=tuple(names),
         units=tuple(units),
         start=start.replace(tzinfo=None) if start else None,

@@ -197,8 +197,13 @@ def _misfit(spread: float) -> float:
     return max(math.log(low / spread) / 2, math.log(spread / high), 0.0)
 
 
-PLAUSIBLE_MV = (0.05, 20.0)
+_PLAUSIBLE = (0.05, 20.0)
 """Spreads of an ECG in mV; see :func:`spread_of`."""
+
+
+def are_plausible(spreads: Sequence[float]) -> bool:
+    """True if spreads of leads in mV are mostly those of an ECG, or there are none."""
+    return not spreads or _PLAUSIBLE[0] <= float(np.median(spreads)) <= _PLAUSIBLE[1]
 
 
 def spread_of(values: NDArray[Any]) -> float:

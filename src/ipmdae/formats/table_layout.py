@@ -27,7 +27,7 @@ from ipmdae.formats.columns import (
     plain_unit,
     unquoted,
 )
-from ipmdae.formats.names import PLAUSIBLE_MV, WORDS, is_counts, spread_of
+from ipmdae.formats.names import WORDS, are_plausible, is_counts, spread_of
 from ipmdae.recording import millivolts
 
 _SEPARATORS = (";", "\t", ",", "|", r"\s+")
@@ -147,11 +147,11 @@ def lay_out(texts: Sequence[str], stem: str = "") -> Layout:
         cells |= {i: [texts[i].strip()] for i in filled if all(map(_WHOLE.fullmatch, cells[i]))}
     signs = decimal, thousands
     layout = _laid_out(texts, cells, separator, signs, stem)
-    other = _other_signs(list(cells.values()), signs)
-    if other and not _is_plausible(layout):
-        alternative = _laid_out(texts, cells, separator, other, stem)
-        return alternative if _is_plausible(alternative) else layout
-    return layout
+    other = None if _is_plausible(layout) else _other_signs(list(cells.values()), signs)
+    if other is None:
+        return layout
+    alternative = _laid_out(texts, cells, separator, other, stem)
+    return alternative if _is_plausible(alternative) else layout
 
 
 def _laid_out(
@@ -337,7 +337,7 @@ def _is_plausible(layout: Layout) -> bool:
         for i, unit in enumerate(units)
         if layout.columns[i].kind == "lead" and (size := millivolts(unit))
     ]
-    return not spreads or PLAUSIBLE_MV[0] <= float(np.median(spreads)) <= PLAUSIBLE_MV[1]
+    return are_plausible(spreads)
 
 
 def _is_single(rows: Sequence[Cells]) -> bool:

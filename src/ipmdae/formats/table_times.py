@@ -67,7 +67,7 @@ class Stamps:
         """
         try:
             times = _clock_or_dates(self.kind, cells) if self.kind else cells.to_numpy(np.float64)
-        except (ValueError, OverflowError) as error:
+        except Exception as error:
             raise FormatError(path, f"has an invalid time ({error})") from error
         if self.kind is CLOCK and len(times):
             days = self._days + np.cumsum(np.diff(times, prepend=self._clock) < -_DAY / 2)

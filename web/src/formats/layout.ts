@@ -81,8 +81,8 @@ export function layOut(texts: readonly string[], stem: string): Layout {
     for (const i of filled) if (cells.get(i)!.every(isWhole)) cells.set(i, [texts[i].trim()]);
   }
   const layout = laidOut(texts, cells, separator, signs, stem);
-  const other = otherSigns([...cells.values()], signs);
-  if (!other || isPlausible(layout)) return layout;
+  const other = isPlausible(layout) ? undefined : otherSigns([...cells.values()], signs);
+  if (!other) return layout;
   const alternative = laidOut(texts, cells, separator, other, stem);
   return isPlausible(alternative) ? alternative : layout;
 }

@@ -1,7 +1,7 @@
 /** Numbers that stand for missing samples in files whose format has no code for them. */
 import { warn, type Job } from "./job.ts";
 
-/** What programs write for a missing sample: rows of nines, and the ends of integer types. */
+/** Numbers that programs write for a missing sample: rows of nines, ends of integer types. */
 const MARKERS = new Set([
   ...[-999, 9999, -9999, 99999, -99999, 999999, -999999],
   ...[15, 16, 23, 24, 31, 32].map((bits) => 2 ** bits - 1),
