@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -221,6 +222,12 @@ def test_a_low_latency_shows_the_network_less_of_the_future_only(fake: Fakes) ->
         Denoiser(fake(max_latency=0.2)).denoise(signal, 250)
     with pytest.raises(ValueError, match=r"1 s is too short at 360 Hz: tiny needs 1.6 s"):
         Denoiser(fake(max_latency=1)).denoise(signal, 360)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.nan])
+def test_a_latency_is_positive(seconds: float) -> None:
+    with pytest.raises(ValueError, match="max_latency is a positive number of seconds, not"):
+        Denoiser("iir", max_latency=seconds)
 
 
 # With a network

@@ -78,6 +78,12 @@ def test_a_stated_resolution_is_overruled_with_a_warning(tmp_path: Path) -> None
     assert_allclose(r.signal[:, 0], np.array(COUNTS) * 2e-3, atol=1e-15)
 
 
+def test_an_empty_lead_of_kardia_is_left_out(tmp_path: Path) -> None:
+    path = saved(tmp_path / "x.json", kardia({"samples": {"leadI": COUNTS, "AVR": []}}))
+    with pytest.warns(UserWarning, match="without samples, left out: aVR"):
+        assert formats.read(path).leads == ("I",)
+
+
 def test_missing_samples_of_kardia_are_missing(tmp_path: Path) -> None:
     path = saved(tmp_path / "x.json", kardia({"samples": {"leadI": [1, None, 3]}}))
     assert np.isnan(formats.read(path).signal[:, 0]).tolist() == [False, True, False]
@@ -87,7 +93,7 @@ def test_missing_samples_of_kardia_are_missing(tmp_path: Path) -> None:
     ("raw", "message"),
     [
         ({"samples": {}}, "holds no samples"),
-        ({"samples": {"leadI": []}}, "holds no signal"),
+        ({"samples": {"leadI": []}}, "holds no samples"),
         ({"samples": {"leadI": ["a"]}}, "not numbers"),
         ({"samples": {"leadI": [[1], [2]]}}, "not a list of numbers"),
         ({"samples": {"leadI": 7}}, "not a list"),

@@ -229,3 +229,11 @@ def test_a_stamp_that_is_no_time_is_named(tmp_path: Path) -> None:
     text = "time,ECG (uV)\n" + "".join(f"{s},{a}\n" for s, a in zip(seconds, ECG, strict=True))
     with pytest.raises(FormatError, match=r"invalid time \('2016-12-31 23:59:60.000' is not"):
         read(tmp_path, text)
+
+
+def test_a_missing_time_of_the_day_is_named(tmp_path: Path) -> None:
+    clocks = [f"10:00:{k // 8:02}.{k % 8 * 125:03}" for k in range(len(T))]
+    clocks[300] = ""
+    text = "time,ECG (uV)\n" + "".join(f"{s},{a}\n" for s, a in zip(clocks, ECG, strict=True))
+    with pytest.raises(FormatError, match=r"invalid time \('' is not a time\)"):
+        read(tmp_path, text)

@@ -289,6 +289,9 @@ def _kardia(folder: Path) -> Iterator[Case]:
         {"amplitudeResolution": None},
         {"frequency": None},
         {"samples": {"leadI": "x"}},
+        {"samples": leads | {"leadI": []}},
+        {"samples": {"leadI": []}},
+        {"samples": {"leadI": [1, None, 3, 2]}},
     ]
     for change in changes:
         yield Case("kardia", f"{change}", _saved(folder, "x.json", json.dumps(kardia(change))))

@@ -6,6 +6,7 @@ Fields: https://developers.kardia.com. ``data.raw`` is the signal as it was reco
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,18 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     data = content.get("data")
     raw = data.get("raw") if isinstance(data, dict) else None
     samples = raw.get("samples") if isinstance(raw, dict) else None
-    if not isinstance(raw, dict) or not isinstance(samples, dict) or not samples:
+    if not isinstance(raw, dict) or not isinstance(samples, dict):
         raise FormatError(path, "holds no samples (data.raw.samples)")
     fs = number(raw.get("frequency")) or options.fs
     if not fs or fs <= 0:
         raise FormatError(path, "states no sampling rate (data.raw.frequency); give it (--fs)")
     step = _microvolts(path, raw, options)
     how = Resolution(gain=1 / step, unit="uV")
+    empty = [_LEADS.get(name, str(name)) for name, column in samples.items() if column == []]
+    if len(empty) == len(samples):
+        raise FormatError(path, "holds no samples (data.raw.samples)")
+    if empty:
+        warnings.warn(f"{path}: without samples, left out: {', '.join(empty)}", stacklevel=3)
     signals = [
         Signal(
             name=_LEADS.get(name, str(name)),
@@ -72,6 +78,7 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
             resolution=how,
         )
         for name, column in samples.items()
+        if column != []
     ]
     return from_signals(
         path,

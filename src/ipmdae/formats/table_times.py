@@ -162,7 +162,7 @@ def _clock(cell: str) -> float:
     Raises:
         ValueError: it is not a time.
     """
-    found = CLOCK.fullmatch(cell.strip().strip("'\""))
+    found = CLOCK.fullmatch(str(cell).strip().strip("'\""))
     if not found:
         raise ValueError(f"{cell!r} is not a time")
     days, hours, minutes, seconds, half = found.groups("0")

@@ -165,8 +165,9 @@ def open_method(
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: no method, backend, mains or mode has this name, the file is broken, the method
-            must be fitted first, ``mode``, ``unreadable`` or ``backend`` is given for a classical
-            method, or settings for a method that is open already.
+            must be fitted first, ``max_latency`` is not positive, ``mode``, ``unreadable`` or
+            ``backend`` is given for a classical method, or settings for a method that is open
+            already.
         ModuleNotFoundError: the method needs an extra that is not installed.
 
     Examples:
@@ -177,6 +178,8 @@ def open_method(
     limits = safeguards(
         mode or DEFAULT_MODE, unreadable=unreadable, consistent_leads=consistent_leads
     )
+    if max_latency is not None and not max_latency > 0:
+        raise ValueError(f"max_latency is a positive number of seconds, not {max_latency}")
     if isinstance(method, Method):
         settings = (mains, mode, unreadable, max_latency, consistent_leads, backend)
         if settings != (None, None, None, None, True, "auto"):

@@ -6,7 +6,7 @@
  */
 import { localTime } from "./dates.ts";
 import { FormatError, NeedError, reasonOf } from "./errors.ts";
-import { checkSamples, warnUnit, type Job, type Parts } from "./job.ts";
+import { checkSamples, warn, warnUnit, type Job, type Parts } from "./job.ts";
 import { bytesOf } from "./source.ts";
 import { general } from "./text.ts";
 
@@ -45,14 +45,19 @@ export async function readKardia(job: Job, blob: Blob): Promise<Parts> {
   if (content?.recordedAt === undefined || content.data?.raw === undefined)
     throw new FormatError(path, "is JSON, but no recording of Kardia, which alone is read here");
   const { raw } = content.data;
-  const named = Object.entries(raw?.samples ?? {});
-  if (!named.length) throw new FormatError(path, "holds no samples (data.raw.samples)");
+  const all = Object.entries(raw?.samples ?? {});
   const fs = number(raw.frequency) || job.fs;
   if (!fs || fs <= 0)
     throw new NeedError(path, "states no sampling rate (data.raw.frequency); give it (--fs)", [
       "fs",
     ]);
   const step = microvolts(job, raw);
+  const isEmpty = (column: unknown) => Array.isArray(column) && !column.length;
+  const empty = all.filter(([, column]) => isEmpty(column)).map(([name]) => LEADS[name] ?? name);
+  if (empty.length === all.length)
+    throw new FormatError(path, "holds no samples (data.raw.samples)");
+  if (empty.length) warn(job, `without samples, left out: ${empty.join(", ")}`);
+  const named = all.filter(([, column]) => !isEmpty(column));
   const columns = named.map(([name, column]) => values(path, name, column));
   // As elsewhere, the longest of leads of several lengths are the recording.
   const longest = Math.max(...columns.map((column) => column.length));
@@ -89,9 +94,9 @@ function microvolts(job: Job, raw: Raw): number {
 function values(path: string, name: string, column: unknown): Float64Array {
   if (!Array.isArray(column)) throw new FormatError(path, `the samples of ${name} are not a list`);
   checkSamples(path, column.length, 1);
-  if (!column.every((value) => typeof value === "number" && Number.isFinite(value)))
+  if (!column.every((value) => value === null || Number.isFinite(value)))
     throw new FormatError(path, `the samples of ${name} are not numbers`);
-  return Float64Array.from(column as number[]);
+  return Float64Array.from(column as (number | null)[], (value) => value ?? NaN);
 }
 
 function number(value: unknown): number | undefined {
