@@ -135,7 +135,7 @@ def denoise_file(
         after = dataclasses.replace(header, comments=comments)
         with (
             closing(cleaned),
-            no_more_readable_than(_parts(source)),
+            no_more_readable_than(formats.files_of(source)),
             formats.open_writer(after, target) as writer,
         ):
             done = 0
@@ -162,12 +162,6 @@ def _unwanted(source: Path, header: Header, leads: Sequence[str] | None) -> set[
         return set(range(len(header.leads))) - set(choose(header.leads, leads))
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
-
-
-def _parts(source: Path) -> list[Path]:
-    """The file and those that belong to it in a WFDB record, whether they are there or not."""
-    stem = source.with_suffix("") if source.suffix in (".hea", ".dat") else source
-    return [stem.with_name(f"{stem.name}{suffix}") for suffix in ("", ".hea", ".dat")]
 
 
 def _begin(

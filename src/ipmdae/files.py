@@ -110,8 +110,12 @@ def checked(check: Check) -> Iterator[None]:
 
 @contextmanager
 def no_more_readable_than(sources: Iterable[Path]) -> Iterator[None]:
-    """Within the block, restrict the permissions of written files to those of the sources."""
-    modes = [path.stat().st_mode for path in sources if path.is_file()]
+    """Within the block, restrict the permissions of written files to those of the sources.
+
+    A file in an archive has the permissions of the archive.
+    """
+    files = (path if path.is_file() else path.parent for path in sources)
+    modes = [file.stat().st_mode for file in files if file.is_file()]
     denied = 0
     for mode in modes:
         denied |= 0o066 & ~mode

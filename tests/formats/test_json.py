@@ -148,7 +148,11 @@ def test_fhir_scale_origin_rate_and_names(tmp_path: Path) -> None:
     assert_allclose(r.signal[:, 0], [0.021, 0.041, 0.061], atol=1e-15)
     assert_allclose(r.signal[:, 1], [0.005, np.nan, 0.0175], atol=1e-15)
     assert r.start == datetime(2020, 3, 4, 5, 6, 7)
-    assert dict(r.metadata) == {"patient id": "P1", "patient name": "Ada Byron"}
+    about = {"patient id": "P1", "patient name": "Ada Byron", "time zone": "+01:00"}
+    assert dict(r.metadata) == about
+    formats.write(r, tmp_path / "y.json")
+    again = json.loads((tmp_path / "y.json").read_text())
+    assert again["effectiveDateTime"] == "2020-03-04T05:06:07+01:00"
 
 
 @pytest.mark.parametrize(

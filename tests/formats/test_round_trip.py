@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from round_trips import LIBRARIES, MARKS, NAMES, PATIENT, START, TABLES, recording, write
 
 from ipmdae import formats
+from ipmdae.formats import FormatError
 from ipmdae.recording import Recording
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
@@ -100,7 +101,80 @@ def test_missing_samples_stay_missing(path: Path) -> None:
     assert_array_equal(np.isnan(formats.read(path).signal), np.isnan(signal))
 
 
-@pytest.mark.filterwarnings("ignore:.*do not fit the 16 bits:UserWarning")
+OTHERS = {
+    "S": 1e-5 * (5 + np.sin(np.arange(500) / 9)),
+    "m3/s": 2e-5 * np.sin(np.arange(500) / 9),
+    "degC": 36.5 + 0.3 * np.sin(np.arange(500) / 9),
+    "Ohm": np.full(500, 4.7e5),
+    "N": 4e6 * np.sin(np.arange(500) / 9),
+}
+
+
+@pytest.mark.parametrize("unit", OTHERS)
+def test_values_of_any_size_keep_a_thousandth_of_their_range(path: Path, unit: str) -> None:
+    values = OTHERS[unit]
+    signal = np.column_stack([np.sin(np.arange(500) / 9), values])
+    write(Recording(signal=signal, fs=250, leads=("II", "x"), units=("mV", unit)), path)
+    again = formats.read(path).signal
+    assert_allclose(again[:, 0], signal[:, 0], atol=6e-4)
+    assert_allclose(again[:, 1], values, atol=1e-3 * (np.ptp(values) or values[0]), rtol=0)
+
+
+@pytest.mark.parametrize("suffix", ["edf", "bdf"])
+def test_values_that_edf_cannot_hold_are_told(tmp_path: Path, suffix: str) -> None:
+    wave = np.sin(np.arange(500) / 9)
+    path = tmp_path / f"x.{suffix}"
+    signal = np.column_stack([wave, 3e-12 * wave])
+    with pytest.warns(UserWarning, match=r"field does not fit \d\d bits at steps of 6e-15 T"):
+        formats.write(
+            Recording(signal=signal, fs=250, leads=("II", "field"), units=("mV", "T")), path
+        )
+    signal[:, 1] *= 1e19
+    with pytest.raises(FormatError, match=r"force: -3\.\d+e\+07 does not fit the 8 characters"):
+        formats.write(
+            Recording(signal=signal, fs=250, leads=("II", "force"), units=("mV", "N")), path
+        )
+
+
+def test_values_that_wfdb_cannot_hold_are_told(tmp_path: Path) -> None:
+    signal = 1.7e9 + np.arange(500)[:, np.newaxis] / 250
+    with pytest.warns(UserWarning, match="stamp does not fit 32 bits but in steps of 1 s"):
+        formats.write(
+            Recording(signal=signal, fs=250, leads=("stamp",), units=("s",)), tmp_path / "x"
+        )
+
+
+ZONE = {"time zone": "+05:30"}
+
+
+def test_a_stated_time_zone_is_kept(path: Path) -> None:
+    write(recording(start=START, metadata=ZONE), path)
+    again = formats.read(path)
+    assert again.start == START
+    if path.suffix and path.suffix not in TABLES:
+        assert again.metadata["time zone"] == "+05:30"
+
+
+@pytest.mark.parametrize("year", [1685, 1985, 2285])
+def test_dates_of_any_century(path: Path, year: int) -> None:
+    start = START.replace(year=year)
+    write(recording(start=start), path)
+    assert formats.read(path).start == start
+    if path.suffix == ".parquet":
+        import pandas as pd
+
+        stamps = pd.read_parquet(path).index
+        assert stamps[0] == pd.Timestamp(start)
+        assert (stamps[1] - stamps[0]).total_seconds() == pytest.approx(1 / 250)
+
+
+@pytest.mark.parametrize("suffix", ["", ".edf", ".bdf"])
+def test_a_time_without_a_date_keeps_its_fraction(tmp_path: Path, suffix: str) -> None:
+    time = {"time of day": "07:08:09.500000"}
+    formats.write(recording(metadata=time), tmp_path / f"x{suffix}")
+    assert dict(formats.read(tmp_path / f"x{suffix}").metadata) == time
+
+
 def test_a_lead_that_is_no_voltage_keeps_its_unit(path: Path) -> None:
     signal = np.column_stack([np.sin(np.arange(500) / 9), 90 + np.arange(500) % 7])
     r = Recording(signal=signal, fs=250, leads=("II", "SpO2"), units=("mV", "%"))

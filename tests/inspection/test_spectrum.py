@@ -55,10 +55,16 @@ def test_hum_above_half_the_rate_is_not_looked_for() -> None:
 
 def test_segments_with_gaps_are_left_out_lead_by_lead() -> None:
     signal = np.stack([sine(10, 0.2), sine(10, 0.2), np.full(21600, np.nan)], axis=1)
-    signal[5000, 1] = np.nan
+    signal[5000:5100, 1] = np.nan
     rms = spectrum(signal).rms(5, 25)
     np.testing.assert_allclose(rms[:2], 0.2, atol=0.005)
     assert np.isnan(rms[2])
+
+
+def test_single_samples_may_be_missing() -> None:
+    signal = sine(10, 0.2)[:, np.newaxis]
+    signal[::1000] = np.nan
+    np.testing.assert_allclose(spectrum(signal).rms(5, 25), 0.2, atol=0.005)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 100])

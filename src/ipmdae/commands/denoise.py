@@ -238,8 +238,9 @@ def pipe(recordings: list[Path], output: str | None, settings: Settings, overwri
     from tempfile import TemporaryDirectory, gettempdir
 
     from ipmdae import temporaries
-    from ipmdae.commands.job import Job, clean, files_of
+    from ipmdae.commands.job import Job, clean
     from ipmdae.commands.outputs import check_new, check_place
+    from ipmdae.formats import files_of
 
     if len(recordings) > 1:
         raise ValueError("- stands for one recording: denoise the others separately")

@@ -10,6 +10,7 @@ from pathlib import Path
 from ipmdae import stores
 from ipmdae.formats import FORMATS, Format, format_of, remote
 from ipmdae.formats.table_text import members
+from ipmdae.formats.wfdb_header import names_in
 
 _WFDB = "WFDB"
 _UNISENS = "unisens.xml"
@@ -17,7 +18,6 @@ _NOTES = (".txt", ".json", ".xml")
 """Suffixes of files that occur in folders for many other purposes."""
 
 _MAGIC = ("*", "?", "[")
-_LONGEST_HEADER = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,19 +257,9 @@ def _join_records(inputs: Inputs, others: Iterable[Path]) -> None:
         path.parent / name
         for path, input in found.items()
         if input.suffix == ""
-        for name in _names_in(path.with_name(f"{path.name}.hea"))
+        for name in names_in(path.with_name(f"{path.name}.hea"))
     }
     inputs.found = [input for path, input in reversed(found.items()) if path not in named]
     inputs.unknown += sum(
         1 for file in others if not _is_part(file) and file.absolute() not in named
     )
-
-
-def _names_in(header: Path) -> set[str]:
-    """Names of the signal files, or of the segments, listed in a WFDB header."""
-    if not header.is_file():
-        return set()
-    with header.open("rb") as file:
-        lines = file.read(_LONGEST_HEADER).decode("latin-1").splitlines()
-    described = [line.split() for line in lines if line.strip() and not line.startswith("#")][1:]
-    return {fields[0] for fields in described if fields}

@@ -6,17 +6,19 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
 from ipmdae import formats, stores
 from ipmdae.cleaning import denoise_file
-from ipmdae.commands.peaks import write_peaks
+from ipmdae.commands.peaks import peaks_of, write_peaks
 from ipmdae.console import describe, warnings_into
 from ipmdae.denoiser import Denoiser
 from ipmdae.engine import find_model, read_model
-from ipmdae.formats import SignalReader
+from ipmdae.files import no_more_readable_than
+from ipmdae.formats import SignalReader, wfdb_annotations
 from ipmdae.formats.blocks import Spool
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.inspection.files import Inspection, Inspector
@@ -193,6 +195,7 @@ def _clean_anew(
     job = outcome.job
     started = time.perf_counter()
     with ExitStack() as stack:
+        stack.enter_context(no_more_readable_than(formats.files_of(job.source)))
         reader = stack.enter_context(formats.open_reader(job.source, options=settings.reading))
         _describe(outcome, reader.info)
         inspector = _inspector(reader.info, settings)
@@ -206,6 +209,7 @@ def _clean_anew(
             if noisy:
                 noisy.write(block.noisy)
 
+        beside = _annotations_beside(job)
         summary = denoise_file(
             job.source,
             job.target,
@@ -222,6 +226,8 @@ def _clean_anew(
         outcome.cleaned, outcome.unchanged = summary.cleaned, summary.unchanged
         found = inspector.result() if inspector else None
         header = summary.header
+        stale = [file for file, had in beside.items() if file.stat().st_ino == had]
+        outcome.warnings += [f"{file} is of the recording that was replaced" for file in stale]
         if found is None:
             outcome.verdicts = unmeasured(header.leads, header.units, summary.unchanged)
             outcome.warnings.append(
@@ -237,6 +243,15 @@ def _clean_anew(
                 outcome.peaks = write_peaks(job.peaks, job.target, outcome.verdicts)
             if noisy:
                 _draw(outcome, found, settings, noisy)
+
+
+def _annotations_beside(job: Job) -> dict[Path, int]:
+    """Inodes of annotation files beside an earlier result, but for that of requested R peaks."""
+    if stores.in_store(job.target):
+        return {}
+    headers = (file for file in formats.files_of(job.target) if file.suffix == ".hea")
+    found = {peaks_of(job.target), *chain(*map(wfdb_annotations.files, headers))} - {job.peaks}
+    return {file: file.stat().st_ino for file in sorted(found) if file.is_file()}
 
 
 def _spool(job: Job, header: Header) -> Spool | None:
@@ -309,20 +324,14 @@ def _is_done(outcome: Outcome, options: ReadOptions) -> bool:
     return lengths and len(target.leads) == len(source.leads)
 
 
-def files_of(recording: Path) -> list[Path]:
-    """Files of a recording."""
-    if recording.suffix in ("", ".hea", ".dat"):
-        stem = recording.with_suffix("")
-        return [stem.with_name(f"{stem.name}{suffix}") for suffix in (".hea", ".dat")]
-    return [recording]
-
-
 def newest(recording: Path) -> float | None:
-    """Latest modification time of its files; ``None`` if one is missing."""
+    """Latest modification time of its files; ``None`` if it is not there."""
     try:
+        first, *others = formats.files_of(recording)
+        there = [first, *(file for file in others if stores.exists(file))]
         return max(
             stores.modified(file) if stores.in_store(file) else file.stat().st_mtime
-            for file in files_of(recording)
+            for file in there
         )
     except (FileNotFoundError, NotADirectoryError):  # the latter within an archive
         return None

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ipmdae import stores
 from ipmdae.commands.inputs import Input, Inputs, find
-from ipmdae.commands.job import Job, files_of
+from ipmdae.commands.job import Job
 from ipmdae.commands.peaks import peaks_of
-from ipmdae.formats import FORMATS, wfdb_annotations
+from ipmdae.formats import FORMATS, files_of, wfdb_annotations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def plan(texts: Sequence[str], options: OutputOptions) -> Plan:
     pages = _pages(inputs, options.report)
     _check_targets(inputs.found, targets)
     written = [file for target in targets for file in files_of(target)]
-    peaks = [peaks_of(target) if options.peaks else None for target in targets]
+    peaks = _peaks(targets) if options.peaks else [None] * len(targets)
     index = options.report if inputs.several else None
     further = (*peaks, *pages, index, options.figure, options.summary)
     others = [file for file in further if file is not None]
@@ -175,6 +175,23 @@ def _pages(inputs: Inputs, report: Path | None) -> list[Path | None]:
         return [report]
     folder = report.with_name(f"{report.stem}-pages")
     return [folder / _named(input.place, f"{input.suffix}.html") for input in inputs.found]
+
+
+def _peaks(targets: Sequence[Path]) -> list[Path | None]:
+    """Paths of the R peaks of each result.
+
+    Raises:
+        ValueError: two results would have the same.
+    """
+    owners: dict[Path, Path] = {}
+    for target in targets:
+        other = owners.setdefault(peaks_of(target), target)
+        if other is not target:
+            raise ValueError(
+                f"the R peaks of {other} and {target} would both be written to "
+                f"{peaks_of(target)}: denoise them separately"
+            )
+    return list(owners)
 
 
 def _named(path: Path, suffix: str) -> Path:

@@ -55,6 +55,7 @@ def plot(
     """
     from ipmdae import figures, formats
     from ipmdae.commands.outputs import check_picture
+    from ipmdae.files import no_more_readable_than
     from ipmdae.inspection.files import excerpt
     from ipmdae.quality import quality
 
@@ -73,5 +74,6 @@ def plot(
             origin=start,
             title=figures.title_of(shown, file.name),
         )
-        figures.save(figure, target)
+        with no_more_readable_than(formats.files_of(file)):
+            figures.save(figure, target)
     out.print(f"drawn to {target}", markup=False)

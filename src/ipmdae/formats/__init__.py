@@ -6,7 +6,8 @@ that can be written has ``write(recording, path)`` too. ``open_reader(path)`` an
 written whole. A file that is there but broken raises :class:`FormatError`, whatever a reader or a
 library below it raised. A format that applies reading options other than ``fs`` by itself names
 them in ``OPTIONS``; for the others :func:`~ipmdae.formats.options.overrule` does it. One that needs
-a library beside the base installation names it in ``LIBRARY``.
+a library beside the base installation names it in ``LIBRARY``; one whose recordings consist of
+several files finds them by ``files(path)``.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ __all__ = [
     "ReadOptions",
     "SignalReader",
     "SignalWriter",
+    "files_of",
     "format_of",
     "open_reader",
     "open_writer",
@@ -108,6 +110,14 @@ class BlockWritable(Writable, Protocol):
 
     def open_writer(self, header: Header, path: Path) -> SignalWriter:
         """Open ``path``; see :func:`ipmdae.formats.open_writer`."""
+
+
+@runtime_checkable
+class Composite(Format, Protocol):
+    """A format whose recordings consist of several files."""
+
+    def files(self, path: Path) -> list[Path]:
+        """See :func:`ipmdae.formats.files_of`; none for the path of another format."""
 
 
 FORMATS: tuple[Format, ...] = (
@@ -264,6 +274,16 @@ def open_writer(header: Header, path: str | os.PathLike[str]) -> SignalWriter:
         else WholeWriter(header, path, format.write)
     )
     return ReadBackWriter(writer, header, path, _reader_of(format, header, path.suffix))
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that a recording consists of, whether they are there or not.
+
+    For a path without a recording they are those that writing one there makes. Annotations of a
+    WFDB record are not among them.
+    """
+    composite = (format for format in FORMATS if isinstance(format, Composite))
+    return next(filter(None, (format.files(path) for format in composite)), [path])
 
 
 def _with_rate(options: ReadOptions, fs: float | None) -> ReadOptions:

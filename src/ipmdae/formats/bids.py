@@ -29,7 +29,7 @@ from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import Signal, from_signals
 from ipmdae.recording import NO_UNIT, Recording
 
-__all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises", "write"]
+__all__ = ["NAME", "OPTIONS", "SUFFIXES", "files", "read", "recognises", "write"]
 
 NAME = "BIDS physio"
 SUFFIXES: tuple[str, ...] = ("_physio.tsv.gz", "_stim.tsv.gz")
@@ -52,6 +52,12 @@ def recognises(path: Path) -> bool:
     if not path.name.lower().endswith(_TABLES) or not path.is_file():
         return False
     return documents.contains(_sidecar(path), RATE, COLUMNS)
+
+
+def files(path: Path) -> list[Path]:
+    """The table and the JSON file of its name; none for the path of another format."""
+    is_table = path.name.lower().endswith(SUFFIXES) or recognises(path)
+    return [path, _sidecar(path)] if is_table else []
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:
@@ -122,7 +128,7 @@ def write(recording: Recording, path: Path) -> None:
             header=False,
             index=False,
             na_rep=_MISSING,
-            float_format="%.9g",
+            float_format="%.12g",
             compression="gzip",
         )
         sidecar = folder / _sidecar(path).name

@@ -73,6 +73,11 @@ class ClinicalFormat:
             return b"\0" in head and _EDAN[1] in siblings
         return self.mark.search(head.replace(b"\0", b"")) is not None
 
+    def files(self, path: Path) -> list[Path]:
+        """Header and signals of EDAN; none for other paths."""
+        is_header = self.parser == _EDAN_PARSER and path.name.lower() == _EDAN[0]
+        return [path, path.with_name(_EDAN[1])] if is_header and self.recognises(path) else []
+
     def read(
         self, path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS
     ) -> Recording:

@@ -38,13 +38,16 @@ RECORDING_NOTE = "recording note"
 TIME_OF_DAY = "time of day"
 """Start of a recording whose date is not known."""
 
+TIME_ZONE = "time zone"
+"""Offset of the recorder's clock from UTC, such as ``+02:00``, where a file states it."""
+
 STUDY_UID = "study uid"
 """DICOM's identifier of the study, so that what is written belongs to it."""
 
 PATIENT = (PATIENT_ID, PATIENT_NAME, SEX, BIRTH_DATE, AGE, PATIENT_NOTE)
 """Metadata fields of a patient."""
 
-ALL = frozenset((*PATIENT, STUDY_ID, TECHNICIAN, DEVICE, RECORDING_NOTE, STUDY_UID))
+ALL = frozenset((*PATIENT, STUDY_ID, TECHNICIAN, DEVICE, RECORDING_NOTE, TIME_ZONE, STUDY_UID))
 """All of these but the time of day, which is a part of a recording's start."""
 
 

@@ -81,6 +81,10 @@ def years_of(age: str) -> str:
     return str(int(age[:3])) if _AGE.fullmatch(age) and age[3] == "Y" else age
 
 
+_ZONE = re.compile(r"([+-]\d\d)(\d\d)\s*$")
+"""Offset from UTC at the end of a date and time."""
+
+
 def metadata_of(dataset: Any) -> dict[str, str]:
     """Metadata of patient, study and equipment of an object."""
     elements = {name: element for name, (element, _) in ELEMENTS.items()}
@@ -91,4 +95,10 @@ def metadata_of(dataset: Any) -> dict[str, str]:
         birth = f"{birth[:4]}-{birth[4:6]}-{birth[6:]}"
     known[description.BIRTH_DATE] = birth
     known[description.AGE] = years_of(known[description.AGE].strip())
+    zone = _ZONE.search(
+        str(
+            dataset.get("TimezoneOffsetFromUTC", "") or dataset.get("AcquisitionDateTime", "") or ""
+        )
+    )
+    known[description.TIME_ZONE] = f"{zone[1]}:{zone[2]}" if zone else ""
     return {name: " ".join(value.split()) for name, value in known.items() if value.strip()}

@@ -5,6 +5,7 @@ Standard: DICOM PS3.3 C.10.9 (Waveform Module), PS3.3 A.34 (the kinds of ECG obj
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from datetime import datetime
@@ -152,7 +153,8 @@ def _step_and_offset(
     step = (high - low) / 65000
     if unit == "mV" and step > COARSE:
         step = max((high - low) / 4e9, 1e-3)  # of 32 bits
-    return max(step, 1e-9), (low + high) / 2
+    least = 1e-9 if unit == "mV" else 1e-13 * max(abs(low), abs(high))
+    return max(step, least) or 1.0, (low + high) / 2
 
 
 def _kind(path: Path, recording: Recording, bits: int) -> Any:
@@ -223,6 +225,9 @@ def _elements(metadata: Mapping[str, str]) -> dict[str, Any]:
     known["PatientAge"] = age_of(metadata.get(description.AGE, ""))
     birth = metadata.get(description.BIRTH_DATE, "").replace("-", "")
     known["PatientBirthDate"] = birth if len(birth) == 8 and birth.isdigit() else ""
+    zone = metadata.get(description.TIME_ZONE, "").replace(":", "")
+    if re.fullmatch(r"[+-]\d{4}", zone):
+        known["TimezoneOffsetFromUTC"] = zone
     study = UID(metadata.get(description.STUDY_UID, ""))
     valid = study and study.is_valid
     return known | {"StudyInstanceUID": study if valid else generate_uid(prefix=None)}

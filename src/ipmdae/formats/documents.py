@@ -76,6 +76,15 @@ def moment(value: Any) -> datetime | None:
     return found.replace(tzinfo=None)
 
 
+def zone(value: Any) -> str:
+    """Offset from UTC at the end of a date and time, as ``+02:00``; empty if it is not stated."""
+    found = _OFFSET.search(value) if isinstance(value, str) else None
+    return f"{found[1]}:{found[2]}" if found else ""
+
+
+_OFFSET = re.compile(r"T.*([+-]\d\d):?(\d\d)\s*$")
+
+
 def _six_digits(stamp: str) -> str:
     """Fractions of a second in the one length that Python 3.10 reads."""
     return re.sub(r"\.(\d+)", lambda found: "." + found[1][:6].ljust(6, "0"), stamp)

@@ -26,6 +26,10 @@ _EXACT = 1e-6
 """Error of a limit, in steps, that is as good as none."""
 
 
+_SHARE = 1e-3
+"""Share of its range that a step of a signal should have, if it is no voltage."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EdfResolution(Resolution):
     """Digital resolution of an EDF or BDF signal, with other header fields.
@@ -123,12 +127,15 @@ def choose(
     signal that never was digital, or whose values do not fit, the finest step that holds them.
 
     Args:
-        path, name: of file and signal, for the warning where the step must become coarser.
+        path, name: of file and signal, for messages.
         had: original resolution of the signal.
         unit: its unit in the file.
         extent: least and greatest value in ``unit``.
         bits: width of a stored sample.
         gaps: whether samples are missing, for which the lowest digital value is left free.
+
+    Raises:
+        ValueError: the values do not fit the header.
     """
     low, high = extent
     if isinstance(had, EdfResolution) and had.bits <= bits:
@@ -156,12 +163,19 @@ def choose(
             )
     # More digits than 8 characters can hold.
     margin = max((high - low) * 1e-3, 2e-5 * max(abs(low), abs(high), 1.0))
-    physical = float(eight(low - margin)), float(eight(high + margin))
+    try:
+        physical = float(eight(low - margin)), float(eight(high + margin))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
     finest = EdfResolution.of(
         physical, limits, unit=unit, bits=bits, transducer=texts[0], prefiltering=texts[1]
     )
-    if had is not None or (millivolts(unit) and finest.step > COARSE):
-        fine = f"steps of {1e3 * COARSE:g} µV" if had is None else "the resolution it had"
+    wanted, fine = COARSE, f"steps of {1e3 * COARSE:g} µV"
+    if not millivolts(unit):
+        wanted = _SHARE * (high - low)
+        fine = f"steps of {wanted:.2g} {unit}".rstrip()
+    if had is not None or finest.step > wanted > 0:
+        fine = fine if had is None else "the resolution it had"
         warnings.warn(
             f"{path}: {name} does not fit {bits} bits at {fine}; stored coarser"
             + ("; BDF (.bdf) has 24 bits" if bits == 16 else ""),

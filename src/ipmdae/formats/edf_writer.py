@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import time as clock
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -187,7 +188,7 @@ def _notes(
     header: Header, signals: list[_Stored], extents: list[_Extent], layout: Layout
 ) -> list[bytes]:
     """The annotation lists of each record: its time, and what happened in it."""
-    fraction = header.start.microsecond / 1e6 if header.start else 0.0
+    fraction = _time(header).microsecond / 1e6
     duration = float(layout.duration)
     events = [Event(0.0, None, f"{COMMENT}{text}") for text in _comments(header, signals)]
     reserved = (COMMENT, MISSING, ENDS)
@@ -255,6 +256,16 @@ def _comments(header: Header, signals: list[_Stored]) -> list[str]:
     return [*description.as_comments(header, held), *edf_text.label_comments(signals, leads)]
 
 
+def _time(header: Header) -> clock:
+    """Time of the day of the start; midnight if it is not known."""
+    if header.start:
+        return header.start.time()
+    try:
+        return clock.fromisoformat(header.metadata.get(description.TIME_OF_DAY, ""))
+    except ValueError:
+        return clock()
+
+
 def _header(
     header: Header,
     signals: list[_Stored],
@@ -266,8 +277,7 @@ def _header(
     """The header record; ``width`` is the number of bytes of the annotations."""
     name = "BDF" if bits == 24 else "EDF"
     start = header.start
-    known = re.match(r"\d\d:\d\d:\d\d", header.metadata.get(description.TIME_OF_DAY, ""))
-    time = start.time().isoformat("seconds") if start else (known[0] if known else "00:00:00")
+    time = _time(header).isoformat("seconds")
     year = 85 if start is None else start.year % 100
     day = f"{start:%d.%m}.{year:02}" if start else "01.01.85"
     limits = str(-(1 << (bits - 1))), str((1 << (bits - 1)) - 1)

@@ -7,6 +7,7 @@ Specification: https://hl7.org/fhir/datatypes.html#SampledData. A value is
 from __future__ import annotations
 
 import json
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from ipmdae.files import replacing
 from ipmdae.formats import description, documents
-from ipmdae.formats.documents import moment, number, text
+from ipmdae.formats.documents import moment, number, text, zone
 from ipmdae.formats.errors import FormatError, check_samples
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import Signal, from_signals
@@ -77,16 +78,18 @@ def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULT
     signals = [s for i, part in enumerate(parts) for s in _signals(path, i, part, options)]
     period = found[0].get("effectivePeriod")
     begun = period.get("start") if isinstance(period, dict) else None
+    stamps = found[0].get("effectiveDateTime"), found[0].get("effectiveInstant"), begun
+    stamp = next(filter(moment, stamps), None)
     return from_signals(
         path,
         signals,
         options,
-        start=moment(found[0].get("effectiveDateTime") or found[0].get("effectiveInstant"))
-        or moment(begun),
+        start=moment(stamp),
         comments=tuple(
             text(note.get("text")) for note in _dicts(found[0].get("note")) if note.get("text")
         ),
-        metadata=_metadata(found[0]),
+        metadata=_metadata(found[0])
+        | ({description.TIME_ZONE: zone(stamp)} if zone(stamp) else {}),
     )
 
 
@@ -250,7 +253,10 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 
 _STEP = 1e-5
-"""mV (or another unit) of a step for a lead that is on no grid of a converter: 10 nV."""
+"""mV of a step for a lead that is on no grid of a converter: 10 nV."""
+
+_DIGITS = 12
+"""Digits of the largest value of such a lead that is no voltage."""
 
 _ON_GRID = 1e-3
 """Share of a step by which samples of a grid lie beside it, for rounding."""
@@ -260,8 +266,9 @@ def write(recording: Recording, path: Path) -> None:
     """Write one Observation with a component a lead; missing samples are ``E``.
 
     A lead whose samples are whole steps of its converter is written with these, another one in
-    steps of 10 nV. The recorder's time of day is written as UTC, since FHIR wants a time zone.
-    Signals of other rates, annotations and what has no element are lost, with a warning.
+    steps of 10 nV, or to 12 digits if it is no voltage. A start without a known time
+    zone is written as UTC, since FHIR wants one. Signals of other rates, annotations and what has
+    no element are lost, with a warning.
 
     Raises:
         OSError: the file cannot be written.
@@ -271,6 +278,7 @@ def write(recording: Recording, path: Path) -> None:
         description.PATIENT_NAME,
         description.DEVICE,
         description.TECHNICIAN,
+        description.TIME_ZONE,
     }
     lost = {
         "annotations": recording.annotations,
@@ -306,7 +314,8 @@ def _about(recording: Recording) -> dict[str, Any]:
         subject["display"] = metadata[description.PATIENT_NAME]
     about: dict[str, Any] = {"subject": subject} if subject else {}
     if recording.start:
-        about["effectiveDateTime"] = f"{recording.start.isoformat()}Z"
+        offset = metadata.get(description.TIME_ZONE, "Z")
+        about["effectiveDateTime"] = recording.start.isoformat() + offset
     if description.TECHNICIAN in metadata:
         about["performer"] = [{"display": metadata[description.TECHNICIAN]}]
     if description.DEVICE in metadata:
@@ -323,7 +332,7 @@ def _component(recording: Recording, lead: int) -> dict[str, Any]:
         code["coding"] = [
             {"system": MDC, "code": LEAD_CODES[name], "display": f"MDC_ECG_LEAD_{name.upper()}"}
         ]
-    origin, factor, steps = _digital(recording.signal[:, lead], recording.resolution[lead])
+    origin, factor, steps = _digital(recording.signal[:, lead], recording.resolution[lead], unit)
     return {
         "code": code,
         "valueSampledData": {
@@ -345,7 +354,7 @@ def _component(recording: Recording, lead: int) -> dict[str, Any]:
 
 
 def _digital(
-    values: NDArray[np.float64], how: Resolution | None
+    values: NDArray[np.float64], how: Resolution | None, unit: str
 ) -> tuple[float, float, NDArray[np.float64]]:
     """Origin, factor and steps (whole numbers, NaN where missing) of a lead."""
     if how is not None:
@@ -356,7 +365,11 @@ def _digital(
         aside = np.abs(exact - steps)
         if aside[np.isfinite(aside)].max(initial=0.0) < _ON_GRID:
             return origin, factor, steps
-    return 0.0, _STEP, np.round(values / _STEP)
+    step = _STEP
+    largest = np.abs(values[np.isfinite(values)]).max(initial=0.0)
+    if unit != "mV" and largest > 0:
+        step = 10.0 ** (math.floor(math.log10(largest)) - _DIGITS + 1)
+    return 0.0, step, np.round(values / step)
 
 
 def _text(steps: NDArray[np.float64]) -> str:

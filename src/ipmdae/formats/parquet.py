@@ -23,6 +23,7 @@ from ipmdae.formats.columns import (
     select,
     units_of,
 )
+from ipmdae.formats.documents import zone
 from ipmdae.formats.errors import FormatError, check_expansion, check_samples, first_bytes, reason
 from ipmdae.formats.optional import needs, require
 from ipmdae.formats.options import DEFAULTS, ReadOptions, of_leads, restated
@@ -167,6 +168,7 @@ class ParquetReader(SignalReader):
             None,
         )
         start, timeline, times = None, None, np.zeros(0)
+        self._metadata: dict[str, str] = {}
         if time is not None:
             start, timeline, times = self._times(schema.field(time), columns[time], len(leads))
         if options.resample and timeline and (timeline.is_uneven or options.fs):
@@ -177,7 +179,12 @@ class ParquetReader(SignalReader):
         check_samples(self._path, samples, len(leads), held=rows)
         names = tuple(unique([column.name for column in chosen]))
         self.info = Header(
-            samples=samples, fs=rate, leads=names, units=self._units.names, start=start
+            samples=samples,
+            fs=rate,
+            leads=names,
+            units=self._units.names,
+            start=start,
+            metadata=self._metadata,
         )
 
     def _kinds(self, schema: Any) -> tuple[list[Column], list[bool], list[NDArray[np.float64]]]:
@@ -214,6 +221,8 @@ class ParquetReader(SignalReader):
             if types.is_timestamp(field.type):
                 # As a clock in its time zone showed it.
                 date = pd.Timestamp(cells[0].as_py() if len(cells) else None)
+                if zone(date.isoformat()):
+                    self._metadata[description.TIME_ZONE] = zone(date.isoformat())
                 start = None if date is pd.NaT else date.tz_localize(None).to_pydatetime(warn=False)
             values = values.astype(f"{values.dtype.kind}8[ns]")
             times = (values - values[:1]) / np.timedelta64(1, "s")
@@ -273,8 +282,10 @@ class ParquetWriter(SignalWriter):
         fields = [(name, pa.float64()) for name in names]
         metadata = {description.KEY: description.to_json(header)}
         if header.start:
-            fields.append((_DATES, pa.timestamp("ns")))
-            metadata["pandas"] = _index_metadata(names)
+            # Nanoseconds since 1970 end in 2262.
+            self._unit = "ns" if 1700 < header.start.year < 2200 else "us"
+            fields.append((_DATES, pa.timestamp(self._unit)))
+            metadata["pandas"] = _index_metadata(names, self._unit)
         self._schema = pa.schema(fields, metadata=metadata)
         self._header, self._path = header, path
         self._stack = ExitStack()
@@ -296,8 +307,9 @@ class ParquetWriter(SignalWriter):
         time = (self._samples + np.arange(len(block))) / self._header.fs
         columns: list[NDArray[Any]] = [time, *np.ascontiguousarray(np.asarray(block).T)]
         if self._header.start:
-            start = np.datetime64(self._header.start.replace(tzinfo=None), "ns")
-            columns.append(start + np.rint(time * 1e9).astype("timedelta64[ns]"))
+            start = np.datetime64(self._header.start.replace(tzinfo=None), "us")
+            ticks = np.rint(time * (1e9 if self._unit == "ns" else 1e6))
+            columns.append(start + ticks.astype(f"timedelta64[{self._unit}]"))
         arrays = [pa.array(values) for values in columns]
         self._file.write_table(pa.table(arrays, schema=self._schema), row_group_size=_GROUP)
         self._samples += len(block)
@@ -310,12 +322,13 @@ class ParquetWriter(SignalWriter):
             check_length(self._path, self._header, self._samples)
 
 
-def _index_metadata(columns: list[str]) -> str:
+def _index_metadata(columns: list[str], unit: str) -> str:
     """Metadata by which pandas finds the index."""
     import pandas as pd
     import pyarrow as pa
 
-    empty = pd.DataFrame(columns=columns, index=pd.DatetimeIndex([], name=_DATES), dtype=np.float64)
+    dates = pd.DatetimeIndex([], name=_DATES, dtype=f"datetime64[{unit}]")
+    empty = pd.DataFrame(columns=columns, index=dates, dtype=np.float64)
     metadata = pa.Schema.from_pandas(empty).metadata
     return str(metadata[b"pandas"], "utf-8")
 

@@ -386,8 +386,8 @@ class TableWriter(SignalWriter):
         name = path.name.lower()
         self._zipped = name.endswith(".gz")
         mark = "\t" if name.removesuffix(".gz").endswith(".tsv") else ","
-        decimals = [_time_decimals(header.fs), *map(_decimals, header.resolution)]
-        self._format = mark.join(f"%.{n}f" for n in decimals) + "\n"
+        cells = map(_cell, header.resolution, header.units)
+        self._format = mark.join([f"%.{_time_decimals(header.fs)}f", *cells]) + "\n"
         since = f"seconds since {header.start.isoformat()}" if header.start else "s"
         text = io.StringIO()
         titles = [heading("time", since), *map(heading, header.leads, header.units)]
@@ -422,9 +422,11 @@ class TableWriter(SignalWriter):
         self._stack.__exit__(kind, *others)  # type: ignore[arg-type]
 
 
-def _decimals(how: Resolution | None) -> int:
-    """Decimals by which a value lies within a quarter of a step of itself."""
-    return 6 if how is None else min(max(math.ceil(math.log10(2 / how.step)), 0), 15)
+def _cell(how: Resolution | None, unit: str) -> str:
+    """Format of a lead's values: within a quarter of a step, or 1 nV; 12 digits if no voltage."""
+    if how is None:
+        return "%.6f" if unit == "mV" else "%.12g"
+    return f"%.{min(max(math.ceil(math.log10(2 / how.step)), 0), 15)}f"
 
 
 def _time_decimals(fs: float) -> int:

@@ -24,7 +24,7 @@ from ipmdae.recording import Annotations, Recording, Resolution
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["NAME", "OPTIONS", "SUFFIXES", "read", "recognises"]
+__all__ = ["NAME", "OPTIONS", "SUFFIXES", "files", "read", "recognises"]
 
 NAME = "Unisens"
 SUFFIXES: tuple[str, ...] = (".xml",)
@@ -48,6 +48,17 @@ def recognises(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return _ROOT.search(file.read(4096).replace(b"\0", b"")) is not None
+
+
+def files(path: Path) -> list[Path]:
+    """The description and the files of its entries; none for the path of another format."""
+    if path.suffix.lower() not in SUFFIXES or not recognises(path):
+        return []
+    try:
+        names = [entry.get("id") or "" for entry in load_xml(path)]
+    except FormatError:
+        return [path]
+    return [path, *(path.parent / name for name in names if name and "\0" not in name)]
 
 
 def read(path: Path, *, annotations: bool = True, options: ReadOptions = DEFAULTS) -> Recording:

@@ -22,13 +22,20 @@ from ipmdae.formats.blocks import SignalReader
 from ipmdae.formats.errors import FormatError, check_expansion, check_samples
 from ipmdae.formats.options import DEFAULTS, ReadOptions
 from ipmdae.formats.signals import shifted
-from ipmdae.formats.wfdb_header import DEFAULT_GAIN, beside, header_path, is_segmented, read_header
+from ipmdae.formats.wfdb_header import (
+    DEFAULT_GAIN,
+    beside,
+    files,
+    header_path,
+    is_segmented,
+    read_header,
+)
 from ipmdae.formats.wfdb_writer import open_writer, write
 from ipmdae.pipeline.resample import resample
 from ipmdae.recording import Header, Recording, Resolution, millivolts
 from ipmdae.text import enumerated
 
-__all__ = ["NAME", "SUFFIXES", "open_reader", "open_writer", "read", "recognises", "write"]
+__all__ = ["NAME", "SUFFIXES", "files", "open_reader", "open_writer", "read", "recognises", "write"]
 
 NAME = "WFDB"
 SUFFIXES: tuple[str, ...] = ("", ".hea", ".dat")

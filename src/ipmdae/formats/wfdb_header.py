@@ -37,6 +37,9 @@ _DAY = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{4})")
 UNIT = "unit"
 """Beginning of a comment that has a unit with blanks, which its line has with ``_``."""
 
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+"""A record's name."""
+
 _GAIN = re.compile(
     r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(([+-]?\d+)\))?(?:/(\S+))?(?:\s+|$)"
 )
@@ -48,6 +51,35 @@ _NUMBERS = 5
 def header_path(path: Path) -> Path:
     """The header of a record given by its name, its header or its signal file."""
     return path.with_name(path.name.removesuffix(".hea").removesuffix(".dat") + ".hea")
+
+
+def names_in(header: Path) -> set[str]:
+    """Names of the signal files, or of the segments, that a header lists; none if it is missing."""
+    if not header.is_file():
+        return set()
+    with header.open("rb") as file:
+        lines = file.read(_LARGEST).decode("latin-1").splitlines()
+    described = [line.split() for line in lines if line.strip() and not line.startswith("#")][1:]
+    return {fields[0] for fields in described if fields and "\0" not in fields[0]}
+
+
+def files(path: Path) -> list[Path]:
+    """Header, usual signal file, and what the header lists, of a record and of its segments.
+
+    None for the path of another format. Annotations do not count.
+    """
+    if path.suffix not in ("", ".hea", ".dat"):
+        return []
+    header = header_path(path)
+    found = {header: None, header.with_suffix(".dat"): None}
+    for name in sorted(names_in(header)):
+        segment = header.with_name(f"{name}.hea") if _PLAIN.fullmatch(name) else None
+        if segment and segment.is_file():
+            parts = sorted(names_in(segment))
+            found |= dict.fromkeys([segment, *(header.parent / part for part in parts)])
+        else:
+            found[header.parent / name] = None
+    return list(found)
 
 
 def read_header(header: Path) -> Any:

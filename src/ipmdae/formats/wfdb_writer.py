@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import warnings
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,12 @@ from ipmdae.recording import Header, Recording, Resolution, millivolts
 _BLOCK = 1 << 18
 """Samples a lead that are digitised at once; even, for the sake of format 212."""
 
+_FEW = 1000
+"""Steps that the range of a lead that is no voltage should have."""
+
+_CENTRED = 32_000
+"""Steps from which on the values of a lead that is no voltage are stored less their middle."""
+
 _FORMATS = {8: "80", 12: "212", 16: "16", 24: "24", 32: "32"}
 """The format in which samples of a width in bits are written."""
 
@@ -30,7 +37,8 @@ def write(recording: Recording, path: Path) -> None:
     """Write header, signal file and annotations, all or none.
 
     Gain, baseline and unit of each lead are kept, so that what was read comes back to half a step.
-    Leads that never were digital get 1000 steps per mV. All leads are stored in the width of the
+    Leads that never were digital get 1000 steps per mV, or as many as their range permits if
+    they are no voltage. All leads are stored in the width of the
     widest; values that do not fit it are stored wider, with a warning.
 
     Raises:
@@ -49,10 +57,7 @@ def open_writer(header: Header, path: Path) -> SignalWriter:
 def _compose(recording: Header, read: Read, path: Path) -> None:
     header, name = header_path(path), _name(path)
     description.warn_lost(path, recording, "WFDB", lost={})
-    resolution = [
-        how if how is not None and _same_kind(how.unit, unit) else Resolution(unit=unit)
-        for how, unit in zip(recording.resolution, recording.units, strict=True)
-    ]
+    resolution = _resolution(recording, read, path)
     bits = _width(recording, read, resolution, header)
     with replacing_together(header.parent, last=".hea") as folder:
         first, checksum = _write_samples(
@@ -71,6 +76,53 @@ def _compose(recording: Header, read: Read, path: Path) -> None:
             wfdb_annotations.write_all(recording.annotations, folder / name)
         except ValueError as error:
             raise FormatError(path, str(error)) from error
+
+
+def _resolution(recording: Header, read: Read, path: Path) -> list[Resolution]:
+    """Resolution of each lead: that it had, 1000 steps per mV, or by the range of its values."""
+    had = [
+        how if how is not None and _same_kind(how.unit, unit) else None
+        for how, unit in zip(recording.resolution, recording.units, strict=True)
+    ]
+    new = [i for i, how in enumerate(had) if how is None and recording.units[i] != "mV"]
+    ranges = _ranges(recording, read, new) if new else np.empty((2, 0))
+    by_range = {
+        i: _of_range(path, recording.leads[i], recording.units[i], low, high)
+        for i, (low, high) in zip(new, ranges.T.tolist(), strict=True)
+    }
+    return [how or by_range.get(i, Resolution()) for i, how in enumerate(had)]
+
+
+def _ranges(recording: Header, read: Read, leads: list[int]) -> NDArray[np.float64]:
+    """Least and greatest value of leads, (2, leads); NaN of those without samples."""
+    ranges = np.full((2, len(leads)), np.nan)
+    for start in range(0, recording.samples, _BLOCK):
+        block = read(start, min(start + _BLOCK, recording.samples))[:, leads]
+        ranges[0] = np.fmin(ranges[0], np.fmin.reduce(block))
+        ranges[1] = np.fmax(ranges[1], np.fmax.reduce(block))
+    return ranges
+
+
+def _of_range(path: Path, lead: str, unit: str, low: float, high: float) -> Resolution:
+    """Resolution of values from ``low`` to ``high`` of a lead that is no voltage.
+
+    1000 steps per unit, or more, by powers of ten, if 16 bits permit; fewer where these do not fit
+    32 bits. A range far from zero is stored less its middle.
+    """
+    largest = np.nanmax([abs(low), abs(high), 0.0])
+    if not largest:
+        return Resolution(unit=unit)
+    spread = (high - low) or largest
+    finest, most = (10.0 ** math.floor(math.log10(steps / spread)) for steps in (6e4, 4e9))
+    gain = min(max(finest, min(1000.0, most)), 10.0 ** math.floor(math.log10(2e9 / largest)))
+    if gain * spread < _FEW:
+        warnings.warn(
+            f"{path}: {lead} does not fit 32 bits but in steps of {1 / gain:g} {unit}".rstrip(),
+            stacklevel=4,
+        )
+    middle = round(gain * (low + high) / 2) if gain * largest > _CENTRED else 0
+    bits = 16 if gain <= finest else 32
+    return Resolution(gain=gain, baseline=-middle, unit=unit, bits=bits)
 
 
 def _same_kind(one: str, other: str) -> bool:

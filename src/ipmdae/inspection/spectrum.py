@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from ipmdae.pipeline.gaps import fill_gaps
 from ipmdae.seconds import over_known
 
 BANDS = (
@@ -21,6 +22,7 @@ BANDS = (
 """Name, lowest and highest (not included) frequency in Hz of the bands."""
 
 _SEGMENT = 8.0  # s: a resolution of 0.125 Hz
+_MISSING = 0.01  # share of a segment
 _LONG = 3600.0  # s: longer recordings have enough segments without overlap
 _HUM = 10.0  # smallest ratio of a line's power density to the spectrum around it
 _MIN_HUM = 0.005  # mV RMS: detection limit
@@ -64,9 +66,10 @@ class Spectrum:
 class SpectrumGatherer:
     """Averages the spectra of segments of 8 s (Welch's method), each under a Hann window.
 
-    Segments of recordings of up to an hour overlap by half within a chunk. Segments with missing
-    samples are left out, lead by lead. A shorter signal is one segment. The constant offset, that
-    of the first chunk, is subtracted, since it would mask the lowest frequencies.
+    Segments of recordings of up to an hour overlap by half within a chunk. Segments of which more
+    than 1 % is missing are left out, lead by lead; shorter gaps are interpolated. A shorter signal
+    is one segment. The constant offset, that of the first chunk, is subtracted, since it would mask
+    the lowest frequencies.
     """
 
     def __init__(self, fs: float, leads: int, samples: int) -> None:
@@ -93,13 +96,17 @@ class SpectrumGatherer:
             self._offset = np.nan_to_num(over_known(np.nanmedian, signal.astype(np.float64)))
         if len(signal) < self._length:
             return
-        for lead, values in enumerate((signal - self._offset).T):
-            segments = sliding_window_view(np.ascontiguousarray(values), self._length)
-            segments = segments[:: self._step]
-            whole = np.isfinite(segments).all(axis=1)
+        filled = fill_gaps(signal - self._offset)
+        for lead, known in enumerate(np.isfinite(signal).T):
+            segments = self._segments(filled[:, lead])
+            whole = self._segments(known).mean(axis=1) >= 1 - _MISSING
             transformed = np.fft.rfft(segments[whole] * self._window)
             self._total[lead] += (np.square(transformed.real) + np.square(transformed.imag)).sum(0)
             self._count[lead] += whole.sum()
+
+    def _segments(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Segments (segments, samples) of a chunk of one lead."""
+        return sliding_window_view(np.ascontiguousarray(values), self._length)[:: self._step]
 
     def spectrum(self) -> Spectrum:
         """Average over all segments."""

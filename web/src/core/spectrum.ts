@@ -1,10 +1,12 @@
 /** Detection of powerline interference in a lead's power spectrum; see ipmdae.inspection.spectrum. */
 import { powers } from "./fourier.ts";
+import { fillGaps } from "./gaps.ts";
 import { harmonicsAt } from "./mains.ts";
 import { general, median, roundEven, tabulate } from "./numbers.ts";
 import type { Tick } from "./tick.ts";
 
 const SEGMENT = 8; // s: a resolution of 0.125 Hz
+const MISSING = 0.01; // share of a segment
 const LONG = 3600; // s: longer recordings have enough segments without overlap
 const CHUNK = 120; // s
 const HUM = 10; // smallest ratio of a line's power density to the spectrum around it
@@ -16,17 +18,22 @@ export interface Spectrum {
   density: Float64Array;
 }
 
-/** Mean of the spectra of segments of 8 s without gaps (Welch's method), each under a Hann window. */
+/**
+ * Mean of the spectra of segments of 8 s (Welch's method), each under a Hann window. Those of which
+ * more than 1 % is missing are left out; shorter gaps are interpolated.
+ */
 export async function spectrumOf(lead: Float64Array, fs: number, tick: Tick): Promise<Spectrum> {
   const samples = lead.length;
   const length = Math.max(Math.min(roundEven(SEGMENT * fs), samples), 2);
   const window = tabulate(length, (t) => 0.5 - 0.5 * Math.cos((2 * Math.PI * t) / length));
   const starts = startsOf(samples, length, fs);
   const offset = median(lead.subarray(0, roundEven(CHUNK * fs))) || 0;
+  const filled = fillGaps(lead, samples);
   const segmentAt = (start: number) =>
-    lead.slice(start, start + length).map((value, t) => (value - offset) * window[t]);
+    filled.slice(start, start + length).map((value, t) => (value - offset) * window[t]);
   const density = new Float64Array((length >> 1) + 1);
-  const whole = starts.filter((start) => !lead.subarray(start, start + length).some(Number.isNaN));
+  const missing = (start: number) => lead.subarray(start, start + length).filter(Number.isNaN);
+  const whole = starts.filter((start) => missing(start).length <= MISSING * length);
   for (let i = 0; i < whole.length; i += 2) {
     const other = i + 1 < whole.length ? segmentAt(whole[i + 1]) : new Float64Array(length);
     powers(segmentAt(whole[i]), other).forEach((power, k) => (density[k] += power));
