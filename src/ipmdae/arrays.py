@@ -29,7 +29,7 @@ def choose(labels: Sequence[Hashable], leads: Iterable[Hashable] | None) -> list
         raise ValueError(f"leads must be a list, such as [{leads!r}]")
     chosen = list(leads)
     for lead in chosen:
-        if lead not in labels:
+        if isinstance(lead, bool | np.bool_) or lead not in labels:
             raise ValueError(f"no lead {lead!r}; there are: {', '.join(map(repr, labels))}")
     if not chosen:
         raise ValueError("no lead is chosen to be cleaned")

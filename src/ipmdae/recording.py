@@ -325,6 +325,9 @@ class Recording:
             raise ValueError(f"a recording needs samples and leads, got the shape {signal.shape}")
         if np.isinf(signal).any():
             raise ValueError("the signal holds infinite values; mark missing samples by NaN")
+        for name, texts in (("leads", self.leads), ("units", self.units)):
+            if isinstance(texts, str):
+                raise ValueError(f"{name} must be a sequence of texts, such as ({texts!r},)")
         if signal.shape[1] != len(self.leads):
             raise ValueError(f"{signal.shape[1]} leads in the signal, but {len(self.leads)} names")
         signal.flags.writeable = False

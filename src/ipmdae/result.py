@@ -99,6 +99,7 @@ class Result(Generic[Data]):
         """
         leads = np.full(self.noisy.signal.shape, Reason.READABLE, np.uint8)
         voltages = voltages_of(self.noisy.units)
+        leads[:, [unit != "mV" for unit in self.noisy.units]] = Reason.UNVERIFIED
         if voltages:
             by_second = self.quality.reason
             second = (np.arange(self.noisy.samples) / self.noisy.fs).astype(np.intp)

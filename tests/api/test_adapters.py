@@ -101,11 +101,20 @@ def test_ecg_clean_takes_and_gives_what_neurokit_does(kind: Any) -> None:
     assert_array_equal(cleaned, ipmdae.denoise(x, 360))
 
 
+def test_masked_samples_are_missing_to_ecg_clean() -> None:
+    x = ecg()[:, 0].copy()
+    x[1000:1200] = 50
+    cleaned = ecg_clean(np.ma.masked_equal(x, 50), sampling_rate=360)
+    assert np.flatnonzero(np.isnan(cleaned)).tolist() == list(range(1000, 1200))
+    assert np.nanmax(np.abs(cleaned)) < 10
+
+
 def test_ecg_clean_passes_options_and_other_methods_on() -> None:
     x = ecg()[:, 0]
     assert_array_equal(
         ecg_clean(x, 360, strength=0.5, mains=60), ipmdae.denoise(x, 360, strength=0.5, mains=60)
     )
+    assert_array_equal(ecg_clean(x, 360, powerline=60), ecg_clean(x, 360, mains=60))
     for method in ("neurokit", "biosppy"):
         expected = neurokit2.ecg_clean(x, sampling_rate=360, method=method)
         assert_array_equal(ecg_clean(x, sampling_rate=360, method=method), expected)
@@ -217,6 +226,13 @@ def test_channels_can_be_picked_by_name() -> None:
     assert np.abs(cleaned.get_data()[1] - before.get_data()[1]).max() > 1e-4
     with pytest.raises(ValueError, match=r"no ECG channel to clean .*picks="):
         mne_raw(before)
+
+
+@pytest.mark.parametrize("picks", [["channel 1", "channel 0"], [1, 0]])
+def test_channels_may_be_picked_in_any_order(picks: list[Any]) -> None:
+    before = raw("ecg", "ecg")
+    expected = mne_raw(before).get_data()
+    assert_allclose(mne_raw(before, picks=picks).get_data(), expected, atol=1e-15)
 
 
 def test_stretches_that_were_not_recorded_stay_as_they_are() -> None:

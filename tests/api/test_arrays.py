@@ -257,6 +257,7 @@ def test_complex_tensors_are_refused() -> None:
         ({"strength": -0.1}, "strength"),
         ({"mains": 55}, "50 or 60"),
         ({"leads": [7]}, "no lead 7; there are: 0, 1"),
+        ({"leads": [True, False]}, "no lead True; there are: 0, 1"),
         ({"leads": "II"}, r"must be a list, such as \['II'\]"),
         ({"method": "abacus"}, "unknown method 'abacus'; there are: ipmdae-base"),
         ({"method": "wiener"}, "must be fitted"),

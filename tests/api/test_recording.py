@@ -50,6 +50,8 @@ def test_a_recording_cannot_be_changed() -> None:
         ({"signal": np.zeros((10, 0))}, "needs samples and leads"),
         ({"signal": np.full((10, 2), np.inf)}, "infinite values"),
         ({"signal": np.zeros((10, 3))}, "3 leads in the signal, but 2 names"),
+        ({"leads": "II"}, "leads must be a sequence"),
+        ({"units": "mV"}, "units must be a sequence"),
         ({"units": ("mV",)}, "2 leads, but 1 units"),
         ({"resolution": (None,)}, "2 leads, but 1 resolution"),
         ({"fs": 0}, "sampling rate must be positive"),

@@ -327,6 +327,57 @@ def test_changes_of_the_grade_are_told_as_the_signal_goes_out() -> None:
     assert all(a != b for a, b in pairwise(kinds))
 
 
+def test_what_is_given_out_may_be_changed() -> None:
+    signal = formats.read(examples.path("118e06_excerpt")).signal[:7200]
+    told: list[list[Event]] = [[], []]
+    for events, factor in zip(told, (1, 1000), strict=True):
+        streamer = Streamer(
+            360, ["MLII", "V1"], method="ipmdae-nano", max_latency=2.0, on_event=events.append
+        )
+        for first in range(0, len(signal), 90):
+            ready = streamer.feed(signal[first : first + 90])
+            ready *= factor
+    assert told[0]
+    assert told[0] == told[1]
+
+
+def test_a_callback_that_raises_loses_no_samples(fake: Fakes, noisy: np.ndarray) -> None:
+    calls = 0
+
+    def once(event: Event) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise RuntimeError(event.kind)
+
+    streamer = Streamer(360, 2, method=fake(max_latency=2.0), on_event=once)
+    parts, raised = [], 0
+    for first in range(0, len(noisy), 100):
+        try:
+            parts.append(streamer.feed(noisy[first : first + 100]))
+        except RuntimeError:
+            raised += 1
+    parts.append(streamer.flush())
+    assert raised == 1
+    expected = Streamer(360, 2, method=fake(max_latency=2.0))
+    whole = np.concatenate([expected.feed(noisy), expected.flush()])
+    assert_array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("chunk", [7, 360, 7200])
+def test_pacing_is_found_after_the_opening(chunk: int) -> None:
+    signal = formats.read(examples.path("118e06_excerpt")).signal[:7200, :1].copy()
+    at = np.arange(100, len(signal) - 100, 300)
+    signal[at] += 3
+    streamer = Streamer(360, 1, method="ipmdae-nano", max_latency=2.0)
+    parts = [streamer.feed(signal[i : i + chunk]) for i in range(0, len(signal), chunk)]
+    cleaned = np.concatenate([*parts, streamer.flush()])
+    assert len(cleaned) == len(signal)
+    late = at[at > 6 * 360]
+    before, after = (x[late, 0] - (x[late - 3, 0] + x[late + 3, 0]) / 2 for x in (signal, cleaned))
+    assert_allclose(after, before, atol=0.3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("fs", [250.0, 360.0])
 def test_memory_does_not_grow_with_the_signal(fs: float) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from itertools import chain
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from live_lines import MODEL, expected, run, values
 from numpy.typing import NDArray
 
+from ipmdae.commands.lsl import open_lsl
 from ipmdae.stream import Streamer
 
 pytestmark = pytest.mark.usefixtures("model_folder")
@@ -96,6 +98,14 @@ def test_a_lab_streaming_layer_source_is_cleaned(
     assert "channel V1 has the unit 'furlong'; assumed to be mV" in result.stderr
     assert "1.0 s are missing; they stay missing" in result.stderr
     assert source.closed
+
+
+def test_a_gap_within_a_chunk_is_seen(source: SimpleNamespace) -> None:
+    samples, stamps = zip(*(chunk for chunk in source.left if chunk[1]), strict=True)
+    source.left = [(list(chain(*samples)), list(chain(*stamps)))]
+    with pytest.warns(UserWarning, match=r"1\.0 s are missing|furlong"), open_lsl("ecg") as live:
+        chunks = [len(values) for _, values in live.chunks]
+    assert chunks == [900, 360, 900]
 
 
 @pytest.mark.slow

@@ -403,10 +403,14 @@ def test_what_came_before_an_early_interruption_is_kept() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code", "lines"),
+    [(signal.SIGINT, 0, None), (signal.SIGTERM, 143, None), (signal.SIGINT, 0, 100)],
+)
 def test_a_signal_ends_a_live_one_without_loss(
-    noisy: NDArray[np.float64], number: int, code: int
+    noisy: NDArray[np.float64], number: int, code: int, lines: int | None
 ) -> None:
+    noisy = noisy[:lines]
     process = subprocess.Popen(
         [sys.executable, "-m", "ipmdae", "stream", "--fs", "360", "--method", MODEL],
         env=os.environ | {"PYTHONPATH": SOURCES},
@@ -421,10 +425,11 @@ def test_a_signal_ends_a_live_one_without_loss(
     assert process.stderr is not None
     process.stdin.write(table(noisy))
     process.stdin.flush()
-    out = [process.stdout.readline() for _ in range(100)]  # it is at work
+    # It is at work, or waits for the first 2 s.
+    out = [process.stdout.readline() for _ in range(0 if lines else 100)]
     while unread(process.stdin.fileno()):
         time.sleep(0.05)
-    time.sleep(0.5)  # what it has read last, it takes in
+    time.sleep(2.0 if lines else 0.5)  # what it has read last, it takes in
     process.send_signal(number)
     # Not by communicate: it knows nothing of what readline has in its buffer.
     rest, complaint = process.stdout.read(), process.stderr.read()

@@ -94,6 +94,12 @@ def test_nothing_else_is_given_out(server: PageServer, path: str) -> None:
     assert response.headers["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
 
 
+def test_an_address_that_is_none_is_a_bad_request(server: PageServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.server_address[1]), 10) as connection:
+        connection.sendall(b"GET http://[ HTTP/1.1\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
 def test_other_methods_are_refused(server: PageServer) -> None:
     assert ask(server, "/", "POST")[0].status == 501
 

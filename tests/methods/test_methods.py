@@ -130,6 +130,18 @@ def test_rates_that_a_method_cannot_take_are_told() -> None:
         open_method("none").clean(Recording.from_array(x, 5000))
 
 
+class Shortened(Fake):
+    """A method that returns a sample too few."""
+
+    def denoise(self, x: np.ndarray, fs: float) -> np.ndarray:
+        return x[:-1]
+
+
+def test_a_method_that_returns_another_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"method short returned an array of shape \(\d+,\) for"):
+        Classical("short", Shortened()).clean(noisy())
+
+
 def test_a_fitted_learner_can_be_wrapped() -> None:
     r = noisy(30)
     windows = r.signal[:10_240, 0].reshape(-1, 512)

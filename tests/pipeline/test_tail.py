@@ -22,6 +22,17 @@ def test_rows_keep_their_index_when_those_before_are_forgotten() -> None:
     assert (tail.first, tail.stop) == (20, 20)
 
 
+def test_rows_one_by_one_are_rows_at_once() -> None:
+    tail: Tail[np.float64] = Tail(1, np.float64)
+    views = []
+    for i in range(1000):
+        tail.append(np.full((1, 1), i))
+        views.append(tail.rows(max(tail.first, i - 5), i + 1))
+        tail.drop(i - 50)
+    assert_array_equal(tail.rows(949, 1000)[:, 0], np.arange(949, 1000))
+    assert [view[-1, 0] for view in views] == list(range(1000))
+
+
 def test_the_first_index_may_be_negative() -> None:
     tail: Tail[np.int64] = Tail(1, np.int64, first=-3)
     tail.append(np.arange(5)[:, None])

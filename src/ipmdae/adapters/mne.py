@@ -44,22 +44,21 @@ def mne_raw(
         ValueError: no channel is picked, or as :func:`ipmdae.denoise`.
     """
     try:
-        volts = raw.get_data(picks=picks)
+        picked = raw.copy().pick(picks)
     except ValueError as error:
         raise ValueError(
             f"no ECG channel to clean ({error}): name some by picks=, or set their type by "
             "raw.set_channel_types({'...': 'ecg'})"
         ) from error
     skipped = _skipped(raw)
-    signal = volts.T * 1e3
+    signal = picked.get_data().T * 1e3
     signal[skipped] = np.nan
-    names = raw.copy().pick(picks).ch_names if len(volts) != len(raw.ch_names) else raw.ch_names
-    noisy = Recording.from_array(signal, raw.info["sfreq"], tuple(names))
+    noisy = Recording.from_array(signal, raw.info["sfreq"], tuple(picked.ch_names))
     cleaned = open_method(method, mains=mains).clean(noisy, strength=strength)
     result = raw.copy().load_data()
     removed = np.where(skipped[:, None], 0, cleaned.noise) * 1e-3
     return result.apply_function(
-        lambda data: data - removed.T, picks=list(names), channel_wise=False
+        lambda data: data - removed.T, picks=picked.ch_names, channel_wise=False
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ipmdae.denoiser import denoise
 from ipmdae.engine import model_names
 from ipmdae.methods.network import DEFAULT_MODEL
+from ipmdae.recording import unmasked
 
 
 def ecg_clean(
@@ -25,12 +26,12 @@ def ecg_clean(
     previous sample.
 
     Args:
-        ecg_signal: (time,), in mV; list, array or Series.
+        ecg_signal: (time,), in mV; list, array or Series; masked samples are missing.
         sampling_rate: in Hz.
         method: a network, by name or file; any other name is a method of NeuroKit2, which is then
             called.
-        options: further options of :func:`ipmdae.denoise` (``strength``, ``mains``), or the
-            method of NeuroKit2.
+        options: further options of :func:`ipmdae.denoise` (``strength``, ``mains``, which may be
+            called ``powerline``), or the method of NeuroKit2.
 
     Returns:
         The denoised lead, (time,).
@@ -40,9 +41,12 @@ def ecg_clean(
         ModuleNotFoundError: NeuroKit2 is needed and not installed.
     """
     if method in model_names() or Path(method).is_file():
-        x = np.asarray(ecg_signal)
+        masked = isinstance(ecg_signal, np.ma.MaskedArray)
+        x = unmasked(ecg_signal) if masked else np.asarray(ecg_signal)
         if x.ndim != 1:
             raise ValueError(f"ecg_signal must be one lead (time,), got shape {x.shape}")
+        if "powerline" in options:
+            options["mains"] = options.pop("powerline")
         cleaned: NDArray[np.float64] = denoise(x, sampling_rate, method=method, **options)
         return cleaned
     try:

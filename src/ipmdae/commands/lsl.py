@@ -83,12 +83,16 @@ def _pulled(
             return
         if not stamps:
             continue
-        gap = stamps[0] - last - 1 / fs
-        if gap > _GAP:
-            warnings.warn(f"{gap:.1f} s are missing; they stay missing", stacklevel=2)
-            yield [], np.full((round(gap * fs), len(scale)), np.nan)
+        values = np.asarray(samples, np.float64) * scale
+        gaps = np.diff(stamps, prepend=last) - 1 / fs
+        places = np.flatnonzero(gaps > _GAP)
+        for gap, part in zip([0.0, *gaps[places]], np.split(values, places), strict=True):
+            if gap:
+                warnings.warn(f"{gap:.1f} s are missing; they stay missing", stacklevel=2)
+                yield [], np.full((round(gap * fs), len(scale)), np.nan)
+            if len(part):
+                yield [], part
         last = stamps[-1]
-        yield [], np.asarray(samples, np.float64) * scale
 
 
 @contextmanager

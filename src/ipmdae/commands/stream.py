@@ -98,9 +98,13 @@ def stream(
 
     if lsl and (fs or unit):
         raise ValueError("a Lab Streaming Layer source states rate and units: without --fs, --unit")
+    for name, needed in (("stdin", not lsl), ("stdout", not to_lsl), ("stderr", True)):
+        if needed and getattr(sys, name) is None:
+            raise ValueError(f"{name} is closed: a live signal needs it")
     reporter = Reporter(as_json)
     seconds = LATENCIES[0] if max_latency is None else min(max_latency, LATENCIES[0])
     with (
+        CTRL_C.handled(),
         warnings_at_once(reporter.warning),
         open_lsl(lsl) if lsl else open_lines(sys.stdin.buffer, fs, unit, seconds) as live,
     ):
@@ -202,7 +206,7 @@ class Reporter:
         factor = busy / seconds if seconds else float("nan")
         for lead in self._leads:
             self._count(lead, seconds)
-        total = sum(self._seconds.values())
+        total = sum(self._seconds.values()) if seconds >= 1 else 0.0
         shares = {grade: each / total for grade, each in self._seconds.items()} if total else {}
         if self._as_json:
             self._line(
@@ -223,7 +227,8 @@ class Reporter:
         if samples:
             grades = ", ".join(f"{share:.0%} {grade}" for grade, share in shares.items() if share)
             err.print(
-                f"{seconds:.1f} s cleaned ({grades}), real-time factor on one core {factor:.2g}"
+                f"{seconds:.1f} s cleaned ({grades or 'too short for grades'}), real-time factor "
+                f"on one core {factor:.2g}"
             )
 
     def _line(self, **fields: Any) -> None:
@@ -242,11 +247,10 @@ def run(streamer: Streamer, live: Live, sink: Sink, reporter: Reporter) -> None:
     samples, busy = 0, -time.process_time()
     broken: Exception | None = None
     try:
-        with CTRL_C.handled():
-            for cells, values in live.chunks:
-                rows.extend(cells)
-                samples += len(values)
-                sink(streamer.feed(values) / live.scale, rows)
+        for cells, values in live.chunks:
+            rows.extend(cells)
+            samples += len(values)
+            sink(streamer.feed(values) / live.scale, rows)
     except KeyboardInterrupt as interrupted:  # the usual end of a live signal; nothing is lost
         complain("interrupted", "the received samples are denoised")
         if isinstance(interrupted, Terminated):

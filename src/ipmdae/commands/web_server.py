@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -99,6 +100,11 @@ class PageServer(ThreadingTCPServer):
         self.local = ip_address(bound).is_loopback
         self.url = f"http://[{bound}]:{number}/" if ":" in bound else f"http://{bound}:{number}/"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing of a browser that went away, as when a page is reloaded."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: PageServer
@@ -113,7 +119,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
-        path = self.server.files.get(unquote(urlsplit(self.path).path))
+        try:
+            path = self.server.files.get(unquote(urlsplit(self.path).path))
+        except ValueError:
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return
         if path is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return

@@ -181,6 +181,12 @@ class Classical:
             cleaned = self._method.denoise(x, fs)
         except (ValueError, ArithmeticError) as error:
             raise ValueError(f"method {self._label} does not work at {fs:g} Hz: {error}") from error
+        if np.shape(cleaned) != x.shape:
+            raise ValueError(
+                f"method {self._label} returned an array of shape {np.shape(cleaned)} for a lead "
+                f"of shape {x.shape}"
+            )
+        cleaned = np.asarray(cleaned, np.float64)
         if not np.isfinite(cleaned).all():
             raise ValueError(f"method {self._label} is unstable at {fs:g} Hz: choose another one")
         return cleaned

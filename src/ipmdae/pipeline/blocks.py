@@ -263,6 +263,10 @@ class Cleaning:
             self._deviating.append(self._limbs.deviates(x[:, self._limbs.columns])[:, np.newaxis])
         return self._finish(self._clean(self._pipeline, self._mains.feed(x)))
 
+    def expect_spikes(self, heights: NDArray[np.float64]) -> None:
+        """Keep pacing spikes of these heights (leads,) in mV from here on, too; NaN for none."""
+        self._spike_remover.expect(heights[self._group])
+
     def flush(self) -> Block:
         """Return the remaining samples: the signal has ended."""
         if self._pipeline is None:
@@ -312,8 +316,11 @@ class Cleaning:
                 full = np.where(untrusted, np.nan, full)
             cleaned[known, lead] = mix(noisy[known, lead], full, self._strength)
         if self._limbs is not None:
-            obeying = np.flatnonzero(~self._near_deviation(first, len(values)))[:, np.newaxis]
             columns = np.array(self._limbs.columns)
+            apart = self._near_deviation(first, len(values))
+            if self._unreadable == "raw":
+                apart |= (trust[:, columns] == Trust.UNTRUSTED).any(axis=1)
+            obeying = np.flatnonzero(~apart)[:, np.newaxis]
             error = values[obeying, [4 * count + self._group.index(lead) for lead in columns]]
             cleaned[obeying, columns] = self._limbs.project(cleaned[obeying, columns], error)
         return Block(noisy, cleaned, sd, trust)

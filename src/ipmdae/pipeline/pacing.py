@@ -38,6 +38,9 @@ _OF_TWO = 0.2
 
 _LEAST_SPIKES = 3
 """Least number of spikes of one height."""
+_LOOK, _LOOKS = 2.0, 30
+"""Seconds between looks for pacing in a live signal, and looks after which they begin anew."""
+
 _SECONDS = 30.0
 """Time at such a rate of a paced lead; half of a recording shorter than a minute."""
 
@@ -153,6 +156,37 @@ def _deviation(heights: Array) -> float:
     return float(np.median(np.abs(heights - middle)) / middle)
 
 
+class PacingSearch:
+    """Finds pacing that begins, or is seen, only after the opening of a live signal.
+
+    Attributes:
+        room: samples until the next look, which is every 2 s.
+    """
+
+    def __init__(self, leads: int, fs: float) -> None:
+        """Begin a signal."""
+        self._leads, self._fs = leads, fs
+        self._check = PacingCheck(leads, fs)
+        self._rest: Tail[np.float64] = Tail(leads, np.float64)
+        self.room = self._piece = max(round(_LOOK * fs), 1)
+        self._looks = 0
+
+    def add(self, x: Array) -> Array | None:
+        """Take up to :attr:`room` samples (time, leads); heights as of PacingCheck after a look."""
+        self._rest.append(x)
+        self.room -= len(x)
+        if self.room:
+            return None
+        piece = self._rest.rows(self._rest.first, self._rest.stop)
+        self._check.add(np.ascontiguousarray(piece.T)[:, np.newaxis])
+        self._rest.drop(self._rest.stop)
+        self.room, self._looks = self._piece, self._looks + 1
+        heights = self._check.heights()
+        if self._looks % _LOOKS == 0:
+            self._check = PacingCheck(self._leads, self._fs)
+        return heights
+
+
 class SpikeRemover:
     """Takes pacing spikes out of a signal that comes in chunks of any size.
 
@@ -168,19 +202,29 @@ class SpikeRemover:
         self._signal: Tail[np.float64] = Tail(len(heights), np.float64)
         self._given = 0
 
+    def expect(self, heights: Array) -> None:
+        """Look for spikes of these heights (leads,) from here on, too, but where some are known."""
+        known = {lead for lead, _ in self._least}
+        new = [(i, h / 2) for i, h in enumerate(heights) if not np.isnan(h) and i not in known]
+        if new and not self.lag:
+            self._signal = Tail(len(heights), np.float64, self._given)
+            self.lag = 4 * self._k
+        self._least += new
+
     def feed(self, x: Array) -> tuple[Array, Array]:
         """Take samples (time, leads) in; give those that are ready without spikes, and the spikes.
 
         Their sum is the signal.
         """
         if not self.lag:
+            self._given += len(x)
             return x, np.zeros_like(x)
         self._signal.append(x)
         return self._give(max(self._signal.stop - self.lag, self._given))
 
     def flush(self) -> tuple[Array, Array]:
         """Give out what is left: the signal has ended."""
-        return self._give(self._signal.stop)
+        return self._give(max(self._signal.stop, self._given))
 
     def _give(self, stop: int) -> tuple[Array, Array]:
         first, k = self._signal.first, self._k

@@ -15,29 +15,32 @@ class Tail(Generic[Scalar]):
 
     Attributes:
         first: index of the first row that is still there.
+        stop: index that the next row will have.
     """
 
     def __init__(self, columns: int, dtype: DTypeLike, first: int = 0) -> None:
         """Make an empty array whose first row will have the index ``first``."""
-        self.first = first
-        self._rows: NDArray[Scalar] = np.empty((0, columns), dtype)
-
-    @property
-    def stop(self) -> int:
-        """Index that the next row will have."""
-        return self.first + len(self._rows)
+        self.first = self.stop = first
+        self._begin = first  # index of the first row in memory, of which some may be forgotten
+        self._memory: NDArray[Scalar] = np.empty((0, columns), dtype)
 
     def append(self, rows: NDArray[Scalar]) -> None:
         """Add rows (time, columns) at the end."""
-        if len(rows):
-            self._rows = np.concatenate([self._rows, rows])
+        stop = self.stop + len(rows)
+        if stop - self._begin > len(self._memory):
+            # Twice what is needed, so that rows that come one by one are not all moved each time.
+            known = self.rows(self.first, self.stop)
+            memory = np.empty((2 * (stop - self.first), known.shape[1]), known.dtype)
+            memory[: len(known)] = known
+            self._memory, self._begin = memory, self.first
+        self._memory[self.stop - self._begin : stop - self._begin] = rows
+        self.stop = stop
 
     def rows(self, first: int, stop: int) -> NDArray[Scalar]:
         """The rows from index ``first`` to ``stop`` (not included), a view."""
-        return self._rows[first - self.first : stop - self.first]
+        return self._memory[first - self._begin : stop - self._begin]
 
     def drop(self, before: int) -> None:
         """Forget the rows before an index."""
-        if before > self.first:
-            self._rows = self._rows[before - self.first :]
-            self.first = before
+        self.first = max(self.first, before)
+        self.stop = max(self.stop, self.first)
