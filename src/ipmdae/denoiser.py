@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, overload
 
 from ipmdae import formats
 from ipmdae.arrays import check, choose, warn_of_units
-from ipmdae.containers import open_container, rate_of
+from ipmdae.containers import hertz, open_container, rate_of
 from ipmdae.engine import ModelFile
+from ipmdae.formats.names import is_ecg
 from ipmdae.methods import DEFAULT_MODEL, Method, open_method
-from ipmdae.pipeline.guarantees import UNWANTED, check_strength
-from ipmdae.recording import Recording
+from ipmdae.pipeline.guarantees import UNWANTED, check_strength, warn_unchanged
+from ipmdae.recording import Recording, millivolts
 from ipmdae.result import Result, among
 from ipmdae.safeguards import strength_of
 
@@ -183,9 +184,12 @@ class Denoiser:
     def _recording(
         self, noisy: Recording, fs: float | None, leads: Iterable[Hashable] | None
     ) -> Result[Recording]:
-        if fs is not None and fs != noisy.fs:
+        if fs is not None and hertz(fs) != noisy.fs:
             raise ValueError(f"the recording has {noisy.fs:g} Hz, which contradicts fs={fs:g}")
         chosen = choose(noisy.leads, leads)
+        for lead, unit in ((noisy.leads[i], noisy.units[i]) for i in chosen):
+            if unit != "mV" and millivolts(unit) and is_ecg(lead):
+                warn_unchanged(lead, f"in {unit}, not in mV", stacklevel=4)
         if len(chosen) == len(noisy.leads):
             return self.clean(noisy)
         result = among(self.clean(noisy.with_leads(chosen)), noisy, chosen)

@@ -300,7 +300,7 @@ class Streamer:
         return blocks
 
     def _given(self, blocks: list[Block], grading: _Grading | None = None) -> NDArray[np.float64]:
-        """Output of blocks, after all events are told; a callback that raises loses nothing."""
+        """Output of blocks, after all events are reported; a callback that raises loses nothing."""
         self._ready += [block.cleaned for block in blocks]
         if self._on_event:
             for block in blocks:

@@ -301,3 +301,12 @@ def test_offsets_of_volts_are_kept(method: str) -> None:
     x = ecg()
     plain, shifted = (ipmdae.denoise(x + offset, FS, method=method) for offset in (0, 5000))
     assert_allclose(shifted - 5000, plain, atol=1e-5)
+
+
+def test_other_units_of_a_recording_are_said_and_never_called_good() -> None:
+    units, leads = ("mV", "uV", "mmHg"), ("I", "II", "ABP")
+    recording = ipmdae.Recording(signal=ecg(leads=3), fs=FS, leads=leads, units=units)
+    with pytest.warns(UserWarning, match="lead II is in uV, not in mV: left unchanged"):
+        details = ipmdae.denoise(recording, method=CLASSICAL, return_details=True)
+    assert not (details.grade[:, 1:] == ipmdae.Grade.GOOD).any()
+    assert_array_equal(details.recording.signal[:, 1:], recording.signal[:, 1:])

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ipmdae
+from ipmdae.pipeline.blocks import Trust
 from ipmdae.pipeline.limb_leads import EQUATIONS, LimbLeadCheck, standard_name
 from ipmdae.recording import Recording
 
@@ -171,3 +172,17 @@ def test_the_dropout_of_a_lead_does_not_spread_into_the_others(
     np.testing.assert_allclose(cleaned[off], apart[off], atol=1e-9)
     assert inconsistency(names, cleaned[:80_000]) == pytest.approx(0, abs=1e-6)
     assert inconsistency(names, apart[:80_000]) > 0.001
+
+
+def test_raw_segments_are_the_recorded_signal(pair: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    moved = pair - np.median(pair, axis=0)
+    moved[3000:5000] += np.cumsum(rng.normal(0, 0.3, 2000))[:, np.newaxis]  # of the right arm
+    noisy = Recording.from_array(limb_leads(moved), 360, NAMES)
+    details = ipmdae.denoise(noisy, unreadable="raw", return_details=True)
+    assert details.trust is not None
+    untrusted = details.trust == Trust.UNTRUSTED
+    assert untrusted.any()
+    np.testing.assert_allclose(
+        details.cleaned.signal[untrusted], noisy.signal[untrusted], atol=1e-9
+    )

@@ -27,7 +27,7 @@ _EXACT = 1e-6
 
 
 _SHARE = 1e-3
-"""Share of its range that a step of a signal should have, if it is no voltage."""
+"""Share of its range that a step of a signal should have, if it is not a voltage."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -256,7 +256,7 @@ _STEP = 1e-5
 """mV of a step for a lead that is on no grid of a converter: 10 nV."""
 
 _DIGITS = 12
-"""Digits of the largest value of such a lead that is no voltage."""
+"""Digits of the largest value of such a lead that is not a voltage."""
 
 _ON_GRID = 1e-3
 """Share of a step by which samples of a grid lie beside it, for rounding."""
@@ -266,7 +266,7 @@ def write(recording: Recording, path: Path) -> None:
     """Write one Observation with a component a lead; missing samples are ``E``.
 
     A lead whose samples are whole steps of its converter is written with these, another one in
-    steps of 10 nV, or to 12 digits if it is no voltage. A start without a known time
+    steps of 10 nV, or to 12 digits if it is not a voltage. A start without a known time
     zone is written as UTC, since FHIR wants one. Signals of other rates, annotations and what has
     no element are lost, with a warning.
 

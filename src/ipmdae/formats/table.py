@@ -423,7 +423,7 @@ class TableWriter(SignalWriter):
 
 
 def _cell(how: Resolution | None, unit: str) -> str:
-    """Format of a lead's values: within a quarter of a step, or 1 nV; 12 digits if no voltage."""
+    """Format of a lead's values: to a quarter of a step, or 1 nV; 12 digits if not a voltage."""
     if how is None:
         return "%.6f" if unit == "mV" else "%.12g"
     return f"%.{min(max(math.ceil(math.log10(2 / how.step)), 0), 15)}f"

@@ -24,10 +24,10 @@ _BLOCK = 1 << 18
 """Samples a lead that are digitised at once; even, for the sake of format 212."""
 
 _FEW = 1000
-"""Steps that the range of a lead that is no voltage should have."""
+"""Steps that the range of a lead that is not a voltage should have."""
 
 _CENTRED = 32_000
-"""Steps from which on the values of a lead that is no voltage are stored less their middle."""
+"""Steps from which on the values of a lead that is not a voltage are stored less their middle."""
 
 _FORMATS = {8: "80", 12: "212", 16: "16", 24: "24", 32: "32"}
 """The format in which samples of a width in bits are written."""
@@ -38,7 +38,7 @@ def write(recording: Recording, path: Path) -> None:
 
     Gain, baseline and unit of each lead are kept, so that what was read comes back to half a step.
     Leads that never were digital get 1000 steps per mV, or as many as their range permits if
-    they are no voltage. All leads are stored in the width of the
+    they are not voltages. All leads are stored in the width of the
     widest; values that do not fit it are stored wider, with a warning.
 
     Raises:
@@ -104,7 +104,7 @@ def _ranges(recording: Header, read: Read, leads: list[int]) -> NDArray[np.float
 
 
 def _of_range(path: Path, lead: str, unit: str, low: float, high: float) -> Resolution:
-    """Resolution of values from ``low`` to ``high`` of a lead that is no voltage.
+    """Resolution of values from ``low`` to ``high`` of a lead that is not a voltage.
 
     1000 steps per unit, or more, by powers of ten, if 16 bits permit; fewer where these do not fit
     32 bits. A range far from zero is stored less its middle.
