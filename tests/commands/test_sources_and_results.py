@@ -99,8 +99,8 @@ def test_annotations_of_an_earlier_result_are_pointed_out() -> None:
     again = run("data/a", "-o", "r", "--rpeaks", "--overwrite")
     assert "that was replaced" not in again.stderr
     other = run("data/plain", "-o", "r", "--overwrite")
-    assert "r.atr is of the recording that was replaced" in other.stderr
-    assert "r.rpeaks is of the recording that was replaced" in other.stderr
+    assert "r.atr: of the recording that was replaced" in other.stderr
+    assert "r.rpeaks: of the recording that was replaced" in other.stderr
 
 
 @posix

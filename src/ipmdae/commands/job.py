@@ -227,7 +227,9 @@ def _clean_anew(
         found = inspector.result() if inspector else None
         header = summary.header
         stale = [file for file, had in beside.items() if file.stat().st_ino == had]
-        outcome.warnings += [f"{file} is of the recording that was replaced" for file in stale]
+        outcome.warnings += [
+            f"{file}: of the recording that was replaced; remove it" for file in stale
+        ]
         if found is None:
             outcome.verdicts = unmeasured(header.leads, header.units, summary.unchanged)
             outcome.warnings.append(

@@ -95,10 +95,7 @@ def metadata_of(dataset: Any) -> dict[str, str]:
         birth = f"{birth[:4]}-{birth[4:6]}-{birth[6:]}"
     known[description.BIRTH_DATE] = birth
     known[description.AGE] = years_of(known[description.AGE].strip())
-    zone = _ZONE.search(
-        str(
-            dataset.get("TimezoneOffsetFromUTC", "") or dataset.get("AcquisitionDateTime", "") or ""
-        )
-    )
+    stamp = dataset.get("TimezoneOffsetFromUTC") or dataset.get("AcquisitionDateTime")
+    zone = _ZONE.search(str(stamp or ""))
     known[description.TIME_ZONE] = f"{zone[1]}:{zone[2]}" if zone else ""
     return {name: " ".join(value.split()) for name, value in known.items() if value.strip()}

@@ -314,8 +314,8 @@ def _about(recording: Recording) -> dict[str, Any]:
         subject["display"] = metadata[description.PATIENT_NAME]
     about: dict[str, Any] = {"subject": subject} if subject else {}
     if recording.start:
-        offset = metadata.get(description.TIME_ZONE, "Z")
-        about["effectiveDateTime"] = recording.start.isoformat() + offset
+        stamp = recording.start.isoformat() + metadata.get(description.TIME_ZONE, "")
+        about["effectiveDateTime"] = stamp if zone(stamp) else f"{recording.start.isoformat()}Z"
     if description.TECHNICIAN in metadata:
         about["performer"] = [{"display": metadata[description.TECHNICIAN]}]
     if description.DEVICE in metadata:
