@@ -259,6 +259,8 @@ class _Frame:
 
     def take(self, leads: Sequence[int]) -> NDArray[np.float64]:
         columns = [self._x.iloc[:, i] for i in leads]
+        if not columns:
+            raise ValueError("x is a DataFrame without columns")
         return np.stack(
             [_Series(column, f"column {column.name!r}").values for column in columns], 1
         )

@@ -328,6 +328,8 @@ class Recording:
         for name, texts in (("leads", self.leads), ("units", self.units)):
             if isinstance(texts, str):
                 raise ValueError(f"{name} must be a sequence of texts, such as ({texts!r},)")
+            if not all(isinstance(text, str) for text in texts):
+                raise ValueError(f"{name} must be texts, got {tuple(texts)!r:.100}")
         if signal.shape[1] != len(self.leads):
             raise ValueError(f"{signal.shape[1]} leads in the signal, but {len(self.leads)} names")
         signal.flags.writeable = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -129,6 +129,8 @@ class Streamer:
         """
         if isinstance(leads, str):
             raise ValueError(f"leads must be a number or a list of names, such as [{leads!r}]")
+        if not isinstance(leads, int | np.integer | Iterable):
+            raise ValueError(f"leads must be a number or a list of names, not {leads!r}")
         named = [""] * int(leads) if isinstance(leads, int | np.integer) else list(leads)
         if not all(isinstance(lead, str) for lead in named):
             raise ValueError(f"leads must be a number or a list of names, not {leads!r}")

@@ -310,3 +310,8 @@ def test_other_units_of_a_recording_are_said_and_never_called_good() -> None:
         details = ipmdae.denoise(recording, method=CLASSICAL, return_details=True)
     assert not (details.grade[:, 1:] == ipmdae.Grade.GOOD).any()
     assert_array_equal(details.recording.signal[:, 1:], recording.signal[:, 1:])
+
+
+def test_a_frame_without_columns_is_refused() -> None:
+    with pytest.raises(ValueError, match="x is a DataFrame without columns"):
+        ipmdae.denoise(pd.DataFrame(index=range(900)), FS)

@@ -51,6 +51,7 @@ def test_a_recording_cannot_be_changed() -> None:
         ({"signal": np.full((10, 2), np.inf)}, "infinite values"),
         ({"signal": np.zeros((10, 3))}, "3 leads in the signal, but 2 names"),
         ({"leads": "II"}, "leads must be a sequence"),
+        ({"leads": (1, 2)}, "leads must be texts, got"),
         ({"units": "mV"}, "units must be a sequence"),
         ({"units": ("mV",)}, "2 leads, but 1 units"),
         ({"resolution": (None,)}, "2 leads, but 1 resolution"),

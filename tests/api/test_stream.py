@@ -413,6 +413,8 @@ def test_settings_of_another_kind_are_refused() -> None:
         Streamer("360", 1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"a number or a list of names, not \[1, 2\]"):
         Streamer(360, [1, 2])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match=r"a number or a list of names, not 2\.0"):
+        Streamer(360, 2.0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="an offset must be finite"):
         Streamer(360, 2, offset=[np.inf, 0])
 

@@ -41,8 +41,11 @@ def mne_raw(
         unchanged.
 
     Raises:
+        TypeError: ``raw`` is another object, such as Epochs.
         ValueError: no channel is picked, or as :func:`ipmdae.denoise`.
     """
+    if not hasattr(raw, "n_times"):
+        raise TypeError(f"raw must be a mne.io.Raw, got {type(raw).__name__}")
     try:
         picked = raw.copy().pick(picks)
     except ValueError as error:
