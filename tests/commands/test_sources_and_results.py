@@ -65,6 +65,10 @@ def test_files_of_a_recording() -> None:
     assert unisens() in files_of(Path("u/unisens.xml"))
     assert bids("b") in files_of(Path("b/s_physio.tsv.gz"))
     assert files_of(Path("new")) == [Path("new.hea"), Path("new.dat")]
+    Path("plain").write_text("a table without a suffix")
+    assert files_of(Path("plain")) == [Path("plain")]
+    Path("long.hea").write_text(f"long 1 360 10\n{'x' * 300}.dat 16\n")
+    assert files_of(Path("long")) == [Path("long.hea"), Path("long.dat")]
     assert files_of(Path("data/deep/b.edf")) == [Path("data/deep/b.edf")]
 
 

@@ -198,7 +198,7 @@ def check_exponents(path: str | os.PathLike[str], table: bytes) -> None:
         raise FormatError(path, f"holds a number with too large an exponent ({found[0]!r:.40})")
 
 
-_LONGEST_NAME = 255
+LONGEST_NAME = 255
 """Bytes that a name may have on the usual file systems."""
 
 
@@ -213,7 +213,7 @@ def check_name(path: Path, name: str) -> None:
         FormatError: it is too long.
     """
     length = len(os.fsencode(name))
-    if length > _LONGEST_NAME:
+    if length > LONGEST_NAME:
         raise FormatError(path, f"names a file with a name of {length} bytes ({name!r:.100})")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ipmdae.formats.dates import MONTHS
 from ipmdae.formats.description import PATIENT, TIME_OF_DAY, metadata_in
-from ipmdae.formats.errors import FormatError, check_name, reason
+from ipmdae.formats.errors import LONGEST_NAME, FormatError, check_name, reason
 from ipmdae.recording import millivolts
 
 _LARGEST = 1 << 24
@@ -60,7 +60,8 @@ def names_in(header: Path) -> set[str]:
     with header.open("rb") as file:
         lines = file.read(_LARGEST).decode("latin-1").splitlines()
     described = [line.split() for line in lines if line.strip() and not line.startswith("#")][1:]
-    return {fields[0] for fields in described if fields and "\0" not in fields[0]}
+    names = {fields[0] for fields in described if fields}
+    return {name for name in names if "\0" not in name and len(name.encode()) <= LONGEST_NAME}
 
 
 def files(path: Path) -> list[Path]:
@@ -68,9 +69,10 @@ def files(path: Path) -> list[Path]:
 
     None for the path of another format. Annotations do not count.
     """
-    if path.suffix not in ("", ".hea", ".dat"):
-        return []
     header = header_path(path)
+    is_other = path.suffix == "" and path.is_file() and not header.is_file()
+    if is_other or path.suffix not in ("", ".hea", ".dat"):
+        return []
     found = {header: None, header.with_suffix(".dat"): None}
     for name in sorted(names_in(header)):
         segment = header.with_name(f"{name}.hea") if _PLAIN.fullmatch(name) else None
