@@ -5,7 +5,7 @@ import pytest
 
 import ipmdae
 from ipmdae import examples, formats
-from ipmdae.pipeline.pacing import PacingCheck, SpikeRemover, reach, spikes
+from ipmdae.pipeline.pacing import PacingCheck, PacingSearch, SpikeRemover, reach, spikes
 from ipmdae.pipeline.resample import resample
 
 RATES = (125.0, 250.0, 1000.0)
@@ -131,3 +131,32 @@ def test_spikes_come_back_as_they_were(fs: float) -> None:
         return np.asarray(y[inner] - (y[inner - k] + y[inner + k + 1]) / 2)
 
     np.testing.assert_allclose(height(cleaned), height(noisy), atol=0.1)
+
+
+def searched(x: np.ndarray, fs: float) -> list[float]:
+    """The height after each look at a live lead."""
+    search = PacingSearch(1, fs)
+    found = []
+    while len(x):
+        part, x = x[: search.room], x[search.room :]
+        heights = search.add(part[:, None])
+        if heights is not None:
+            found.append(float(heights[0]))
+    return found
+
+
+def test_pacing_may_begin_late_in_a_live_signal() -> None:
+    x, at = paced(250, seconds=180)
+    found = searched(x, 250)
+    assert found[0] == pytest.approx(1.5, rel=0.15)
+    x[at[at < 90 * 250]] -= 1.5
+    found = searched(x, 250)
+    assert np.isnan(found[0])
+    assert found[-1] == pytest.approx(1.5, rel=0.15)
+
+
+def test_a_few_glitches_in_a_live_signal_are_no_pacing() -> None:
+    x, _ = paced(250, seconds=180, height=0)
+    at = 100 * 250 + np.arange(100, 600, 150)
+    x[at] += 1.5
+    assert np.isnan(searched(x, 250)).all()

@@ -159,6 +159,9 @@ def _deviation(heights: Array) -> float:
 class PacingSearch:
     """Finds pacing that begins, or is seen, only after the opening of a live signal.
 
+    Every minute the search begins anew; in the first one 4 s are enough, as in a file of that
+    length, later half of it.
+
     Attributes:
         room: samples until the next look, which is every 2 s.
     """
@@ -172,7 +175,7 @@ class PacingSearch:
         self._looks = 0
 
     def add(self, x: Array) -> Array | None:
-        """Take up to :attr:`room` samples (time, leads); heights as of PacingCheck after a look."""
+        """Take up to :attr:`room` samples (time, leads); heights (leads,) after a look."""
         self._rest.append(x)
         self.room -= len(x)
         if self.room:
@@ -181,10 +184,12 @@ class PacingSearch:
         self._check.add(np.ascontiguousarray(piece.T)[:, np.newaxis])
         self._rest.drop(self._rest.stop)
         self.room, self._looks = self._piece, self._looks + 1
+        since = (self._looks - 1) % _LOOKS + 1
         heights = self._check.heights()
-        if self._looks % _LOOKS == 0:
+        if since == _LOOKS:
             self._check = PacingCheck(self._leads, self._fs)
-        return heights
+        # Later, a few glitches of one height are not enough: half a minute is asked of a file, too.
+        return heights if since >= (2 if self._looks <= _LOOKS else _LOOKS // 2) else None
 
 
 class SpikeRemover:
