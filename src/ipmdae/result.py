@@ -97,9 +97,8 @@ class Result(Generic[Data]):
         It is its second's, or that the sample is missing. A NumPy array of the shape of
         :attr:`noise`.
         """
-        leads = np.full(self.noisy.signal.shape, Reason.READABLE, np.uint8)
+        leads = np.full(self.noisy.signal.shape, Reason.UNVERIFIED, np.uint8)
         voltages = voltages_of(self.noisy.units)
-        leads[:, [unit != "mV" for unit in self.noisy.units]] = Reason.UNVERIFIED
         if voltages:
             by_second = self.quality.reason
             second = (np.arange(self.noisy.samples) / self.noisy.fs).astype(np.intp)

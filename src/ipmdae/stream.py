@@ -15,9 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from ipmdae.containers import hertz, open_container
 from ipmdae.denoiser import Denoiser, MethodLike
 from ipmdae.methods import DEFAULT_MODEL, LiveMethod
-from ipmdae.pipeline.blocks import LONGEST_LINE, Block, Cleaning
+from ipmdae.pipeline.blocks import LONGEST_LINE, Block
 from ipmdae.pipeline.guarantees import check_rate, reason, warn_unchanged
-from ipmdae.pipeline.pacing import PacingSearch
 from ipmdae.pipeline.survey import Leads
 from ipmdae.pipeline.tail import Tail
 from ipmdae.quality import Grade, Reason, judge
@@ -52,9 +51,9 @@ class Streamer:
     rest. As many samples come out as went in, and whatever the chunks, they are the same to the
     last bit. But for rounding they are those of ``Denoiser(method, max_latency=max_latency)`` on
     the whole recording around the same offset, where that finds pacing in the same leads. A
-    classical method cleans windows of 20 s
-    by themselves, at whose ends filters start up: what it gives is close to what it gives of a
-    whole recording, the more so the longer the latency; see :class:`ipmdae.methods.Classical`.
+    classical method cleans windows of 20 s by themselves, at whose ends filters start up: what it
+    gives is close to what it gives of a whole recording, the more so the longer the latency; see
+    :class:`ipmdae.methods.Classical`.
     ``deepfade`` is too slow for a live signal.
 
     The constant offset of a lead is subtracted before the network and added again after it. Unless
@@ -115,8 +114,8 @@ class Streamer:
                 needs 4 s. Removal of powerline interference takes 2 s more.
             offset: constant offset of each lead, (leads,) in mV; by default that of the opening,
                 see above. Pacing spikes, and whether limb leads obey Einthoven's equations, are
-                looked for in the opening, too;
-                pacing spikes every 2 s after it as well, of which the first ones may be lost.
+                looked for in the opening, too; pacing spikes also every 2 s after it, the first of
+                which may be lost.
             on_event: is called with what happens to leads, when it is fed: gaps of the signal that
                 comes in, and each change of the grade of the signal that goes out.
 
@@ -223,11 +222,12 @@ class Streamer:
         if self._on_event:
             self._events += self._watch.look(x)
         if self._opening is None:
-            return self._given(self._clean(x))
-        self._opening.append(x)
-        if self._opening.stop < self._opening_length:
-            return self._given([])
-        return self._given(self._open())
+            self._take(self._clean(x))
+        else:
+            self._opening.append(x)
+            if self._opening.stop >= self._opening_length:
+                self._take(self._open())
+        return self._give()
 
     def flush(self) -> NDArray[np.float64]:
         """Give out what is left, (time, leads), for the signal has ended; and begin a new one."""
@@ -246,11 +246,11 @@ class Streamer:
         """
         fs = hertz(fs)
         self._check(fs)
-        opened = self._open() if self._opening is not None else []
-        blocks = [*opened, self._cleaning.flush()]
-        grading = self._grading
+        if self._opening is not None:
+            self._take(self._open())
+        self._take(self._cleaning.flush())
         self._begin(fs)
-        return self._given(blocks, grading)
+        return self._give()
 
     def _check(self, fs: float) -> None:
         """Raise where the method cannot clean these leads live at a rate."""
@@ -268,9 +268,8 @@ class Streamer:
         self._opening: Tail[np.float64] | None = Tail(count, np.float64)
         self._watch = _Watch(self.leads, self._fs)
         self._grading = _Grading(self.leads, self._fs)
-        self._pacing = PacingSearch(count, self._fs)
 
-    def _open(self) -> list[Block]:
+    def _open(self) -> Block:
         """Survey what came in first, and let it in."""
         assert self._opening is not None
         x = self._opening.rows(0, self._opening.stop)
@@ -286,29 +285,23 @@ class Streamer:
         self._cleaning = self._method.begin_live(self._fs, leads, strength=self._strength)
         return self._clean(x)
 
-    def _clean(self, x: NDArray[np.float64]) -> list[Block]:
-        """Blocks that are ready, after the next samples; pacing is looked for meanwhile."""
+    def _clean(self, x: NDArray[np.float64]) -> Block:
         offset = self._cleaning.offset
         for lead in np.flatnonzero(np.isnan(offset)):
             known = x[~np.isnan(x[:, lead]), lead]
             offset[lead] = known[0] if len(known) else np.nan
-        blocks = []
-        while len(x):
-            part, x = x[: self._pacing.room], x[self._pacing.room :]
-            blocks.append(self._cleaning.feed(part))
-            heights = self._pacing.add(part)
-            if heights is not None and isinstance(self._cleaning, Cleaning):
-                self._cleaning.expect_spikes(heights)
-        return blocks
+        return self._cleaning.feed(x)
 
-    def _given(self, blocks: list[Block], grading: _Grading | None = None) -> NDArray[np.float64]:
-        """Output of blocks, after all events are reported; a callback that raises loses nothing."""
-        self._ready += [block.cleaned for block in blocks]
+    def _take(self, block: Block) -> None:
+        """Keep a block that is ready, and the events in it."""
+        self._ready.append(block.cleaned)
         if self._on_event:
-            for block in blocks:
-                self._events += (grading or self._grading).look(block)
-            while self._events:
-                self._on_event(self._events.popleft())
+            self._events += self._grading.look(block)
+
+    def _give(self) -> NDArray[np.float64]:
+        """Report all events, and give out what is ready; a callback that raises loses nothing."""
+        while self._on_event and self._events:
+            self._on_event(self._events.popleft())
         given = np.concatenate([np.empty((0, len(self.leads))), *self._ready])
         self._ready = []
         return given

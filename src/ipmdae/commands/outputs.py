@@ -71,13 +71,15 @@ def plan(texts: Sequence[str], options: OutputOptions) -> Plan:
     suffix = None if options.to is None else suffix_of(options.to)
     targets = _targets(inputs, options, suffix)
     pages = _pages(inputs, options.report)
-    _check_targets(inputs.found, targets)
-    written = [file for target in targets for file in files_of(target)]
+    sources = {file.resolve() for input in inputs.found for file in files_of(input.source)}
+    parts = [files_of(target) for target in targets]
+    _check_targets(inputs.found, targets, parts, sources)
+    written = [*chain(*parts)]
     peaks = _peaks(targets) if options.peaks else [None] * len(targets)
     index = options.report if inputs.several else None
     further = (*peaks, *pages, index, options.figure, options.summary)
     others = [file for file in further if file is not None]
-    _check_others(inputs.found, written, others)
+    _check_others(sources, written, others)
     check_new([*written, *others], options.overwrite or options.resume)
     if options.figure:
         if inputs.several:
@@ -198,12 +200,16 @@ def _named(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def _check_targets(found: Sequence[Input], targets: Sequence[Path]) -> None:
-    """Check that no result would replace a recording or another result."""
-    sources = {file.resolve(): input.source for input in found for file in files_of(input.source)}
+def _check_targets(
+    found: Sequence[Input],
+    targets: Sequence[Path],
+    parts: Sequence[Sequence[Path]],
+    sources: set[Path],
+) -> None:
+    """Check that no result, of several files each, would replace a recording or another result."""
     owners: dict[Path, Path] = {}
-    for input, target in zip(found, targets, strict=True):
-        for file in files_of(target):
+    for input, target, files in zip(found, targets, parts, strict=True):
+        for file in files:
             if file.resolve() in sources:
                 raise ValueError(f"{target} is the recording itself: choose another name for -o")
         other = owners.setdefault(target.resolve(), input.source)
@@ -214,10 +220,9 @@ def _check_targets(found: Sequence[Input], targets: Sequence[Path]) -> None:
             )
 
 
-def _check_others(found: Sequence[Input], results: Sequence[Path], others: Sequence[Path]) -> None:
+def _check_others(sources: set[Path], results: Sequence[Path], others: Sequence[Path]) -> None:
     """Check that no further file would replace a recording, a result or another further file."""
-    taken = {file.resolve() for input in found for file in files_of(input.source)}
-    taken |= {file.resolve() for file in results}
+    taken = sources | {file.resolve() for file in results}
     for file in others:
         if file.resolve() in taken:
             raise ValueError(

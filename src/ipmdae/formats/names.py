@@ -202,7 +202,7 @@ _PLAUSIBLE = (0.05, 20.0)
 
 
 def are_plausible(spreads: Sequence[float]) -> bool:
-    """True if spreads of leads in mV are mostly those of an ECG, or there are none."""
+    """True if the median spread of leads in mV is that of an ECG; also without any lead."""
     return not spreads or _PLAUSIBLE[0] <= float(np.median(spreads)) <= _PLAUSIBLE[1]
 
 

@@ -221,8 +221,8 @@ class ParquetReader(SignalReader):
             if types.is_timestamp(field.type):
                 # As a clock in its time zone showed it.
                 date = pd.Timestamp(cells[0].as_py() if len(cells) else None)
-                if zone(date.isoformat()):
-                    self._metadata[description.TIME_ZONE] = zone(date.isoformat())
+                offset = zone(date.isoformat())
+                self._metadata = {description.TIME_ZONE: offset} if offset else {}
                 start = None if date is pd.NaT else date.tz_localize(None).to_pydatetime(warn=False)
             values = values.astype(f"{values.dtype.kind}8[ns]")
             times = (values - values[:1]) / np.timedelta64(1, "s")

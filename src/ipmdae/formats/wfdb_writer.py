@@ -37,9 +37,9 @@ def write(recording: Recording, path: Path) -> None:
     """Write header, signal file and annotations, all or none.
 
     Gain, baseline and unit of each lead are kept, so that what was read comes back to half a step.
-    Leads that never were digital get 1000 steps per mV, or as many as their range permits if
-    they are not voltages. All leads are stored in the width of the
-    widest; values that do not fit it are stored wider, with a warning.
+    Leads that never were digital get 1000 steps per mV, or as many as their range permits if they
+    are not voltages. All leads are stored in the width of the widest; values that do not fit it are
+    stored wider, with a warning.
 
     Raises:
         FormatError: the name is no WFDB record name, or values do not fit 32 bits.

@@ -138,7 +138,7 @@ class Network:
             pipeline = Pipeline(
                 self._engine, framing, net_fs, fs, len(group), self.limits, live=live
             )
-        return Cleaning(pipeline, group, leads, self.limits, fs, strength, self.mains)
+        return Cleaning(pipeline, group, leads, self.limits, fs, strength, self.mains, live=live)
 
     def begin_live(self, fs: float, leads: Leads, *, strength: float = 1.0) -> Cleaning:
         """Begin to clean a live signal; see :meth:`begin`."""

@@ -213,6 +213,8 @@ class Cleaning:
         fs: float,
         strength: float = 1.0,
         mains: float | None = None,
+        *,
+        live: bool = False,
     ) -> None:
         """Begin a signal.
 
@@ -224,6 +226,7 @@ class Cleaning:
             fs: sampling rate of the signal in Hz.
             strength: share of the estimated noise to remove, 0 to 1.
             mains: frequency in Hz of the powerline interference to remove first.
+            live: True to look for pacing spikes meanwhile: ``leads`` are of the opening alone.
 
         Raises:
             ValueError: no such mains frequency, or the rate is too low for it.
@@ -238,7 +241,7 @@ class Cleaning:
         self._mains = MainsStage(fs, len(leads.names), leads.active, mains)
         self._without_mains: Tail[np.float64] = Tail(len(leads.names), np.float64)
         heights = np.full(len(leads.names), np.nan) if leads.pacing is None else leads.pacing
-        self._spike_remover = SpikeRemover(heights[self._group], fs)
+        self._spike_remover = SpikeRemover(heights[self._group], fs, live=live)
         self._spikes: Tail[np.float64] = Tail(len(self._group), np.float64)
         self._limbs = leads.limbs if limits.consistent_leads and projects(leads) else None
         self._deviating: Tail[np.bool_] = Tail(1, np.bool_)
@@ -262,10 +265,6 @@ class Cleaning:
         if self._limbs is not None:
             self._deviating.append(self._limbs.deviates(x[:, self._limbs.columns])[:, np.newaxis])
         return self._finish(self._clean(self._pipeline, self._mains.feed(x)))
-
-    def expect_spikes(self, heights: NDArray[np.float64]) -> None:
-        """Keep pacing spikes of these heights (leads,) in mV from here on, too; NaN for none."""
-        self._spike_remover.expect(heights[self._group])
 
     def flush(self) -> Block:
         """Return the remaining samples: the signal has ended."""

@@ -185,11 +185,13 @@ class PacingSearch:
         self._rest.drop(self._rest.stop)
         self.room, self._looks = self._piece, self._looks + 1
         since = (self._looks - 1) % _LOOKS + 1
+        # Later, a few glitches of one height are not enough: half a minute is asked of a file, too.
+        if since < (2 if self._looks <= _LOOKS else _LOOKS // 2):
+            return None
         heights = self._check.heights()
         if since == _LOOKS:
             self._check = PacingCheck(self._leads, self._fs)
-        # Later, a few glitches of one height are not enough: half a minute is asked of a file, too.
-        return heights if since >= (2 if self._looks <= _LOOKS else _LOOKS // 2) else None
+        return heights
 
 
 class SpikeRemover:
@@ -199,16 +201,23 @@ class SpikeRemover:
         lag: samples by which what is returned lags.
     """
 
-    def __init__(self, heights: Array, fs: float) -> None:
-        """Begin a signal of leads whose spikes have these ``heights`` (leads,), or NaN for none."""
+    def __init__(self, heights: Array, fs: float, *, live: bool = False) -> None:
+        """Begin a signal of leads whose spikes have these ``heights`` (leads,), or NaN for none.
+
+        Args:
+            heights: found in a file, or in the opening of a live signal.
+            fs: sampling rate in Hz.
+            live: True to look for further ones meanwhile; see :class:`PacingSearch`.
+        """
         self._fs, self._k = fs, reach(fs)
         self._least = [(lead, h / 2) for lead, h in enumerate(heights) if not np.isnan(h)]
         self.lag = 4 * self._k if self._least else 0
         self._signal: Tail[np.float64] = Tail(len(heights), np.float64)
         self._given = 0
+        self._search = PacingSearch(len(heights), fs) if live else None
 
-    def expect(self, heights: Array) -> None:
-        """Look for spikes of these heights (leads,) from here on, too, but where some are known."""
+    def _expect(self, heights: Array) -> None:
+        """Take out spikes of these heights (leads,) from here on, too, but where some are known."""
         known = {lead for lead, _ in self._least}
         new = [(i, h / 2) for i, h in enumerate(heights) if not np.isnan(h) and i not in known]
         if new and not self.lag:
@@ -221,6 +230,19 @@ class SpikeRemover:
 
         Their sum is the signal.
         """
+        if self._search is None or not len(x):
+            return self._feed(x)
+        parts = []
+        while len(x):
+            part, x = x[: self._search.room], x[self._search.room :]
+            parts.append(self._feed(part))
+            found = self._search.add(part)
+            if found is not None:
+                self._expect(found)
+        smooth, apart = zip(*parts, strict=True)
+        return np.concatenate(smooth), np.concatenate(apart)
+
+    def _feed(self, x: Array) -> tuple[Array, Array]:
         if not self.lag:
             self._given += len(x)
             return x, np.zeros_like(x)
