@@ -119,6 +119,19 @@ def test_everything_made_of_a_private_file_is_private() -> None:
 
 
 @posix
+def test_pages_and_tables_of_several_recordings_are_as_private_as_one_of_them() -> None:
+    recording = formats.read("data/a", annotations=False)
+    formats.write(recording, "several/open.csv")
+    formats.write(recording, "several/secret.csv")
+    Path("several/secret.csv").chmod(0o600)
+    made = ["-o", "out", "--summary", "summary.csv", "--report", "index.html"]
+    assert run("several", *made).exit_code == 0
+    for name in ("summary.csv", "index.html"):
+        assert Path(name).stat().st_mode & 0o777 == 0o600, name
+    assert Path("out/open.csv").stat().st_mode & 0o077
+
+
+@posix
 def test_results_of_a_private_archive_are_private() -> None:
     for name in ("one.csv", "two.csv"):
         formats.write(formats.read("data/a", annotations=False), name)

@@ -201,6 +201,7 @@ def carry_out(plan: Plan, settings: Settings, run: Run, as_json: bool) -> None:
     """
     from ipmdae.commands import results
     from ipmdae.commands.batch import progress_of
+    from ipmdae.files import no_more_readable_than
 
     outcomes: list[Outcome] = []
     stopped: Exception | None = None
@@ -220,11 +221,13 @@ def carry_out(plan: Plan, settings: Settings, run: Run, as_json: bool) -> None:
         order = {job.target: i for i, job in enumerate(plan.jobs)}
         outcomes.sort(key=lambda outcome: order[outcome.job.target])
         if plan.summary and outcomes:
-            results.write_summary(plan.summary, outcomes, settings.resume)
+            with no_more_readable_than(plan.sources):
+                results.write_summary(plan.summary, outcomes, settings.resume)
     if plan.index:
         from ipmdae.report import write_index
 
-        write_index(plan.index, [results.entry(outcome) for outcome in outcomes])
+        with no_more_readable_than(plan.sources):
+            write_index(plan.index, [results.entry(outcome) for outcome in outcomes])
     results.print_totals(outcomes, plan.unknown, quiet=as_json)
     if stopped:
         raise stopped

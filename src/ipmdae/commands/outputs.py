@@ -44,12 +44,14 @@ class Plan:
 
     Attributes:
         jobs: one per recording.
+        sources: files of all recordings.
         unknown: number of files in folders that are not recordings.
         summary: table of all recordings, if requested.
         index: page with links to all reports, if there are several.
     """
 
     jobs: list[Job]
+    sources: set[Path]
     unknown: int
     summary: Path | None
     index: Path | None
@@ -99,6 +101,7 @@ def plan(texts: Sequence[str], options: OutputOptions) -> Plan:
     ]
     return Plan(
         jobs=jobs,
+        sources=sources,
         unknown=inputs.unknown,
         summary=options.summary,
         index=index,
