@@ -1,8 +1,8 @@
 """Make trained networks and their scores released files: ``python -m tools.release_benchmark``.
 
-Of each finished run of ``ipmdae benchmark train``, ``release/runs`` gets the settings, the loss
-curves and the best weights, in half precision; ``release/scores`` gets the stored results of these
-networks. Both are folders that ``ipmdae benchmark`` takes:
+Of each finished run of ``ipmdae benchmark train``, ``release/runs`` gets a card, the settings, the
+loss curves and the best weights, in half precision; ``release/scores`` gets the stored results of
+these networks. Both are folders that ``ipmdae benchmark`` takes:
 
     ipmdae benchmark run --protocol deepfilter --runs release/runs
     ipmdae benchmark report --protocol deepfilter --results release/scores
@@ -23,7 +23,7 @@ from ipmdae.lab.nn import checkpoints
 from ipmdae.lab.training import queue, run
 from ipmdae.lab.training.callbacks import CURVES
 from ipmdae.lab.training.summary import SUMMARY_FILE
-from tools import show
+from tools import run_card, show
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -63,12 +63,13 @@ def finished_runs(protocol: str, runs: Path) -> list[Path]:
 
 
 def release_run(folder: Path, target: Path) -> None:
-    """Copy the settings and curves of a run, and write its best weights."""
+    """Copy the settings and curves of a run, and write its best weights and its card."""
     curves = Path("results", f"{CURVES}.csv")
     (target / curves).parent.mkdir(parents=True, exist_ok=True)
     for member in (Path(run.SETTINGS_FILE), Path(SUMMARY_FILE), curves):
         shutil.copyfile(folder / member, target / member)
     checkpoints.release_weights(run.load_network(folder, "best"), target / run.RELEASED_WEIGHTS)
+    (target / run_card.CARD_FILE).write_text(run_card.text(target), encoding="utf-8")
 
 
 def release_scores(path: Path, target: Path) -> bool:

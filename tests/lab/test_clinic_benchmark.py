@@ -179,7 +179,8 @@ def test_command_writes_page_numbers_and_figures_and_report_makes_them_again(
     assert "iir: SNR improvement" in outcome.output
     written = Path("docs/results/clinic.md")
     page = written.read_text()
-    assert f"Difference to `{MODEL}`, dB;" in page
+    assert f"Difference to `{MODEL}` in SNR improvement above 0.5 Hz (dB); ahead" in page
+    assert "Worse than the noisy input, with the whole interval below zero:" in page
     assert "| `none` (2 of 20 segments) | unchanged | unchanged | 0.00" in page
     for name in ("clinic_gain.png", "clinic_harm.png", "clinic_examples.png"):
         assert 0 < (written.parent / "figures" / name).stat().st_size <= 150_000
@@ -190,7 +191,7 @@ def test_command_writes_page_numbers_and_figures_and_report_makes_them_again(
     assert run("report", "--protocol", "clinic").exit_code == 0
     assert written.read_text() == page
     assert run("report", "--protocol", "clinic", "--against", "iir").exit_code == 0
-    assert "Difference to `iir`, dB;" in written.read_text()
+    assert "Difference to `iir` in SNR improvement (dB);" in written.read_text()
     assert "no result of 'fir' to compare with; there are: none, iir" in refused(
         run("report", "--protocol", "clinic", "--against", "fir")
     )

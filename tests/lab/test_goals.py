@@ -28,13 +28,15 @@ RECORDS = ("a", "b", "c")
 
 
 def clinic(method: str, gain: float, where: str = "", there: float = 0.0) -> results.Result:
-    """A result with the same gain everywhere but under one kind of noise."""
+    """A result with the same gain everywhere but, in the whole band, under one kind of noise."""
     kinds, snrs = (np.array(column) for column in zip(*CONDITIONS, strict=True))
     each, rng = len(CONDITIONS), np.random.default_rng(0)
     gains = np.where(kinds == where, there, gain) + np.where(kinds == CLEAN, np.nan, 0)
     values = {
         "snr_improvement": np.tile(gains, len(RECORDS)) + 0.1 * rng.random(each * len(RECORDS)),
+        "snr_improvement_above": np.full(each * len(RECORDS), gain),
         "snr": np.full(each * len(RECORDS), 25.0),
+        "snr_above": np.full(each * len(RECORDS), 40.0),
         COVERED: np.full(each * len(RECORDS), 0.96),
         **{f"power_{band}": np.full(each * len(RECORDS), 1.0) for band in BANDS},
         **{f"change_{band}": np.full(each * len(RECORDS), 0.01) for band in BANDS},
@@ -113,7 +115,7 @@ def test_without_results_nothing_is_measured_but_sizes(tmp_path: Path) -> None:
 def test_cells_in_which_a_rival_is_not_surely_worse_are_listed(tmp_path: Path) -> None:
     ours = clinic(MODEL, 8.0)
     theirs = [clinic("iir", 6.0, "bw", 9.0), clinic("none", 0.0)]
-    ahead = not_superior(ours, theirs)
+    ahead = not_superior(ours, theirs, "snr_improvement")
     assert [(kind, snr, name) for kind, snr, name, _ in ahead] == [
         ("bw", snr, "iir") for snr in (-5, 0, 5, 10)
     ]
@@ -122,6 +124,7 @@ def test_cells_in_which_a_rival_is_not_surely_worse_are_listed(tmp_path: Path) -
         store(tmp_path, "clinic", result)
     told = goals.markdown(tmp_path)
     assert "| ≥ 16 | 12 | **missed by 4** |" in told
+    assert "| the same above 0.5 Hz | ≥ 16 | 16 | reached |" in told
     assert f"`{MODEL}` compared with all 3 other rows" in told
     (small,) = judged("small", Stored(tmp_path), MODEL)
     assert small.value == pytest.approx(1, abs=0.01)
@@ -140,8 +143,8 @@ def test_methods_that_diverged_are_named_and_left_out(tmp_path: Path) -> None:
 def test_harm_and_coverage_are_read_from_protocol_clinic(tmp_path: Path) -> None:
     result = clinic(MODEL, 8.0)
     store(tmp_path, "clinic", result)
-    least, aim, changed, *_, coverage = judged("safety", Stored(tmp_path), MODEL)
-    assert (least.reached, aim.verdict) == (True, "**missed by 5.0**")
+    least, aim, above, changed, *_, coverage = judged("safety", Stored(tmp_path), MODEL)
+    assert (least.reached, aim.verdict, above.reached) == (True, "**missed by 5.0**", True)
     assert changed.value == pytest.approx(1.0)
     assert coverage.measured == "1.0 (within: 96.0)"
     old = replace(result, table=result.table.drop(columns=COVERED))

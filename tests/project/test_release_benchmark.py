@@ -10,12 +10,19 @@ import torch
 from excerpts import DATASETS
 from trainings import finish
 
-from ipmdae.lab.evaluation import candidates, clinic, reference, results
+from ipmdae.lab.evaluation import (
+    candidates,
+    clinic,
+    clinic_page,
+    deepfilter_page,
+    reference,
+    results,
+)
 from ipmdae.lab.evaluation.deepfilter import DeepFilterBenchmark
 from ipmdae.lab.evaluation.pages import estimate, mean
 from ipmdae.lab.evaluation.training_budget import parse_seed
 from ipmdae.lab.training import queue, run
-from tools import release_benchmark
+from tools import release_benchmark, run_card
 
 pytestmark = pytest.mark.filterwarnings("ignore:100 of the 105 records:UserWarning")
 
@@ -23,6 +30,7 @@ METHOD = "lunet+open"
 ROOT = Path(__file__).parents[2]
 RELEASE = ROOT / "release"
 STORED = sorted(RELEASE.glob("scores/*/*.npz"))
+RUNS = sorted(path.parent for path in RELEASE.glob("runs/**/run.json"))
 
 
 def test_a_released_network_scores_like_its_run_and_takes_half_the_space(tmp_path: Path) -> None:
@@ -64,6 +72,12 @@ def test_a_damaged_released_weight_file_is_told_in_one_line(tmp_path: Path) -> N
         run.load_network(target, "best")
 
 
+@pytest.mark.skipif(not RUNS, reason="the folder is not in the source distribution")
+@pytest.mark.parametrize("folder", RUNS, ids=lambda path: str(path.relative_to(RELEASE)))
+def test_each_released_run_has_its_card(folder: Path) -> None:
+    assert (folder / run_card.CARD_FILE).read_text(encoding="utf-8") == run_card.text(folder)
+
+
 @pytest.mark.skipif(not STORED, reason="the folder is not in the source distribution")
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
 def test_scores_are_of_the_released_weights_and_in_the_page(path: Path) -> None:
@@ -83,3 +97,52 @@ def test_scores_are_of_the_released_weights_and_in_the_page(path: Path) -> None:
         else:
             cell = f"| {estimate(clinic.mean(result, 'snr_improvement'), 2)} |"
         assert any(cell in row for row in rows)
+
+
+def _verdict(cell: str, sign: int = 1) -> str:
+    """Verdict by a difference ``mean [low, high]`` in a table; empty where an end rounds to 0."""
+    low, high = sorted(sign * float(end) for end in cell.split("[")[1].rstrip("]").split(", "))
+    if 0 in (low, high):
+        return ""
+    return "better" if low > 0 else "worse" if high < 0 else "not decided"
+
+
+def _sentence(page: str, title: str) -> dict[str, list[str]]:
+    """Names by verdict in the sentence about a measure below a table of differences."""
+    begin = page.index(f"- {title}, by differences whose interval excludes zero: ")
+    told = page[begin : page.index(".\n", begin)].partition("zero: ")[2]
+    parts = [part.split("`") for part in told.split("; ")]
+    return {
+        next(v for v in ("better", "worse", "not decided") if v in part[0]): part[1::2]
+        for part in parts
+        if not part[0].startswith("all others")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not STORED, reason="the folder is not in the source distribution")
+def test_sentences_below_the_tables_of_differences_agree_with_them() -> None:
+    leads = clinic_page.markdown(results.load_all(RELEASE / "scores" / "clinic", ()), [], None)
+    rows = leads.partition("## Equal training")[2].partition("## ")[0].splitlines()
+    table = [row.strip("| ").split(" | ") for row in rows if row.startswith("| `")]
+    table = [row for row in table if row[-1] != "-"]
+    assert len(table) >= 8
+    for title, cell in (("SNR improvement (dB)", 5), ("SNR improvement above 0.5 Hz (dB)", 6)):
+        told = _sentence(leads, title)
+        for row in table:
+            verdict = _verdict(row[cell])
+            assert not verdict or row[0].split("`")[1] in told[verdict]
+    scores = results.load_all(RELEASE / "scores" / "deepfilter", ())
+    beats = deepfilter_page.markdown(scores, None)
+    assert (
+        "Standard deviation of the mean SSD over training seeds, mV²: `ipmdae-beat` 0.087" in beats
+    )
+    by_measure = {title: _sentence(beats, title) for title in ("SSD", "CosSim")}
+    alike = beats.partition("Networks with the same training pairs")[2].partition("Effect of")[0]
+    compared = [row for row in alike.splitlines() if row.startswith("| `")]
+    assert len(compared) >= 15
+    for line in compared:
+        name, ssd, cosine = line.strip("| ").split(" | ")
+        for title, verdict in (("SSD", _verdict(ssd, -1)), ("CosSim", _verdict(cosine))):
+            found = [v for v, names in by_measure[title].items() if name.split("`")[1] in names]
+            assert not verdict or found == ([] if verdict == "worse" else [verdict]), line

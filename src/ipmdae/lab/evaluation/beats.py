@@ -33,7 +33,7 @@ from ipmdae.lab.data.mitdb import r_peaks
 from ipmdae.lab.evaluation.candidates import Candidate
 from ipmdae.lab.evaluation.noise_stress import noisy_segments
 from ipmdae.lab.evaluation.results import Array
-from ipmdae.lab.protocols.clinic_test import FS, LENGTH, SCORED, held_out_noise, piece_of
+from ipmdae.lab.protocols.clinic_test import FS, LENGTH, SCORED, noise_of_test_minutes, piece_of
 
 Samples = NDArray[np.int64]
 
@@ -172,7 +172,7 @@ def noise_only(
     Returns:
         Measure, condition (kind of noise), number of the segment, and value of each.
     """
-    noise = held_out_noise(datasets / nstdb.FOLDER)[nstdb.KINDS.index(kind)]
+    noise = noise_of_test_minutes(datasets / nstdb.FOLDER)[nstdb.KINDS.index(kind)]
     found = []
     for place in range(PIECES):
         x = piece_of(noise, place, PIECES, round(LENGTH * FS))

@@ -5,7 +5,7 @@ It has the clinical measures (:mod:`ipmdae.lab.evaluation.clinical`) too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from ipmdae.lab.data.nstdb import TITLES
 from ipmdae.lab.evaluation import candidates, clinical, figures, pages
 from ipmdae.lab.evaluation.clinic import BY_SNR, CHANGED, MEASURES, NAMES, UNIT, mean, mean_less
 from ipmdae.lab.evaluation.intervals import Interval
-from ipmdae.lab.evaluation.pages import brief, estimate, grid
+from ipmdae.lab.evaluation.pages import brief, code_list, estimate, grid
 from ipmdae.lab.evaluation.results import Result, anchor_of, load_all
 from ipmdae.lab.evaluation.training_budget import (
     PAPER,
@@ -83,21 +83,24 @@ def markdown(results: Sequence[Result], clinic: Sequence[Result], anchor: Result
         return grid("method", by_title, snrs, lambda result, snr: cell(result, measure, kind, snr))
 
     @cache
-    def apart(title: str, kind: str, snr: float) -> Interval:
-        return mean_less(others[title], anchor, "snr_improvement", kind, snr)
+    def apart(title: str, measure: str, kind: str, snr: float) -> Interval:
+        return mean_less(others[title], anchor, measure, kind, snr)
 
-    def differences(kind: str) -> str:
-        titles = {title: title for title in others}
-        return grid("method", titles, snrs, lambda title, snr: estimate(apart(title, kind, snr), 2))
+    def differences(measure: str, kind: str) -> str:
+        return grid(
+            "method",
+            {title: title for title in others},
+            snrs,
+            lambda title, snr: estimate(apart(title, measure, kind, snr), 2),
+        )
 
-    def ahead(kind: str) -> str:
-        found = [
-            f"`{result.method}` at {at}"
-            for title, result in others.items()
-            for at, snr in snrs.items()
-            if apart(title, kind, snr).low > 0
-        ]
-        return ", ".join(found) or "none"
+    def ahead(measure: str, kind: str) -> str:
+        return _listed(snrs, others, lambda title, snr: apart(title, measure, kind, snr).low > 0)
+
+    def worse(measure: str, kind: str) -> str:
+        return _listed(
+            snrs, by_title, lambda title, snr: mean(by_title[title], measure, kind, snr).high < 0
+        )
 
     clean = {"SNR to itself (dB)": "snr", "above 0.5 Hz (dB)": "snr_above"}
     clean |= dict(zip(_CHANGED_TITLES, CHANGED, strict=True))
@@ -110,15 +113,52 @@ def markdown(results: Sequence[Result], clinic: Sequence[Result], anchor: Result
                      lambda result, name: cell(result, name, None)),
         names=NAMES,
         by_snr=by_snr,
+        measures=BY_SNR,
         differences=differences,
         ahead=ahead,
+        worse=worse,
         kinds=KIND_TITLES,
         alike=_trained_alike(results),
+        verdicts=_verdicts(results),
+        band_pass=next((_clean(r, "snr") for r in results if r.method == "butterworth-0.5-40"), ""),
         clean=grid("method", by_title, clean, _clean),
         budgets=budgets_section(results, "5 s of a lead"),
         networks=any(result.network for result in results),
         clinical=clinical.section(clinic) if clinic else "",
     )  # fmt: skip
+
+
+def _listed(
+    snrs: Mapping[str, float], rows: Mapping[str, Result], holds: Callable[[str, float], bool]
+) -> str:
+    """Methods for which something holds, by SNR; ``none`` if it holds for no method."""
+    by_snr = {
+        at: [f"`{result.method}`" for title, result in rows.items() if holds(title, snr)]
+        for at, snr in snrs.items()
+    }
+    return (
+        "; ".join(f"at {at} {', '.join(found)}" for at, found in by_snr.items() if found) or "none"
+    )
+
+
+def _verdicts(results: Sequence[Result]) -> dict[str, dict[str, str]]:
+    """Equally trained networks that are better than the paper's, worse, or neither, by measure."""
+    trained = equally_trained(results)
+    paper = trained.pop(PAPER, None)
+    if paper is None or not trained:
+        return {}
+    found = {}
+    for measure in BY_SNR:
+        apart = {name: mean_less(result, paper, measure) for name, result in trained.items()}
+        better = [name for name, interval in apart.items() if interval.low > 0]
+        worse = [name for name, interval in apart.items() if interval.high < 0]
+        rest = [name for name in apart if name not in (*better, *worse)]
+        found[NAMES[measure]] = {
+            "better": code_list(better),
+            "worse": code_list(worse),
+            "undecided": code_list(rest),
+        }
+    return found
 
 
 def _trained_alike(results: Sequence[Result]) -> str:

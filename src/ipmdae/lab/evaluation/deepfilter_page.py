@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from ipmdae.lab.evaluation import candidates, cells, figures, pages
 from ipmdae.lab.evaluation.deepfilter import UNIT
 from ipmdae.lab.evaluation.pages import grid
@@ -102,9 +104,15 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
             + (_lines(_published()) if title == _PAIRS[""] else "")
             for title, rows in _by_pairs(pooled).items()
         },
+        spread=[
+            (pool(group), pages.number(float(np.std([r["ssd"].mean() for r in group], ddof=1))))
+            for group in seeded
+            if len(group) > 1
+        ],
         dominant=[(result, *_dominant(result)) for result in pooled if _is_ours(result)],
         deviations=_deviations(pooled),
         less_ours=_differences(firsts, _ours_alike, paired),
+        verdicts=_verdicts(firsts),
         effects=_differences(firsts, _on_published_pairs, paired),
         seeds=seeds_section(seeded, {name: _NAMES[name] for name in _PUBLISHED_MEASURES}),
         budgets=budgets_section(pooled, "beat", COUNTS),
@@ -142,6 +150,27 @@ def _differences(
             apart = (cells.less(by_name[other], result, measure) for measure in paired.values())
             rows.append([f"`{name}`, less `{other}`", *apart])
     return pages.table(["networks", *paired], rows) if rows else ""
+
+
+def _verdicts(results: Sequence[Result]) -> dict[str, dict[str, str]]:
+    """Networks of others that are better than ours with the same pairs, or not decided."""
+    by_name = {parse_seed(result.method)[0]: result for result in results if result.network}
+    pairs = [(result, by_name.get(_ours_alike(name))) for name, result in by_name.items()]
+    compared = [(theirs, ours) for theirs, ours in pairs if ours not in (None, theirs)]
+    found = {}
+    for measure, sign in (("ssd", -1), ("cosine", 1)):
+        better, undecided = [], []
+        for theirs, ours in compared:
+            apart = cells.difference(ours, theirs, measure)
+            if min(sign * apart.low, sign * apart.high) > 0:
+                better.append(theirs.method)
+            elif apart.low <= 0 <= apart.high:
+                undecided.append(theirs.method)
+        found[_NAMES[measure].split(" (")[0]] = {
+            "better": pages.code_list(better),
+            "undecided": pages.code_list(undecided),
+        }
+    return found if compared else {}
 
 
 def _is_ours(result: Result) -> bool:
@@ -225,5 +254,8 @@ def _verdict(result: Result, source: str, share: float) -> str:
         return f" {reason[0].upper()}{reason[1:]}."
     if result.network and result.network.trainings and source in TRAINED:
         epochs = pages.plural(result.network.trainings[0].summary.epochs, "epoch")
-        return f" Worse: trained here for {epochs}, in the publication {TRAINED[source]}."
+        return (
+            f" Worse, for an unknown reason: trained here for {epochs}, the last of which hardly "
+            f"lowered the validation loss, in the publication {TRAINED[source]}."
+        )
     return " **Unexplained.**"

@@ -136,12 +136,12 @@ def cost(ours: Result, stored: Stored) -> Measured:
 
 
 @_measure
-def conditions_won(ours: Result, stored: Stored) -> Measured:
-    """Number of conditions in which the method is superior to all others."""
+def conditions_won(ours: Result, stored: Stored, of: str) -> Measured:
+    """Number of conditions in which the method is superior to all others by a measure."""
     theirs, _ = stored.others
     if not theirs:
         return _MISSING
-    return Measured(len(KINDS) * len(SNRS) - len(not_superior(ours, theirs)))
+    return Measured(len(KINDS) * len(SNRS) - len(not_superior(ours, theirs, of)))
 
 
 @_measure
@@ -155,19 +155,19 @@ def over_next_best(ours: Result, stored: Stored) -> Measured:
     return Measured(apart.mean, estimate(apart, 2), {"other": best.method})
 
 
-def not_superior(ours: Result, theirs: Sequence[Result]) -> list[tuple[str, int, str, Interval]]:
+def not_superior(
+    ours: Result, theirs: Sequence[Result], measure: str
+) -> list[tuple[str, int, str, Interval]]:
     """Conditions where superiority is not established, each with the closest competitor.
 
     Returns:
-        Kind of noise, SNR, name of the competitor, and the advantage over it in SNR improvement,
-        dB.
+        Kind of noise, SNR, name of the competitor, and the advantage over it in the measure, dB.
     """
     cells = []
     for kind in KINDS:
         for snr in SNRS:
             apart = {
-                other.method: clinic.mean_less(ours, other, "snr_improvement", kind, snr)
-                for other in theirs
+                other.method: clinic.mean_less(ours, other, measure, kind, snr) for other in theirs
             }
             nearest = min(apart, key=lambda name: apart[name].low)
             if not apart[nearest].low > 0:
@@ -203,7 +203,7 @@ def gain_over(ours: Result, stored: Stored, other: str) -> Measured:
 @_measure
 def clean_leads(ours: Result, stored: Stored, of: str) -> Measured:
     """A measure of leads without added noise."""
-    return _with_interval(clinic.mean(ours, of, CLEAN), 1 if of == "snr" else 2)
+    return _with_interval(clinic.mean(ours, of, CLEAN), 1 if of.startswith("snr") else 2)
 
 
 @_measure

@@ -18,6 +18,7 @@ from ipmdae.lab.evaluation import clinic, pages, published
 from ipmdae.lab.evaluation import robustness as robust
 from ipmdae.lab.evaluation.goal_measures import MEASURES, Measured, Stored, not_superior
 from ipmdae.lab.evaluation.pages import estimate, number, table
+from ipmdae.lab.evaluation.results import Result
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -156,13 +157,22 @@ def write(folder: Path, output: Path) -> Path:
     return pages.write(markdown(folder), output / "goals.md")
 
 
+def _closest(best: Result, theirs: Sequence[Result]) -> str:
+    """Table of the conditions without superiority, by both measures; empty without any."""
+    rows = [
+        [clinic.NAMES[measure], kind, f"{snr} dB", f"`{other}`", estimate(apart, 2)]
+        for measure in clinic.BY_SNR
+        for kind, snr, other, apart in not_superior(best, theirs, measure)
+    ]
+    return table(["measure", "noise", "input SNR", "method", "difference"], rows) if rows else ""
+
+
 def markdown(folder: Path) -> str:
     """Format the page."""
     stored, names = Stored(folder), model_names()
     measured = [result for name in names if (result := stored.find("clinic", name))]
     best = max(measured, key=lambda r: clinic.mean(r, "snr_improvement").mean, default=None)
     theirs, left_out = stored.others
-    ahead = not_superior(best, theirs) if best and theirs else []
 
     def tables(section: str, method: str = "") -> str:
         return goal_table(judged(section, stored, method))
@@ -178,12 +188,7 @@ def markdown(folder: Path) -> str:
         best=best.method if best else names[0],
         others=len(theirs) if best else 0,
         leads=tables("leads", best.method if best else ""),
-        not_superior=ahead
-        and table(
-            ["noise", "input SNR", "method", "difference"],
-            [[kind, f"{snr} dB", f"`{other}`", estimate(apart, 2)]
-             for kind, snr, other, apart in ahead],
-        ),
+        not_superior=_closest(best, theirs) if best and theirs else "",
         left_out=left_out,
         sizes=goal_table(
             [

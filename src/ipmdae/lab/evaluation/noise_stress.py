@@ -46,7 +46,7 @@ class Improvement:
 def improvement(
     folder: Path, method: Method, noisy: str = "118e06", clean_record: str = "118e24"
 ) -> Improvement:
-    """Denoise a noisy record and compare it with the clean one where held-out noise was added.
+    """Denoise a noisy record and compare it with the clean one where noise was added.
 
     Raises:
         DatasetNotFoundError: one of the records is not in ``folder``.

@@ -84,10 +84,15 @@ def brief(value: float, digits: int) -> str:
 def count(value: float) -> str:
     """A count with three digits and a prefix, e.g. ``25.5 k``."""
     for step, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= step:
+        if value >= 0.9995 * step:  # 999,883 is 1.00 M
             digits = 2 if value < 10 * step else 1 if value < 100 * step else 0
             return f"{value / step:.{digits}f} {prefix}"
     return f"{value:.0f}"
+
+
+def code_list(names: Iterable[str]) -> str:
+    """Names as code, with commas between them; ``none`` without any."""
+    return ", ".join(f"`{name}`" for name in names) or "none"
 
 
 def plural(amount: int | str, noun: str) -> str:

@@ -184,7 +184,11 @@ def budgets_section(
     ]
     trainings = [training for network in networks.values() for training in network.trainings]
     return pages.render(
-        "training_budgets.md.j2", table=pages.table(header, rows), commands=_commands(trainings)
+        "training_budgets.md.j2",
+        table=pages.table(header, rows),
+        commands=_commands(trainings),
+        bracketed=any(method in (published or {}) for method in networks),
+        shipped=any(not network.trainings for network in networks.values()),
     )
 
 

@@ -27,7 +27,7 @@ from ipmdae.lab.protocols.clinic_test import (
     CLEAN,
     add_noise,
     all_records,
-    held_out_noise,
+    noise_of_test_minutes,
     piece_of,
 )
 
@@ -87,7 +87,7 @@ def rows(candidate: Candidate, datasets: Path, record: str) -> list[tuple[str, s
         Measure, condition, record and value of each.
     """
     marked = read(datasets / qtdb.FOLDER, record)
-    noise = held_out_noise(datasets / nstdb.FOLDER)
+    noise = noise_of_test_minutes(datasets / nstdb.FOLDER)
     listed = all_records()
     found: list[tuple[str, str, str, float]] = []
     for condition in dict.fromkeys((*DELINEATED, *LEVELLED)):

@@ -1,4 +1,4 @@
-"""Test set of protocol clinic: segments of recordings in mV, with noise held out of training.
+"""Test set of protocol clinic: segments of recordings in mV, with noise of test minutes.
 
 The 14 test records, lead by lead, with the recording's constant offset subtracted and otherwise
 unprocessed. From each lead ten evenly spaced segments of 30 s, without added noise and with each
@@ -132,7 +132,7 @@ class ClinicTest:
     @cached_property
     def noise(self) -> list[Array]:
         """Test noise, (time, channels) of each kind, z-scored."""
-        return held_out_noise(self.nstdb_folder)
+        return noise_of_test_minutes(self.nstdb_folder)
 
     @cached_property
     def _order(self) -> NDArray[np.int64]:
@@ -154,7 +154,7 @@ class ClinicTest:
 
 
 @cache
-def held_out_noise(nstdb_folder: Path, fs: float = FS) -> list[Array]:
+def noise_of_test_minutes(nstdb_folder: Path, fs: float = FS) -> list[Array]:
     """The test minutes of each kind of noise, joined, (time, channels) at ``fs`` Hz, z-scored.
 
     They are read once in each process.

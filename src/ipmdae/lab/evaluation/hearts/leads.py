@@ -18,7 +18,7 @@ from ipmdae.lab.data import mitdb, nstdb, qtdb, splits
 from ipmdae.lab.data.mitdb import BEATS
 from ipmdae.lab.evaluation.beats import Samples
 from ipmdae.lab.evaluation.results import Array
-from ipmdae.lab.protocols.clinic_test import all_records, held_out_noise
+from ipmdae.lab.protocols.clinic_test import all_records, noise_of_test_minutes
 
 DEVELOPMENT = tuple(splits.load("mitdb", "development"))
 """Records of the MIT-BIH Arrhythmia Database that no network is trained on."""
@@ -154,7 +154,7 @@ def real_noise(
     Raises:
         ValueError: the noise is shorter than the signal.
     """
-    source = held_out_noise(datasets / nstdb.FOLDER, fs)[nstdb.KINDS.index(kind)]
+    source = noise_of_test_minutes(datasets / nstdb.FOLDER, fs)[nstdb.KINDS.index(kind)]
     if len(source) < len(signal):
         raise ValueError(f"noise {kind} of the test part is shorter than {len(signal) / fs:g} s")
     start = rng.integers(len(source) - len(signal) + 1)
