@@ -181,10 +181,8 @@ of the sets share.
 ## Effect on results
 
 Whether a network has memorised the test noise can be checked: noise that is reversed in time, or
-the sum of two segments, has the same statistics but was not in training. On such noise an earlier
-`ipmdae-base`, trained on the first 15 min, gained as much as on the last 15 min to within 0.1 dB
-(bw 0.00, em 0.07, ma -0.03 dB; an independent measurement). Tables of this project that were made
-with the split by time are therefore not off by more than that, but their noise is not unseen.
+the sum of two segments, has the same statistics but was not in training.
+[memorised_noise.md](results/memorised_noise.md) has the effect on the models that ship.
 """
 
 

@@ -21,6 +21,8 @@ from ipmdae.lab.evaluation.waves import DELINEATED, LEVELLED
 from ipmdae.lab.protocols.clinic_test import CLEAN, KINDS, SNRS
 
 GAINS = "SNR improvement by noise and input SNR (dB)"
+ABOVE = "SNR improvement above 0.5 Hz by noise and input SNR (dB)"
+KEPT_ABOVE = "the same above 0.5 Hz (dB)"
 BY_RECORD = "SNR improvement by record (dB)"
 CHANGED = "relative AC distortion of clean leads (%)"
 COVERED = "coverage of the predicted 95 % band (%)"
@@ -136,15 +138,16 @@ def _clinic(result: Result) -> Card:
     return {
         "segments": result.done,
         GAIN: _estimate(clinic.mean(result, "snr_improvement")),
-        GAINS: {
-            kind: {
-                str(snr): _estimate(clinic.mean(result, "snr_improvement", kind, snr))
-                for snr in SNRS
+        **{
+            title: {
+                kind: {str(snr): _estimate(clinic.mean(result, of, kind, snr)) for snr in SNRS}
+                for kind in KINDS
             }
-            for kind in KINDS
+            for title, of in zip((GAINS, ABOVE), clinic.BY_SNR, strict=True)
         },
         BY_RECORD: _by_record(result),
         KEPT: _estimate(clinic.mean(result, "snr", CLEAN)),
+        KEPT_ABOVE: _estimate(clinic.mean(result, "snr_above", CLEAN)),
         CHANGED: _estimate(clinic.changed(result)),
         COVERED: _estimate(clinic.coverage(result)),
     }

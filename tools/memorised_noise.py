@@ -1,0 +1,99 @@
+"""Gain of models on noise that training cannot have held: ``python -m tools.memorised_noise``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ipmdae.lab.evaluation import pages
+from ipmdae.lab.evaluation.clinic import ClinicBenchmark
+from ipmdae.lab.evaluation.intervals import Interval, over_records
+from ipmdae.lab.protocols.clinic_test import KINDS, Piece
+from tools import show
+
+MODELS = ("ipmdae-base", "ipmdae-small", "ipmdae-nano", "Ultralight_IPM_DAE")
+
+Change = Callable[[Piece, Piece], Piece]
+"""A segment with other noise, given another segment, too."""
+
+
+def reversed_in_time(piece: Piece, other: Piece) -> Piece:
+    """The segment with its noise reversed in time."""
+    del other
+    return replace(piece, noise=piece.noise[:, ::-1])
+
+
+def summed(piece: Piece, other: Piece) -> Piece:
+    """The segment with the sum of its noise and that of another one, of equal power."""
+    parts = (of.noise / of.noise.std(axis=1, keepdims=True) for of in (piece, other))
+    return replace(piece, noise=sum(parts))
+
+
+CHANGES: dict[str, Change] = {"reversed in time": reversed_in_time, "sum of two segments": summed}
+
+_MEASURE = "snr_improvement"
+_COLUMNS = ("model", "noise", "as recorded", *CHANGES)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.memorised_noise",
+        description="Compare the gain on test noise with that on changed test noise.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--datasets", type=Path, default=Path("datasets"), help="folder that holds the databases")
+    add("--methods", nargs="+", default=list(MODELS), help="models or other methods")
+    add("--part", type=int, metavar="N", help="segments of each lead, for a quick look")
+    add("--output", type=Path, metavar="FILE", help="write a page in Markdown, too")
+    args = parser.parse_args(arguments)
+    rows = [row for name in args.methods for row in cells(name, args.datasets, args.part)]
+    show.table("SNR improvement (dB) by noise", list(_COLUMNS), rows)
+    if args.output:
+        command = f"python -m tools.memorised_noise --output {args.output}"
+        table = pages.table(_COLUMNS, rows)
+        page = pages.render("memorised_noise.md.j2", table=table, command=command)
+        pages.write(page, args.output)
+
+
+def cells(method: str, datasets: Path, part: int | None = None) -> list[list[str]]:
+    """One row per kind of noise: the gain, then paired differences to it for each change."""
+    harness = ClinicBenchmark(datasets)
+    candidate = harness.prepared(harness.open(method))
+    score, units = harness.scorer(candidate), harness.units(part)
+    recorded = pd.concat(map(score, units), ignore_index=True)
+    found = {name: pd.concat(map(score, changed(units, change)), ignore_index=True)
+             for name, change in CHANGES.items()}  # fmt: skip
+    return [
+        [
+            f"`{method}`",
+            kind,
+            pages.estimate(_mean(recorded[_MEASURE], recorded, kind), 2),
+            *(
+                pages.estimate(_mean(table[_MEASURE] - recorded[_MEASURE], recorded, kind), 2)
+                for table in found.values()
+            ),
+        ]
+        for kind in KINDS
+    ]
+
+
+def changed(units: Sequence[Piece], change: Change) -> list[Piece]:
+    """Segments with other noise; the second segment of each is half the test away."""
+    apart = len(units) // 2
+    return [change(piece, units[(i + apart) % len(units)]) for i, piece in enumerate(units)]
+
+
+def _mean(values: pd.Series[float], table: pd.DataFrame, kind: str) -> Interval:
+    """Mean over records of values under a kind of noise at all SNRs."""
+    rows = (table["kind"] == kind).to_numpy()
+    return over_records(values.to_numpy(np.float64)[rows], table["record"].to_numpy()[rows])
+
+
+if __name__ == "__main__":
+    show.run(main)
