@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ipmdae.checksums import digest
 from ipmdae.engine import find_model
+from ipmdae.lab.protocols.clinic import WIDE, rhythm_settings
 from ipmdae.lab.training import flags, run
 from ipmdae.lab.training.recipe import RECIPES
 from ipmdae.termination import script
@@ -109,8 +110,8 @@ def protocol_settings(args: argparse.Namespace) -> dict[str, object]:
         return flags.reference_settings(args)
     if args.rhythms and not args.augment:
         raise ValueError("--rhythms goes with --augment")
-    wide = flags.WIDE if args.augment else {}
-    hearts = flags.rhythm_settings(args.dataset_root_path) if args.rhythms else {}
+    wide = WIDE if args.augment else {}
+    hearts = rhythm_settings(args.dataset_root_path) if args.rhythms else {}
     folders, window = flags.dataset_folders(args), flags.window_setting(args)
     return {**folders, **window, **wide, **hearts, "seed": args.seed}
 

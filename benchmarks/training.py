@@ -65,8 +65,8 @@ def _draws(settings: Settings) -> Results:
 def _pairs() -> dict[str, Pairs]:
     from ipmdae.lab.data import nstdb, qtdb
     from ipmdae.lab.data.download import DatasetNotFoundError
+    from ipmdae.lab.protocols.clinic import WIDE, rhythm_settings
     from ipmdae.lab.protocols.registry import open_protocol
-    from ipmdae.lab.training.flags import WIDE, rhythm_settings
 
     root = Path("datasets")
     both = {"qtdb_folder": root / qtdb.FOLDER, "nstdb_folder": root / nstdb.FOLDER}

@@ -1,1 +1,1 @@
-"""The paper's data commands: ``python -m tools.load_qtdb`` and ``python -m tools.load_nstdb``."""
+"""Commands for developers: data of the paper, releases, benchmark pages, checks."""

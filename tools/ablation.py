@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
     lines = [Line(variant, stored(study, variant, list(base))) for variant in VARIANTS]
     lines = [line for line in lines if line.scores]
-    written = pages.write(page(study, lines, args.seeds, args.output), args.output)
+    written = pages.write(page(study, lines, list(base), args.output), args.output)
     print(f"written to {written}")
 
 

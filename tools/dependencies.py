@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -114,6 +114,3 @@ def _requirements(installed: Distribution, wanted: Iterable[str]) -> Iterator[Re
 
 def _canonical(requirement: Requirement) -> str:
     return canonicalize_name(requirement.name)
-
-
-__all__ = ["Package", "PackageNotFoundError", "direct", "extras", "licence", "needed", "pins"]

@@ -56,8 +56,14 @@ def main(arguments: list[str] | None = None) -> None:
     show.table("SNR improvement (dB) by noise", list(_COLUMNS), rows)
     if args.output:
         command = f"python -m tools.memorised_noise --output {args.output}"
-        table = pages.table(_COLUMNS, rows)
-        page = pages.render("memorised_noise.md.j2", table=table, command=command)
+        command += f" --methods {' '.join(args.methods)}" if args.methods != [*MODELS] else ""
+        command += f" --part {args.part}" if args.part else ""
+        page = pages.render(
+            "memorised_noise.md.j2",
+            table=pages.table(_COLUMNS, rows),
+            command=command,
+            part=args.part,
+        )
         pages.write(page, args.output)
 
 

@@ -6,15 +6,13 @@ It uses the stored results of the runs; nothing is computed again.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 from ipmdae.lab.evaluation import pages
-from ipmdae.lab.training import flags, run
-from ipmdae.lab.training.callbacks import CURVES
+from ipmdae.lab.training import flags, queue, run
 from tools import show
 
 #: Best validation loss in the logs of the paper's public implementation, two runs of 600 epochs.
@@ -57,17 +55,15 @@ def summary(folder: Path) -> dict[str, Any]:
         FileNotFoundError: the run, its curves or its test are missing.
     """
     settings = run.read_settings(folder)
-    results = folder / "results"
-    with (results / f"{CURVES}.csv").open(encoding="utf-8") as file:
-        epochs = list(csv.DictReader(file))
-    test = json.loads((results / "test_best.json").read_text(encoding="utf-8"))["report"]
-    losses = [float(row["valid_loss"]) for row in epochs]
+    epochs = queue.read_curves(folder)
+    test = json.loads((folder / "results" / "test_best.json").read_text(encoding="utf-8"))["report"]
+    losses = [row["valid_loss"] for row in epochs]
     return {
         "settings": settings,
         "epochs": len(epochs),
         "best_epoch": losses.index(min(losses)) + 1,
         "best": min(losses),
-        "minutes": sum(float(row["seconds"]) for row in epochs) / 60,
+        "minutes": sum(row["seconds"] for row in epochs) / 60,
         "scores": test["scores"],
     }
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ipmdae.lab.evaluation.benchmarks import WITH_SEEDS
 from ipmdae.lab.evaluation.pages import count, plural, table
 from ipmdae.lab.training.run import SETTINGS_FILE
 from ipmdae.lab.training.summary import Summary, network_and_pairs, read_summary
@@ -26,7 +27,11 @@ PAIRS = {
 }
 """Training pairs by the suffix of a network's name."""
 
-LEADS_PAIRS = "drawn anew in each epoch, as in the last training stage of the models that ship"
+LEADS_PAIRS = {
+    "": "drawn anew in each epoch",
+    "augmented": "drawn anew in each epoch, as in the last training stage of the models that ship",
+}
+"""The same of protocol clinic."""
 
 DATABASES = {
     "qtdb_folder": "QT Database 1.0.0",
@@ -58,6 +63,7 @@ def _rows(settings: dict[str, Any], summary: Summary) -> dict[str, str]:
     recipe, split, protocol = settings["recipe"], settings["split"], summary.protocol
     pairs = network_and_pairs(summary.method)[1]
     used = [name for key, name in DATABASES.items() if settings["protocol_settings"].get(key)]
+    seeds = "--seeds all " if summary.seed and protocol in WITH_SEEDS else ""
     validated = f"{len(split['validation'])} of validation, which selected the epoch"
     if protocol == "reference":
         validated += ": those of the test, as published"
@@ -67,15 +73,23 @@ def _rows(settings: dict[str, Any], summary: Summary) -> dict[str, str]:
         "data": ", ".join(used),
         "QT records": f"{len(split['training'])} of training, {validated} "
         f"(names in `{SETTINGS_FILE}`)",
-        "pairs": LEADS_PAIRS if protocol == "clinic" else PAIRS[pairs],
+        "pairs": (LEADS_PAIRS if protocol == "clinic" else PAIRS)[pairs],
         "recipe": f"{recipe['name']}: {recipe['optimizer']}, learning rate "
         f"{recipe['learning_rate']:g}, batches of {summary.batch_size}, loss {summary.loss}, "
         f"{settings['precision']}",
         "budget": f"{plural(summary.epochs, 'epoch')}, {summary.windows_seen:,} windows, "
         f"{summary.seconds / 60:.0f} min on a {summary.accelerator.upper()}",
-        "weights": f"of epoch {summary.best_epoch}, validation loss {summary.best_valid_loss:.4g}; "
-        + ("converged" if summary.converged else "**not converged**"),
+        "weights": _weights(summary),
         "scores": f"the row in `docs/results/{protocol}.md`, and `release/scores/{protocol}`",
-        "made again by": f"`ipmdae benchmark run --protocol {protocol} --methods {summary.method} "
-        f"{'--seeds all ' if summary.seed else ''}--runs release/runs`",
+        "scores made again by": f"`ipmdae benchmark run --protocol {protocol} "
+        f"--methods {summary.method} {seeds}--runs release/runs`",
     }
+
+
+def _weights(summary: Summary) -> str:
+    if summary.best_valid_loss is None:
+        return "diverged"
+    outcome = "converged" if summary.converged else "**not converged**"
+    return (
+        f"of epoch {summary.best_epoch}, validation loss {summary.best_valid_loss:.4g}; {outcome}"
+    )

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 FILES = (
     *("*.md", "*.py", "docs/**/*.md", "src/**/*.py", "src/**/*.md", "tools/**/*.py"),
     *("benchmarks/**/*.py", "native/**/*.md", "native/**/*.[ch]pp", "native/**/*.h"),
-    *("src/**/*.[ch]", "tools/**/*.[ch]"),
+    *("src/**/*.[ch]", "tools/**/*.[ch]", "src/**/*.md.j2"),
 )
 
 BANNED = {
@@ -47,14 +47,16 @@ BANNED = {
 """Patterns that docs and comments must not contain, with the terms to use instead."""
 
 _PATTERNS = {re.compile(pattern): instead for pattern, instead in BANNED.items()}
-_CODE = re.compile(r"```.*?```|``[^`]*``|`[^`\n]+`|:\w+:`[^`]+`|https?://\S+", re.DOTALL)
+_CODE = re.compile(
+    r"```.*?```|``[^`]*``|`[^`\n]+`|:\w+:`[^`]+`|https?://\S+|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL
+)
 _ARGUMENT = re.compile(r"^ +[\w, ]+: ")  # names of arguments in a docstring
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 def prose(path: Path, text: str) -> Iterator[tuple[int, str]]:
     """Lines of prose with their numbers: all of Markdown, else comments and strings of words."""
-    if path.suffix == ".md":
+    if path.suffix in (".md", ".j2"):
         parts = [(1, text)]
     elif path.suffix == ".py":
         tokens = tokenize.generate_tokens(io.StringIO(text).readline)

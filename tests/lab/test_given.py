@@ -91,7 +91,7 @@ def test_the_reason_is_the_budget_and_how_the_loss_still_fell() -> None:
     assert told.startswith("not converged in 20 epochs on a CPU (1,874,400 / 1,249,600 windows)")
     assert "still lowered the validation loss by 5.2%" in told
     broken = replace(LONG, diverged=True, converged=False)
-    assert network(broken, falls=(-0.5,)).reason.endswith(" windows)")
+    assert network(broken, falls=(nan,)).reason.endswith(" windows)")
 
 
 def test_table_has_what_all_models_have_once_and_published_counts_in_brackets() -> None:

@@ -102,9 +102,9 @@ def test_scored_noise_is_none_that_was_trained_on() -> None:
 
 def test_noise_stress_needs_whole_records(tiny_model: ModelFile, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no noise after its first 15 min"):
-        improvement(NSTDB, Network(tiny_model))
+        improvement(NSTDB, Network(tiny_model), "118e06", "118e24")
     with pytest.raises(DatasetNotFoundError, match="ipmdae download"):
-        improvement(tmp_path, Network(tiny_model))
+        improvement(tmp_path, Network(tiny_model), "118e06", "118e24")
 
 
 @pytest.mark.slow
@@ -115,7 +115,8 @@ def test_a_shipped_model_improves_a_real_record(
 ) -> None:
     assert FULL is not None
     limits = safeguards(unreadable="network")
-    result = improvement(FULL / nstdb.FOLDER, Network(name, limits=limits))
+    method = Network(name, limits=limits)
+    result = improvement(FULL / nstdb.FOLDER, method, "118e06", "118e24")
     decibels, share = (8, 0.5) if name.startswith("ipmdae-") else (6, 0.6)
     assert np.all(result.snr_after.mean(axis=0) > result.snr_before.mean(axis=0) + decibels)
     assert np.all(result.rmse_after.mean(axis=0) < share * result.rmse_before.mean(axis=0))

@@ -1,9 +1,9 @@
 """Methods under test: classical methods, models that ship, networks that are trained here.
 
-A model that ships, or any model file, is used as a user uses it, by
-:class:`ipmdae.methods.network.Network`. A classical method that learns is fitted on training
-windows of the protocol first. Other networks have the weights of their run on a protocol; where a
-model of that name ships, it is that which is meant.
+A model that ships, or any model file, runs in the package's pipeline
+(:class:`ipmdae.methods.network.Network`), with its own output in unreadable segments. A classical
+method that learns is fitted on training windows of the protocol first. Other networks have the
+weights of their run on a protocol; a name that a shipped model has means the shipped model.
 
 Where a method is named, ``name+open`` means the network as it was trained on other pairs than the
 protocol's (:data:`ipmdae.lab.training.queue.PAIRS`), and ``name@seed`` as it was trained with that
@@ -77,7 +77,7 @@ def names() -> list[str]:
 
 
 def ready(runs: Path = RUNS) -> list[str]:
-    """Those of them that need no training, or have it, and are quick."""
+    """Methods that can run now: quick classical methods, shipped models, and finished runs."""
     usable = {*classical.quick(), *model_names(), *trained_names(Clinic.name, runs)}
     known = dict.fromkeys([*names(), *ORDER])
     return [name for name in known if name in usable and name not in _UNFIT]

@@ -22,7 +22,7 @@ from ipmdae.lab.protocols.clinic_test import CLEAN, KINDS, SNRS
 
 GAINS = "SNR improvement by noise and input SNR (dB)"
 ABOVE = "SNR improvement above 0.5 Hz by noise and input SNR (dB)"
-KEPT_ABOVE = "the same above 0.5 Hz (dB)"
+KEPT_ABOVE = "SNR of clean leads after denoising, above 0.5 Hz (dB)"
 BY_RECORD = "SNR improvement by record (dB)"
 CHANGED = "relative AC distortion of clean leads (%)"
 COVERED = "coverage of the predicted 95 % band (%)"
@@ -30,7 +30,7 @@ ST = "ST level error, mean over records of the median (mV)"
 QT = "QT interval error, mean absolute (ms)"
 INVENTED, TRUSTED = (
     "false detections per minute in noise-only input",
-    "the same outside of rejected seconds",
+    "false detections per minute in noise-only input, outside of rejected seconds",
 )
 
 _DIGITS = 4

@@ -64,7 +64,7 @@ class ClinicalBenchmark(LeadBenchmark[Task]):
     unit = "recordings"
 
     def units(self, part: int | None) -> list[Task]:
-        """Names of the measures, one group after the other."""
+        """Recordings to measure, one measure after the other."""
         tasks: list[Task] = []
         for measure in _MEASURES:
             listed = [task for task in self._listed if task.measure == measure]

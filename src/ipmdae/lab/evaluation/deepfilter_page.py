@@ -54,6 +54,8 @@ _PAIRS = {
     "open": "Networks trained on beats and noise drawn anew in each epoch",
 }
 
+_CLASSICAL = "Classical methods"
+
 _OURS = "ipmdae-beat"
 
 
@@ -101,7 +103,7 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
         partial=any(result.done != result.total for result in results),
         all_beats={
             title: grid("method", rows, published, cells.measured)
-            + (_lines(_published()) if title == _PAIRS[""] else "")
+            + _lines(_published(title) if title in (_CLASSICAL, _PAIRS[""]) else [])
             for title, rows in _by_pairs(pooled).items()
         },
         spread=[
@@ -128,12 +130,10 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
 
 def _by_pairs(results: Sequence[Result]) -> dict[str, dict[str, Result]]:
     """Results by row title, by what the methods were trained on; without other empty groups."""
-    found: dict[str, dict[str, Result]] = {
-        title: {} for title in ("Classical methods", *_PAIRS.values())
-    }
+    found: dict[str, dict[str, Result]] = {title: {} for title in (_CLASSICAL, *_PAIRS.values())}
     for result in results:
         pairs = network_and_pairs(parse_seed(result.method)[0])[1]
-        group = _PAIRS[pairs] if result.network else "Classical methods"
+        group = _PAIRS[pairs] if result.network else _CLASSICAL
         found[group][result.title(UNIT)] = result
     return {title: rows for title, rows in found.items() if rows or title == _PAIRS[""]}
 
@@ -164,7 +164,7 @@ def _verdicts(results: Sequence[Result]) -> dict[str, dict[str, str]]:
             apart = cells.difference(ours, theirs, measure)
             if min(sign * apart.low, sign * apart.high) > 0:
                 better.append(theirs.method)
-            elif apart.low <= 0 <= apart.high:
+            elif not max(sign * apart.low, sign * apart.high) < 0:
                 undecided.append(theirs.method)
         found[_NAMES[measure].split(" (")[0]] = {
             "better": pages.code_list(better),
@@ -205,9 +205,12 @@ def _is_trained(result: Result) -> bool:
     return result.network is not None or result.method in classical.LEARNERS
 
 
-def _published() -> list[list[str]]:
+def _published(title: str) -> list[list[str]]:
+    """Published rows of the classical methods, or of the networks."""
     return [
-        [f"{row.title} {row.source}", *(f"{value:.3f}" for value in row.values)] for row in ROWS
+        [f"{row.title} {row.source}", *(f"{value:.3f}" for value in row.values)]
+        for row in ROWS
+        if (row.method in classical.names()) == (title == _CLASSICAL)
     ]
 
 

@@ -37,7 +37,7 @@ class Measured:
     Attributes:
         value: the value.
         shown: text to print instead of the value, such as a mean with its interval.
-        words: what the name of the goal leaves open.
+        words: values of the placeholders in the name of the goal, e.g. ``{other}``.
     """
 
     value: float

@@ -19,6 +19,7 @@ from ipmdae.lab.evaluation import robustness as robust
 from ipmdae.lab.evaluation.goal_measures import MEASURES, Measured, Stored, not_superior
 from ipmdae.lab.evaluation.pages import estimate, number, table
 from ipmdae.lab.evaluation.results import Result
+from ipmdae.lab.evaluation.training_budget import SHIPPED_PASSES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -69,7 +70,7 @@ class Goal:
     @property
     def reached(self) -> bool:
         """True if measured and within the bound."""
-        return self._missing < 0 or (self._missing == 0 and self.sign in "≤≥")
+        return self._shortfall < 0 or (self._shortfall == 0 and self.sign in "≤≥")
 
     @property
     def verdict(self) -> str:
@@ -79,12 +80,12 @@ class Goal:
         if self.reached:
             return "reached"
         digits = self.digits
-        while digits < 6 and self._missing and round(self._missing, digits) == 0:
+        while digits < 6 and self._shortfall and round(self._shortfall, digits) == 0:
             digits += 1
-        return f"**missed by {number(self._missing, digits)}**"
+        return f"**missed by {number(self._shortfall, digits)}**"
 
     @property
-    def _missing(self) -> float:
+    def _shortfall(self) -> float:
         apart = self.value - self.bound
         return apart if self.sign in "≤<" else -apart
 
@@ -186,6 +187,7 @@ def markdown(folder: Path) -> str:
         published=next(row for row in published.ROWS if row.method == "mecg-e"),
         best_published=min(published.ROWS, key=lambda row: row.values[0]),
         best=best.method if best else names[0],
+        passes=sum(SHIPPED_PASSES[best.method if best else names[0]]),
         others=len(theirs) if best else 0,
         leads=tables("leads", best.method if best else ""),
         not_superior=_closest(best, theirs) if best and theirs else "",

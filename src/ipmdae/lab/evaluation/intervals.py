@@ -83,13 +83,12 @@ def _levels(means: Values, mean: float, sums: Values, counts: NDArray[np.integer
     return levels
 
 
-def over_records(values: Values, records: NDArray[Any], resamples: int = RESAMPLES) -> Interval:
+def over_records(values: Values, records: NDArray[Any]) -> Interval:
     """Mean of the records' means, each record counting the same, and its interval.
 
     Args:
         values: (windows,); NaN is left out, and with it a record that has nothing else.
         records: record of each window, (windows,).
-        resamples: see :func:`bootstrap`.
 
     Returns:
         All NaN without any value.
@@ -99,4 +98,4 @@ def over_records(values: Values, records: NDArray[Any], resamples: int = RESAMPL
         return NOWHERE
     names, index = np.unique(records[known], return_inverse=True)
     means = np.bincount(index, values[known]) / np.bincount(index)
-    return bootstrap(means, names, resamples)
+    return bootstrap(means, names)

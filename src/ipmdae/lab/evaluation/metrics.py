@@ -70,7 +70,7 @@ def prd_deepfilter(clean: Signal, estimate: Signal, mean: float) -> Values:
     """PRD as the DeepFilter benchmark computes it: 100 √(Σ (x - y)² / Σ (y - m)²), %.
 
     The denominator holds the estimate y, not the clean signal x, and m is the ``mean`` over all
-    samples of all clean test windows. It is not a standard PRD (see :func:`prd`): what scales an
+    samples of all clean test windows. It is not a standard PRD (see :func:`prd`): scaling an
     estimate up lowers it.
     """
     x, y = _prepared(clean, estimate, centred=False)

@@ -43,9 +43,7 @@ class Improvement:
     kept: NDArray[np.float64]
 
 
-def improvement(
-    folder: Path, method: Method, noisy: str = "118e06", clean_record: str = "118e24"
-) -> Improvement:
+def improvement(folder: Path, method: Method, noisy: str, clean_record: str) -> Improvement:
     """Denoise a noisy record and compare it with the clean one where noise was added.
 
     Raises:
@@ -57,9 +55,11 @@ def improvement(
     fs, duration = recordings[0].fs, recordings[0].duration
     given, clean, result = (r.signal for r in (*recordings, cleaned))
     loud = list(noisy_segments(duration))
-    if not loud:
-        raise ValueError(f"{noisy} holds no noise after its first 15 min")
     quiet = [(stop, stop + _LENGTH) for _, stop in loud if stop + _LENGTH <= duration]
+    if not loud or not quiet:
+        raise ValueError(
+            f"{noisy} holds no noise after its first 15 min, with a segment without it"
+        )
     before, after = (_by_lead(signal, clean, fs, loud) for signal in (given, result))
     return Improvement(
         recordings[0].leads, before[0], after[0], before[1], after[1],

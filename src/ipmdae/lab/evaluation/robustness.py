@@ -2,9 +2,9 @@
 
 Each condition takes a test segment of protocol clinic,
 with the mixture of all three kinds of noise at :data:`SNR` dB, and changes one thing. Samples of a
-lost contact are not scored. A method is used as a user uses it, by
-:func:`ipmdae.methods.open_method`, with its ways of dealing with missing
-samples; a rate at which it does not work has no score.
+lost contact are not scored. A method is applied as in the package, with its way of dealing with
+missing samples, but for the output in unreadable segments, which is the network's own. A rate at
+which it does not work has no score.
 """
 
 from __future__ import annotations

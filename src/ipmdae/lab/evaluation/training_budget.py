@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 PAPER = "Ultralight_IPM_DAE+augmented"
 """The paper's network, trained on whole leads as all networks of this suffix."""
 
+SHIPPED_PASSES = {
+    "ipmdae-base": (28, 30, 12),
+    "ipmdae-small": (16, 10, 10),
+    "ipmdae-nano": (16, 12, 16),
+    "Ultralight_IPM_DAE": (8,),
+}
+"""Passes over the training windows of the models that ship, by stage."""
+
 SEED_MARK = "@"
 """Separator of network name and training seed."""
 
@@ -100,6 +108,8 @@ class Network:
         if not self.remark:
             return ""
         stated = f"{self.remark} ({_budget(self.trainings)[1]} windows)"
+        if any(training.summary.diverged for training in self.trainings):
+            return stated
         falls = [training.late_fall for training in self.trainings]
         falls = [fall for fall in falls if not isnan(fall)]
         if not falls:
@@ -137,7 +147,10 @@ def has_pairs_of_paper(result: Result) -> bool:
 
 
 def equally_trained(results: Sequence[Result]) -> dict[str, Result]:
-    """Networks on whole leads with the pairs, recipe and budget of the paper's, by name."""
+    """Networks on whole leads with the pairs, recipe and budget of the paper's, by name.
+
+    Empty without a usable result of the paper's network.
+    """
     trained = {
         result.method: result
         for result in results
@@ -145,7 +158,7 @@ def equally_trained(results: Sequence[Result]) -> dict[str, Result]:
     }
     paper = trained.get(PAPER)
     if paper is None:
-        return trained
+        return {}
     return {name: result for name, result in trained.items() if _passes(result) == _passes(paper)}
 
 
@@ -188,7 +201,11 @@ def budgets_section(
         table=pages.table(header, rows),
         commands=_commands(trainings),
         bracketed=any(method in (published or {}) for method in networks),
-        shipped=any(not network.trainings for network in networks.values()),
+        shipped=[
+            f"`{name}` {' + '.join(map(str, SHIPPED_PASSES[name]))}"
+            for name, network in networks.items()
+            if not network.trainings and name in SHIPPED_PASSES
+        ],
     )
 
 

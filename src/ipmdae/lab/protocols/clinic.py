@@ -25,7 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,25 @@ NoiseKind = Array | Callable[[int, float, np.random.Generator], Array]
 """A kind of noise: a signal (time, channels), or a function of length, fs and generator."""
 
 NO_BEATS: Beats = np.empty(0, np.intp)
+
+WIDE: dict[str, Any] = {"augment": True, "snr_range": [-10.0, 25.0]}
+"""Settings to train for recordings of any kind, equal to those that a run's JSON file returns."""
+
+
+def rhythm_settings(root: Path) -> dict[str, Any]:
+    """Settings for rhythms in the targets and motion in the noise.
+
+    Args:
+        root: folder of the databases.
+    """
+    return {
+        "mitdb_folder": str(root / mitdb.FOLDER),
+        "cinc2017_folder": str(root / cinc2017.FOLDER),
+        "ecgnext_folder": str(root / ecgnext.FOLDER),
+        "rhythms": 0.55,
+        "motion": True,
+        "target_wander": 0.05,
+    }
 
 
 @dataclass(frozen=True)

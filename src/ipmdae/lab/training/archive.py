@@ -24,7 +24,7 @@ from ipmdae.lab.training.run import SETTINGS_FILE, read_settings, same
 from ipmdae.lab.training.summary import SUMMARY_FILE
 
 MOST_BYTES = 64 * 2**20
-"""Largest archive, and the most that one may hold when unpacked."""
+"""Largest archive in bytes; unpacked, it may hold four times as much."""
 
 _FILES = (
     rf"{re.escape(SETTINGS_FILE)}|{re.escape(SUMMARY_FILE)}|results/{CURVES}\.(csv|png)"

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 import yaml
 
-from ipmdae.lab.data import cinc2017, ecgnext, mitdb, nstdb, splits
+from ipmdae.lab.data import nstdb, splits
 from ipmdae.lab.protocols.reference import Reference
 
 CONFIG = Path("config.yaml")
@@ -115,24 +115,4 @@ def dataset_folders(arguments: argparse.Namespace) -> dict[str, str]:
     return {
         "qtdb_folder": str(root / arguments.dataset_name_path),
         "nstdb_folder": str(root / nstdb.FOLDER),
-    }
-
-
-#: Protocol settings for recordings of any kind, equal to those that a run's JSON file returns.
-WIDE: dict[str, Any] = {"augment": True, "snr_range": [-10.0, 25.0]}
-
-
-def rhythm_settings(root: Path) -> dict[str, Any]:
-    """Protocol settings for rhythms in the targets and motion in the noise.
-
-    Args:
-        root: folder of the databases.
-    """
-    return {
-        "mitdb_folder": str(root / mitdb.FOLDER),
-        "cinc2017_folder": str(root / cinc2017.FOLDER),
-        "ecgnext_folder": str(root / ecgnext.FOLDER),
-        "rhythms": 0.55,
-        "motion": True,
-        "target_wander": 0.05,
     }

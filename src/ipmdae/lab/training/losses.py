@@ -31,11 +31,13 @@ def mse(output: Tensor, clean: Tensor) -> Tensor:
 
     The uncertainty's likelihood is added as in :func:`relative`.
     """
-    return F.mse_loss(output[..., : clean.shape[2]], clean) + _unlikelihood(output, clean)
+    return F.mse_loss(output[..., : clean.shape[2]], clean) + _negative_log_likelihood(
+        output, clean
+    )
 
 
 def relative(output: Tensor, clean: Tensor) -> Tensor:
-    """Root mean square error of each window and lead by the size of its clean ECG, averaged.
+    """Mean over windows and leads of the RMS error divided by the SD of the clean ECG.
 
     A few windows with tall beats and strong noise dominate the squared error in mV. Root and
     normalisation give every window equal weight, including clean ones that must be returned
@@ -50,7 +52,11 @@ def relative(output: Tensor, clean: Tensor) -> Tensor:
     error, slope = output[..., : clean.shape[2]] - clean, clean.diff(dim=1)
     steepness = slope.std(dim=1, correction=0).clamp_min(_FLOOR / 10)
     of_slope = _rms(error.diff(dim=1), steepness).mean()
-    return _rms(error, _size(clean)).mean() + _SLOPE * of_slope + _unlikelihood(output, clean)
+    return (
+        _rms(error, _size(clean)).mean()
+        + _SLOPE * of_slope
+        + _negative_log_likelihood(output, clean)
+    )
 
 
 def _size(clean: Tensor) -> Tensor:
@@ -62,7 +68,7 @@ def _rms(error: Tensor, size: Tensor) -> Tensor:
     return torch.sqrt((error / size.unsqueeze(1)).square().mean(dim=1) + 1e-4)
 
 
-def _unlikelihood(output: Tensor, clean: Tensor) -> Tensor:
+def _negative_log_likelihood(output: Tensor, clean: Tensor) -> Tensor:
     """Negative log-likelihood of the error by the predicted deviation; 0 without uncertainty."""
     leads = clean.shape[2]
     if output.shape[2] == leads:

@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 from ipmdae.lab.data import nstdb, qtdb
 from ipmdae.lab.networks import registry
 from ipmdae.lab.networks.base import LeadNetwork
+from ipmdae.lab.protocols.clinic import WIDE, rhythm_settings
 from ipmdae.lab.training import run
 from ipmdae.lab.training.callbacks import CURVES, LAST_CHECKPOINT, OutOfTimeError
-from ipmdae.lab.training.flags import WIDE, rhythm_settings
 from ipmdae.lab.training.recipe import RIVAL, Recipe
 from ipmdae.lab.training.run import Machine, Settings
 from ipmdae.lab.training.summary import (
@@ -253,9 +253,7 @@ def _of_job(job: Job) -> Iterator[Path]:
 
 def _versions(log_dir: Path) -> Iterator[Path]:
     """Folders of all versions, newest first."""
-    numbers = (path.name.removeprefix("version_") for path in log_dir.glob("version_*"))
-    for number in sorted((int(n) for n in numbers if n.isdigit()), reverse=True):
-        yield log_dir / f"version_{number}"
+    return (log_dir / f"version_{number}" for number in run.versions(log_dir))
 
 
 def finished_run(

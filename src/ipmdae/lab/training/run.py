@@ -325,7 +325,7 @@ def read_settings(folder: Path) -> Settings:
 
 
 def same(one: Settings, other: Settings) -> bool:
-    """True if two runs have the same result, wherever the databases are."""
+    """True if the settings are equal but for the folders of the databases."""
 
     def content(settings: Settings) -> dict[str, Any]:
         given = settings.protocol_settings.items()
@@ -377,17 +377,19 @@ def recipe_with(
     )
 
 
+def versions(log_dir: Path) -> list[int]:
+    """Numbers of the folders ``version_<n>`` in ``log_dir``, newest first."""
+    numbers = (path.name.removeprefix("version_") for path in log_dir.glob("version_*"))
+    return sorted((int(number) for number in numbers if number.isdigit()), reverse=True)
+
+
 def latest_version(log_dir: Path) -> int:
     """Highest number of a ``version_<n>`` in ``log_dir``.
 
     Raises:
         FileNotFoundError: there is no run.
     """
-    numbers = [
-        int(path.name.removeprefix("version_"))
-        for path in log_dir.glob("version_*")
-        if path.name.removeprefix("version_").isdigit()
-    ]
+    numbers = versions(log_dir)
     if not numbers:
         raise FileNotFoundError(f"no version_<n> in {log_dir}: train a network first")
-    return max(numbers)
+    return numbers[0]

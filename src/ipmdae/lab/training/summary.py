@@ -97,7 +97,7 @@ def network_and_pairs(method: str) -> tuple[str, str]:
 def has_converged(valid_losses: Sequence[float]) -> bool:
     """True if the last tenth of the epochs (one at least) lowered the best loss by at most 2 %.
 
-    One epoch is not enough, and non-finite losses are ignored.
+    False after a single epoch, or with a non-finite loss in the last tenth; others are ignored.
     """
     return late_fall(valid_losses) <= MINOR_CHANGE
 
@@ -106,7 +106,7 @@ def late_fall(valid_losses: Sequence[float]) -> float:
     """Share by which the last tenth of the epochs (one at least) lowered the best loss.
 
     Returns:
-        Negative if it rose; NaN with a single epoch, or with a non-finite loss.
+        Negative if it rose; NaN after a single epoch, or with a non-finite loss in the last tenth.
     """
     last = ceil(_LAST_SHARE * len(valid_losses))
     before = [loss for loss in valid_losses[:-last] if isfinite(loss)]

@@ -19,7 +19,7 @@ from ipmdae.lab.networks import registry
 from ipmdae.lab.nn.ipm_dae import UltralightIPMDAE
 from ipmdae.lab.nn.mf_ipm import MFIPM
 from ipmdae.lab.nn.sequence_blocks import Recurrent, SeparableConvolution
-from ipmdae.lab.training.flags import rhythm_settings
+from ipmdae.lab.protocols.clinic import rhythm_settings
 
 
 @dataclass(frozen=True, kw_only=True)
