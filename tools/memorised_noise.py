@@ -16,7 +16,7 @@ from ipmdae.lab.evaluation.intervals import Interval, over_records
 from ipmdae.lab.protocols.clinic_test import KINDS, Piece
 from tools import show
 
-MODELS = ("ipmdae-base", "ipmdae-small", "ipmdae-nano", "Ultralight_IPM_DAE")
+MODELS = ("ipmdae-base", "ipmdae-small", "ipmdae-nano")
 
 Change = Callable[[Piece, Piece], Piece]
 """A segment with other noise, given another segment, too."""
