@@ -16,7 +16,11 @@ from ipmdae.lab.evaluation.intervals import Interval, over_records
 from ipmdae.lab.protocols.clinic_test import KINDS, Piece
 from tools import show
 
-MODELS = ("ipmdae-base", "ipmdae-small", "ipmdae-nano")
+MODELS = (
+    *("ipmdae-base", "ipmdae-small", "ipmdae-nano"),
+    *("ipmdae-base+augmented", "lunet+augmented"),
+)
+"""Models that saw the test minutes of bw and em, and networks that did not."""
 
 Change = Callable[[Piece, Piece], Piece]
 """A segment with other noise, given another segment, too."""
@@ -48,11 +52,13 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add = parser.add_argument
     add("--datasets", type=Path, default=Path("datasets"), help="folder that holds the databases")
+    add("--runs", type=Path, default=Path("release", "runs"), help="folder of trained networks")
     add("--methods", nargs="+", default=list(MODELS), help="models or other methods")
     add("--part", type=int, metavar="N", help="segments of each lead, for a quick look")
     add("--output", type=Path, metavar="FILE", help="write a page in Markdown, too")
     args = parser.parse_args(arguments)
-    rows = [row for name in args.methods for row in cells(name, args.datasets, args.part)]
+    harness = ClinicBenchmark(args.datasets, args.runs)
+    rows = [row for name in args.methods for row in cells(name, harness, args.part)]
     show.table("SNR improvement (dB) by noise", list(_COLUMNS), rows)
     if args.output:
         command = f"python -m tools.memorised_noise --output {args.output}"
@@ -67,9 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
         pages.write(page, args.output)
 
 
-def cells(method: str, datasets: Path, part: int | None = None) -> list[list[str]]:
+def cells(method: str, harness: ClinicBenchmark, part: int | None = None) -> list[list[str]]:
     """One row per kind of noise: the gain, then paired differences to it for each change."""
-    harness = ClinicBenchmark(datasets)
     candidate = harness.prepared(harness.open(method))
     score, units = harness.scorer(candidate), harness.units(part)
     recorded = pd.concat(map(score, units), ignore_index=True)
