@@ -145,7 +145,8 @@ def test_report_states_that_a_published_network_was_trained_longer(
     table = deepfilter_page.markdown(
         [dataclasses.replace(result("iir"), method="drnn", network=network)], None
     )
-    assert "Worse: trained here for 6 epochs, in the publication until 10 epochs" in table
+    assert "Worse, for an unknown reason: trained here for 6 epochs, the last of which" in table
+    assert "in the publication until 10 epochs lowered the training SSD" in table
 
 
 def test_what_learns_is_also_scored_without_the_patient_on_both_sides() -> None:

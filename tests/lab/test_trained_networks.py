@@ -178,8 +178,8 @@ def test_a_lead_is_cleaned_by_the_network_of_protocol_clinic(
     page = Path("docs/results/clinic.md").read_text()
     assert f"| `{METHOD}` (2 of 20 segments) |" in page
     assert f"| `{METHOD}` | 80.2 k |" in page
-    alike = page.partition("## Equal training")[2].partition("## ")[0]
-    assert [row.split("`")[1] for row in alike.splitlines() if row.startswith("| `")] == [ALIKE]
+    assert f"| `{ALIKE}` (" in page
+    assert "## Equal training" not in page  # without the paper's network to compare with
     assert "| `ipmdae-small` | " in page
     assert 0 < Path("docs/results/figures/clinic_cost.png").stat().st_size <= 150_000
 
