@@ -62,6 +62,8 @@ def test_gain_and_offset_go_through(
         warnings.simplefilter("ignore")
         known = [lead[~np.isnan(lead)] for lead in x.reshape(len(x), -1).T]
         assume(all(len(lead) and np.ptp(lead) > 0.1 for lead in known))
+        # The least height of a QRS complex, in mV, does not scale: a network needs whole beats.
+        assume(method != "ipmdae-base" or (len(x) > 3 * FS and not np.isnan(x).any()))
         plain = ipmdae.denoise(x, FS, method=method)
         other = ipmdae.denoise(gain * x + offset, FS, method=method)
     assert_allclose((other - offset) / gain, plain, atol=2e-3 * max(np.nanstd(x), 1))
