@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from ipmdae.lab.evaluation import pages
+from ipmdae.lab.evaluation import clinic, pages
 from ipmdae.lab.evaluation.clinic import ClinicBenchmark
-from ipmdae.lab.evaluation.intervals import Interval, over_records
 from ipmdae.lab.protocols.clinic_test import KINDS, Piece
 from tools import show
 
@@ -39,6 +35,18 @@ def summed(piece: Piece, other: Piece) -> Piece:
 
 
 CHANGES: dict[str, Change] = {"reversed in time": reversed_in_time, "sum of two segments": summed}
+
+
+@dataclass(frozen=True)
+class Changed(ClinicBenchmark):
+    """Protocol clinic with changed noise."""
+
+    change: Change = reversed_in_time
+
+    def units(self, part: int | None) -> list[Piece]:
+        """The segments, record by record and lead by lead."""
+        return changed(super().units(part), self.change)
+
 
 _MEASURE = "snr_improvement"
 _COLUMNS = ("model", "noise", "as recorded", *CHANGES)
@@ -75,19 +83,19 @@ def main(arguments: list[str] | None = None) -> None:
 
 def cells(method: str, harness: ClinicBenchmark, part: int | None = None) -> list[list[str]]:
     """One row per kind of noise: the gain, then paired differences to it for each change."""
-    candidate = harness.prepared(harness.open(method))
-    score, units = harness.scorer(candidate), harness.units(part)
-    recorded = pd.concat(map(score, units), ignore_index=True)
-    found = {name: pd.concat(map(score, changed(units, change)), ignore_index=True)
-             for name, change in CHANGES.items()}  # fmt: skip
+    recorded = harness.run(method, part=part)
+    others = [
+        Changed(harness.datasets, harness.runs, change).run(method, part=part)
+        for change in CHANGES.values()
+    ]
     return [
         [
             f"`{method}`",
             kind,
-            pages.estimate(_mean(recorded[_MEASURE], recorded, kind), 2),
+            pages.estimate(clinic.mean(recorded, _MEASURE, kind), 2),
             *(
-                pages.estimate(_mean(table[_MEASURE] - recorded[_MEASURE], recorded, kind), 2)
-                for table in found.values()
+                pages.estimate(clinic.mean_less(other, recorded, _MEASURE, kind), 2)
+                for other in others
             ),
         ]
         for kind in KINDS
@@ -98,12 +106,6 @@ def changed(units: Sequence[Piece], change: Change) -> list[Piece]:
     """Segments with other noise; the second segment of each is half the test away."""
     apart = len(units) // 2
     return [change(piece, units[(i + apart) % len(units)]) for i, piece in enumerate(units)]
-
-
-def _mean(values: pd.Series[float], table: pd.DataFrame, kind: str) -> Interval:
-    """Mean over records of values under a kind of noise at all SNRs."""
-    rows = (table["kind"] == kind).to_numpy()
-    return over_records(values.to_numpy(np.float64)[rows], table["record"].to_numpy()[rows])
 
 
 if __name__ == "__main__":

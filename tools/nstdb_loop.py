@@ -180,9 +180,9 @@ of the sets share.
 
 ## Effect on results
 
-Whether a network has memorised the test noise can be checked: noise that is reversed in time, or
-the sum of two segments, has the same statistics but was not in training.
-[memorised_noise.md](results/memorised_noise.md) has the effect on the models that ship.
+Whether a network has memorised the test noise can be checked: the sum of two segments has the same
+statistics but was not in training. [memorised_noise.md](results/memorised_noise.md) has the effect
+on the models that ship.
 """
 
 

@@ -31,7 +31,7 @@ LEADS_PAIRS = {
     "": "drawn anew in each epoch",
     "augmented": "drawn anew in each epoch, as in the last training stage of the models that ship",
 }
-"""The same of protocol clinic."""
+"""Training pairs of protocol clinic by that suffix."""
 
 DATABASES = {
     "qtdb_folder": "QT Database 1.0.0",

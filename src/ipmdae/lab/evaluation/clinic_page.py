@@ -18,7 +18,7 @@ from ipmdae.lab.data.nstdb import TITLES
 from ipmdae.lab.evaluation import candidates, clinical, figures, pages
 from ipmdae.lab.evaluation.clinic import BY_SNR, CHANGED, MEASURES, NAMES, UNIT, mean, mean_less
 from ipmdae.lab.evaluation.intervals import Interval
-from ipmdae.lab.evaluation.pages import brief, code_list, estimate, grid
+from ipmdae.lab.evaluation.pages import brief, estimate, grid
 from ipmdae.lab.evaluation.results import Result, anchor_of, load_all
 from ipmdae.lab.evaluation.training_budget import (
     PAPER,
@@ -104,6 +104,7 @@ def markdown(results: Sequence[Result], clinic: Sequence[Result], anchor: Result
 
     clean = {"SNR to itself (dB)": "snr", "above 0.5 Hz (dB)": "snr_above"}
     clean |= dict(zip(_CHANGED_TITLES, CHANGED, strict=True))
+    alike, verdicts = _trained_alike(results)
     return pages.render(
         "clinic.md.j2",
         results=results,
@@ -118,8 +119,8 @@ def markdown(results: Sequence[Result], clinic: Sequence[Result], anchor: Result
         ahead=ahead,
         worse=worse,
         kinds=KIND_TITLES,
-        alike=_trained_alike(results),
-        verdicts=_verdicts(results),
+        alike=alike,
+        verdicts=verdicts,
         band_pass=next((_clean(r, "snr") for r in results if r.method == "butterworth-0.5-40"), ""),
         clean=grid("method", by_title, clean, _clean),
         budgets=budgets_section(results, "5 s of a lead"),
@@ -141,32 +142,19 @@ def _listed(
     )
 
 
-def _verdicts(results: Sequence[Result]) -> dict[str, dict[str, str]]:
-    """Equally trained networks that are better than the paper's, worse, or neither, by measure."""
-    trained = equally_trained(results)
-    paper = trained.pop(PAPER, None)
-    if paper is None or not trained:
-        return {}
-    found = {}
-    for measure in BY_SNR:
-        apart = {name: mean_less(result, paper, measure) for name, result in trained.items()}
-        better = [name for name, interval in apart.items() if interval.low > 0]
-        worse = [name for name, interval in apart.items() if interval.high < 0]
-        rest = [name for name in apart if name not in (*better, *worse)]
-        found[NAMES[measure]] = {
-            "better": code_list(better),
-            "worse": code_list(worse),
-            "undecided": code_list(rest),
-        }
-    return found
+def _trained_alike(results: Sequence[Result]) -> tuple[str, dict[str, dict[str, str]]]:
+    """Table of the networks with the training of the paper's, by gain, and verdicts by measure.
 
-
-def _trained_alike(results: Sequence[Result]) -> str:
-    """Table of the networks with the training of the paper's, by gain; empty without any."""
+    Both are empty without such networks.
+    """
     trained = equally_trained(results)
     paper = trained.get(PAPER)
+    less = {
+        measure: {name: mean_less(result, paper, measure) for name, result in trained.items()}
+        for measure in BY_SNR
+    }
     found = []
-    for result in trained.values():
+    for name, result in trained.items():
         network = result.network
         if network is None:
             continue
@@ -175,13 +163,20 @@ def _trained_alike(results: Sequence[Result]) -> str:
             pages.count(network.parameters),
             pages.count(network.multiply_accumulates),
             *(estimate(mean(result, measure), 2) for measure in BY_SNR),
-            *(estimate(mean_less(result, paper, measure), 2) for measure in BY_SNR),
+            *(estimate(less[measure][name], 2) for measure in BY_SNR),
         ]
         found.append((-gain.mean, [result.title(UNIT), *cells]))
+    if not found:
+        return "", {}
     titles = [NAMES[measure] for measure in BY_SNR]
     header = ["network", "parameters", "MAC per 5 s of a lead", *titles]
     header += [f"difference in {title}" for title in titles]
-    return pages.table(header, [row for _, row in sorted(found)]) if found else ""
+    others = {
+        NAMES[measure]: {name: apart[name] for name in apart if name != PAPER}
+        for measure, apart in less.items()
+    }
+    verdicts = {title: pages.verdicts(apart) for title, apart in others.items() if apart}
+    return pages.table(header, [row for _, row in sorted(found)]), verdicts
 
 
 def _clean(result: Result, measure: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-
-import numpy as np
+from statistics import stdev
 
 from ipmdae.lab.evaluation import candidates, cells, figures, pages
 from ipmdae.lab.evaluation.deepfilter import UNIT
-from ipmdae.lab.evaluation.pages import grid
+from ipmdae.lab.evaluation.intervals import Interval
+from ipmdae.lab.evaluation.pages import estimate, grid
 from ipmdae.lab.evaluation.published import BY_FACTOR, COUNTS, FACTOR_EDGES, ROWS, TRAINED
 from ipmdae.lab.evaluation.results import Result, anchor_of, load_all
 from ipmdae.lab.evaluation.training_budget import (
@@ -44,6 +44,11 @@ _NAMES = {
 _PUBLISHED_MEASURES = ("ssd", "mad", "prd_deepfilter", "cosine")
 
 _BINNED = ("ssd", "cosine")
+
+_COMPARED = {"ssd": "SSD difference (mV²)", "cosine": "CosSim difference"}
+
+_BETTER = {"ssd": -1, "cosine": 1}
+"""1 where more is better, else -1."""
 
 _OUR_MEASURES = ("prd", "snr_improvement", "cosine_centred", "rmse")
 
@@ -94,7 +99,8 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
     )
     by_title = {result.title(UNIT): result for result in pooled}
     first = {result.title(UNIT): result for result in firsts if result is not anchor}
-    paired = {"SSD difference (mV²)": "ssd", "CosSim difference": "cosine"}
+    less_ours = _differences(firsts, _ours_alike)
+    paired = {title: measure for measure, title in _COMPARED.items()}
     strangers = {title: result for title, result in by_title.items() if _is_trained(result)}
     return pages.render(
         "deepfilter.md.j2",
@@ -107,15 +113,18 @@ def markdown(results: Sequence[Result], anchor: Result | None) -> str:
             for title, rows in _by_pairs(pooled).items()
         },
         spread=[
-            (pool(group), pages.number(float(np.std([r["ssd"].mean() for r in group], ddof=1))))
+            (parse_seed(group[0].method)[0], stdev(float(result["ssd"].mean()) for result in group))
             for group in seeded
             if len(group) > 1
         ],
         dominant=[(result, *_dominant(result)) for result in pooled if _is_ours(result)],
         deviations=_deviations(pooled),
-        less_ours=_differences(firsts, _ours_alike, paired),
-        verdicts=_verdicts(firsts),
-        effects=_differences(firsts, _on_published_pairs, paired),
+        less_ours=_difference_table(less_ours, _ours_alike),
+        verdicts={
+            _NAMES[measure].split(" (")[0]: pages.verdicts(apart, _BETTER[measure])
+            for measure, apart in less_ours.items()
+        },
+        effects=_difference_table(_differences(firsts, _on_published_pairs), _on_published_pairs),
         seeds=seeds_section(seeded, {name: _NAMES[name] for name in _PUBLISHED_MEASURES}),
         budgets=budgets_section(pooled, "beat", COUNTS),
         further=grid("method", by_title, ours, cells.measured),
@@ -139,38 +148,28 @@ def _by_pairs(results: Sequence[Result]) -> dict[str, dict[str, Result]]:
 
 
 def _differences(
-    results: Sequence[Result], other_of: Callable[[str], str], paired: dict[str, str]
-) -> str:
-    """Table of networks, each less the one whose name ``other_of`` gives for its own."""
+    results: Sequence[Result], other_of: Callable[[str], str]
+) -> dict[str, dict[str, Interval]]:
+    """Networks less the one whose name ``other_of`` gives for their own, by measure and name."""
     by_name = {parse_seed(result.method)[0]: result for result in results if result.network}
-    rows = []
-    for name, result in by_name.items():
-        other = other_of(name)
-        if other != name and other in by_name:
-            apart = (cells.less(by_name[other], result, measure) for measure in paired.values())
-            rows.append([f"`{name}`, less `{other}`", *apart])
-    return pages.table(["networks", *paired], rows) if rows else ""
-
-
-def _verdicts(results: Sequence[Result]) -> dict[str, dict[str, str]]:
-    """Networks of others that are better than ours with the same pairs, or not decided."""
-    by_name = {parse_seed(result.method)[0]: result for result in results if result.network}
-    pairs = [(result, by_name.get(_ours_alike(name))) for name, result in by_name.items()]
-    compared = [(theirs, ours) for theirs, ours in pairs if ours not in (None, theirs)]
-    found = {}
-    for measure, sign in (("ssd", -1), ("cosine", 1)):
-        better, undecided = [], []
-        for theirs, ours in compared:
-            apart = cells.difference(ours, theirs, measure)
-            if min(sign * apart.low, sign * apart.high) > 0:
-                better.append(theirs.method)
-            elif not max(sign * apart.low, sign * apart.high) < 0:
-                undecided.append(theirs.method)
-        found[_NAMES[measure].split(" (")[0]] = {
-            "better": pages.code_list(better),
-            "undecided": pages.code_list(undecided),
+    others = {name: by_name[other] for name in by_name if (other := other_of(name)) in by_name}
+    return {
+        measure: {
+            name: cells.difference(other, by_name[name], measure)
+            for name, other in others.items()
+            if other is not by_name[name]
         }
-    return found if compared else {}
+        for measure in _COMPARED
+    }
+
+
+def _difference_table(found: dict[str, dict[str, Interval]], other_of: Callable[[str], str]) -> str:
+    """Table of :func:`_differences`; empty without any."""
+    rows = [
+        [f"`{name}`, less `{other_of(name)}`", *(estimate(apart[name]) for apart in found.values())]
+        for name in next(iter(found.values()))
+    ]
+    return pages.table(["networks", *_COMPARED.values()], rows) if rows else ""
 
 
 def _is_ours(result: Result) -> bool:

@@ -173,6 +173,7 @@ def markdown(folder: Path) -> str:
     stored, names = Stored(folder), model_names()
     measured = [result for name in names if (result := stored.find("clinic", name))]
     best = max(measured, key=lambda r: clinic.mean(r, "snr_improvement").mean, default=None)
+    shown = best.method if best else names[0]
     theirs, left_out = stored.others
 
     def tables(section: str, method: str = "") -> str:
@@ -186,8 +187,8 @@ def markdown(folder: Path) -> str:
         },
         published=next(row for row in published.ROWS if row.method == "mecg-e"),
         best_published=min(published.ROWS, key=lambda row: row.values[0]),
-        best=best.method if best else names[0],
-        passes=sum(SHIPPED_PASSES[best.method if best else names[0]]),
+        best=shown,
+        passes=sum(SHIPPED_PASSES[shown]),
         others=len(theirs) if best else 0,
         leads=tables("leads", best.method if best else ""),
         not_superior=_closest(best, theirs) if best and theirs else "",
@@ -202,5 +203,5 @@ def markdown(folder: Path) -> str:
         hearts={name: tables("hearts", name) for name in names},
         safety={name: tables("safety", name) for name in names},
         classical=robust.CLASSICAL,
-        robustness=tables("robustness", best.method if best else names[0]),
+        robustness=tables("robustness", shown),
     )  # fmt: skip

@@ -95,6 +95,21 @@ def code_list(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names) or "none"
 
 
+def verdicts(differences: Mapping[str, Interval], sign: int = 1) -> dict[str, str]:
+    """Methods that are better, worse, or neither, by differences whose interval excludes zero.
+
+    Args:
+        differences: paired difference of each method to another one, by its name.
+        sign: 1 where more is better, else -1.
+    """
+    ends = {name: sorted((sign * i.low, sign * i.high)) for name, i in differences.items()}
+    better = [name for name, (low, _) in ends.items() if low > 0]
+    worse = [name for name, (_, high) in ends.items() if high < 0]
+    rest = [name for name in ends if name not in (*better, *worse)]
+    groups = {"better": better, "worse": worse, "undecided": rest}
+    return {group: code_list(names) for group, names in groups.items()}
+
+
 def plural(amount: int | str, noun: str) -> str:
     """A number of things, e.g. ``2 epochs``."""
     return f"{amount} {noun}" if str(amount) == "1" else f"{amount} {noun}s"
